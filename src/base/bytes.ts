@@ -1,0 +1,53 @@
+// Byte ranges: comparison and equality over (buffer, start, end) triples, so that hot paths make no subarrays.
+
+/** Below this many bytes a loop beats a call into the runtime for copies. */
+const COPY_LOOP_BYTES_MAX = 48;
+
+export const EMPTY_BYTES: Uint8Array = new Uint8Array(0);
+
+/** Orders two byte ranges as unsigned bytes; negative, 0 or positive. */
+export function compareBytes(
+  a: Uint8Array,
+  aStart: number,
+  aEnd: number,
+  b: Uint8Array,
+  bStart: number,
+  bEnd: number,
+): number {
+  let i = aStart;
+  let j = bStart;
+  while (i < aEnd && j < bEnd) {
+    const difference = a[i] - b[j];
+    if (difference !== 0) return difference;
+    i++;
+    j++;
+  }
+  return aEnd - aStart - (bEnd - bStart);
+}
+
+export function equalBytes(
+  a: Uint8Array,
+  aStart: number,
+  aEnd: number,
+  b: Uint8Array,
+  bStart: number,
+  bEnd: number,
+): boolean {
+  if (aEnd - aStart !== bEnd - bStart) return false;
+  for (let i = aStart, j = bStart; i < aEnd; i++, j++) if (a[i] !== b[j]) return false;
+  return true;
+}
+
+/** Orders two whole arrays as unsigned bytes. */
+export function compareArrays(a: Uint8Array, b: Uint8Array): number {
+  return compareBytes(a, 0, a.length, b, 0, b.length);
+}
+
+/** Copies source[start, end) to target at `at`; the ranges must not overlap and must fit. */
+export function copyBytes(target: Uint8Array, at: number, source: Uint8Array, start: number, end: number): void {
+  if (end - start <= COPY_LOOP_BYTES_MAX) {
+    for (let i = start; i < end; i++) target[at++] = source[i];
+    return;
+  }
+  target.set(source.subarray(start, end), at);
+}
