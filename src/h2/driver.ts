@@ -1,0 +1,78 @@
+// Moves bytes between a Connection and a ByteStream; decides nothing.
+//
+// Output is flushed once per received chunk. What the layer above sends at other times goes out when it calls
+// flush(), which costs nothing when there is nothing to send.
+
+import type { Clock } from '../io/clock.ts';
+import type { ByteStream, ByteStreamHandler } from '../io/network.ts';
+import type { Connection } from './connection.ts';
+
+export class Driver implements ByteStreamHandler {
+  readonly connection: Connection;
+  readonly transport: ByteStream;
+  readonly #clock: Clock;
+  readonly #onClose: (driver: Driver) => void;
+  #isPaused = false;
+  #isEnded = false;
+
+  /** `onClose` is called once, after the connection's own onClose. */
+  constructor(connection: Connection, transport: ByteStream, clock: Clock, onClose: (driver: Driver) => void) {
+    this.connection = connection;
+    this.transport = transport;
+    this.#clock = clock;
+    this.#onClose = onClose;
+  }
+
+  /** Takes over the transport. Whoever handles the transport's events already forwards them instead. */
+  start(): void {
+    this.transport.start(this);
+    this.flush();
+  }
+
+  flush(): void {
+    const { connection, transport } = this;
+    if (connection.outputBytes > 0 && !this.#isEnded) {
+      const chunks = connection.takeOutput();
+      if (chunks.length === 1) transport.write(chunks[0]);
+      else transport.writeAll(chunks);
+      connection.setTransportBacklog(transport.bufferedBytes);
+    }
+    if (connection.isReceivePaused !== this.#isPaused) this.#setPaused(connection.isReceivePaused);
+    if (connection.isClosed && !this.#isEnded && connection.outputBytes === 0) {
+      this.#isEnded = true;
+      transport.end();
+    }
+  }
+
+  tick(): void {
+    this.connection.tick(this.#clock.nowMs());
+    this.flush();
+  }
+
+  onData(chunk: Uint8Array): void {
+    this.connection.receive(chunk, this.#clock.nowMs());
+    this.flush();
+  }
+
+  onDrain(): void {
+    this.connection.setTransportBacklog(this.transport.bufferedBytes);
+    this.flush();
+  }
+
+  onEnd(): void {
+    this.connection.transportClosed('the peer closed the connection');
+    this.flush();
+  }
+
+  onClose(error: Error | undefined): void {
+    this.#isEnded = true;
+    this.connection.transportClosed(error === undefined ? 'the connection closed' : error.message);
+    this.#onClose(this);
+  }
+
+  #setPaused(isPaused: boolean): void {
+    this.#isPaused = isPaused;
+    if (isPaused) this.transport.pause();
+    else this.transport.resume();
+  }
+}
