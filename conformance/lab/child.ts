@@ -1,0 +1,105 @@
+/**
+ * Programs that a run starts, each with a log file, and the promise that none outlives the run.
+ *
+ * `Children` ends what is left, by process id, when the run ends in whatever way short of SIGKILL: `endAll` in order (the
+ * last started first), and at the exit of this process a SIGKILL to each that still runs.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, openSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { within } from './wait.ts';
+
+const graceMs = 20_000;
+const logTailLines = 12;
+
+export interface ChildOptions {
+  readonly name: string;
+  readonly program: string;
+  readonly args: readonly string[];
+  readonly env?: NodeJS.ProcessEnv;
+}
+
+export class Child {
+  readonly name: string;
+  readonly logPath: string;
+  readonly #process: ChildProcess;
+  readonly #exited: Promise<void>;
+  #failure: string | undefined;
+
+  constructor(options: ChildOptions, logPath: string) {
+    this.name = options.name;
+    this.logPath = logPath;
+    const log = openSync(logPath, 'a');
+    this.#process = spawn(options.program, options.args, {
+      stdio: ['ignore', log, log],
+      env: { ...process.env, ...options.env },
+    });
+    closeSync(log);
+    this.#exited = new Promise((resolve) => {
+      this.#process.once('exit', () => resolve());
+      this.#process.once('error', (error) => {
+        this.#failure = error.message;
+        resolve();
+      });
+    });
+  }
+
+  get isRunning(): boolean {
+    return this.#failure === undefined && this.#process.exitCode === null && this.#process.signalCode === null;
+  }
+
+  /** Throws, with the end of the log, when the program has ended by itself. */
+  assertRunning(): void {
+    if (this.isRunning) return;
+    const how = this.#failure ?? this.#process.signalCode ?? `exit code ${this.#process.exitCode}`;
+    const tail = readFileSync(this.logPath, 'utf8').trimEnd().split('\n').slice(-logTailLines).join('\n');
+    throw new Error(`${this.name} ended (${how}); the end of ${this.logPath}:\n${tail}`);
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    if (this.isRunning) this.#process.kill(signal);
+  }
+
+  /** Sends the signal and waits for the end. A program that does not end in time is killed, and that is an error. */
+  async end(signal: NodeJS.Signals): Promise<void> {
+    this.signal(signal);
+    try {
+      await within(`${this.name} to end on ${signal}`, graceMs, this.#exited);
+    } catch (error) {
+      this.signal('SIGKILL');
+      await this.#exited;
+      throw error;
+    }
+  }
+}
+
+export class Children {
+  readonly #folder: string;
+  readonly #children: Child[] = [];
+
+  constructor(folder: string) {
+    this.#folder = folder;
+    process.once('exit', () => {
+      for (const child of this.#children) child.signal('SIGKILL');
+    });
+  }
+
+  start(options: ChildOptions): Child {
+    const child = new Child(options, join(this.#folder, `${options.name}.log`));
+    this.#children.push(child);
+    return child;
+  }
+
+  /** Ends what still runs, the last started first. Returns what did not end when asked to. */
+  async endAll(): Promise<string[]> {
+    const problems: string[] = [];
+    for (const child of this.#children.toReversed()) {
+      try {
+        await child.end('SIGTERM');
+      } catch (error) {
+        problems.push(error instanceof Error ? error.message : String(error));
+      }
+    }
+    return problems;
+  }
+}
