@@ -1,0 +1,169 @@
+// The real disk: node:fs on plain descriptors, whose calls run on libuv's threads. Short writes and reads are
+// gone on with here, so that callers see all or an error.
+
+import fs from 'node:fs';
+import { dirname } from 'node:path';
+import { type Disk, type DiskCallback, DiskError, type DiskFile, type DiskLock, type OpenMode } from './disk.ts';
+import { lockFolder } from './folder-lock.ts';
+
+const OPEN_FLAGS: Readonly<Record<OpenMode, string>> = { read: 'r', write: 'r+', create: 'wx+' };
+
+class RealFile implements DiskFile {
+  readonly path: string;
+  readonly #descriptor: number;
+
+  constructor(path: string, descriptor: number) {
+    this.path = path;
+    this.#descriptor = descriptor;
+  }
+
+  write(chunks: readonly Uint8Array[], position: number, done: DiskCallback): void {
+    let bytesLeft = 0;
+    for (const chunk of chunks) bytesLeft += chunk.length;
+    const written = (cause: Error | null, bytes: number): void => {
+      if (cause !== null) done(new DiskError('write', this.path, cause));
+      else if (bytes === bytesLeft) done(undefined);
+      else if (bytes === 0) done(new DiskError('write', this.path, new Error('nothing was written')));
+      else this.write(chunksFrom(chunks, bytes), position + bytes, done);
+    };
+    if (chunks.length === 1) fs.write(this.#descriptor, chunks[0], 0, bytesLeft, position, written);
+    else fs.writev(this.#descriptor, chunks, position, written);
+  }
+
+  datasync(done: DiskCallback): void {
+    fs.fdatasync(this.#descriptor, (cause) => {
+      done(cause === null ? undefined : new DiskError('fdatasync', this.path, cause));
+    });
+  }
+
+  async read(target: Uint8Array, position: number): Promise<number> {
+    let filled = 0;
+    while (filled < target.length) {
+      const bytes = await this.#readOnce(target, filled, position + filled);
+      if (bytes === 0) break;
+      filled += bytes;
+    }
+    return filled;
+  }
+
+  truncate(bytes: number): Promise<void> {
+    return settle('ftruncate', this.path, (done) => fs.ftruncate(this.#descriptor, bytes, done));
+  }
+
+  size(): Promise<number> {
+    return new Promise((resolve, reject) => {
+      fs.fstat(this.#descriptor, (cause, stats) => {
+        if (cause === null) resolve(stats.size);
+        else reject(new DiskError('fstat', this.path, cause));
+      });
+    });
+  }
+
+  close(): Promise<void> {
+    return settle('close', this.path, (done) => fs.close(this.#descriptor, done));
+  }
+
+  #readOnce(target: Uint8Array, offset: number, position: number): Promise<number> {
+    return new Promise((resolve, reject) => {
+      fs.read(this.#descriptor, target, offset, target.length - offset, position, (cause, bytes) => {
+        if (cause === null) resolve(bytes);
+        else reject(new DiskError('read', this.path, cause));
+      });
+    });
+  }
+}
+
+export class FileDisk implements Disk {
+  async ensureDirectory(path: string): Promise<void> {
+    const first = await this.#makeDirectory(path);
+    if (first === undefined) return;
+    // `first` is the topmost folder that was made: its name is in its parent, and so on down.
+    const top = dirname(first);
+    for (let folder = dirname(path); ; folder = dirname(folder)) {
+      await this.syncDirectory(folder);
+      if (folder === top || folder === dirname(folder)) break;
+    }
+  }
+
+  list(path: string): Promise<string[]> {
+    return new Promise((resolve, reject) => {
+      fs.readdir(path, (cause, names) => {
+        if (cause === null) resolve(names.sort());
+        else reject(new DiskError('readdir', path, cause));
+      });
+    });
+  }
+
+  open(path: string, mode: OpenMode): Promise<DiskFile> {
+    return new Promise((resolve, reject) => {
+      fs.open(path, OPEN_FLAGS[mode], 0o600, (cause, descriptor) => {
+        if (cause === null) resolve(new RealFile(path, descriptor));
+        else reject(new DiskError('open', path, cause));
+      });
+    });
+  }
+
+  rename(from: string, to: string): Promise<void> {
+    return settle('rename', from, (done) => fs.rename(from, to, done));
+  }
+
+  unlink(path: string): Promise<void> {
+    return settle('unlink', path, (done) => fs.unlink(path, done));
+  }
+
+  async syncDirectory(path: string): Promise<void> {
+    const descriptor = await new Promise<number>((resolve, reject) => {
+      fs.open(path, 'r', (cause, opened) => {
+        if (cause === null) resolve(opened);
+        else reject(new DiskError('open', path, cause));
+      });
+    });
+    try {
+      await settle('fsync', path, (done) => fs.fsync(descriptor, done));
+    } finally {
+      fs.closeSync(descriptor);
+    }
+  }
+
+  lockDirectory(path: string): Promise<DiskLock> {
+    return lockFolder(path);
+  }
+
+  freeBytes(path: string): Promise<number> {
+    return new Promise((resolve, reject) => {
+      fs.statfs(path, (cause, stats) => {
+        if (cause === null) resolve(stats.bavail * stats.bsize);
+        else reject(new DiskError('statfs', path, cause));
+      });
+    });
+  }
+
+  #makeDirectory(path: string): Promise<string | undefined> {
+    return new Promise((resolve, reject) => {
+      fs.mkdir(path, { recursive: true, mode: 0o700 }, (cause, first) => {
+        if (cause === null) resolve(first);
+        else reject(new DiskError('mkdir', path, cause));
+      });
+    });
+  }
+}
+
+/** What is left of `chunks` when `bytes` are done. */
+function chunksFrom(chunks: readonly Uint8Array[], bytes: number): Uint8Array[] {
+  const rest: Uint8Array[] = [];
+  let skip = bytes;
+  for (const chunk of chunks) {
+    if (skip < chunk.length) rest.push(chunk.subarray(skip));
+    skip = Math.max(0, skip - chunk.length);
+  }
+  return rest;
+}
+
+function settle(operation: string, path: string, start: (done: fs.NoParamCallback) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    start((cause) => {
+      if (cause === null || cause === undefined) resolve();
+      else reject(new DiskError(operation, path, cause));
+    });
+  });
+}
