@@ -1,0 +1,180 @@
+// One call on the server, from its headers to its trailers.
+//
+// A unary call ends by exactly one of reply and fail; a streaming one by end or fail. After that, or after the peer
+// gave up, all sending is a no-op, so that a handler which answers late needs no check.
+//
+// Incoming messages may be cut anywhere by DATA frames: `#partial` gathers one; most arrive whole and never do.
+
+import { INTERNAL, RESOURCE_EXHAUSTED, StatusError } from '../api/errors.ts';
+import { copyBytes } from '../base/bytes.ts';
+import type { DataSource } from '../h2/send-queue.ts';
+import type { Stream } from '../h2/stream.ts';
+import type { CallListener, MethodEntry } from './registry.ts';
+import type { RequestHead } from './request-head.ts';
+import type { ServerConnection } from './server-connection.ts';
+
+const PREFIX_BYTES = 5;
+
+export class ServerCall {
+  readonly connection: ServerConnection;
+  readonly head: RequestHead;
+  readonly entry: MethodEntry;
+  listener: CallListener | undefined = undefined;
+  deadlineBucket = -1;
+  deadlinePlace = 0;
+  #stream: Stream | undefined;
+  #hasSentHeaders = false;
+  #prefix: Uint8Array | undefined;
+  #prefixBytes = 0;
+  #message: Uint8Array | undefined;
+  #messageBytes = 0;
+  #hasUnaryMessage = false;
+
+  constructor(connection: ServerConnection, stream: Stream, head: RequestHead, entry: MethodEntry) {
+    this.connection = connection;
+    this.#stream = stream;
+    this.head = head;
+    this.entry = entry;
+  }
+
+  /** The call has not ended: an answer would still be sent. */
+  get isOpen(): boolean {
+    return this.#stream !== undefined;
+  }
+
+  /** Bytes of replies that wait for the peer's windows. */
+  get queuedBytes(): number {
+    return this.#stream === undefined ? 0 : this.#stream.queuedBytes;
+  }
+
+  /** Ends a unary call with its message. From 4 KiB on the bytes are referenced and must never change again. */
+  reply(message: Uint8Array, start: number, end: number): void {
+    const stream = this.#finish(0);
+    if (stream === undefined) return;
+    this.entry.messagesSent++;
+    this.connection.respond(stream, message, start, end);
+  }
+
+  /** Ends a unary call with a message that is produced while it is sent. `bytes` is its exact length. */
+  replyFrom(source: DataSource, bytes: number): void {
+    const stream = this.#finish(0);
+    if (stream === undefined) return;
+    this.entry.messagesSent++;
+    this.connection.respondFrom(stream, source, bytes);
+  }
+
+  /** Ends the call with an error. */
+  fail(error: StatusError): void {
+    const stream = this.#finish(error.code);
+    if (stream !== undefined) this.connection.sendStatus(stream, this.#hasSentHeaders, error);
+  }
+
+  /** Sends one message of a streaming reply. The bytes as in `reply`. */
+  send(message: Uint8Array, start: number, end: number): void {
+    if (this.#stream === undefined) return;
+    this.#open(this.#stream);
+    this.entry.messagesSent++;
+    this.connection.sendMessage(this.#stream, message, start, end);
+  }
+
+  /** Sends the response headers now, so that the peer knows the stream is accepted. */
+  open(): void {
+    if (this.#stream !== undefined) this.#open(this.#stream);
+  }
+
+  /** Ends a streaming call with status OK. */
+  end(): void {
+    const stream = this.#finish(0);
+    if (stream !== undefined) this.connection.sendStatus(stream, this.#hasSentHeaders, undefined);
+  }
+
+  // For the connection.
+
+  /** The peer gave up, or the connection is gone. */
+  cancel(code: number): void {
+    if (this.#finish(code) !== undefined) this.listener?.onCancel();
+  }
+
+  /** DATA of this call. */
+  receive(buffer: Uint8Array, start: number, end: number, endStream: boolean): void {
+    let at = start;
+    while (at < end && this.#stream !== undefined) at = this.#receiveSome(buffer, at, end);
+    if (!endStream || this.#stream === undefined) return;
+    if (this.#prefixBytes > 0) this.fail(new StatusError(INTERNAL, 'unexpected EOF'));
+    else if (this.entry.stream !== undefined) this.listener?.onHalfClose();
+    else if (!this.#hasUnaryMessage) this.fail(new StatusError(INTERNAL, 'unexpected EOF'));
+    else if (this.#message !== undefined) this.connection.runUnary(this, this.#message, 0, this.#messageBytes);
+  }
+
+  #receiveSome(buffer: Uint8Array, start: number, end: number): number {
+    if (this.#prefixBytes < PREFIX_BYTES) {
+      this.#prefix ??= new Uint8Array(PREFIX_BYTES);
+      this.#prefix[this.#prefixBytes++] = buffer[start];
+      if (this.#prefixBytes === PREFIX_BYTES) this.#beginMessage(this.#prefix);
+      return start + 1;
+    }
+    const message = this.#message;
+    if (message === undefined) return end;
+    const bytes = Math.min(end - start, message.length - this.#messageBytes);
+    copyBytes(message, this.#messageBytes, buffer, start, start + bytes);
+    this.#messageBytes += bytes;
+    if (this.#messageBytes === message.length) this.#endMessage(message);
+    return start + bytes;
+  }
+
+  #beginMessage(prefix: Uint8Array): void {
+    const length = prefix[1] * 0x100_0000 + (prefix[2] << 16) + (prefix[3] << 8) + prefix[4];
+    const error = this.connection.prefixError(prefix[0], length);
+    if (error === undefined && this.entry.unary !== undefined && this.#hasUnaryMessage) {
+      this.fail(new StatusError(INTERNAL, 'received more than one message for a unary call'));
+      return;
+    }
+    if (error !== undefined) {
+      this.fail(error);
+      return;
+    }
+    this.#message = new Uint8Array(length);
+    this.#messageBytes = 0;
+    if (length === 0) this.#endMessage(this.#message);
+  }
+
+  #endMessage(message: Uint8Array): void {
+    this.#prefixBytes = 0;
+    if (this.entry.unary !== undefined) {
+      this.#hasUnaryMessage = true;
+      return;
+    }
+    this.#message = undefined;
+    this.connection.deliver(this, message, 0, message.length);
+  }
+
+  #open(stream: Stream): void {
+    if (this.#hasSentHeaders) return;
+    this.#hasSentHeaders = true;
+    this.connection.sendResponseHeaders(stream);
+  }
+
+  /** Ends the call once; undefined when it had ended before. */
+  #finish(code: number): Stream | undefined {
+    const stream = this.#stream;
+    if (stream === undefined) return undefined;
+    this.#stream = undefined;
+    stream.userData = undefined;
+    this.entry.handled[code]++;
+    if (this.deadlineBucket >= 0) this.connection.deadlines.remove(this);
+    return stream;
+  }
+}
+
+/** grpc-go's words for a message prefix that is not accepted; undefined when it is. */
+export function messagePrefixError(flag: number, length: number, messageBytesMax: number): StatusError | undefined {
+  if (flag === 1) {
+    return new StatusError(INTERNAL, 'grpc: compressed flag set with identity or empty encoding');
+  }
+  if (flag !== 0) return new StatusError(INTERNAL, `grpc: received unexpected payload format ${flag}`);
+  if (length > messageBytesMax) {
+    const text = `grpc: received message larger than max (${length} vs. ${messageBytesMax})`;
+    return new StatusError(RESOURCE_EXHAUSTED, text);
+  }
+  return undefined;
+}
