@@ -61,7 +61,7 @@ export class SimulatedClock implements Clock {
   advance(ms: number): void {
     const untilMs = this.#nowMs + ms;
     this.runDeferred();
-    while (this.#timers.length > 0 && this.#timers[0].dueMs <= untilMs) this.step();
+    while (this.#isDueBy(untilMs)) this.step();
     this.#nowMs = untilMs;
   }
 
@@ -100,6 +100,11 @@ export class SimulatedClock implements Clock {
   async runAll(): Promise<void> {
     await promiseReactions();
     while (this.step()) await promiseReactions();
+  }
+
+  #isDueBy(ms: number): boolean {
+    while (this.#timers.length > 0 && this.#timers[0].isCancelled) this.#timers.shift();
+    return this.#timers.length > 0 && this.#timers[0].dueMs <= ms;
   }
 }
 
