@@ -1,8 +1,8 @@
 /**
  * Programs that a run starts, each with a log file, and the promise that none outlives the run.
  *
- * `Children` ends what is left, by process id, when the run ends in whatever way short of SIGKILL: `endAll` in order (the
- * last started first), and at the exit of this process a SIGKILL to each that still runs.
+ * `Children` ends what is left, by process id, when the run ends in whatever way short of SIGKILL: `endAll` in an order that
+ * spares them waiting for each other, and at the exit of this process a SIGKILL to each that still runs.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
@@ -90,10 +90,11 @@ export class Children {
     return child;
   }
 
-  /** Ends what still runs, the last started first. Returns what did not end when asked to. */
-  async endAll(): Promise<string[]> {
+  /** Ends what still runs, by name in this order, then the others. Returns what did not end when asked to. */
+  async endAll(order: readonly string[]): Promise<string[]> {
     const problems: string[] = [];
-    for (const child of this.#children.toReversed()) {
+    const rank = (child: Child): number => (order.includes(child.name) ? order.indexOf(child.name) : order.length);
+    for (const child of this.#children.toSorted((a, b) => rank(a) - rank(b))) {
       try {
         await child.end('SIGTERM');
       } catch (error) {

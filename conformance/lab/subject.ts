@@ -2,6 +2,7 @@
  * The store under test: a real etcd, k1m, or one that somebody else runs. The first two take etcd's flags, are ready when
  * `GET /health` answers 200, and keep their port and data folder over `stop` and `start`.
  */
+import { mkdtempSync } from 'node:fs';
 import { get } from 'node:http';
 import { join } from 'node:path';
 import type { Child, Children } from './child.ts';
@@ -90,10 +91,11 @@ export class StoreServer {
   }
 }
 
-/** Starts a fresh store below `folder`. */
+/** Starts a store with a new data folder below `folder`. */
 export async function startSubject(name: SubjectName, children: Children, folder: string): Promise<Subject> {
   const [clientPort = 0, peerPort = 0] = await freePorts(2);
-  const server = new StoreServer(name, children, [clientPort, peerPort], join(folder, `${name}.data`));
+  const dataFolder = mkdtempSync(join(folder, `${name}-data-`));
+  const server = new StoreServer(name, children, [clientPort, peerPort], dataFolder);
   await server.start();
   return { name, endpoint: server.endpoint, server };
 }

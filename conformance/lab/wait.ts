@@ -7,8 +7,8 @@ export function sleep(durationMs: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, durationMs));
 }
 
-/** What a probe answers: true when done, else what it saw instead. */
-export type Probe = () => Promise<true | string> | true | string;
+/** What a probe answers: true when done, else what it saw instead, if it can tell. */
+export type Probe = () => Promise<boolean | string> | boolean | string;
 
 export interface WaitOptions {
   readonly timeoutMs: number;
@@ -23,7 +23,7 @@ export async function until(what: string, { timeoutMs, everyMs = 100 }: WaitOpti
     try {
       const answer = await probe();
       if (answer === true) return;
-      seen = answer;
+      seen = String(answer);
     } catch (error) {
       seen = error instanceof Error ? error.message : String(error);
     }

@@ -1,0 +1,141 @@
+/**
+ * A control plane on 127.0.0.1: kube-apiserver on the store under test, kube-controller-manager and kube-scheduler, as they
+ * are. They log in as the users that RBAC's own roles are made for, elect leaders, and keep their ports over a restart.
+ *
+ * Not as by default: the API server compacts every 30 s (else a run would see no compaction) and lets events live 60 s (else it
+ * would see no lease expire), and ends watches when it is stopped (else it waits for them for a minute); its advertised address is one of TEST-NET-1, since a loopback one is refused for endpoints.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Child, Children } from '../lab/child.ts';
+import { peerPath } from '../lab/peer-path.ts';
+import { until } from '../lab/wait.ts';
+import type { Credentials } from './credentials.ts';
+import { KubeClient } from './kube-client.ts';
+
+const readyTimeoutMs = 90_000;
+
+export const compactionIntervalSeconds = 30;
+export const eventTtlSeconds = 60;
+
+export interface ControlPlaneOptions {
+  readonly children: Children;
+  readonly folder: string;
+  readonly credentials: Credentials;
+  readonly storeEndpoint: string;
+  readonly ports: { readonly api: number; readonly controllers: number; readonly scheduler: number };
+}
+
+export class ControlPlane {
+  readonly client: KubeClient;
+  readonly adminConfigPath: string;
+  readonly #options: ControlPlaneOptions;
+  #apiServer: Child | undefined;
+  readonly #controllers: Child[] = [];
+
+  constructor(options: ControlPlaneOptions) {
+    this.#options = options;
+    const { credentials, ports } = options;
+    this.client = new KubeClient(ports.api, readFileSync(credentials.caPath), credentials.tokens.get('admin') ?? '');
+    this.adminConfigPath = this.#writeConfig('admin');
+  }
+
+  #writeConfig(user: string): string {
+    const { folder, credentials, ports } = this.#options;
+    const config = {
+      apiVersion: 'v1',
+      kind: 'Config',
+      clusters: [
+        {
+          name: 'k1m',
+          cluster: { server: `https://127.0.0.1:${ports.api}`, 'certificate-authority': credentials.caPath },
+        },
+      ],
+      users: [{ name: user, user: { token: credentials.tokens.get(user) ?? '' } }],
+      contexts: [{ name: 'k1m', context: { cluster: 'k1m', user } }],
+      'current-context': 'k1m',
+    };
+    const path = join(folder, `${user.replaceAll(':', '-')}.kubeconfig`);
+    writeFileSync(path, JSON.stringify(config), { mode: 0o600 });
+    return path;
+  }
+
+  async startApiServer(): Promise<void> {
+    const { children, credentials, storeEndpoint, ports } = this.#options;
+    const file = (name: string): string => join(credentials.folder, name);
+    const child = children.start({
+      name: 'kube-apiserver',
+      program: peerPath('kube-apiserver'),
+      args: [
+        `--etcd-servers=${storeEndpoint}`,
+        `--etcd-compaction-interval=${compactionIntervalSeconds}s`,
+        `--event-ttl=${eventTtlSeconds}s`,
+        '--shutdown-watch-termination-grace-period=2s',
+        '--bind-address=127.0.0.1',
+        '--advertise-address=192.0.2.1',
+        `--secure-port=${ports.api}`,
+        `--tls-cert-file=${file('api.crt')}`,
+        `--tls-private-key-file=${file('api.key')}`,
+        `--client-ca-file=${file('ca.crt')}`,
+        `--token-auth-file=${file('tokens.csv')}`,
+        '--authorization-mode=Node,RBAC',
+        '--enable-admission-plugins=NodeRestriction',
+        '--service-account-issuer=https://kubernetes.default.svc',
+        `--service-account-key-file=${file('sa.pub')}`,
+        `--service-account-signing-key-file=${file('sa.key')}`,
+        '--service-cluster-ip-range=10.96.0.0/16',
+      ],
+    });
+    this.#apiServer = child;
+    await until('kube-apiserver to be ready', { timeoutMs: readyTimeoutMs, everyMs: 50 }, async () => {
+      if (!child.isRunning) return true;
+      return (await this.client.send<string>('GET', '/readyz')) === 'ok' ? true : 'not ok';
+    });
+    child.assertRunning();
+  }
+
+  async stopApiServer(): Promise<void> {
+    await this.#apiServer?.end('SIGTERM');
+  }
+
+  startControllers(): void {
+    const { children, credentials, ports } = this.#options;
+    const file = (name: string): string => join(credentials.folder, name);
+    const access = (user: string): string[] => {
+      const config = this.#writeConfig(user);
+      const flags = ['kubeconfig', 'authentication-kubeconfig', 'authorization-kubeconfig'];
+      return [...flags.map((flag) => `--${flag}=${config}`), '--bind-address=127.0.0.1'];
+    };
+    this.#controllers.push(
+      children.start({
+        name: 'kube-controller-manager',
+        program: peerPath('kube-controller-manager'),
+        args: [
+          ...access('system:kube-controller-manager'),
+          `--secure-port=${ports.controllers}`,
+          `--root-ca-file=${file('ca.crt')}`,
+          `--service-account-private-key-file=${file('sa.key')}`,
+          '--use-service-account-credentials=true',
+          '--kube-api-qps=1000',
+          '--kube-api-burst=2000',
+        ],
+      }),
+      children.start({
+        name: 'kube-scheduler',
+        program: peerPath('kube-scheduler'),
+        args: [
+          ...access('system:kube-scheduler'),
+          `--secure-port=${ports.scheduler}`,
+          '--kube-api-qps=1000',
+          '--kube-api-burst=2000',
+        ],
+      }),
+    );
+  }
+
+  /** Throws when the controller manager or the scheduler has given up. */
+  assertRunning(): void {
+    this.#apiServer?.assertRunning();
+    for (const child of this.#controllers) child.assertRunning();
+  }
+}
