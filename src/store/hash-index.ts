@@ -1,0 +1,130 @@
+// Key → row, by open addressing: 1024 subtables, each growing by itself, so that no growth step moves more than a
+// thousandth of the keys.
+//
+//   slot  [u32 tag][u32 row + 1]    row + 1 = 0: empty; tag is the key's whole hash, so that growing reads no keys
+//
+//   hash  bits 22…31 choose the subtable; in it, bits 0…15 scaled to the number of 16-slot groups choose a group and
+//         bits 16…19 a slot in it: the home. A key sits at the first free slot from its home, going round.
+//
+// A subtable has any multiple of 16 slots and grows by a quarter at a load of 3/4, so the load is between 0.6 and 0.75.
+// Deleting moves later keys of the run back, so there are no tombstones. Subtables do not shrink.
+// The hash is seeded so that nobody outside can choose keys that collide.
+
+import { assert } from '../base/assert.ts';
+import type { RowKeys } from './row-keys.ts';
+
+const SUBTABLE_COUNT = 1024;
+const SUBTABLE_SHIFT = 22;
+const SLOTS_INITIAL = 16;
+
+/** A 32-bit hash of bytes[start, end). */
+export function hashKey(bytes: Uint8Array, start: number, end: number, seed: number): number {
+  let hash = seed ^ (end - start);
+  let i = start;
+  for (const last = end - 4; i <= last; i += 4) {
+    const word = bytes[i] | (bytes[i + 1] << 8) | (bytes[i + 2] << 16) | (bytes[i + 3] << 24);
+    hash = Math.imul(hash ^ word, 0x9e3779b1);
+    hash ^= hash >>> 15;
+  }
+  for (; i < end; i++) hash = Math.imul(hash ^ bytes[i], 0x01000193);
+  hash ^= hash >>> 16;
+  hash = Math.imul(hash, 0x85ebca6b);
+  hash ^= hash >>> 13;
+  hash = Math.imul(hash, 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
+}
+
+function home(tag: number, slots: number): number {
+  return ((Math.imul(tag & 0xffff, slots >>> 4) >>> 16) << 4) | ((tag >>> 16) & 15);
+}
+
+export class HashIndex {
+  readonly #keys: RowKeys;
+  readonly #seed: number;
+  readonly #tables: Uint32Array[] = [];
+  readonly #counts: Int32Array = new Int32Array(SUBTABLE_COUNT);
+  #memoryBytes = 0;
+
+  constructor(keys: RowKeys, seed: number) {
+    this.#keys = keys;
+    this.#seed = seed | 0;
+    for (let i = 0; i < SUBTABLE_COUNT; i++) this.#tables.push(this.#newTable(SLOTS_INITIAL));
+  }
+
+  get memoryBytes(): number {
+    return this.#memoryBytes;
+  }
+
+  /** The row of a key, or −1. */
+  find(bytes: Uint8Array, start: number, end: number): number {
+    const tag = hashKey(bytes, start, end, this.#seed);
+    const table = this.#tables[tag >>> SUBTABLE_SHIFT];
+    const length = table.length;
+    for (let at = home(tag, length >>> 1) << 1; ; ) {
+      const entry = table[at + 1];
+      if (entry === 0) return -1;
+      if (table[at] === tag && this.#keys.equals(entry - 1, bytes, start, end)) return entry - 1;
+      at += 2;
+      if (at === length) at = 0;
+    }
+  }
+
+  /** Adds a key that `find` does not find. */
+  insert(bytes: Uint8Array, start: number, end: number, row: number): void {
+    const tag = hashKey(bytes, start, end, this.#seed);
+    const subtable = tag >>> SUBTABLE_SHIFT;
+    const slots = this.#tables[subtable].length >>> 1;
+    const count = this.#counts[subtable]++;
+    if ((count + 1) * 4 > slots * 3) this.#grow(subtable, slots + (((slots >>> 2) + 15) & ~15));
+    place(this.#tables[subtable], tag, row + 1);
+  }
+
+  /** Removes a key that is present with this row. */
+  remove(bytes: Uint8Array, start: number, end: number, row: number): void {
+    const tag = hashKey(bytes, start, end, this.#seed);
+    const table = this.#tables[tag >>> SUBTABLE_SHIFT];
+    const slots = table.length >>> 1;
+    let hole = home(tag, slots);
+    for (; table[2 * hole + 1] !== row + 1; hole = next(hole, slots)) {
+      assert(table[2 * hole + 1] !== 0, 'hash index: row is not there');
+    }
+    this.#counts[tag >>> SUBTABLE_SHIFT]--;
+    for (let at = next(hole, slots); table[2 * at + 1] !== 0; at = next(at, slots)) {
+      // A key may move back into the hole unless its home lies behind the hole, going round.
+      const wanted = home(table[2 * at], slots);
+      const distance = at >= wanted ? at - wanted : at + slots - wanted;
+      const gap = at >= hole ? at - hole : at + slots - hole;
+      if (distance < gap) continue;
+      table[2 * hole] = table[2 * at];
+      table[2 * hole + 1] = table[2 * at + 1];
+      hole = at;
+    }
+    table[2 * hole] = 0;
+    table[2 * hole + 1] = 0;
+  }
+
+  #grow(subtable: number, slots: number): void {
+    const old = this.#tables[subtable];
+    const table = this.#newTable(slots);
+    for (let at = 0; at < old.length; at += 2) if (old[at + 1] !== 0) place(table, old[at], old[at + 1]);
+    this.#tables[subtable] = table;
+    this.#memoryBytes -= old.byteLength;
+  }
+
+  #newTable(slots: number): Uint32Array {
+    this.#memoryBytes += slots * 8;
+    return new Uint32Array(slots * 2);
+  }
+}
+
+function next(slot: number, slots: number): number {
+  return slot + 1 === slots ? 0 : slot + 1;
+}
+
+function place(table: Uint32Array, tag: number, entry: number): void {
+  const slots = table.length >>> 1;
+  let slot = home(tag, slots);
+  while (table[2 * slot + 1] !== 0) slot = next(slot, slots);
+  table[2 * slot] = tag;
+  table[2 * slot + 1] = entry;
+}

@@ -1,0 +1,230 @@
+// The hash of all versions up to a revision, as etcd's HashKV computes it (etcd server/storage/mvcc, hash by revision):
+// CRC-32C over "key", then for every version in (main, sub) order its revision key and its bytes.
+//
+//   revision key   [u64 main, big endian] '_' [u64 sub, big endian] ('t' if a deletion)
+//   bytes          the marshalled KeyValue; of a deletion, a KeyValue with the key alone
+//
+// Which versions: every change above the compacted revision C up to the revision asked for (R); of those at or below C,
+// the ones that still are their key's version at R. etcd has one exception: if no key at all is live at R, what the
+// compaction kept counts: the versions live at C and the deletions at exactly C.
+//
+// The job works in slices: it gathers the versions at or below C (they have no order of their own once moved), merge
+// sorts them, hashes them, then hashes the history. It holds the compaction from the first step to the end or `close`.
+
+import type { Compaction } from './compaction.ts';
+import { crc32c } from './crc32c.ts';
+import { KeyValueView, keyValueKeyBytes, keyValueKeyStart } from './key-value.ts';
+import { addressOffset, addressSegment, RECORD_HEADER_BYTES } from './segments.ts';
+import type { StoreParts } from './store-parts.ts';
+
+const BUCKET_NAME: Uint8Array = Buffer.from('key');
+const REVISION_KEY_BYTES = 17;
+const UNDERSCORE = 0x5f;
+const TOMBSTONE_MARK = 0x74;
+const TWO_32 = 0x1_0000_0000;
+const HASH_BYTES_PER_UNIT = 128;
+
+export class HashKvJob {
+  readonly #parts: StoreParts;
+  readonly #compaction: Compaction;
+  readonly revision: number;
+  /** The compacted revision when the job started. */
+  readonly compactRevision: number;
+  #phase: 'gather' | 'gatherCompacted' | 'sort' | 'records' | 'history' | 'done' = 'gather';
+  #crc: number = crc32c(0, BUCKET_NAME, 0, BUCKET_NAME.length);
+  /** Sorted by (main, sub). An item below 0 is a deletion: −1 − its history position. */
+  #mains: Float64Array;
+  #items: Float64Array;
+  #count = 0;
+  #liveCount = 0;
+  #cursor = 0;
+  readonly #rowEnd: number;
+  /** The merge under way: run length, where the two runs and the output stand. */
+  #width = 1;
+  #left = 0;
+  #right = 0;
+  #to = 0;
+  #mainsTo: Float64Array = new Float64Array(0);
+  #itemsTo: Float64Array = new Float64Array(0);
+  readonly #view = new KeyValueView();
+  readonly #revisionKey: Uint8Array = new Uint8Array(REVISION_KEY_BYTES + 1);
+
+  constructor(parts: StoreParts, compaction: Compaction, revision: number) {
+    this.#parts = parts;
+    this.#compaction = compaction;
+    this.revision = revision;
+    this.compactRevision = compaction.revision;
+    this.#rowEnd = parts.rows.end;
+    this.#mains = new Float64Array(this.#rowEnd);
+    this.#items = new Float64Array(this.#rowEnd);
+    compaction.holds++;
+  }
+
+  /** The hash; only when `step` has returned true. */
+  get hash(): number {
+    return this.#crc;
+  }
+
+  /** Ends the job early; harmless when it is done. */
+  close(): void {
+    if (this.#phase === 'done') return;
+    this.#phase = 'done';
+    this.#compaction.holds--;
+  }
+
+  /** Does about `units` of work (a row, a merged item, 128 hashed bytes); true when done. */
+  step(units: number): boolean {
+    let left = units;
+    while (left > 0 && this.#phase !== 'done') {
+      if (this.#phase === 'gather') left = this.#gather(this.revision, left);
+      else if (this.#phase === 'gatherCompacted') left = this.#gather(this.compactRevision, left);
+      else if (this.#phase === 'sort') left = this.#sort(left);
+      else if (this.#phase === 'records') left = this.#hashItems(left);
+      else left = this.#hashHistory(left);
+    }
+    return this.#phase === 'done';
+  }
+
+  #gather(revision: number, units: number): number {
+    const { rows, segments } = this.#parts;
+    for (; this.#cursor < this.#rowEnd; this.#cursor++) {
+      if (units-- <= 0) return 0;
+      if (!rows.isUsed(this.#cursor)) continue;
+      const address = this.#parts.recordAt(this.#cursor, revision);
+      if (address === 0) continue;
+      this.#liveCount++;
+      const offset = addressOffset(address) + RECORD_HEADER_BYTES;
+      const main = this.#view.readHead(segments.bytes(addressSegment(address)), offset).modRevision;
+      if (main <= this.compactRevision) this.#add(main, address);
+    }
+    this.#cursor = 0;
+    if (this.#phase === 'gather' && this.#liveCount === 0) {
+      this.#phase = 'gatherCompacted';
+      return units;
+    }
+    if (this.#phase === 'gatherCompacted') this.#addDeletions();
+    this.#phase = 'sort';
+    this.#mainsTo = new Float64Array(this.#count);
+    this.#itemsTo = new Float64Array(this.#count);
+    return units;
+  }
+
+  /** Adds the deletions at exactly the compacted revision. */
+  #addDeletions(): void {
+    const { history } = this.#parts;
+    for (let position = history.seek(this.compactRevision); position < history.tail; position++) {
+      if (history.main(position) !== this.compactRevision) return;
+      if (history.isDelete(position)) this.#add(this.compactRevision, -1 - position);
+    }
+  }
+
+  #add(main: number, item: number): void {
+    this.#mains[this.#count] = main;
+    this.#items[this.#count++] = item;
+  }
+
+  /** Bottom-up merge sort. One pass merges pairs of runs of `#width`; the pair at `#cursor` is under way. */
+  #sort(units: number): number {
+    const count = this.#count;
+    while (this.#width < count) {
+      for (; this.#cursor < count; this.#cursor += 2 * this.#width) {
+        const middle = Math.min(this.#cursor + this.#width, count);
+        const end = Math.min(this.#cursor + 2 * this.#width, count);
+        if (this.#to === this.#cursor) {
+          this.#left = this.#cursor;
+          this.#right = middle;
+        }
+        for (; this.#to < end; this.#to++) {
+          if (units-- <= 0) return 0;
+          const isLeft = this.#right === end || (this.#left < middle && !this.#isAfter(this.#left, this.#right));
+          const from = isLeft ? this.#left++ : this.#right++;
+          this.#mainsTo[this.#to] = this.#mains[from];
+          this.#itemsTo[this.#to] = this.#items[from];
+        }
+      }
+      [this.#mains, this.#mainsTo] = [this.#mainsTo, this.#mains];
+      [this.#items, this.#itemsTo] = [this.#itemsTo, this.#items];
+      this.#cursor = 0;
+      this.#to = 0;
+      this.#width *= 2;
+    }
+    this.#cursor = 0;
+    this.#phase = 'records';
+    return units;
+  }
+
+  #isAfter(a: number, b: number): boolean {
+    if (this.#mains[a] !== this.#mains[b]) return this.#mains[a] > this.#mains[b];
+    return this.#subOf(this.#items[a]) > this.#subOf(this.#items[b]);
+  }
+
+  #subOf(item: number): number {
+    if (item < 0) return this.#parts.history.sub(-1 - item);
+    return this.#parts.segments.sub(addressSegment(item), addressOffset(item));
+  }
+
+  #hashItems(units: number): number {
+    for (; this.#cursor < this.#count; this.#cursor++) {
+      if (units <= 0) return 0;
+      const item = this.#items[this.#cursor];
+      if (item < 0) units -= this.#hashDeletion(-1 - item);
+      else units -= this.#hashRecord(this.#mains[this.#cursor], this.#subOf(item), item);
+    }
+    this.#cursor = this.#parts.history.seek(this.compactRevision + 1);
+    this.#phase = 'history';
+    return units;
+  }
+
+  #hashHistory(units: number): number {
+    const { history } = this.#parts;
+    for (; this.#cursor < history.tail && history.main(this.#cursor) <= this.revision; this.#cursor++) {
+      if (units <= 0) return 0;
+      if (history.isDelete(this.#cursor)) units -= this.#hashDeletion(this.#cursor);
+      else {
+        const address = this.#parts.recordOf(this.#cursor);
+        units -= this.#hashRecord(history.main(this.#cursor), history.sub(this.#cursor), address);
+      }
+    }
+    this.close();
+    return 0;
+  }
+
+  #hashRecord(main: number, sub: number, address: number): number {
+    const { segments } = this.#parts;
+    const segment = addressSegment(address);
+    const start = addressOffset(address) + RECORD_HEADER_BYTES;
+    const end = start + segments.keyValueBytes(segment, addressOffset(address));
+    this.#hashRevision(main, sub, false);
+    this.#crc = crc32c(this.#crc, segments.bytes(segment), start, end);
+    return 1 + (end - start) / HASH_BYTES_PER_UNIT;
+  }
+
+  #hashDeletion(position: number): number {
+    const { history, rows, segments } = this.#parts;
+    this.#hashRevision(history.main(position), history.sub(position), true);
+    const row = history.row(position);
+    const bytes = segments.bytes(rows.segment(row));
+    const record = rows.offset(row) + RECORD_HEADER_BYTES;
+    // A record starts with the key field, which is all that the KeyValue of a deletion has.
+    const keyEnd = keyValueKeyStart(bytes, record) + keyValueKeyBytes(bytes, record);
+    this.#crc = crc32c(this.#crc, bytes, record, keyEnd);
+    return 1 + (keyEnd - record) / HASH_BYTES_PER_UNIT;
+  }
+
+  #hashRevision(main: number, sub: number, isDelete: boolean): void {
+    const key = this.#revisionKey;
+    writeUint32(key, 0, Math.floor(main / TWO_32));
+    writeUint32(key, 4, main >>> 0);
+    key[8] = UNDERSCORE;
+    writeUint32(key, 13, sub);
+    key[17] = TOMBSTONE_MARK;
+    this.#crc = crc32c(this.#crc, key, 0, isDelete ? REVISION_KEY_BYTES + 1 : REVISION_KEY_BYTES);
+  }
+}
+
+function writeUint32(target: Uint8Array, at: number, value: number): void {
+  target[at] = value >>> 24;
+  target[at + 1] = value >>> 16;
+  target[at + 2] = value >>> 8;
+  target[at + 3] = value;
+}

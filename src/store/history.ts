@@ -1,0 +1,196 @@
+// The history: one entry per change (put or delete of one key) in revision order. It is an undo log: an entry holds the
+// version that it replaced; its own version is the row's record if it is the key's last change, else what the next
+// entry of the key replaced. Watches read it forward, reads of old revisions walk a key's entries backward.
+//
+//   entry, 40 bytes
+//   +0  u32  row
+//   +4  u32  previous record: segment, 0 = none or released
+//   +8  u32  previous record: offset
+//   +12 u32  distance back to the key's previous entry, 0 = none
+//   +16 u32  distance forward to the key's next entry, 0 = none
+//   +20 u32  sub revision (bits 0…29), create (30): the put started the key's life, delete (31)
+//   +24 f64  main revision
+//   +32 f64  mod revision of the previous record, 0 = the key did not exist
+//
+// Entries sit in chunks of 65,536; a position is the number of entries ever appended before, as a double. Distances
+// and the low 32 bits of a position are enough to link because fewer than 2^32 entries are held (asserted).
+// Entries are dropped from the head only. (main, sub) ascends strictly.
+
+import { assert } from '../base/assert.ts';
+
+export const HISTORY_ENTRY_COUNT_MAX = 0xffff_0000;
+export const SUB_MAX = 0x3fff_ffff;
+
+const CHUNK_SHIFT = 16;
+const CHUNK_ENTRIES: number = 1 << CHUNK_SHIFT;
+const CHUNK_MASK: number = CHUNK_ENTRIES - 1;
+const ENTRY_WORDS = 10;
+const ENTRY_DOUBLES = 5;
+const CHUNK_BYTES: number = CHUNK_ENTRIES * ENTRY_WORDS * 4;
+/** Chunks kept for use again rather than given back. */
+const SPARE_CHUNKS_MAX = 4;
+const FLAG_CREATE = 0x4000_0000;
+const FLAG_DELETE = 0x8000_0000;
+
+export class History {
+  #words: Uint32Array[] = [];
+  #doubles: Float64Array[] = [];
+  readonly #spare: Uint32Array[] = [];
+  /** Position of the first entry of the first chunk: a multiple of CHUNK_ENTRIES. */
+  #base = 0;
+  #head = 0;
+  #tail = 0;
+
+  get head(): number {
+    return this.#head;
+  }
+
+  get tail(): number {
+    return this.#tail;
+  }
+
+  get memoryBytes(): number {
+    return (this.#words.length + this.#spare.length) * CHUNK_BYTES;
+  }
+
+  /** Appends an entry without links and returns its position. */
+  append(row: number, main: number, sub: number, isCreate: boolean, isDelete: boolean): number {
+    const position = this.#tail;
+    assert(position - this.#head < HISTORY_ENTRY_COUNT_MAX, 'history entries');
+    const from = position - this.#base;
+    const chunk = from >>> CHUNK_SHIFT;
+    if (chunk === this.#words.length) this.#addChunk();
+    const words = this.#words[chunk];
+    const at = (from & CHUNK_MASK) * ENTRY_WORDS;
+    words[at] = row;
+    words[at + 1] = 0;
+    words[at + 2] = 0;
+    words[at + 3] = 0;
+    words[at + 4] = 0;
+    words[at + 5] = sub | (isCreate ? FLAG_CREATE : 0) | (isDelete ? FLAG_DELETE : 0);
+    const doubles = this.#doubles[chunk];
+    doubles[at / 2 + 3] = main;
+    doubles[at / 2 + 4] = 0;
+    this.#tail = position + 1;
+    return position;
+  }
+
+  /** Says which version the entry replaced. */
+  setPrevious(position: number, segment: number, offset: number, mod: number): void {
+    const from = position - this.#base;
+    const at = (from & CHUNK_MASK) * ENTRY_WORDS;
+    const words = this.#words[from >>> CHUNK_SHIFT];
+    words[at + 1] = segment;
+    words[at + 2] = offset;
+    this.#doubles[from >>> CHUNK_SHIFT][at / 2 + 4] = mod;
+  }
+
+  /** The previous record moved, or is gone (segment 0). */
+  movePrevious(position: number, segment: number, offset: number): void {
+    const from = position - this.#base;
+    const at = (from & CHUNK_MASK) * ENTRY_WORDS;
+    const words = this.#words[from >>> CHUNK_SHIFT];
+    words[at + 1] = segment;
+    words[at + 2] = offset;
+  }
+
+  /** Links two successive changes of one key; both are held. */
+  link(earlier: number, later: number): void {
+    const distance = later - earlier;
+    this.#setWord(earlier, 4, distance);
+    this.#setWord(later, 3, distance);
+  }
+
+  /** The position of a held entry, from its low 32 bits. */
+  positionOf(low: number): number {
+    return this.#head + ((low - this.#head) >>> 0);
+  }
+
+  row(position: number): number {
+    return this.#word(position, 0);
+  }
+
+  previousSegment(position: number): number {
+    return this.#word(position, 1);
+  }
+
+  previousOffset(position: number): number {
+    return this.#word(position, 2);
+  }
+
+  /** The key's previous entry, or −1 when there is none or it was dropped. */
+  previousEntry(position: number): number {
+    const distance = this.#word(position, 3);
+    return distance === 0 || position - distance < this.#head ? -1 : position - distance;
+  }
+
+  /** The key's next entry, or −1. */
+  nextEntry(position: number): number {
+    const distance = this.#word(position, 4);
+    return distance === 0 ? -1 : position + distance;
+  }
+
+  sub(position: number): number {
+    return this.#word(position, 5) & SUB_MAX;
+  }
+
+  isCreate(position: number): boolean {
+    return (this.#word(position, 5) & FLAG_CREATE) !== 0;
+  }
+
+  isDelete(position: number): boolean {
+    return (this.#word(position, 5) & FLAG_DELETE) !== 0;
+  }
+
+  main(position: number): number {
+    return this.#double(position, 3);
+  }
+
+  previousMain(position: number): number {
+    return this.#double(position, 4);
+  }
+
+  /** The first entry with main ≥ `revision`, or the tail: O(log entries). */
+  seek(revision: number): number {
+    let low = this.#head;
+    let high = this.#tail;
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2);
+      if (this.main(middle) < revision) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  /** Drops the first entry. Nothing may refer to it any more. */
+  dropHead(): void {
+    assert(this.#head < this.#tail, 'history is empty');
+    this.#head++;
+    if (this.#head - this.#base < CHUNK_ENTRIES) return;
+    const words = this.#words.shift();
+    this.#doubles.shift();
+    this.#base += CHUNK_ENTRIES;
+    if (words !== undefined && this.#spare.length < SPARE_CHUNKS_MAX) this.#spare.push(words);
+  }
+
+  #addChunk(): void {
+    const words = this.#spare.pop() ?? new Uint32Array(new SharedArrayBuffer(CHUNK_BYTES));
+    this.#words.push(words);
+    this.#doubles.push(new Float64Array(words.buffer));
+  }
+
+  #word(position: number, index: number): number {
+    const from = position - this.#base;
+    return this.#words[from >>> CHUNK_SHIFT][(from & CHUNK_MASK) * ENTRY_WORDS + index];
+  }
+
+  #setWord(position: number, index: number, value: number): void {
+    const from = position - this.#base;
+    this.#words[from >>> CHUNK_SHIFT][(from & CHUNK_MASK) * ENTRY_WORDS + index] = value;
+  }
+
+  #double(position: number, index: number): number {
+    const from = position - this.#base;
+    return this.#doubles[from >>> CHUNK_SHIFT][(from & CHUNK_MASK) * ENTRY_DOUBLES + index];
+  }
+}

@@ -1,0 +1,264 @@
+// Value segments: append-only memory shared between threads, holding one record per version of a key.
+//
+//   record, 4-byte aligned
+//   +0  u32  KeyValue bytes (bits 0…28), sub present (29), superseded (30), dead (31)
+//   +4  u32  owner: the row whose last version this is; when superseded, the low 32 bits of the history position of
+//            the change that replaced it; when dead, meaningless
+//   +8       the KeyValue (key-value.ts), then zero to three bytes of padding
+//   end u32  sub revision, only if it is not 0
+//
+// An address is segment × 2^32 + offset as a double; 0 is "none", since segments count from 1.
+//
+// Invariants: the KeyValue bytes never change once written. Memory of a segment is never used again for another one:
+// whoever holds its buffer may go on reading. Numbers of dropped segments are used again, the oldest first and only
+// when REUSE_AFTER_COUNT others were dropped since, so that an address kept too long fails soon rather than silently.
+//
+// Two segments are open: "hot" takes new versions, "cold" takes records moved out of mostly dead segments, so that
+// long-lived records come together. A record larger than a segment gets one of its own. A segment that is not open and
+// has no live record is dropped; while pinned (`pin`), it stays reachable by address until the last pin is gone.
+
+import { assert } from '../base/assert.ts';
+
+export const SEGMENT_BYTES_DEFAULT: number = 16 << 20;
+/** Segment numbers fit 24 bits of a row's first word. */
+export const SEGMENT_COUNT_MAX: number = 1 << 24;
+export const RECORD_HEADER_BYTES = 8;
+export const KEY_VALUE_BYTES_MAX: number = (1 << 29) - 1;
+
+const TWO_32 = 0x1_0000_0000;
+const LENGTH_MASK = 0x1fff_ffff;
+const FLAG_SUB = 0x2000_0000;
+const FLAG_SUPERSEDED = 0x4000_0000;
+const FLAG_DEAD = 0x8000_0000;
+const REUSE_AFTER_COUNT = 1024;
+const PAGE_BYTES = 4096;
+const NO_BYTES: Uint8Array = Buffer.alloc(0);
+const NO_WORDS: Uint32Array = new Uint32Array(0);
+
+export function addressOf(segment: number, offset: number): number {
+  return segment * TWO_32 + offset;
+}
+
+export function addressSegment(address: number): number {
+  return Math.floor(address / TWO_32);
+}
+
+export function addressOffset(address: number): number {
+  return address >>> 0;
+}
+
+/** An append position: the open segment of one temperature. */
+export class OpenSegment {
+  segment = 0;
+  /** Bytes written. */
+  used = 0;
+  capacity = 0;
+}
+
+export class Segments {
+  readonly segmentBytes: number;
+  readonly hot: OpenSegment = new OpenSegment();
+  readonly cold: OpenSegment = new OpenSegment();
+  /** By segment number. A dropped one is empty. */
+  readonly #bytes: Uint8Array[] = [NO_BYTES];
+  readonly #words: Uint32Array[] = [NO_WORDS];
+  /** By segment number: bytes of records that are not dead; bytes written; highest main revision written. */
+  readonly #live: number[] = [0];
+  readonly #used: number[] = [0];
+  readonly #mainMax: number[] = [0];
+  readonly #droppedNumbers: number[] = [];
+  readonly #waitingForUnpin: number[] = [];
+  #pins = 0;
+  #liveBytes = 0;
+  #memoryBytes = 0;
+
+  constructor(segmentBytes: number) {
+    assert(segmentBytes >= 64 && segmentBytes % 4 === 0, 'segment size');
+    this.segmentBytes = segmentBytes;
+  }
+
+  /** Bytes of all records that are not dead, headers included. */
+  get liveBytes(): number {
+    return this.#liveBytes;
+  }
+
+  /** Bytes written in segments that are held, in whole pages. */
+  get memoryBytes(): number {
+    return this.#memoryBytes + pages(this.hot.used) + pages(this.cold.used);
+  }
+
+  /** One more than the highest segment number in use. */
+  get numberEnd(): number {
+    return this.#bytes.length;
+  }
+
+  bytes(segment: number): Uint8Array {
+    return this.#bytes[segment];
+  }
+
+  live(segment: number): number {
+    return this.#live[segment];
+  }
+
+  used(segment: number): number {
+    return this.#used[segment];
+  }
+
+  mainMax(segment: number): number {
+    return this.#mainMax[segment];
+  }
+
+  isOpen(segment: number): boolean {
+    return segment === this.hot.segment || segment === this.cold.segment;
+  }
+
+  /**
+   * Reserves a record in the open segment and writes its header and sub; the caller writes the KeyValue at the offset
+   * returned + 8. The segment is `open.segment` afterwards, except for a record larger than a segment: then it is the
+   * one returned by `lastSegment`, as it is in every case.
+   */
+  append(open: OpenSegment, keyValueBytes: number, sub: number, main: number): number {
+    assert(keyValueBytes <= KEY_VALUE_BYTES_MAX, 'record size');
+    const bytes = RECORD_HEADER_BYTES + ((keyValueBytes + 3) & ~3) + (sub === 0 ? 0 : 4);
+    let segment = open.segment;
+    let offset = open.used;
+    if (offset + bytes > open.capacity) {
+      if (bytes > this.segmentBytes) {
+        segment = this.#allocate(bytes);
+        offset = 0;
+        this.#seal(segment, bytes);
+      } else {
+        this.#seal(open.segment, open.used);
+        const full = open.segment;
+        open.segment = segment = this.#allocate(this.segmentBytes);
+        open.capacity = this.segmentBytes;
+        open.used = offset = 0;
+        this.#dropIfDead(full);
+      }
+    }
+    if (segment === open.segment) open.used = offset + bytes;
+    const words = this.#words[segment];
+    words[offset >>> 2] = sub === 0 ? keyValueBytes : keyValueBytes | FLAG_SUB;
+    if (sub !== 0) words[(offset + bytes - 4) >>> 2] = sub;
+    this.#live[segment] += bytes;
+    this.#liveBytes += bytes;
+    if (main > this.#mainMax[segment]) this.#mainMax[segment] = main;
+    this.lastSegment = segment;
+    return offset;
+  }
+
+  /** The segment of the last `append`. */
+  lastSegment = 0;
+
+  keyValueBytes(segment: number, offset: number): number {
+    return this.#words[segment][offset >>> 2] & LENGTH_MASK;
+  }
+
+  recordBytes(segment: number, offset: number): number {
+    return sizeOf(this.#words[segment][offset >>> 2]);
+  }
+
+  sub(segment: number, offset: number): number {
+    const words = this.#words[segment];
+    const head = words[offset >>> 2];
+    return (head & FLAG_SUB) === 0 ? 0 : words[(offset + sizeOf(head) - 4) >>> 2];
+  }
+
+  owner(segment: number, offset: number): number {
+    return this.#words[segment][(offset >>> 2) + 1];
+  }
+
+  isDead(segment: number, offset: number): boolean {
+    return (this.#words[segment][offset >>> 2] & FLAG_DEAD) !== 0;
+  }
+
+  isSuperseded(segment: number, offset: number): boolean {
+    return (this.#words[segment][offset >>> 2] & FLAG_SUPERSEDED) !== 0;
+  }
+
+  ownByRow(segment: number, offset: number, row: number): void {
+    const words = this.#words[segment];
+    words[offset >>> 2] &= ~FLAG_SUPERSEDED;
+    words[(offset >>> 2) + 1] = row;
+  }
+
+  ownByHistory(segment: number, offset: number, position: number): void {
+    const words = this.#words[segment];
+    words[offset >>> 2] |= FLAG_SUPERSEDED;
+    words[(offset >>> 2) + 1] = position;
+  }
+
+  /** The record is garbage; its segment goes when it was the last one. */
+  release(segment: number, offset: number): void {
+    const words = this.#words[segment];
+    const head = words[offset >>> 2];
+    assert((head & FLAG_DEAD) === 0, 'record released twice');
+    words[offset >>> 2] = head | FLAG_DEAD;
+    const bytes = sizeOf(head);
+    this.#live[segment] -= bytes;
+    this.#liveBytes -= bytes;
+    this.#dropIfDead(segment);
+  }
+
+  /** Copies a record that is not dead into the cold segment; `lastSegment` and the result say where. */
+  moveToCold(segment: number, offset: number, main: number): number {
+    const words = this.#words[segment];
+    const head = words[offset >>> 2];
+    const target = this.append(this.cold, head & LENGTH_MASK, this.sub(segment, offset), main);
+    const targetWords = this.#words[this.lastSegment];
+    targetWords.set(words.subarray(offset >>> 2, (offset + sizeOf(head)) >>> 2), target >>> 2);
+    return target;
+  }
+
+  pin(): void {
+    this.#pins++;
+  }
+
+  unpin(): void {
+    assert(this.#pins > 0, 'unpinned more often than pinned');
+    if (--this.#pins > 0) return;
+    for (const segment of this.#waitingForUnpin) this.#drop(segment);
+    this.#waitingForUnpin.length = 0;
+  }
+
+  #allocate(bytes: number): number {
+    const reuse = this.#droppedNumbers.length > REUSE_AFTER_COUNT ? this.#droppedNumbers.shift() : undefined;
+    const segment = reuse ?? this.#bytes.length;
+    assert(segment < SEGMENT_COUNT_MAX, 'segment numbers');
+    const memory = new SharedArrayBuffer(bytes);
+    this.#bytes[segment] = Buffer.from(memory);
+    this.#words[segment] = new Uint32Array(memory);
+    this.#live[segment] = 0;
+    this.#used[segment] = 0;
+    this.#mainMax[segment] = 0;
+    return segment;
+  }
+
+  #seal(segment: number, used: number): void {
+    if (segment === 0) return;
+    this.#used[segment] = used;
+    this.#memoryBytes += pages(used);
+  }
+
+  #dropIfDead(segment: number): void {
+    if (this.#live[segment] !== 0 || this.#used[segment] === 0 || this.isOpen(segment)) return;
+    if (this.#pins > 0) this.#waitingForUnpin.push(segment);
+    else this.#drop(segment);
+  }
+
+  #drop(segment: number): void {
+    this.#memoryBytes -= pages(this.#used[segment]);
+    this.#used[segment] = 0;
+    this.#bytes[segment] = NO_BYTES;
+    this.#words[segment] = NO_WORDS;
+    this.#droppedNumbers.push(segment);
+  }
+}
+
+function sizeOf(head: number): number {
+  return RECORD_HEADER_BYTES + (((head & LENGTH_MASK) + 3) & ~3) + ((head & FLAG_SUB) === 0 ? 0 : 4);
+}
+
+function pages(bytes: number): number {
+  return Math.ceil(bytes / PAGE_BYTES) * PAGE_BYTES;
+}

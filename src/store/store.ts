@@ -1,0 +1,556 @@
+// The multi-version store: every key's versions by revision, in typed arrays; no JavaScript object per key at rest.
+//
+//   hash index ──► row ──► last record (segment, offset)          find, put: O(1)
+//   key tree   ──► row     └► last history entry ─► entries before   ranges, counts: O(log n)
+//   history    ──► row, replaced record                           watches, old revisions, compaction
+//
+// The caller decides (conditions, limits, which revision is visible); the store applies. Its duties:
+//  1. Changes come with strictly ascending (main, sub), main > currentRevision; then `commit(main)`.
+//  2. A revision asked for lies between compactedRevision and currentRevision (or is the main being written).
+//  3. Addresses are good until the next `compactStep` or change, or longer under a pin; a row id until its key is gone.
+//  4. After `compact`, `compactStep` is called from time to time until it returns true.
+//
+// An empty store is at revision 1, compacted at −1, as etcd is. Revisions are doubles below 2^53.
+
+import { assert } from '../base/assert.ts';
+import { compareArrays } from '../base/bytes.ts';
+import { Compaction } from './compaction.ts';
+import { HashKvJob } from './hash-kv.ts';
+import { SUB_MAX } from './history.ts';
+import {
+  copyToSegment,
+  KeyValueView,
+  keyValueBytes,
+  keyValueKeyBytes,
+  keyValueKeyStart,
+  writeKeyValue,
+} from './key-value.ts';
+import type { AddressList, RowList } from './lists.ts';
+import { addressOf, addressOffset, addressSegment, RECORD_HEADER_BYTES, SEGMENT_BYTES_DEFAULT } from './segments.ts';
+import { StoreParts } from './store-parts.ts';
+
+export interface StoreOptions {
+  /** Size of a value segment: a multiple of 4. */
+  readonly segmentBytes?: number;
+  /** Seeds the hash of keys; a server takes a random one, so that nobody can choose colliding keys. */
+  readonly hashSeed?: number;
+}
+
+const ROW_MASK = 0x7fff_ffff;
+/** Keys a scan may pass over without a result, per result asked for, before it gives the turn back. */
+const SCAN_SKIPS_PER_RESULT = 4;
+const SCAN_SKIPS_MIN = 256;
+
+export class Store {
+  readonly #parts: StoreParts;
+  readonly #compaction: Compaction;
+  readonly #view = new KeyValueView();
+  #current = 1;
+  /** The newest change, committed or not. */
+  #newestMain = 1;
+  #newestSub = SUB_MAX;
+  #liveKeyCount = 0;
+
+  constructor(options: StoreOptions = {}) {
+    this.#parts = new StoreParts(options.segmentBytes ?? SEGMENT_BYTES_DEFAULT, options.hashSeed ?? 0x6b316d);
+    this.#compaction = new Compaction(this.#parts);
+  }
+
+  get currentRevision(): number {
+    return this.#current;
+  }
+
+  get compactedRevision(): number {
+    return this.#compaction.revision;
+  }
+
+  get liveKeyCount(): number {
+    return this.#liveKeyCount;
+  }
+
+  /** Bytes of the records that are held for some reader, headers included. */
+  get recordBytesLive(): number {
+    return this.#parts.segments.liveBytes;
+  }
+
+  /** All memory of the store that is in use. */
+  get memoryBytes(): number {
+    const { hash, history, lives, rows, segments, tree } = this.#parts;
+    return (
+      segments.memoryBytes +
+      rows.memoryBytes +
+      hash.memoryBytes +
+      tree.memoryBytes +
+      history.memoryBytes +
+      lives.memoryBytes
+    );
+  }
+
+  // Rows
+
+  /** The row of a key, or −1. The key may be a deleted one: see `isLive`. */
+  find(key: Uint8Array, start: number, end: number): number {
+    return this.#parts.hash.find(key, start, end);
+  }
+
+  isLive(row: number): boolean {
+    return this.#parts.rows.mod(row) !== 0;
+  }
+
+  /** 0 when not live. */
+  modRevision(row: number): number {
+    return this.#parts.rows.mod(row);
+  }
+
+  /** 0 when not live. */
+  createRevision(row: number): number {
+    return this.isLive(row) ? this.#readRow(row).createRevision : 0;
+  }
+
+  /** 0 when not live. */
+  version(row: number): number {
+    return this.isLive(row) ? this.#readRow(row).version : 0;
+  }
+
+  /** 0n when not live or without lease. */
+  lease(row: number): bigint {
+    return this.isLive(row) ? this.#readRow(row).lease : 0n;
+  }
+
+  /** What the lease layer left at the row: 0 for a key that is born, kept over puts and the deletion. */
+  attachment(row: number): number {
+    return this.#parts.rows.attachment(row);
+  }
+
+  setAttachment(row: number, value: number): void {
+    this.#parts.rows.setAttachment(row, value);
+  }
+
+  // Changes
+
+  /**
+   * Writes a version of key[keyStart, keyEnd); `row` is what `find` said. The value may lie in a segment of this store.
+   * Returns the row. Arguments are flat because this is the hot path.
+   */
+  put(
+    main: number,
+    sub: number,
+    row: number,
+    key: Uint8Array,
+    keyStart: number,
+    keyEnd: number,
+    value: Uint8Array,
+    valueStart: number,
+    valueEnd: number,
+    lease: bigint,
+  ): number {
+    this.#begin(main, sub);
+    const { rows, segments } = this.#parts;
+    let createRevision = main;
+    let version = 1;
+    if (row >= 0 && rows.mod(row) !== 0) {
+      const view = this.#view;
+      view.readHead(segments.bytes(rows.segment(row)), rows.offset(row) + RECORD_HEADER_BYTES);
+      createRevision = view.createRevision;
+      version = view.version + 1;
+    }
+    const bytes = keyValueBytes(keyEnd - keyStart, createRevision, main, version, valueEnd - valueStart, lease);
+    const offset = segments.append(segments.hot, bytes, sub, main);
+    writeKeyValue(
+      segments.bytes(segments.lastSegment),
+      offset + RECORD_HEADER_BYTES,
+      key,
+      keyStart,
+      keyEnd,
+      createRevision,
+      main,
+      version,
+      value,
+      valueStart,
+      valueEnd,
+      lease,
+    );
+    return this.#setVersion(
+      main,
+      sub,
+      row,
+      segments.lastSegment,
+      offset,
+      key,
+      keyStart,
+      keyEnd,
+      createRevision === main,
+    );
+  }
+
+  /** Deletes a live key. */
+  delete(main: number, sub: number, row: number): void {
+    this.#begin(main, sub);
+    const { history, lives, rows, segments, tree } = this.#parts;
+    const mod = rows.mod(row);
+    assert(mod !== 0, 'delete of a key that is not live');
+    const segment = rows.segment(row);
+    const offset = rows.offset(row);
+    const position = history.append(row, main, sub, false, true);
+    history.setPrevious(position, segment, offset, mod);
+    segments.ownByHistory(segment, offset, position);
+    this.#linkToLast(row, position);
+    rows.setMod(row, 0);
+    const bytes = segments.bytes(segment);
+    const keyStart = keyValueKeyStart(bytes, offset + RECORD_HEADER_BYTES);
+    tree.setLive(bytes, keyStart, keyStart + keyValueKeyBytes(bytes, offset + RECORD_HEADER_BYTES), false);
+    lives.push(position);
+    this.#liveKeyCount--;
+  }
+
+  /** Makes what was written at `main` the current revision. */
+  commit(main: number): void {
+    assert(main > this.#current && main >= this.#newestMain, 'commit: revisions ascend');
+    this.jumpTo(main);
+  }
+
+  /** Moves the current revision without a change: at recovery, or where revisions that may have been seen are skipped. */
+  jumpTo(revision: number): void {
+    assert(revision >= this.#current && revision >= this.#newestMain, 'jump: revisions ascend');
+    assert(Number.isSafeInteger(revision), 'revision');
+    this.#current = revision;
+    if (revision === this.#newestMain) return;
+    this.#newestMain = revision;
+    this.#newestSub = SUB_MAX;
+  }
+
+  /** Replays a put that is known as a whole KeyValue, create revision and version included. Returns the row. */
+  restoreRecord(main: number, sub: number, bytes: Uint8Array, start: number, end: number): number {
+    this.#begin(main, sub);
+    const { segments } = this.#parts;
+    const { keyStart, keyEnd, createRevision, modRevision } = this.#view.readHead(bytes, start);
+    assert(modRevision === main, 'restored record: mod revision');
+    const row = this.find(bytes, keyStart, keyEnd);
+    const offset = segments.append(segments.hot, end - start, sub, main);
+    const segment = segments.lastSegment;
+    copyToSegment(segments.bytes(segment), offset + RECORD_HEADER_BYTES, bytes, start, end);
+    return this.#setVersion(main, sub, row, segment, offset, bytes, keyStart, keyEnd, createRevision === main);
+  }
+
+  /** Replays a deletion; the key is live. */
+  restoreDelete(main: number, sub: number, key: Uint8Array, start: number, end: number): void {
+    const row = this.find(key, start, end);
+    assert(row >= 0, 'restored deletion: the key is not there');
+    this.delete(main, sub, row);
+  }
+
+  /**
+   * Loads a live key from a snapshot, in any order, before any change and without history; afterwards `jumpTo` the
+   * snapshot's revision and `compact` there. Returns the row.
+   */
+  loadRecord(sub: number, bytes: Uint8Array, start: number, end: number): number {
+    const { hash, history, rows, segments, tree } = this.#parts;
+    assert(history.tail === 0, 'a snapshot is loaded before any change');
+    const { keyStart, keyEnd, modRevision } = this.#view.readHead(bytes, start);
+    assert(this.find(bytes, keyStart, keyEnd) < 0, 'a snapshot has a key once');
+    const offset = segments.append(segments.hot, end - start, sub, modRevision);
+    const segment = segments.lastSegment;
+    copyToSegment(segments.bytes(segment), offset + RECORD_HEADER_BYTES, bytes, start, end);
+    const row = rows.allocate();
+    segments.ownByRow(segment, offset, row);
+    rows.setRecord(row, segment, offset);
+    rows.setMod(row, modRevision);
+    hash.insert(bytes, keyStart, keyEnd, row);
+    tree.insert(row, bytes, keyStart, keyEnd);
+    this.#liveKeyCount++;
+    if (modRevision > this.#newestMain) {
+      this.#newestMain = modRevision;
+      this.#newestSub = SUB_MAX;
+    }
+    return row;
+  }
+
+  // Records
+
+  /** Address of the version of a row's key at `revision`; 0 = it did not exist then. */
+  recordAt(row: number, revision: number): number {
+    return this.#parts.recordAt(row, revision);
+  }
+
+  /** The memory a record is in: a Buffer over shared memory. */
+  segmentOf(address: number): Uint8Array {
+    return this.#parts.segments.bytes(addressSegment(address));
+  }
+
+  /** Where in its segment the record's KeyValue bytes start. */
+  kvStart(address: number): number {
+    return addressOffset(address) + RECORD_HEADER_BYTES;
+  }
+
+  kvEnd(address: number): number {
+    const offset = addressOffset(address);
+    return offset + RECORD_HEADER_BYTES + this.#parts.segments.keyValueBytes(addressSegment(address), offset);
+  }
+
+  /** The record's sub revision. */
+  recordSub(address: number): number {
+    return this.#parts.segments.sub(addressSegment(address), addressOffset(address));
+  }
+
+  /** Until `unpin`, every address known now stays readable. Pins count. */
+  pin(): void {
+    this.#parts.segments.pin();
+  }
+
+  unpin(): void {
+    this.#parts.segments.unpin();
+  }
+
+  // Ranges: [lower, upper), upper null = no end
+
+  /** How many keys of the range were live at `revision`: O(log keys + births and deaths since). */
+  count(lower: Uint8Array, upper: Uint8Array | null, revision: number): number {
+    const { history, lives, tree } = this.#parts;
+    if (upper !== null && compareArrays(lower, upper) >= 0) return 0;
+    const end = upper === null ? this.#liveKeyCount : tree.rank(upper, 0, upper.length);
+    let count = end - tree.rank(lower, 0, lower.length);
+    for (let i = lives.tail - 1; i >= lives.head; i--) {
+      const position = lives.at(i);
+      if (position < history.head || history.main(position) <= revision) break;
+      if (this.#isRowWithin(history.row(position), lower, upper)) count += history.isDelete(position) ? 1 : -1;
+    }
+    return count;
+  }
+
+  /**
+   * Adds to `out`, in key order, the addresses of the versions at `revision`, at most `max`. Returns the key to go on
+   * from (as the next `lower`), or null when the range is done. It may stop before `max` when it passes many keys that
+   * did not exist at `revision`.
+   */
+  scan(
+    lower: Uint8Array,
+    upper: Uint8Array | null,
+    revision: number,
+    max: number,
+    out: AddressList,
+  ): Uint8Array | null {
+    const { keys, rows, tree } = this.#parts;
+    if (upper !== null && compareArrays(lower, upper) >= 0) return null;
+    let left = max;
+    let skips = Math.max(SCAN_SKIPS_MIN, max * SCAN_SKIPS_PER_RESULT);
+    tree.seek(lower, 0, lower.length);
+    for (;;) {
+      const end = upper === null ? tree.walkEnd : tree.walkEndBelow(upper);
+      if (end === 0) return null;
+      for (let i = tree.walkFrom; i < end; i++) {
+        const word = tree.walkRow(i);
+        const row = word & ROW_MASK;
+        if (left === 0 || skips === 0) return keys.copy(row);
+        let address = 0;
+        if (revision < this.#newestMain) address = this.#parts.recordAt(row, revision);
+        else if (word >>> 31 === 1) address = addressOf(rows.segment(row), rows.offset(row));
+        if (address === 0) skips--;
+        else {
+          left--;
+          out.push(address);
+        }
+      }
+      tree.walkOn();
+    }
+  }
+
+  /** As `scan`, but adds the rows of the keys that are live now, uncommitted changes included. */
+  scanRows(lower: Uint8Array, upper: Uint8Array | null, max: number, out: RowList): Uint8Array | null {
+    const { keys, tree } = this.#parts;
+    if (upper !== null && compareArrays(lower, upper) >= 0) return null;
+    let left = max;
+    let skips = Math.max(SCAN_SKIPS_MIN, max * SCAN_SKIPS_PER_RESULT);
+    tree.seek(lower, 0, lower.length);
+    for (;;) {
+      const end = upper === null ? tree.walkEnd : tree.walkEndBelow(upper);
+      if (end === 0) return null;
+      for (let i = tree.walkFrom; i < end; i++) {
+        const word = tree.walkRow(i);
+        if (left === 0 || skips === 0) return keys.copy(word & ROW_MASK);
+        if (word >>> 31 === 0) skips--;
+        else {
+          left--;
+          out.push(word & ROW_MASK);
+        }
+      }
+      tree.walkOn();
+    }
+  }
+
+  // History: positions from `historySeek(revision)`, revision ≥ compactedRevision, below `historyTail`
+
+  /** Position of the oldest entry still held; it may be one below the compacted revision. */
+  get historyHead(): number {
+    return this.#parts.history.head;
+  }
+
+  get historyTail(): number {
+    return this.#parts.history.tail;
+  }
+
+  /** Position of the first change with main ≥ `revision`. */
+  historySeek(revision: number): number {
+    return this.#parts.history.seek(revision);
+  }
+
+  historyMain(position: number): number {
+    return this.#parts.history.main(position);
+  }
+
+  historySub(position: number): number {
+    return this.#parts.history.sub(position);
+  }
+
+  historyIsDelete(position: number): boolean {
+    return this.#parts.history.isDelete(position);
+  }
+
+  /** A put that started the key's life. */
+  historyIsCreate(position: number): boolean {
+    return this.#parts.history.isCreate(position);
+  }
+
+  historyRow(position: number): number {
+    return this.#parts.history.row(position);
+  }
+
+  /** Address of the version that the change made; 0 for a deletion. */
+  historyRecord(position: number): number {
+    return this.#parts.recordOf(position);
+  }
+
+  /** Address of the key's version at main − 1; 0 when there was none or it is compacted. */
+  historyPrevious(position: number): number {
+    const { history } = this.#parts;
+    const main = history.main(position);
+    if (main <= this.#compaction.revision) return 0;
+    let first = position;
+    // A key can change twice in one revision only by a delete and a put of one Txn; look past all of them.
+    for (let i = history.previousEntry(first); i >= 0 && history.main(i) === main; i = history.previousEntry(i))
+      first = i;
+    const segment = history.previousSegment(first);
+    return segment === 0 ? 0 : addressOf(segment, history.previousOffset(first));
+  }
+
+  /** An address whose record has the change's key, for deletions too. */
+  historyKeyAddress(position: number): number {
+    const { history, rows } = this.#parts;
+    const row = history.row(position);
+    return addressOf(rows.segment(row), rows.offset(row));
+  }
+
+  // Compaction and hash
+
+  /** Sets the compacted revision; everything below is as good as gone at once. `compactStep` does the work. */
+  compact(revision: number): void {
+    assert(revision > this.#compaction.revision && revision <= this.#current, 'compact: out of range');
+    this.#compaction.start(revision);
+  }
+
+  /** Does about `units` (0.1 to 0.3 µs each) of compaction work; true when nothing is left. Idle during hash jobs. */
+  compactStep(units: number): boolean {
+    return this.#compaction.step(units);
+  }
+
+  get compactionPending(): boolean {
+    return this.#compaction.isPending;
+  }
+
+  /** Starts hashing all versions up to `revision`, as etcd's HashKV. The caller runs it to its end or closes it. */
+  hashKv(revision: number): HashKvJob {
+    assert(revision >= this.#compaction.revision && revision <= this.#current, 'hash: out of range');
+    return new HashKvJob(this.#parts, this.#compaction, revision);
+  }
+
+  #begin(main: number, sub: number): void {
+    const isNext = main > this.#newestMain || (main === this.#newestMain && sub > this.#newestSub);
+    assert(isNext && main > this.#current, 'changes ascend');
+    assert(main <= Number.MAX_SAFE_INTEGER && sub <= SUB_MAX, 'revision');
+    this.#newestMain = main;
+    this.#newestSub = sub;
+  }
+
+  /** Makes a record just written the version of its key. */
+  #setVersion(
+    main: number,
+    sub: number,
+    row: number,
+    segment: number,
+    offset: number,
+    key: Uint8Array,
+    keyStart: number,
+    keyEnd: number,
+    isCreate: boolean,
+  ): number {
+    const { history, lives, rows, segments } = this.#parts;
+    if (row < 0) return this.#addRow(main, sub, segment, offset, key, keyStart, keyEnd, isCreate);
+    const position = history.append(row, main, sub, isCreate, false);
+    const oldSegment = rows.segment(row);
+    const oldOffset = rows.offset(row);
+    const oldMod = rows.mod(row);
+    if (oldMod !== 0) {
+      history.setPrevious(position, oldSegment, oldOffset, oldMod);
+      segments.ownByHistory(oldSegment, oldOffset, position);
+    } else this.#revive(row, key, keyStart, keyEnd);
+    this.#linkToLast(row, position);
+    rows.setRecord(row, segment, offset);
+    rows.setMod(row, main);
+    segments.ownByRow(segment, offset, row);
+    if (oldMod === 0) {
+      // The record kept for the deleted key's bytes goes, unless the deletion's entry still gives it as the previous one.
+      if (!segments.isSuperseded(oldSegment, oldOffset)) segments.release(oldSegment, oldOffset);
+      lives.push(position);
+    }
+    return row;
+  }
+
+  #addRow(
+    main: number,
+    sub: number,
+    segment: number,
+    offset: number,
+    key: Uint8Array,
+    keyStart: number,
+    keyEnd: number,
+    isCreate: boolean,
+  ): number {
+    const { hash, history, lives, rows, segments, tree } = this.#parts;
+    const row = rows.allocate();
+    const position = history.append(row, main, sub, isCreate, false);
+    rows.setRecord(row, segment, offset);
+    rows.setMod(row, main);
+    rows.setLast(row, position);
+    segments.ownByRow(segment, offset, row);
+    hash.insert(key, keyStart, keyEnd, row);
+    tree.insert(row, key, keyStart, keyEnd);
+    lives.push(position);
+    this.#liveKeyCount++;
+    return row;
+  }
+
+  /** A deleted key that is still known lives again. */
+  #revive(row: number, key: Uint8Array, keyStart: number, keyEnd: number): void {
+    this.#parts.tree.setLive(key, keyStart, keyEnd, true);
+    this.#parts.rows.setAttachment(row, 0);
+    this.#liveKeyCount++;
+  }
+
+  #linkToLast(row: number, position: number): void {
+    const { history, rows } = this.#parts;
+    if (rows.hasHistory(row)) history.link(history.positionOf(rows.last(row)), position);
+    rows.setLast(row, position);
+  }
+
+  #readRow(row: number): KeyValueView {
+    const { rows, segments } = this.#parts;
+    const segment = rows.segment(row);
+    const start = rows.offset(row) + RECORD_HEADER_BYTES;
+    return this.#view.read(segments.bytes(segment), start, start + segments.keyValueBytes(segment, rows.offset(row)));
+  }
+
+  #isRowWithin(row: number, lower: Uint8Array, upper: Uint8Array | null): boolean {
+    const { keys } = this.#parts;
+    if (keys.compare(row, lower, 0, lower.length, 0) > 0) return false;
+    return upper === null || keys.compare(row, upper, 0, upper.length, 0) > 0;
+  }
+}
