@@ -1,0 +1,110 @@
+// Batches read back: is the one at an offset whole and the next in the chain, and if not, does the log go on
+// behind it?
+//
+// Several batches may be on their way to the disk at once, and a power cut keeps any of them. So a bad batch with good
+// ones behind it proves nothing by itself. Each batch names the last one that was durable when it was written: only
+// when a good batch says so of the bad one, or of one behind it, had the bad one been durable, and is damaged now.
+
+import {
+  AT_BODY_BYTES,
+  AT_BODY_CRC,
+  AT_DURABLE_SEQUENCE,
+  AT_EPOCH,
+  AT_FIRST_REVISION,
+  AT_FLAGS,
+  AT_HEADER_CRC,
+  AT_LAST_REVISION,
+  AT_PREVIOUS_CRC,
+  AT_SEQUENCE,
+  BATCH_ALIGNMENT_BYTES,
+  BATCH_BYTES_LIMIT,
+  BATCH_HEADER_BYTES,
+  BATCH_MAGIC,
+  crcOf,
+  paddedBytes,
+  readUint32,
+  readUint64,
+} from './format.ts';
+
+/** The place in the chain after the last good batch. */
+export interface ChainEnd {
+  /** Of the last good batch. */
+  sequence: number;
+  epoch: number;
+  crc: number;
+  crcSeed: number;
+}
+
+/** Fields of the batch that `check` found good. */
+export class BatchReader {
+  readonly #magic: Uint8Array = Buffer.alloc(4);
+  sequence = 0;
+  epoch = 0;
+  headerCrc = 0;
+  firstRevision = 0;
+  lastRevision = 0;
+  durableSequence = 0;
+  flags = 0;
+  bodyStart = 0;
+  bodyEnd = 0;
+  /** Where the next batch begins. */
+  end = 0;
+
+  constructor() {
+    const magic = BATCH_MAGIC;
+    this.#magic.set([magic & 255, (magic >>> 8) & 255, (magic >>> 16) & 255, magic >>> 24]);
+  }
+
+  /** Reads buffer[at, limit) as the batch after `chain`. Returns what is wrong with it, or undefined. */
+  check(buffer: Uint8Array, at: number, limit: number, chain: ChainEnd): string | undefined {
+    const wrong = this.#readHeader(buffer, at, limit, chain.crcSeed);
+    if (wrong !== undefined) return wrong;
+    if (this.sequence !== chain.sequence + 1) {
+      return `batch ${this.sequence} stands where batch ${chain.sequence + 1} should`;
+    }
+    if (readUint32(buffer, at + AT_PREVIOUS_CRC) !== chain.crc) return 'the batch does not follow the one before it';
+    if (this.epoch < chain.epoch) return `the epoch goes back from ${chain.epoch} to ${this.epoch}`;
+    if (this.end > limit) return 'the batch is cut off';
+    const crc = crcOf(buffer, this.bodyStart, this.end, chain.crcSeed);
+    if (crc !== readUint32(buffer, at + AT_BODY_CRC)) return 'the checksum of the batch body does not match';
+    return undefined;
+  }
+
+  /** True when some batch in buffer[from, limit) tells that the one after `chain` had been durable. */
+  tellsOfLoss(buffer: Uint8Array, from: number, limit: number, chain: ChainEnd): boolean {
+    const searched = Buffer.from(buffer.buffer, buffer.byteOffset, limit);
+    for (let at = searched.indexOf(this.#magic, from); at >= 0; at = searched.indexOf(this.#magic, at + 1)) {
+      if (at % BATCH_ALIGNMENT_BYTES !== 0) continue;
+      if (this.#readHeader(buffer, at, limit, chain.crcSeed) !== undefined) continue;
+      if (this.epoch >= chain.epoch && this.durableSequence > chain.sequence) return true;
+    }
+    return false;
+  }
+
+  #readHeader(buffer: Uint8Array, at: number, limit: number, crcSeed: number): string | undefined {
+    if (at + BATCH_HEADER_BYTES > limit) return 'the batch header is cut off';
+    if (readUint32(buffer, at) !== BATCH_MAGIC) return 'no batch begins here';
+    this.headerCrc = readUint32(buffer, at + AT_HEADER_CRC);
+    if (crcOf(buffer, at + AT_BODY_CRC, at + BATCH_HEADER_BYTES, crcSeed) !== this.headerCrc) {
+      return 'the checksum of the batch header does not match';
+    }
+    this.sequence = readUint64(buffer, at + AT_SEQUENCE);
+    this.epoch = readUint64(buffer, at + AT_EPOCH);
+    this.firstRevision = readUint64(buffer, at + AT_FIRST_REVISION);
+    this.lastRevision = readUint64(buffer, at + AT_LAST_REVISION);
+    this.durableSequence = readUint64(buffer, at + AT_DURABLE_SEQUENCE);
+    this.flags = readUint32(buffer, at + AT_FLAGS);
+    const bodyBytes = readUint32(buffer, at + AT_BODY_BYTES);
+    if (bodyBytes > BATCH_BYTES_LIMIT) return 'the batch is longer than any can be';
+    this.bodyStart = at + BATCH_HEADER_BYTES;
+    this.bodyEnd = this.bodyStart + bodyBytes;
+    this.end = at + paddedBytes(BATCH_HEADER_BYTES + bodyBytes);
+    return undefined;
+  }
+}
+
+/** True when buffer[start, end) holds only zeros. */
+export function isZero(buffer: Uint8Array, start: number, end: number): boolean {
+  for (let i = start; i < end; i++) if (buffer[i] !== 0) return false;
+  return true;
+}

@@ -1,0 +1,148 @@
+// Opening a log on local files: lock, read, cut an unfinished end off, begin a new epoch.
+//
+// The order keeps every state in between safe to open again: nothing is changed before the whole log was read
+// and found good; the cut is durable before anything is written behind it; and the OPEN batch of the new epoch
+// is durable before the journal is given to the caller.
+
+import { join } from 'node:path';
+import type { Clock } from '../io/clock.ts';
+import { type Disk, type DiskFile, type DiskLock, datasync } from '../io/disk.ts';
+import { FILE_JOURNAL_LIMITS, FileJournal, type FileJournalLimits, type FileJournalStart } from './file-journal.ts';
+import { crcSeedOf, SEGMENT_HEADER_BYTES } from './format.ts';
+import type { Journal, JournalHandler, JournalIdentity, JournalObserver, JournalVisitor, Recovery } from './journal.ts';
+import { type FoundLog, readLog } from './recovery.ts';
+import { createSegment, segmentName } from './segment.ts';
+
+export interface FileJournalOpening {
+  readonly disk: Disk;
+  readonly clock: Clock;
+  /** The data folder; the segments are in `wal` under it. Made when missing. */
+  readonly folder: string;
+  /** Given to a new log; a log that exists keeps its own. */
+  readonly identity: JournalIdentity;
+  /** Refuses the log of another cluster; undefined takes any. */
+  readonly clusterId?: bigint | undefined;
+  /** The log must reach back to this sequence; effects before it are not given to the visitor. Default 1. */
+  readonly fromSequence?: number | undefined;
+  readonly visitor: JournalVisitor;
+  readonly handler: JournalHandler;
+  readonly observer?: JournalObserver | undefined;
+  readonly limits?: Partial<FileJournalLimits>;
+}
+
+export interface OpenedJournal {
+  readonly journal: Journal;
+  readonly recovery: Recovery;
+}
+
+/**
+ * Rejects with FolderLockedError, CorruptionError, ForeignLogError (nothing was changed then) or DiskError. The
+ * handler hears nothing of the OPEN batch.
+ */
+export async function openFileJournal(opening: FileJournalOpening): Promise<OpenedJournal> {
+  const { disk, folder } = opening;
+  const segmentFolder = join(folder, 'wal');
+  await disk.ensureDirectory(segmentFolder);
+  const lock = await disk.lockDirectory(folder);
+  try {
+    const { clusterId, fromSequence, visitor } = opening;
+    const found = await readLog({ disk, folder: segmentFolder, visitor, clusterId, fromSequence });
+    for (const name of found.unfinished) await disk.unlink(join(segmentFolder, name));
+    const start = await prepare(opening, segmentFolder, found);
+    const journal = await begin(opening, segmentFolder, start, found, lock);
+    return { journal, recovery: recoveryOf(found, start.identity) };
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
+}
+
+/** Opens the last segment at its end, or makes the first one. */
+async function prepare(opening: FileJournalOpening, folder: string, found: FoundLog): Promise<FileJournalStart> {
+  const { disk } = opening;
+  const identity = found.identity ?? opening.identity;
+  const epoch = found.chain.epoch + 1;
+  const common = { identity, epoch, sequence: found.chain.sequence, previousCrc: found.chain.crc };
+  const crcSeed = crcSeedOf(identity.clusterId);
+  const last = found.segments.at(-1);
+  if (last === undefined) {
+    const file = await createSegment(disk, folder, { identity, epoch, firstSequence: 1, previousCrc: 0 });
+    const segments = [{ name: segmentName(1), firstSequence: 1, bytes: 0 }];
+    return { ...common, crcSeed, segments, file, position: SEGMENT_HEADER_BYTES };
+  }
+  const file = await disk.open(join(folder, last.name), 'write');
+  const position = found.cut?.offset ?? last.bytes;
+  if (found.cut !== undefined) await cut(file, position);
+  return { ...common, crcSeed, segments: found.segments, file, position };
+}
+
+async function cut(file: DiskFile, position: number): Promise<void> {
+  await file.truncate(position);
+  await datasync(file);
+}
+
+/** Writes the OPEN batch, which from then on shuts out whoever wrote before. */
+async function begin(
+  opening: FileJournalOpening,
+  folder: string,
+  start: FileJournalStart,
+  found: FoundLog,
+  lock: DiskLock,
+): Promise<Journal> {
+  const { disk, clock, observer } = opening;
+  const gate = new HandlerGate(opening.handler);
+  const limits = { ...FILE_JOURNAL_LIMITS, ...opening.limits };
+  const journal = new FileJournal({ disk, clock, handler: gate, observer, limits, folder, lock, start });
+  if (start.sequence === 0) journal.batch.appendMeta(start.identity);
+  journal.batch.appendOpen(found.state.revision);
+  const opened = gate.durable();
+  journal.commit();
+  await opened;
+  return journal;
+}
+
+/** Holds back the reports of the opening from the caller's handler. */
+class HandlerGate implements JournalHandler {
+  readonly #handler: JournalHandler;
+  #opening: { resolve: () => void; reject: (error: Error) => void } | undefined;
+
+  constructor(handler: JournalHandler) {
+    this.#handler = handler;
+  }
+
+  /** Resolves with the next onDurable, rejects with onFatal; until then the handler hears nothing. */
+  durable(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#opening = { resolve, reject };
+    });
+  }
+
+  onWritten(sequence: number): void {
+    if (this.#opening === undefined) this.#handler.onWritten(sequence);
+  }
+
+  onDurable(sequence: number): void {
+    if (this.#opening === undefined) this.#handler.onDurable(sequence);
+    this.#opening?.resolve();
+    this.#opening = undefined;
+  }
+
+  onFatal(error: Error): void {
+    if (this.#opening === undefined) this.#handler.onFatal(error);
+    this.#opening?.reject(error);
+    this.#opening = undefined;
+  }
+}
+
+function recoveryOf(found: FoundLog, identity: JournalIdentity): Recovery {
+  return {
+    identity,
+    isNew: found.segments.length === 0,
+    isClean: found.state.isClean,
+    revision: found.state.revision,
+    batches: found.batches,
+    effects: found.state.effects,
+    bytes: found.bytes,
+    cut: found.cut,
+  };
+}

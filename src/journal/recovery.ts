@@ -1,0 +1,240 @@
+// Reading a log from its folder: every batch is checked and its effects given to a visitor, in order. Nothing is
+// written here; the result says where the log ends and what is to be cut off behind it.
+//
+// What may be found after the last good batch, and what it means:
+//   nothing, or a later segment that goes on exactly here      the log is whole
+//   in the last segment: zeros, a torn batch, batches that
+//   were in flight together and came out of order              an unfinished end: cut (TailCut)
+//   anything, and a later batch or segment tells that the
+//   missing batch had been durable                             damage: CorruptionError
+//
+// A segment is begun only when all of the one before it is durable, so that only the last may have an unfinished
+// end. Reading one segment overlaps with checking the one before; memory is two segments.
+
+import { join } from 'node:path';
+import type { Disk } from '../io/disk.ts';
+import { BatchReader, type ChainEnd, isZero } from './batch-reader.ts';
+import { EffectReader, type LogState } from './effects.ts';
+import { CorruptionError, ForeignLogError } from './errors.ts';
+import { crcSeedOf, SEGMENT_HEADER_BYTES } from './format.ts';
+import type { JournalIdentity, JournalVisitor, TailCut } from './journal.ts';
+import { decodeSegmentHeader, isUnfinishedName, type SegmentHeader, sequenceOfName } from './segment.ts';
+
+export interface StoredSegment {
+  readonly name: string;
+  readonly firstSequence: number;
+  bytes: number;
+}
+
+/** A log as it was found. */
+export interface FoundLog {
+  /** In order; empty when there is no log. */
+  readonly segments: readonly StoredSegment[];
+  /** Of unfinished creations, to be removed. */
+  readonly unfinished: readonly string[];
+  readonly identity: JournalIdentity | undefined;
+  readonly chain: Readonly<ChainEnd>;
+  readonly state: Readonly<LogState>;
+  readonly batches: number;
+  readonly bytes: number;
+  readonly cut: TailCut | undefined;
+}
+
+export interface RecoveryOptions {
+  readonly disk: Disk;
+  /** The folder of the segments. */
+  readonly folder: string;
+  readonly visitor: JournalVisitor;
+  /** Refuses the log of another cluster; undefined takes any. */
+  readonly clusterId?: bigint | undefined;
+  /** The log must reach back to this sequence; effects of batches before it are not given. Default 1. */
+  readonly fromSequence?: number | undefined;
+}
+
+/** Rejects with CorruptionError, ForeignLogError or DiskError. */
+export async function readLog(options: RecoveryOptions): Promise<FoundLog> {
+  const { segments, unfinished } = segmentsOf(options.folder, await options.disk.list(options.folder));
+  const replay = new Replay(options);
+  const blocks = new BlockReader(options.disk, options.folder);
+  let next = segments.length > 0 ? blocks.read(segments[0].name) : undefined;
+  for (let i = 0; next !== undefined; i++) {
+    const block = await next;
+    next = i + 1 < segments.length ? blocks.read(segments[i + 1].name) : undefined;
+    // Whoever throws below leaves this read behind; its own failure then is of no interest.
+    next?.catch(() => {});
+    segments[i].bytes = block.length;
+    replay.segment(segments[i], block, i + 1 === segments.length);
+  }
+  return { segments, unfinished, ...replay.result() };
+}
+
+function segmentsOf(folder: string, names: readonly string[]): { segments: StoredSegment[]; unfinished: string[] } {
+  const segments: StoredSegment[] = [];
+  const unfinished: string[] = [];
+  for (const name of names) {
+    const firstSequence = sequenceOfName(name);
+    if (firstSequence !== undefined) segments.push({ name, firstSequence, bytes: 0 });
+    else if (isUnfinishedName(name)) unfinished.push(name);
+    else throw new ForeignLogError(join(folder, name), 'is not a file of the log; move it away');
+  }
+  return { segments, unfinished };
+}
+
+/** Whole segments, read into two buffers in turn. */
+class BlockReader {
+  readonly #disk: Disk;
+  readonly #folder: string;
+  #buffers: [Uint8Array, Uint8Array] = [new Uint8Array(0), new Uint8Array(0)];
+
+  constructor(disk: Disk, folder: string) {
+    this.#disk = disk;
+    this.#folder = folder;
+  }
+
+  /** The result is valid until the next read but one. */
+  async read(name: string): Promise<Uint8Array> {
+    const file = await this.#disk.open(join(this.#folder, name), 'read');
+    try {
+      const size = await file.size();
+      const [spare, used] = this.#buffers;
+      const buffer = spare.length >= size ? spare : Buffer.allocUnsafeSlow(size);
+      this.#buffers = [used, buffer];
+      const bytes = await file.read(buffer.subarray(0, size), 0);
+      return buffer.subarray(0, bytes);
+    } finally {
+      await file.close();
+    }
+  }
+}
+
+class Replay {
+  readonly #folder: string;
+  readonly #fromSequence: number;
+  readonly #clusterId: bigint | undefined;
+  readonly #reader: BatchReader = new BatchReader();
+  readonly #effects: EffectReader;
+  readonly #skipped: EffectReader;
+  readonly #state: LogState = { identity: undefined, revision: 0, isClean: false, effects: 0 };
+  readonly #chain: ChainEnd = { sequence: 0, epoch: 0, crc: 0, crcSeed: 0 };
+  #identity: JournalIdentity | undefined;
+  #batches = 0;
+  #bytes = 0;
+  #cut: TailCut | undefined;
+
+  constructor(options: RecoveryOptions) {
+    this.#folder = options.folder;
+    this.#fromSequence = options.fromSequence ?? 1;
+    this.#clusterId = options.clusterId;
+    this.#effects = new EffectReader(options.visitor, this.#state);
+    this.#skipped = new EffectReader(IGNORING_VISITOR, this.#state);
+  }
+
+  result(): Omit<FoundLog, 'segments' | 'unfinished'> {
+    return {
+      identity: this.#identity,
+      chain: this.#chain,
+      state: this.#state,
+      batches: this.#batches,
+      bytes: this.#bytes,
+      cut: this.#cut,
+    };
+  }
+
+  segment(stored: StoredSegment, block: Uint8Array, isLast: boolean): void {
+    const file = join(this.#folder, stored.name);
+    const header = decodeSegmentHeader(file, block);
+    if (header.firstSequence !== stored.firstSequence) {
+      throw new CorruptionError(
+        file,
+        0,
+        `the segment begins at batch ${header.firstSequence}, its name says otherwise`,
+      );
+    }
+    if (this.#identity === undefined) this.#begin(file, header);
+    else this.#goOn(file, header, this.#identity);
+    this.#bytes += block.length;
+    let at = SEGMENT_HEADER_BYTES;
+    let wrong: string | undefined;
+    while (at < block.length && wrong === undefined) {
+      wrong = this.#reader.check(block, at, block.length, this.#chain);
+      if (wrong === undefined) {
+        this.#apply(file, block, at);
+        at = this.#reader.end;
+      }
+    }
+    if (wrong !== undefined) this.#tail(file, block, at, wrong, isLast);
+  }
+
+  #begin(file: string, header: SegmentHeader): void {
+    const { clusterId } = header.identity;
+    if (this.#clusterId !== undefined && this.#clusterId !== clusterId) {
+      throw new ForeignLogError(file, `belongs to cluster ${hex(clusterId)}, not to ${hex(this.#clusterId)}`);
+    }
+    if (header.firstSequence > this.#fromSequence) {
+      throw new CorruptionError(
+        file,
+        0,
+        `the log begins at batch ${header.firstSequence}, but batch ${this.#fromSequence} is needed`,
+      );
+    }
+    this.#identity = header.identity;
+    this.#chain.sequence = header.firstSequence - 1;
+    this.#chain.crc = header.previousCrc;
+    this.#chain.crcSeed = crcSeedOf(clusterId);
+  }
+
+  #goOn(file: string, header: SegmentHeader, identity: JournalIdentity): void {
+    if (header.identity.clusterId !== identity.clusterId || header.identity.memberId !== identity.memberId) {
+      throw new ForeignLogError(file, `belongs to cluster ${hex(header.identity.clusterId)}, unlike the log before it`);
+    }
+    if (header.firstSequence !== this.#chain.sequence + 1) {
+      throw new CorruptionError(
+        file,
+        0,
+        `the log ends at batch ${this.#chain.sequence} and goes on at batch ${header.firstSequence}`,
+      );
+    }
+    if (header.previousCrc !== this.#chain.crc || header.epoch < this.#chain.epoch) {
+      throw new CorruptionError(file, 0, 'the segment does not follow the one before it');
+    }
+  }
+
+  #apply(file: string, block: Uint8Array, at: number): void {
+    const reader = this.#reader;
+    const effects = reader.sequence < this.#fromSequence ? this.#skipped : this.#effects;
+    const wrong = effects.read(block, reader.bodyStart, reader.bodyEnd);
+    if (wrong !== undefined) throw new CorruptionError(file, at, wrong);
+    if (reader.lastRevision > this.#state.revision) this.#state.revision = reader.lastRevision;
+    this.#chain.sequence = reader.sequence;
+    this.#chain.epoch = reader.epoch;
+    this.#chain.crc = reader.headerCrc;
+    this.#batches++;
+  }
+
+  /** The bytes from `at` on are not the next batch. */
+  #tail(file: string, block: Uint8Array, at: number, wrong: string, isLast: boolean): void {
+    const isBlank = isZero(block, at, block.length);
+    if (!isLast) {
+      // Zeros are space that was reserved; the next segment's header proves that no batch is missing.
+      if (isBlank) return;
+      throw new CorruptionError(file, at, wrong);
+    }
+    if (this.#reader.tellsOfLoss(block, at + 1, block.length, this.#chain)) {
+      throw new CorruptionError(file, at, `${wrong}, but later batches are there`);
+    }
+    this.#cut = { file, offset: at, bytes: block.length - at, reason: isBlank ? 'only zeros follow' : wrong };
+  }
+}
+
+function hex(id: bigint): string {
+  return BigInt.asUintN(64, id).toString(16);
+}
+
+const IGNORING_VISITOR: JournalVisitor = {
+  onPut: () => {},
+  onDelete: () => {},
+  onLeaseGrant: () => {},
+  onLeaseRevoke: () => {},
+  onCompact: () => {},
+  onAlarm: () => {},
+};
