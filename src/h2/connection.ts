@@ -1,99 +1,196 @@
-// An HTTP/2 connection (RFC 9113) without I/O, in either role.
+// An HTTP/2 connection (RFC 9113) without I/O, in either role: the parts put together, and what concerns the
+// connection as a whole (start, limits in time, GOAWAY, the end).
+//
+//   receive ─► FrameReader ─► Receiver ─► ConnectionHandler (the layer above)
+//                                │ windows, acknowledgements, resets
+//   takeOutput ◄─ Output ◄─ FrameWriter ◄─ Sender ◄─ the layer above
 //
 // Bytes go in by receive(), come out by takeOutput(); time comes in by receive and tick. The driver (driver.ts) moves
-// both. Nothing here throws because of what the peer sent.
+// both. Nothing here throws because of what the peer sent; what the handler throws goes through.
 //
-// Bytes given to respondUnary, request and sendData: fewer than REFERENCED_BYTES_MIN are copied during the call, more
-// are kept by reference and must never change afterwards.
+// Bytes given to respondUnary, request, sendMessage and sendData: fewer than REFERENCED_BYTES_MIN are copied during the
+// call, more are kept by reference and must never change afterwards.
+//
+// When the connection ends, isClosed turns true first, then every open stream gets onReset, then comes onClose: so
+// within onReset isClosed tells a lost connection from a lost stream.
 
 import type { ConnectionHandler } from './connection-handler.ts';
 import { type ConnectionOptions, ConnectionStats } from './connection-options.ts';
+import {
+  CANCEL,
+  ConnectionError,
+  ENHANCE_YOUR_CALM,
+  NO_ERROR,
+  REFUSED_STREAM,
+  SETTINGS_TIMEOUT,
+} from './error-code.ts';
+import { DEFAULT_WINDOW_BYTES, STREAM_ID_MAX } from './frame.ts';
+import { FrameReader } from './frame-reader.ts';
 import type { HeaderField } from './header-block.ts';
+import { Liveness } from './liveness.ts';
 import type { PreparedHeaders } from './prepared-headers.ts';
+import { type ConnectionEvents, Receiver } from './receiver.ts';
 import type { DataSource, HeaderList } from './send-queue.ts';
+import { Sender } from './sender.ts';
+import { encodeSettings } from './settings.ts';
 import type { Stream } from './stream.ts';
+import { StreamTable } from './stream-table.ts';
+
+export { REFERENCED_BYTES_MIN } from './frame-writer.ts';
 
 export type Role = 'server' | 'client';
 
-/** From this size on, bytes to send are referenced instead of copied. */
-export const REFERENCED_BYTES_MIN = 4096;
+/** The upper halves of our own pings' payloads; ping() stays below. */
+const KEEPALIVE_PING = 0x6b_0001;
+const SHUTDOWN_PING = 0x6b_0002;
+const USER_PING_HIGH_MAX = 0xffff;
+const TWO_32 = 0x1_0000_0000;
 
 export class Connection {
   readonly role: Role;
   readonly options: ConnectionOptions;
   readonly stats: ConnectionStats = new ConnectionStats();
+  readonly #handler: ConnectionHandler;
+  readonly #table: StreamTable = new StreamTable();
+  readonly #sender: Sender;
+  readonly #receiver: Receiver;
+  readonly #reader: FrameReader;
+  readonly #liveness: Liveness;
+  #nowMs = 0;
+  /** When the connection began; NaN until the first receive or tick. */
+  #startMs: number = Number.NaN;
+  #nextStreamId = 1;
+  #isSettingsAcked = false;
+  /** Our GOAWAY with the last id is out: no stream above it is taken. */
+  #isDraining = false;
+  /** shutdown() was called. */
+  #isShuttingDown = false;
+  #shutdownMs = 0;
+  /** The peer's GOAWAY came. */
+  #isPeerLeaving = false;
+  #isOver = false;
+  /** Bytes the socket had taken when it was last seen to make progress, and when that was. */
+  #drainedBytes = 0;
+  #progressMs = 0;
 
   constructor(role: Role, options: ConnectionOptions, handler: ConnectionHandler) {
+    const isServer = role === 'server';
+    const { stats } = this;
     this.role = role;
     this.options = options;
-    void handler;
+    this.#handler = handler;
+    const table = this.#table;
+    this.#sender = new Sender({ isServer, options, stats, table, handler });
+    const sender = this.#sender;
+    const events = this.#events();
+    this.#receiver = new Receiver({ isServer, options, stats, table, handler, sender, events });
+    this.#reader = new FrameReader(this.#receiver, options.frameBytesMax, isServer);
+    this.#liveness = new Liveness(options, stats, sender.writer);
+    if (!isServer) sender.writer.preface();
+    sender.writer.settings(encodeSettings(options, isServer));
+    const moreWindowBytes = options.connectionWindowBytes - DEFAULT_WINDOW_BYTES;
+    if (moreWindowBytes > 0) sender.writer.windowUpdate(0, moreWindowBytes);
   }
 
   // For the driver.
 
   /** Takes bytes from the peer; they are read during the call only. */
   receive(chunk: Uint8Array, nowMs: number): void {
-    void chunk;
-    void nowMs;
+    if (this.#isOver) return;
+    this.#setTime(nowMs);
+    this.#liveness.received(nowMs);
+    this.stats.bytesReceived += chunk.length;
+    try {
+      this.#reader.receive(chunk);
+    } catch (error) {
+      if (!(error instanceof ConnectionError)) throw error;
+      this.#fail(error.code, error.message);
+    }
   }
 
   /** Timeouts, keep-alive, abuse windows: about once a second. */
   tick(nowMs: number): void {
-    void nowMs;
+    this.#setTime(nowMs);
+    if (this.#isOver) return;
+    this.#receiver.abuse.tick(nowMs);
+    const { options } = this;
+    const ageMs = nowMs - this.#startMs;
+    if (!this.#receiver.hasSettings && ageMs >= options.handshakeMsMax) {
+      this.#fail(SETTINGS_TIMEOUT, 'the handshake took too long');
+    } else if (!this.#isSettingsAcked && ageMs >= options.settingsAckMsMax) {
+      this.#fail(SETTINGS_TIMEOUT, 'SETTINGS were not acknowledged');
+    } else if (this.#isStalled()) {
+      this.#fail(ENHANCE_YOUR_CALM, 'the peer does not read');
+    } else if (this.#isShuttingDown && options.shutdownMsMax > 0 && nowMs - this.#shutdownMs >= options.shutdownMsMax) {
+      this.#end(NO_ERROR, 'open streams outlasted the shutdown');
+    } else this.#keepAlive();
+    this.#sender.writer.output.release();
   }
 
   /** The bytes to send since the last call, in order; empty when there are none. */
   takeOutput(): Uint8Array[] {
-    return [];
+    const output = this.#sender.writer.output;
+    this.stats.bytesSent += output.bytes;
+    return output.take();
   }
 
   get outputBytes(): number {
-    return 0;
+    return this.#sender.writer.output.bytes;
   }
 
   /** The driver tells how many bytes the socket holds; lets sources and queues go on when it is little. */
   setTransportBacklog(bytes: number): void {
-    void bytes;
+    this.#sender.backlogBytes = bytes;
+    if (!this.#isOver) this.#sender.pump();
   }
 
   /** The driver should stop reading from the peer for now. */
   get isReceivePaused(): boolean {
-    return false;
+    return this.#sender.backlogBytes + this.outputBytes > this.options.outputBacklogBytesMax;
   }
 
   /** Nothing more will be sent after the present output: the driver flushes and ends the transport. */
   get isClosed(): boolean {
-    return false;
+    if (this.#isOver) return true;
+    const isLeaving = this.#isDraining || (this.role === 'client' && (this.#isShuttingDown || this.#isPeerLeaving));
+    return isLeaving && this.#table.count === 0;
   }
 
-  /** The transport is gone: open streams get onReset, then onClose. */
+  /** The transport is gone: open streams get onReset(CANCEL), then onClose. Calls after the first do nothing. */
   transportClosed(reason: string): void {
-    void reason;
+    if (this.#isOver) return;
+    this.#close(this.isClosed ? NO_ERROR : CANCEL, reason);
   }
 
   // For the layer above.
 
   /** Open streams. */
   get streamCount(): number {
-    return 0;
+    return this.#table.count;
   }
 
   /** Client: whether openStream and request would give a stream now. */
   get canOpenStream(): boolean {
-    return false;
+    return (
+      !this.#isOver &&
+      !this.#isPeerLeaving &&
+      !this.#isShuttingDown &&
+      this.#table.count < this.#sender.peer.streamsMax &&
+      this.#nextStreamId <= STREAM_ID_MAX
+    );
   }
 
   /** Client: how many streams the peer allows at a time. */
   get peerStreamsMax(): number {
-    return 0;
+    return this.#sender.peer.streamsMax;
   }
 
   /** Client: starts a request. Null when canOpenStream is false. `extra` fields follow the prepared ones. */
   openStream(headers: HeaderList, extra: readonly HeaderField[] | null, endStream: boolean): Stream | null {
-    void headers;
-    void extra;
-    void endStream;
-    return null;
+    if (!this.canOpenStream) return null;
+    const stream = this.#open();
+    this.#sender.sendHeaders(stream, headers, extra, endStream);
+    return stream;
   }
 
   /**
@@ -107,12 +204,10 @@ export class Connection {
     start: number,
     end: number,
   ): Stream | null {
-    void headers;
-    void extra;
-    void message;
-    void start;
-    void end;
-    return null;
+    if (!this.canOpenStream) return null;
+    const stream = this.#open();
+    this.#sender.request(stream, headers, extra, message, start, end);
+    return stream;
   }
 
   /** Server: a whole unary gRPC response: HEADERS, one prefixed message (uncompressed), trailers. */
@@ -124,75 +219,178 @@ export class Connection {
     end: number,
     trailers: PreparedHeaders,
   ): void {
-    void stream;
-    void headers;
-    void message;
-    void start;
-    void end;
-    void trailers;
+    this.#sender.respondUnary(stream, headers, message, start, end, trailers);
   }
 
   /** Response headers or trailers (endStream: true); wait behind queued data of the stream. */
   sendHeaders(stream: Stream, headers: HeaderList, extra: readonly HeaderField[] | null, endStream: boolean): void {
-    void stream;
-    void headers;
-    void extra;
-    void endStream;
+    this.#sender.sendHeaders(stream, headers, extra, endStream);
   }
 
   /** Raw DATA bytes: no gRPC prefix is added. */
   sendData(stream: Stream, bytes: Uint8Array, start: number, end: number, endStream: boolean): void {
-    void stream;
-    void bytes;
-    void start;
-    void end;
-    void endStream;
+    this.#sender.sendData(stream, bytes, start, end, endStream);
   }
 
   /** One gRPC message: the five-byte prefix (uncompressed) and the bytes. */
   sendMessage(stream: Stream, message: Uint8Array, start: number, end: number, endStream: boolean): void {
-    void stream;
-    void message;
-    void start;
-    void end;
-    void endStream;
+    this.#sender.sendMessage(stream, message, start, end, endStream);
   }
 
   /** Raw DATA bytes pulled from a source as windows and the socket allow. What is sent later waits behind it. */
   sendSource(stream: Stream, source: DataSource, endStream: boolean): void {
-    void stream;
-    void source;
-    void endStream;
+    this.#sender.sendSource(stream, source, endStream);
   }
 
   /** A source that gave null has bytes again (or is done). */
   wake(stream: Stream): void {
-    void stream;
+    this.#sender.wake(stream);
   }
 
   /** Ends the stream both ways with RST_STREAM; onReset is not called. Nothing happens on a finished stream. */
   reset(stream: Stream, errorCode: number): void {
-    void stream;
-    void errorCode;
+    if (stream.id !== 0) this.#sender.reset(stream, errorCode);
   }
 
   /** Credits bytes back to the peer of a stream whose isAutoConsumed is false. */
   consumed(stream: Stream, bytes: number): void {
-    void stream;
-    void bytes;
+    this.#receiver.consumed(stream, bytes);
   }
 
   /** Sends a PING; the answer comes as onPingAck with the payload (0 … 2^48 − 1). */
   ping(payload: number): void {
-    void payload;
+    if (!this.#isOver) this.#sender.writer.ping(Math.floor(payload / TWO_32), payload % TWO_32);
   }
 
-  /** Ends the connection at once: GOAWAY, every stream gets onReset, isClosed. */
+  /** Ends the connection at once: GOAWAY, every stream gets onReset, onClose. `debug` is ASCII. */
   goaway(errorCode: number, debug: string): void {
-    void errorCode;
-    void debug;
+    if (!this.#isOver) this.#end(errorCode, debug);
   }
 
-  /** Graceful: no new streams; when the open ones have finished, isClosed. */
-  shutdown(): void {}
+  /**
+   * Graceful: no new streams; when the open ones have finished, isClosed. A server first announces it (GOAWAY with the
+   * highest id) and takes what the client sent until it knows, which a PING finds out (RFC 9113 §6.8).
+   */
+  shutdown(): void {
+    if (this.#isShuttingDown || this.#isOver) return;
+    this.#isShuttingDown = true;
+    this.#shutdownMs = this.#nowMs;
+    const { writer } = this.#sender;
+    if (this.role === 'client') {
+      writer.goaway(0, NO_ERROR, '');
+      return;
+    }
+    writer.goaway(STREAM_ID_MAX, NO_ERROR, '');
+    writer.ping(SHUTDOWN_PING, 0);
+  }
+
+  #setTime(nowMs: number): void {
+    this.#nowMs = nowMs;
+    if (!Number.isNaN(this.#startMs)) return;
+    this.#startMs = nowMs;
+    this.#progressMs = nowMs;
+    this.#liveness.received(nowMs);
+  }
+
+  #open(): Stream {
+    const id = this.#nextStreamId;
+    this.#nextStreamId += 2;
+    this.stats.streamsOpened++;
+    return this.#table.open(id, this.#sender.peer.initialWindowBytes, this.#receiver.streamWindowBytes);
+  }
+
+  /** What the receiver tells and asks; an object of its own so that it is not part of the public face. */
+  #events(): ConnectionEvents {
+    const connection = this;
+    return {
+      get isStopped(): boolean {
+        return connection.#isOver;
+      },
+      get isDraining(): boolean {
+        return connection.#isDraining;
+      },
+      get nextStreamId(): number {
+        return connection.#nextStreamId;
+      },
+      onSettingsAck: () => this.#onSettingsAck(),
+      onPing: () => this.#onPing(),
+      onPingAck: (high, low) => this.#onPingAck(high, low),
+      onGoaway: (lastStreamId, errorCode, debug) => this.#onGoaway(lastStreamId, errorCode, debug),
+    };
+  }
+
+  #onSettingsAck(): void {
+    if (this.#isSettingsAcked) return;
+    this.#isSettingsAcked = true;
+    this.#receiver.onSettingsAck();
+  }
+
+  #onPing(): void {
+    if (this.role === 'server') this.#liveness.peerPing(this.#nowMs, this.#table.count);
+  }
+
+  #onPingAck(high: number, low: number): void {
+    if (high === SHUTDOWN_PING && this.#isShuttingDown) this.#drain();
+    else if (high <= USER_PING_HIGH_MAX) this.#handler.onPingAck(high * TWO_32 + low);
+  }
+
+  /** The second GOAWAY: from here on it is known which streams were taken. */
+  #drain(): void {
+    if (this.#isDraining) return;
+    this.#isDraining = true;
+    this.#sender.writer.goaway(this.#receiver.lastPeerStreamId, NO_ERROR, '');
+  }
+
+  #onGoaway(lastStreamId: number, errorCode: number, debug: Uint8Array): void {
+    this.#isPeerLeaving = true;
+    if (this.role === 'client') {
+      for (const stream of this.#table.all()) {
+        const id = stream.id;
+        if (id <= lastStreamId) continue;
+        this.#handler.onReset(stream, REFUSED_STREAM);
+        if (stream.id === id) this.#sender.close(stream, true);
+      }
+    }
+    this.#handler.onGoaway(lastStreamId, errorCode, debug);
+  }
+
+  #keepAlive(): void {
+    const due = this.#liveness.tick(this.#nowMs, this.#table.count);
+    if (due === 'ping') this.#sender.writer.ping(KEEPALIVE_PING, 0);
+    else if (due === 'dead') this.#end(NO_ERROR, 'the peer does not answer pings');
+  }
+
+  /** Whether the socket has taken nothing for outputStallMsMax although there is much to take. */
+  #isStalled(): boolean {
+    const backlogBytes = this.#sender.backlogBytes + this.outputBytes;
+    const drainedBytes = this.stats.bytesSent - this.#sender.backlogBytes;
+    if (backlogBytes < this.options.transportBacklogBytesMax || drainedBytes !== this.#drainedBytes) {
+      this.#drainedBytes = drainedBytes;
+      this.#progressMs = this.#nowMs;
+      return false;
+    }
+    return this.#nowMs - this.#progressMs >= this.options.outputStallMsMax;
+  }
+
+  /** The peer broke a rule or a limit. */
+  #fail(errorCode: number, reason: string): void {
+    if (errorCode === ENHANCE_YOUR_CALM) this.stats.limitsExceeded++;
+    this.#end(errorCode, reason);
+  }
+
+  #end(errorCode: number, reason: string): void {
+    if (this.#isOver) return;
+    this.#sender.writer.goaway(this.#receiver.lastPeerStreamId, errorCode, reason);
+    this.#close(errorCode, reason);
+  }
+
+  #close(errorCode: number, reason: string): void {
+    this.#isOver = true;
+    for (const stream of this.#table.all()) {
+      const id = stream.id;
+      this.#handler.onReset(stream, errorCode);
+      if (stream.id === id) this.#sender.close(stream, true);
+    }
+    this.#handler.onClose(errorCode, reason);
+  }
 }

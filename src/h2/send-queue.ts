@@ -1,5 +1,6 @@
-// What one stream still has to send, in order: bytes, sources and at last trailers. A ring-less FIFO: `head` moves,
-// and the array is cut when it runs empty.
+// What one stream still has to send, in order: bytes, sources, and at last trailers.
+//
+// A FIFO over an array: #head moves on, and the array is cut when it runs empty.
 
 import type { HeaderField } from './header-block.ts';
 import type { PreparedHeaders } from './prepared-headers.ts';
@@ -15,9 +16,57 @@ export interface DataSource {
 /** Field sections to send: prepared once, or as they are. */
 export type HeaderList = PreparedHeaders | readonly HeaderField[];
 
-/** One thing to send. */
-type QueueItem = Uint8Array | DataSource | HeaderList;
+export interface QueuedBytes {
+  readonly kind: 'bytes';
+  readonly bytes: Uint8Array;
+  /** Moves on as frames are sent. */
+  start: number;
+  readonly end: number;
+  readonly endStream: boolean;
+}
+
+export interface QueuedSource {
+  readonly kind: 'source';
+  readonly source: DataSource;
+  readonly endStream: boolean;
+}
+
+export interface QueuedHeaders {
+  readonly kind: 'headers';
+  readonly headers: HeaderList;
+  readonly extra: readonly HeaderField[] | null;
+  readonly endStream: boolean;
+}
+
+export type QueueItem = QueuedBytes | QueuedSource | QueuedHeaders;
 
 export class SendQueue {
-  readonly items: QueueItem[] = [];
+  #items: QueueItem[] = [];
+  #head = 0;
+
+  get isEmpty(): boolean {
+    return this.#head === this.#items.length;
+  }
+
+  get first(): QueueItem | undefined {
+    return this.#items[this.#head];
+  }
+
+  push(item: QueueItem): void {
+    this.#items.push(item);
+  }
+
+  shift(): void {
+    this.#head++;
+    if (this.#head === this.#items.length) this.clear();
+    else if (this.#head >= 64 && this.#head * 2 >= this.#items.length) {
+      this.#items = this.#items.slice(this.#head);
+      this.#head = 0;
+    }
+  }
+
+  clear(): void {
+    this.#items = [];
+    this.#head = 0;
+  }
 }

@@ -3,7 +3,8 @@
 // Lifetime for the layer above: a Stream is its to use from onHeaders (server) or openStream/request (client) until
 //   - onReset is called for it, or it called reset() itself; or
 //   - both directions have ended: it was told endStream, and it ended its own side (respondUnary, endStream: true)
-//     and the queue has drained.
+//     and the queue has drained. On a server ending its own side is enough: what the client had still to send is
+//     declined (RST_STREAM NO_ERROR). A client that is told endStream while it is still sending calls reset().
 // From then on the object may be given to another request: the layer above drops its reference, or compares
 // `id` with the one it remembers. `userData` is cleared.
 //

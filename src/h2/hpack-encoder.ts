@@ -1,0 +1,197 @@
+// Encodes field sections (RFC 7541) and keeps the encoder's dynamic table.
+//
+// Only fields of PreparedHeaders enter the table, and only while they fit: nothing is ever evicted one by one, so
+// once every prepared list has been sent, indices stay as they are and a list is a constant string of bytes.
+// `version` counts the table's changes; a PreparedEncoding of another version is made anew.
+// When the peer lowers the table's size the table starts again from nothing: the next section opens with the size
+// updates 0 and the new size.
+// Results are views of a scratch buffer or of a cached encoding: valid until the next call, never to be written.
+
+import type { HeaderField } from './header-block.ts';
+import { huffmanEncode, huffmanEncodedBytes } from './huffman.ts';
+import { type PreparedEncoding, PreparedHeaders } from './prepared-headers.ts';
+import { STATIC_COUNT, staticFieldIndex, staticNameIndex } from './static-table.ts';
+import { FIELD_OVERHEAD_BYTES } from './table-field.ts';
+
+const DEFAULT_TABLE_BYTES = 4096;
+/** Encodings kept; above it they are dropped and made again. */
+const ENCODINGS_MAX = 256;
+/** Longer sections are encoded each time: writers may rely on a cached one being small. */
+const CACHED_BYTES_MAX = 1024;
+/** An encoded integer below 2^32. */
+const INTEGER_BYTES_MAX = 6;
+
+export class HpackEncoder {
+  readonly #ownBytesMax: number;
+  #capacityBytes: number;
+  /** The size the peer has last heard of. */
+  #announcedBytes = DEFAULT_TABLE_BYTES;
+  #isUpdateOwed = false;
+  /** In order of insertion. */
+  #table: HeaderField[] = [];
+  #usedBytes = 0;
+  #version = 0;
+  readonly #encodings = new Map<PreparedHeaders, PreparedEncoding>();
+  #scratch: Uint8Array = Buffer.allocUnsafeSlow(512);
+  #at = 0;
+
+  constructor(tableBytesMax: number) {
+    this.#ownBytesMax = tableBytesMax;
+    this.#capacityBytes = Math.min(tableBytesMax, DEFAULT_TABLE_BYTES);
+    this.#isUpdateOwed = this.#capacityBytes !== DEFAULT_TABLE_BYTES;
+  }
+
+  /** The peer's SETTINGS_HEADER_TABLE_SIZE. */
+  setPeerLimit(bytes: number): void {
+    const capacity = Math.min(bytes, this.#ownBytesMax);
+    if (capacity === this.#capacityBytes) return;
+    this.#capacityBytes = capacity;
+    this.#table = [];
+    this.#usedBytes = 0;
+    this.#version++;
+    this.#isUpdateOwed = true;
+  }
+
+  /** The section of a prepared list. */
+  encode(headers: PreparedHeaders): Uint8Array {
+    const known = headers.encoding;
+    if (known !== null && known.owner === this && known.version === this.#version && !this.#isUpdateOwed) {
+      return known.bytes;
+    }
+    return this.#encodeAgain(headers);
+  }
+
+  /** The cached section of a prepared list, or null when `encode` would have to change the table. */
+  cached(headers: PreparedHeaders): Uint8Array | null {
+    const known = headers.encoding;
+    if (known !== null && known.owner === this && known.version === this.#version && !this.#isUpdateOwed) {
+      return known.bytes;
+    }
+    const other = this.#encodings.get(headers);
+    if (other === undefined || other.version !== this.#version || this.#isUpdateOwed) return null;
+    headers.encoding = other;
+    return other.bytes;
+  }
+
+  /** A section of prepared fields (or plain ones) and further ones that are not worth a place in the table. */
+  encodeWith(headers: PreparedHeaders | readonly HeaderField[], extra: readonly HeaderField[]): Uint8Array {
+    this.#at = 0;
+    if (headers instanceof PreparedHeaders) {
+      const bytes = this.encode(headers);
+      // After a miss the section is in the scratch buffer already.
+      if (bytes.buffer !== this.#scratch.buffer) {
+        this.#ensure(bytes.length);
+        this.#scratch.set(bytes, 0);
+      }
+      this.#at = bytes.length;
+    } else {
+      this.#writeUpdates();
+      for (const field of headers) this.#writePlain(field);
+    }
+    for (let i = 0; i < extra.length; i++) this.#writePlain(extra[i]);
+    return this.#scratch.subarray(0, this.#at);
+  }
+
+  #encodeAgain(headers: PreparedHeaders): Uint8Array {
+    const known = this.cached(headers);
+    if (known !== null) return known;
+    const version = this.#version;
+    let isReusable = !this.#isUpdateOwed;
+    this.#at = 0;
+    this.#writeUpdates();
+    for (const field of headers.fields) this.#writeInserting(field);
+    isReusable &&= version === this.#version && this.#at <= CACHED_BYTES_MAX;
+    const bytes = this.#scratch.subarray(0, this.#at);
+    if (isReusable) {
+      if (this.#encodings.size >= ENCODINGS_MAX) this.#encodings.clear();
+      const encoding = { owner: this, version, bytes: Uint8Array.prototype.slice.call(bytes) };
+      this.#encodings.set(headers, encoding);
+      headers.encoding = encoding;
+    }
+    return bytes;
+  }
+
+  #writeUpdates(): void {
+    if (!this.#isUpdateOwed) return;
+    this.#isUpdateOwed = false;
+    // Down to nothing first: this side's table is empty, so the peer's has to be.
+    if (this.#capacityBytes > 0) this.#writeInteger(0x20, 0x1f, 0);
+    this.#writeInteger(0x20, 0x1f, this.#capacityBytes);
+    this.#announcedBytes = this.#capacityBytes;
+  }
+
+  #writeInserting(field: HeaderField): void {
+    const index = this.#indexOf(field);
+    if (index > 0) {
+      this.#writeInteger(0x80, 0x7f, index);
+      return;
+    }
+    const sizeBytes = field.name.length + field.value.length + FIELD_OVERHEAD_BYTES;
+    if (this.#usedBytes + sizeBytes > this.#announcedBytes) {
+      this.#writeLiteral(0x00, 0x0f, field);
+      return;
+    }
+    this.#writeLiteral(0x40, 0x3f, field);
+    this.#table.push(field);
+    this.#usedBytes += sizeBytes;
+    this.#version++;
+  }
+
+  #writePlain(field: HeaderField): void {
+    const index = staticFieldIndex(field.name, field.value);
+    if (index > 0) this.#writeInteger(0x80, 0x7f, index);
+    else this.#writeLiteral(0x00, 0x0f, field);
+  }
+
+  #indexOf(field: HeaderField): number {
+    const index = staticFieldIndex(field.name, field.value);
+    if (index > 0) return index;
+    const table = this.#table;
+    for (let i = 0; i < table.length; i++) {
+      if (table[i].name === field.name && table[i].value === field.value) return STATIC_COUNT + table.length - i;
+    }
+    return 0;
+  }
+
+  #writeLiteral(pattern: number, mask: number, field: HeaderField): void {
+    const nameIndex = staticNameIndex(field.name);
+    this.#writeInteger(pattern, mask, nameIndex);
+    if (nameIndex === 0) this.#writeString(field.name);
+    this.#writeString(field.value);
+  }
+
+  #writeString(value: string): void {
+    const encodedBytes = huffmanEncodedBytes(value);
+    if (encodedBytes < value.length) {
+      this.#writeInteger(0x80, 0x7f, encodedBytes);
+      this.#ensure(encodedBytes);
+      this.#at = huffmanEncode(value, this.#scratch, this.#at);
+      return;
+    }
+    this.#writeInteger(0x00, 0x7f, value.length);
+    this.#ensure(value.length);
+    for (let i = 0; i < value.length; i++) this.#scratch[this.#at++] = value.charCodeAt(i);
+  }
+
+  #writeInteger(pattern: number, mask: number, value: number): void {
+    this.#ensure(INTEGER_BYTES_MAX);
+    if (value < mask) {
+      this.#scratch[this.#at++] = pattern | value;
+      return;
+    }
+    this.#scratch[this.#at++] = pattern | mask;
+    let rest = value - mask;
+    while (rest > 127) {
+      this.#scratch[this.#at++] = (rest & 127) | 128;
+      rest >>>= 7;
+    }
+    this.#scratch[this.#at++] = rest;
+  }
+
+  #ensure(bytes: number): void {
+    if (this.#at + bytes <= this.#scratch.length) return;
+    const grown = Buffer.allocUnsafeSlow((this.#at + bytes) * 2);
+    grown.set(this.#scratch.subarray(0, this.#at));
+    this.#scratch = grown;
+  }
+}

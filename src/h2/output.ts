@@ -1,0 +1,69 @@
+// The bytes a connection wants sent, as a list of chunks.
+//
+// Small things are written into a slab: buffer[position …) after reserve(). take() hands over what was written as
+// views of the slab; those bytes are never written again, the slab goes on behind them, and a fresh one is made when it
+// is full (the socket keeps the old one alive while it needs it). Large payloads are put in between by reference.
+// Slabs start small and grow, so an idle connection holds little; release() lets an idle one go altogether.
+
+const SLAB_BYTES_MIN = 4 * 1024;
+const SLAB_BYTES_MAX = 128 * 1024;
+const EMPTY: Uint8Array = Buffer.allocUnsafeSlow(0);
+
+export class Output {
+  buffer: Uint8Array = EMPTY;
+  position = 0;
+  /** Where the part of the slab begins that was not handed over yet. */
+  #start = 0;
+  #slabBytes = SLAB_BYTES_MIN / 4;
+  #chunks: Uint8Array[] = [];
+  #chunkBytes = 0;
+
+  /** Bytes not taken yet. */
+  get bytes(): number {
+    return this.#chunkBytes + this.position - this.#start;
+  }
+
+  /** Afterwards buffer[position, position + bytes) may be written; move position on by what was. */
+  reserve(bytes: number): void {
+    if (this.position + bytes > this.buffer.length) this.#grow(bytes);
+  }
+
+  /** Puts bytes in by reference: they must not change any more. */
+  reference(bytes: Uint8Array): void {
+    this.#cut();
+    this.#chunks.push(bytes);
+    this.#chunkBytes += bytes.length;
+  }
+
+  take(): Uint8Array[] {
+    this.#cut();
+    const chunks = this.#chunks;
+    this.#chunks = [];
+    this.#chunkBytes = 0;
+    return chunks;
+  }
+
+  /** Drops the slab when nothing is in it that was not taken. */
+  release(): void {
+    if (this.bytes > 0) return;
+    this.buffer = EMPTY;
+    this.position = 0;
+    this.#start = 0;
+    this.#slabBytes = SLAB_BYTES_MIN / 4;
+  }
+
+  #cut(): void {
+    if (this.position === this.#start) return;
+    this.#chunks.push(this.buffer.subarray(this.#start, this.position));
+    this.#chunkBytes += this.position - this.#start;
+    this.#start = this.position;
+  }
+
+  #grow(bytes: number): void {
+    this.#cut();
+    this.#slabBytes = Math.min(this.#slabBytes * 4, SLAB_BYTES_MAX);
+    this.buffer = Buffer.allocUnsafeSlow(Math.max(this.#slabBytes, bytes));
+    this.position = 0;
+    this.#start = 0;
+  }
+}
