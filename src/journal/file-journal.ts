@@ -14,7 +14,7 @@
 import { join } from 'node:path';
 import { assert } from '../base/assert.ts';
 import type { Clock, Timer } from '../io/clock.ts';
-import { type Disk, DiskError, type DiskFile, type DiskLock } from '../io/disk.ts';
+import type { Disk, DiskFile, DiskLock } from '../io/disk.ts';
 import { type BatchPlace, BatchWriter } from './batch-writer.ts';
 import { SEGMENT_HEADER_BYTES } from './format.ts';
 import type { Journal, JournalHandler, JournalIdentity, JournalObserver } from './journal.ts';
@@ -73,10 +73,16 @@ interface WaitingBatch {
   readonly batch: BatchWriter;
   readonly sequence: number;
   readonly previousCrc: number;
+  readonly committedMs: number;
 }
 
+/** What becomes durable when it ends. */
 interface RunningSync {
   readonly sequence: number;
+  /** Of all batches since the start. */
+  readonly writtenBytes: number;
+  /** When the oldest `buffered` batch it covers was committed; infinite when there is none. */
+  readonly bufferedSinceMs: number;
   readonly startedMs: number;
   isDone: boolean;
 }
@@ -117,10 +123,13 @@ export class FileJournal implements Journal {
   #durableSequence: number;
   /** The last batch that must be made durable without delay. */
   #urgentSequence: number;
-  /** Bytes of the batches after durableSequence, oldest first; and when the oldest was committed. */
-  readonly #pendingSizes: number[] = [];
-  readonly #pendingSinceMs: number[] = [];
-  #pendingBytes = 0;
+  /** Bytes of all batches since the start, by how far they are. */
+  #committedBytes = 0;
+  #writtenBytes = 0;
+  #syncingBytes = 0;
+  #durableBytes = 0;
+  /** When the oldest `buffered` batch that no sync covers was committed; infinite when there is none. */
+  #bufferedSinceMs: number = Number.POSITIVE_INFINITY;
 
   #fatal: Error | undefined;
   #isClosing = false;
@@ -173,7 +182,7 @@ export class FileJournal implements Journal {
   }
 
   get pendingBytes(): number {
-    return this.#pendingBytes;
+    return this.#committedBytes - this.#durableBytes;
   }
 
   get storedBytes(): number {
@@ -224,12 +233,9 @@ export class FileJournal implements Journal {
   #isBelowLimits(): boolean {
     if (this.#free.length === 0) return false;
     if (this.#urgentSequence - this.#durableSequence >= this.#limits.inFlightBatchesMax) return false;
-    if (this.#pendingBytes >= this.#limits.bufferedLossBytesMax) return false;
-    return (
-      this.#pendingSinceMs.length === 0 ||
-      this.#clock.nowMs() - this.#pendingSinceMs[0] < this.#limits.bufferedLossMsMax ||
-      this.#urgentSequence > this.#durableSequence
-    );
+    if (this.pendingBytes >= this.#limits.bufferedLossBytesMax) return false;
+    const sinceMs = this.#syncs.length > 0 ? this.#syncs[0].bufferedSinceMs : this.#bufferedSinceMs;
+    return sinceMs === Number.POSITIVE_INFINITY || this.#clock.nowMs() - sinceMs < this.#limits.bufferedLossMsMax;
   }
 
   #commit(): number {
@@ -244,11 +250,11 @@ export class FileJournal implements Journal {
     place.durableSequence = this.#durableSequence;
     place.previousCrc = batch.seal(place);
     this.#lastSequence = sequence;
+    const committedMs = this.#clock.nowMs();
     if (batch.durability === 'fsync') this.#urgentSequence = sequence;
-    this.#pendingSizes.push(batch.bytes);
-    this.#pendingSinceMs.push(this.#clock.nowMs());
-    this.#pendingBytes += batch.bytes;
-    this.#waiting.push({ batch, sequence, previousCrc });
+    else this.#bufferedSinceMs = Math.min(this.#bufferedSinceMs, committedMs);
+    this.#committedBytes += batch.bytes;
+    this.#waiting.push({ batch, sequence, previousCrc, committedMs });
     this.#open = next;
     this.#startWrite();
     return sequence;
@@ -278,7 +284,7 @@ export class FileJournal implements Journal {
         return;
       }
       this.#observer?.onWrite((this.#clock.nowMs() - startedMs) / 1000, bytes);
-      this.#onWriteDone(sequence, chunks.length);
+      this.#onWriteDone(sequence, chunks.length, bytes);
     });
     this.#position += bytes;
   }
@@ -288,13 +294,14 @@ export class FileJournal implements Journal {
     return position === SEGMENT_HEADER_BYTES || position + bytes <= this.#limits.segmentBytesMax;
   }
 
-  #onWriteDone(sequence: number, count: number): void {
+  #onWriteDone(sequence: number, count: number, bytes: number): void {
     if (this.#fatal !== undefined) return;
     for (const { batch } of this.#waiting.splice(0, count)) {
       batch.reset();
       this.#free.push(batch);
     }
     this.#writtenSequence = sequence;
+    this.#writtenBytes += bytes;
     this.#startWrite();
     this.#startSync();
     this.#handler.onWritten(sequence);
@@ -313,9 +320,18 @@ export class FileJournal implements Journal {
     }
     this.#timer?.cancel();
     this.#timer = undefined;
-    const sync: RunningSync = { sequence: this.#writtenSequence, startedMs: this.#clock.nowMs(), isDone: false };
+    const sync: RunningSync = {
+      sequence: this.#writtenSequence,
+      writtenBytes: this.#writtenBytes,
+      bufferedSinceMs: this.#bufferedSinceMs,
+      startedMs: this.#clock.nowMs(),
+      isDone: false,
+    };
     this.#syncs.push(sync);
     this.#syncingSequence = sync.sequence;
+    this.#syncingBytes = sync.writtenBytes;
+    // What is committed and not written yet waits for the next sync.
+    this.#bufferedSinceMs = this.#waiting.length > 0 ? this.#waiting[0].committedMs : Number.POSITIVE_INFINITY;
     this.#file.datasync((error) => {
       if (error !== undefined) {
         this.#fail(error);
@@ -327,7 +343,8 @@ export class FileJournal implements Journal {
   }
 
   #isSyncDue(): boolean {
-    return this.#urgentSequence > this.#syncingSequence || this.#pendingBytes * 2 >= this.#limits.bufferedLossBytesMax;
+    if (this.#urgentSequence > this.#syncingSequence) return true;
+    return (this.#writtenBytes - this.#syncingBytes) * 2 >= this.#limits.bufferedLossBytesMax;
   }
 
   /**
@@ -336,12 +353,11 @@ export class FileJournal implements Journal {
    */
   #onSyncDone(): void {
     while (this.#fatal === undefined && this.#syncs.length > 0 && this.#syncs[0].isDone) {
-      const { sequence, startedMs } = this.#syncs[0];
+      const { sequence, writtenBytes, startedMs } = this.#syncs[0];
       this.#syncs.shift();
       const count = sequence - this.#durableSequence;
       this.#durableSequence = sequence;
-      for (const bytes of this.#pendingSizes.splice(0, count)) this.#pendingBytes -= bytes;
-      this.#pendingSinceMs.splice(0, count);
+      this.#durableBytes = writtenBytes;
       this.#observer?.onSync((this.#clock.nowMs() - startedMs) / 1000, count);
       this.#startSync();
       this.#startWrite();
