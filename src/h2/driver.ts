@@ -13,7 +13,9 @@ export class Driver implements ByteStreamHandler {
   readonly #clock: Clock;
   readonly #onClose: (driver: Driver) => void;
   #isPaused = false;
+  /** The transport was ended, or has closed. */
   #isEnded = false;
+  #isDeferred = false;
 
   /** `onClose` is called once, after the connection's own onClose. */
   constructor(connection: Connection, transport: ByteStream, clock: Clock, onClose: (driver: Driver) => void) {
@@ -29,6 +31,7 @@ export class Driver implements ByteStreamHandler {
     this.flush();
   }
 
+  /** Sends what there is. More than one round's worth (pulled from sources) goes on after other I/O had its turn. */
   flush(): void {
     const { connection, transport } = this;
     if (connection.outputBytes > 0 && !this.#isEnded) {
@@ -36,6 +39,7 @@ export class Driver implements ByteStreamHandler {
       if (chunks.length === 1) transport.write(chunks[0]);
       else transport.writeAll(chunks);
       connection.setTransportBacklog(transport.bufferedBytes);
+      if (connection.outputBytes > 0) this.#flushLater();
     }
     if (connection.isReceivePaused !== this.#isPaused) this.#setPaused(connection.isReceivePaused);
     if (connection.isClosed && !this.#isEnded && connection.outputBytes === 0) {
@@ -68,6 +72,15 @@ export class Driver implements ByteStreamHandler {
     this.#isEnded = true;
     this.connection.transportClosed(error === undefined ? 'the connection closed' : error.message);
     this.#onClose(this);
+  }
+
+  #flushLater(): void {
+    if (this.#isDeferred) return;
+    this.#isDeferred = true;
+    this.#clock.defer(() => {
+      this.#isDeferred = false;
+      this.flush();
+    });
   }
 
   #setPaused(isPaused: boolean): void {
