@@ -43,11 +43,14 @@ export function compareArrays(a: Uint8Array, b: Uint8Array): number {
   return compareBytes(a, 0, a.length, b, 0, b.length);
 }
 
-/** Copies source[start, end) to target at `at`; the ranges must not overlap and must fit. */
+/**
+ * Copies source[start, end) to target at `at`; the ranges must not overlap and must fit. Buffer's copy is a memcpy
+ * for shared memory too, where TypedArray.set goes byte by byte.
+ */
 export function copyBytes(target: Uint8Array, at: number, source: Uint8Array, start: number, end: number): void {
   if (end - start <= COPY_LOOP_BYTES_MAX) {
     for (let i = start; i < end; i++) target[at++] = source[i];
     return;
   }
-  target.set(source.subarray(start, end), at);
+  Buffer.prototype.copy.call(source, target, at, start, end);
 }

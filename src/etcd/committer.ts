@@ -1,0 +1,266 @@
+// When what the engine computed may leave: the one place that orders durability, visibility and replies.
+//
+//   engine applies ─► open batch ─► in flight ─► satisfied ─► visible: replies, watch events, reads
+//                     (this turn)    journal       in order
+//
+// A batch is satisfied when the strictest class in it is: written (`buffered`) or durable (`fsync`). Batches become
+// visible strictly in order, and with them everything computed up to their commit. So a revision of a relaxed class that
+// follows one of the class fsync waits for it: what is visible is always all revisions up to one number.
+//
+// Invariants: replies held under a sequence leave after it is satisfied; `visibleRevision` never goes back; with nothing
+// pending it equals the current revision.
+//
+// Limits: `openBytesMax` bounds the open batch; beyond it writes are refused with etcd's "too many requests" until the
+// disk has caught up, while reads and watches go on.
+
+import { tooManyRequests } from '../api/errors.ts';
+import { assert } from '../base/assert.ts';
+import { copyBytes } from '../base/bytes.ts';
+import type { ServerCall } from '../grpc/server-call.ts';
+import type { BatchWriter } from '../journal/batch-writer.ts';
+import type { Journal, JournalHandler } from '../journal/journal.ts';
+import type { RevisionReserve } from '../journal/revision-reserve.ts';
+import { CLASS_FSYNC, CLASS_NONE, type DurabilityClass } from './durability.ts';
+import type { EffectLog } from './engine.ts';
+
+export interface CommitterLimits {
+  /** A batch this large is sent although another one is under way. */
+  readonly pipelineBytesMin: number;
+  readonly openBytesMax: number;
+}
+
+export const COMMITTER_LIMITS: CommitterLimits = { pipelineBytesMin: 64 << 10, openBytesMax: 32 << 20 };
+
+export interface CommitterOptions {
+  readonly limits: CommitterLimits;
+  /** Undefined when every class is fsync: no revision can be shown and lost. */
+  readonly reserve: RevisionReserve | undefined;
+  /** The current revision. */
+  readonly currentRevision: () => number;
+  /** Everything up to `revision` may be shown now; called before the replies leave. */
+  readonly onVisible: (revision: number) => void;
+  /** Replies have been handed out: connections have something to flush. */
+  readonly onReleased: () => void;
+  /** Calls back once at the end of this turn of the event loop. */
+  readonly defer: (callback: () => void) => void;
+  readonly onFatal: (error: Error) => void;
+}
+
+interface InFlight {
+  readonly sequence: number;
+  readonly isFsync: boolean;
+  /** Newest revision that becomes visible with it. */
+  revision: number;
+  readonly held: HeldReplies;
+}
+
+const SLAB_BYTES = 64 << 10;
+/** Replies from this size on are kept as buffers of their own, which the connection may reference. */
+const SLAB_REPLY_BYTES_MAX = 4095;
+
+/** Replies of one batch, in order. Small ones lie in slabs. */
+class HeldReplies {
+  readonly #calls: ServerCall[] = [];
+  readonly #messages: Uint8Array[] = [];
+  readonly #starts: number[] = [];
+  readonly #ends: number[] = [];
+  readonly #callbacks: (() => void)[] = [];
+  #slab: Uint8Array = Buffer.allocUnsafeSlow(SLAB_BYTES);
+  #used = 0;
+
+  get count(): number {
+    return this.#calls.length;
+  }
+
+  add(call: ServerCall, message: Uint8Array, bytes: number): void {
+    this.#calls.push(call);
+    if (bytes > SLAB_REPLY_BYTES_MAX) {
+      this.#messages.push(Uint8Array.prototype.slice.call(message, 0, bytes));
+      this.#starts.push(0);
+      this.#ends.push(bytes);
+      return;
+    }
+    if (this.#used + bytes > SLAB_BYTES) {
+      this.#slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
+      this.#used = 0;
+    }
+    copyBytes(this.#slab, this.#used, message, 0, bytes);
+    this.#messages.push(this.#slab);
+    this.#starts.push(this.#used);
+    this.#used += bytes;
+    this.#ends.push(this.#used);
+  }
+
+  addCallback(callback: () => void): void {
+    this.#callbacks.push(callback);
+  }
+
+  /** Callbacks first: they make true what the replies say. Empties the list for its next use. */
+  release(): void {
+    for (const callback of this.#callbacks) callback();
+    const calls = this.#calls;
+    for (let i = 0; i < calls.length; i++) calls[i].reply(this.#messages[i], this.#starts[i], this.#ends[i]);
+    calls.length = 0;
+    this.#messages.length = 0;
+    this.#starts.length = 0;
+    this.#ends.length = 0;
+    this.#callbacks.length = 0;
+    this.#used = 0;
+  }
+}
+
+export class Committer implements EffectLog, JournalHandler {
+  readonly #options: CommitterOptions;
+  #journal: Journal | undefined;
+  readonly #inFlight: InFlight[] = [];
+  readonly #spare: HeldReplies[] = [];
+  #held = new HeldReplies();
+  /** The open batch holds something that has to be waited for. */
+  #isOpenPending = false;
+  #isScheduled = false;
+  /** Replies that wait for the disk. */
+  pendingReplies = 0;
+
+  constructor(options: CommitterOptions) {
+    this.#options = options;
+  }
+
+  /** The journal is there from before the first request on. */
+  attach(journal: Journal): void {
+    this.#journal = journal;
+  }
+
+  get batch(): BatchWriter {
+    return this.#journalNow.batch;
+  }
+
+  /** Something computed so far may not be shown yet. */
+  get isPending(): boolean {
+    return this.#isOpenPending || this.#inFlight.length > 0;
+  }
+
+  /** Before a write: throws "too many requests" when the disk is too far behind. */
+  admit(): void {
+    if (this.#journalNow.batch.bytes > this.#options.limits.openBytesMax) throw tooManyRequests();
+  }
+
+  noteRevision(durability: DurabilityClass): void {
+    if (durability !== CLASS_NONE) this.#notePending();
+    if (durability !== CLASS_FSYNC) this.#reserve();
+    // An unlogged revision behind a batch in flight becomes visible with that batch, whose replies it joins.
+    if (!this.#isOpenPending && this.#inFlight.length > 0) {
+      this.#inFlight[this.#inFlight.length - 1].revision = this.#options.currentRevision();
+    }
+    if (!this.isPending) this.#options.onVisible(this.#options.currentRevision());
+  }
+
+  noteEffect(): void {
+    this.#notePending();
+  }
+
+  /** Answers a call with message[0, bytes) once all that was computed so far may be shown. */
+  reply(call: ServerCall, message: Uint8Array, bytes: number): void {
+    if (this.isPending) {
+      this.#holder.add(call, message, bytes);
+      this.pendingReplies++;
+    } else if (bytes > SLAB_REPLY_BYTES_MAX) call.reply(Uint8Array.prototype.slice.call(message, 0, bytes), 0, bytes);
+    else call.reply(message, 0, bytes);
+  }
+
+  /** Calls back once all that was computed so far may be shown; at once when that is now. */
+  whenVisible(callback: () => void): void {
+    if (this.isPending) this.#holder.addCallback(callback);
+    else callback();
+  }
+
+  onWritten(sequence: number): void {
+    this.#release(sequence, false);
+  }
+
+  onDurable(sequence: number): void {
+    this.#options.reserve?.durable(sequence);
+    this.#release(sequence, true);
+  }
+
+  onFatal(error: Error): void {
+    this.#options.onFatal(error);
+  }
+
+  /** Commits the open batch although nobody waits for it; before a shutdown. */
+  flush(): void {
+    if (!this.#journalNow.batch.isEmpty && this.#journalNow.hasRoom) this.#commit();
+  }
+
+  get #journalNow(): Journal {
+    assert(this.#journal !== undefined, 'the journal is attached before the first request');
+    return this.#journal;
+  }
+
+  /** Where what was just computed waits: with the open batch, or with the last one in flight. */
+  get #holder(): HeldReplies {
+    if (this.#isOpenPending) return this.#held;
+    return this.#inFlight[this.#inFlight.length - 1].held;
+  }
+
+  #notePending(): void {
+    this.#isOpenPending = true;
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    this.#options.defer(() => {
+      this.#isScheduled = false;
+      this.#commitIfDue();
+    });
+  }
+
+  /** A relaxed revision needs a mark ahead of it in the log; the batch with the mark is then waited for. */
+  #reserve(): void {
+    const { reserve } = this.#options;
+    if (reserve === undefined) return;
+    const mark = reserve.markFor(this.#options.currentRevision());
+    if (mark === 0) return;
+    this.#journalNow.batch.appendMark(mark);
+    reserve.appended(mark, this.#journalNow.lastSequence + 1);
+    this.#notePending();
+  }
+
+  #commitIfDue(): void {
+    const journal = this.#journalNow;
+    const { batch } = journal;
+    if (batch.isEmpty || !journal.hasRoom) return;
+    if (this.#inFlight.length > 0 && batch.bytes < this.#options.limits.pipelineBytesMin) return;
+    this.#commit();
+  }
+
+  #commit(): void {
+    const journal = this.#journalNow;
+    const isFsync = journal.batch.durability === 'fsync';
+    const held = this.#held;
+    this.#held = this.#spare.pop() ?? new HeldReplies();
+    this.#isOpenPending = false;
+    const sequence = journal.commit();
+    this.#inFlight.push({ sequence, isFsync, revision: this.#options.currentRevision(), held });
+  }
+
+  #release(sequence: number, isDurable: boolean): void {
+    const inFlight = this.#inFlight;
+    let released = 0;
+    let revision = 0;
+    while (released < inFlight.length) {
+      const first = inFlight[released];
+      if (first.sequence > sequence || (first.isFsync && !isDurable)) break;
+      revision = first.revision;
+      released++;
+    }
+    if (released > 0) {
+      const satisfied = inFlight.splice(0, released);
+      this.#options.onVisible(this.isPending ? revision : this.#options.currentRevision());
+      for (const { held } of satisfied) {
+        this.pendingReplies -= held.count;
+        held.release();
+        this.#spare.push(held);
+      }
+      this.#options.onReleased();
+    }
+    this.#commitIfDue();
+  }
+}

@@ -1,0 +1,558 @@
+// The state machine: requests in, replies and effects out. No I/O, no clock, no promise.
+//
+// Every method that changes something either throws StatusError and has changed nothing, or applies everything under
+// one new main revision, appends its effects to the log's open batch and leaves the reply's bytes in `reply`. Whether
+// the reply may leave is not decided here: `log.note…` says how durable the change has to be first, and
+// the committer (commit.ts) holds the reply until then.
+//
+// Two revisions matter. `store.currentRevision` is the newest one, on which conditions are evaluated.
+// `visibleRevision` ≤ it is the newest one that is as durable as it has to be: plain reads and watches see that.
+//
+// Effects are read back from the store's history: what is logged is what was applied.
+
+import {
+  compacted,
+  corruptCluster,
+  futureRevision,
+  keyNotFound,
+  leaseExists,
+  leaseNotFound,
+  leaseTtlTooLarge,
+  noSpace,
+  requestTooLarge,
+} from '../api/errors.ts';
+import type { ServerIdentity } from '../api/header-writer.ts';
+import { ALARM_CORRUPT, ALARM_NOSPACE } from '../api/messages.ts';
+import type { BatchWriter } from '../journal/batch-writer.ts';
+import { type Lease, type Lessor, TTL_SECONDS_MAX } from '../lease/lessor.ts';
+import { KeyValueView } from '../store/key-value.ts';
+import type { Store } from '../store/store.ts';
+import { compareTxn } from './compare.ts';
+import { CLASS_BUFFERED, CLASS_FSYNC, CLASS_NONE, type DurabilityClass, type DurabilityMap } from './durability.ts';
+import { isEmptyRange, isSingleKey, liveRows, lowerBound, upperBound } from './key-interval.ts';
+import {
+  type DeleteOp,
+  OP_DELETE,
+  OP_PUT,
+  OP_RANGE,
+  OP_TXN,
+  type Op,
+  OperationDecoder,
+  type PutOp,
+  type RangeOp,
+  type TxnOp,
+} from './operations.ts';
+import { RangeQuery } from './range-query.ts';
+import { ReplyWriter } from './reply-writer.ts';
+import { checkDelete, checkPut, checkTxn } from './request-check.ts';
+
+/** Where effects go. */
+export interface EffectLog {
+  /** The open batch. */
+  readonly batch: BatchWriter;
+  /** The revision just applied has this class; its effects are in the batch unless the class is `none`. */
+  noteRevision(durability: DurabilityClass): void;
+  /** An effect without a revision (a lease, an alarm, a compaction) is in the batch; it is of the class fsync. */
+  noteEffect(): void;
+}
+
+export interface EngineLimits {
+  /** --max-request-bytes: of a write, as etcd would put it into its log. */
+  readonly requestBytesMax: number;
+  /** --max-txn-ops. */
+  readonly txnOpsMax: number;
+  /** --quota-backend-bytes in force; 0 for no quota. */
+  readonly quotaBytes: number;
+}
+
+export interface EngineOptions {
+  readonly store: Store;
+  readonly lessor: Lessor;
+  readonly log: EffectLog;
+  readonly durability: DurabilityMap;
+  readonly limits: EngineLimits;
+  readonly identity: ServerIdentity;
+}
+
+/** What etcd's envelope around a request adds to its size (InternalRaftRequest: header with a 64-bit id, tag, length). */
+const ENVELOPE_BYTES = 18;
+
+export class Engine {
+  readonly store: Store;
+  readonly lessor: Lessor;
+  readonly identity: ServerIdentity;
+  readonly limits: EngineLimits;
+  /** Bytes of the last reply, from 0 to reply.position; valid until the next request. */
+  readonly reply: ReplyWriter;
+  /** Alarms of this member that stand. */
+  readonly alarms: Set<number> = new Set();
+  /** Newest revision that plain reads and watches may show. */
+  visibleRevision: number;
+  /** The highest compaction asked for; the store follows when it is durable. */
+  compactTarget: number;
+  // For metrics (etcd_mvcc_{put,delete,txn,range}_total).
+  puts = 0;
+  deletes = 0;
+  txns = 0;
+  ranges = 0;
+  putBytes = 0;
+  readonly #log: EffectLog;
+  readonly #durability: DurabilityMap;
+  readonly #decoder = new OperationDecoder();
+  readonly #view = new KeyValueView();
+  /** The revision being made, and the next sub revision in it. */
+  #main = 0;
+  #sub = 0;
+
+  constructor(options: EngineOptions) {
+    this.store = options.store;
+    this.lessor = options.lessor;
+    this.identity = options.identity;
+    this.limits = options.limits;
+    this.reply = new ReplyWriter(options.identity);
+    this.visibleRevision = options.store.currentRevision;
+    this.compactTarget = options.store.compactedRevision;
+    this.#log = options.log;
+    this.#durability = options.durability;
+  }
+
+  /** PutRequest → PutResponse. */
+  put(buffer: Uint8Array, start: number, end: number): void {
+    const op = this.#decoder.put(buffer, start, end);
+    checkPut(op);
+    this.#checkSize(end - start);
+    this.#refuseCorrupt();
+    this.#refuseNoSpace(256 + op.keyEnd - op.keyStart + op.valueEnd - op.valueStart);
+    this.#checkPutState(op);
+    this.#begin();
+    this.reply.reset();
+    this.reply.header(this.#main);
+    this.#applyPut(op);
+    this.#end();
+  }
+
+  /** DeleteRangeRequest → DeleteRangeResponse. */
+  deleteRange(buffer: Uint8Array, start: number, end: number): void {
+    const op = this.#decoder.deleteRange(buffer, start, end);
+    checkDelete(op);
+    this.#checkSize(end - start);
+    this.#refuseCorrupt();
+    this.#begin();
+    const { reply } = this;
+    reply.reset();
+    const rows = this.#rowsIn(op);
+    reply.header(rows.length > 0 ? this.#main : this.store.currentRevision);
+    this.#applyDelete(op, rows);
+    this.#end();
+  }
+
+  /** TxnRequest → TxnResponse. */
+  txn(buffer: Uint8Array, start: number, end: number): void {
+    const txn = this.#decoder.txn(buffer, start, end);
+    checkTxn(txn, this.limits.txnOpsMax);
+    const writes = hasWrites(txn);
+    if (writes) {
+      this.#checkSize(end - start);
+      this.#refuseCorrupt();
+      if (hasPuts(txn)) this.#refuseNoSpace(txnCost(txn));
+    }
+    compareTxn(this.store, txn);
+    this.#checkTxnState(txn);
+    this.txns++;
+    this.#begin();
+    const { reply } = this;
+    reply.reset();
+    // The header comes first but needs the revision, known only after the operations: they are written behind a
+    // header of the likely revision, which is corrected when nothing changed.
+    reply.header(this.#main);
+    const bodyStart = reply.position;
+    this.#applyTxn(txn);
+    if (this.#sub === 0) this.#correctHeader(bodyStart);
+    this.#end();
+  }
+
+  /** CompactionRequest: from now on older revisions are refused; the store follows when the effect is durable. */
+  compact(revision: number): void {
+    this.#refuseCorrupt();
+    if (revision <= this.compactTarget) throw compacted();
+    if (revision > this.store.currentRevision) throw futureRevision();
+    this.compactTarget = revision;
+    this.#log.batch.appendCompact(revision);
+    this.#log.noteEffect();
+  }
+
+  /** Checks a plain read's revision; returns the one to read at. */
+  readRevision(requested: number): number {
+    if (requested <= 0) return this.visibleRevision;
+    if (requested > this.visibleRevision) throw futureRevision();
+    if (requested < this.store.compactedRevision) throw compacted();
+    return requested;
+  }
+
+  /** RangeRequest, decoded: the operation is valid until the next decode. */
+  decodeRange(buffer: Uint8Array, start: number, end: number): RangeOp {
+    return this.#decoder.range(buffer, start, end);
+  }
+
+  grantLease(id: bigint, ttlSeconds: number, nowMs: number): Lease {
+    this.#refuseCorrupt();
+    if (ttlSeconds > TTL_SECONDS_MAX) throw leaseTtlTooLarge();
+    this.#refuseNoSpace(64);
+    if (this.lessor.find(id) !== undefined) throw leaseExists();
+    const lease = this.lessor.grant(id, this.lessor.effectiveTtlSeconds(ttlSeconds), nowMs);
+    this.#log.batch.appendLeaseGrant(lease.id, lease.ttlSeconds);
+    this.#log.noteEffect();
+    return lease;
+  }
+
+  /** Revokes a lease and deletes its keys, at one revision, in key order. */
+  revokeLease(id: bigint): void {
+    this.#refuseCorrupt();
+    const lease = this.lessor.find(id);
+    if (lease === undefined) throw leaseNotFound();
+    this.#begin();
+    for (const row of this.#inKeyOrder(this.lessor.rows(lease))) this.#deleteRow(row);
+    this.#end();
+    this.lessor.remove(lease);
+    this.#log.batch.appendLeaseRevoke(id);
+    this.#log.noteEffect();
+  }
+
+  /** The keys of a lease. */
+  leaseKeys(lease: Lease): Uint8Array[] {
+    return this.lessor.rows(lease).map((row) => this.#keyOf(row));
+  }
+
+  setAlarm(alarm: number, isRaised: boolean): void {
+    if (this.alarms.has(alarm) === isRaised) return;
+    if (isRaised) this.alarms.add(alarm);
+    else this.alarms.delete(alarm);
+    this.#log.batch.appendAlarm(alarm, isRaised);
+    this.#log.noteEffect();
+  }
+
+  // Replay of logged effects at start; nothing is logged again.
+
+  restorePut(sub: number, buffer: Uint8Array, kvStart: number, kvEnd: number): void {
+    const view = this.#view.read(buffer, kvStart, kvEnd);
+    const main = view.modRevision;
+    const { lease } = view;
+    this.#commitRestored(main);
+    const row = this.store.restoreRecord(main, sub, buffer, kvStart, kvEnd);
+    if (lease !== 0n || this.store.attachment(row) !== 0) this.lessor.attach(row, this.lessor.find(lease));
+  }
+
+  restoreDelete(main: number, sub: number, buffer: Uint8Array, keyStart: number, keyEnd: number): void {
+    this.#commitRestored(main);
+    const row = this.store.find(buffer, keyStart, keyEnd);
+    if (row < 0 || !this.store.isLive(row)) return;
+    if (this.store.attachment(row) !== 0) this.lessor.attach(row, undefined);
+    this.store.delete(main, sub, row);
+  }
+
+  restoreLeaseGrant(id: bigint, ttlSeconds: number, nowMs: number): void {
+    if (this.lessor.find(id) === undefined) this.lessor.grant(id, ttlSeconds, nowMs);
+  }
+
+  restoreLeaseRevoke(id: bigint): void {
+    const lease = this.lessor.find(id);
+    if (lease === undefined) return;
+    for (const row of this.lessor.rows(lease)) this.lessor.attach(row, undefined);
+    this.lessor.remove(lease);
+  }
+
+  restoreAlarm(alarm: number, isRaised: boolean): void {
+    if (isRaised) this.alarms.add(alarm);
+    else this.alarms.delete(alarm);
+  }
+
+  restoreCompact(revision: number): void {
+    this.#finishRestoredRevision();
+    if (revision <= this.store.compactedRevision) return;
+    this.store.compact(revision);
+    this.compactTarget = revision;
+  }
+
+  /** Ends the replay: everything restored is current and visible, and the counter stands at `revision` at least. */
+  finishRestore(revision: number): void {
+    this.#finishRestoredRevision();
+    if (revision > this.store.currentRevision) this.store.jumpTo(revision);
+    this.visibleRevision = this.store.currentRevision;
+  }
+
+  #commitRestored(main: number): void {
+    if (this.#main !== main) this.#finishRestoredRevision();
+    this.#main = main;
+  }
+
+  #finishRestoredRevision(): void {
+    if (this.#main > this.store.currentRevision) this.store.commit(this.#main);
+  }
+
+  #begin(): void {
+    this.#main = this.store.currentRevision + 1;
+    this.#sub = 0;
+  }
+
+  /** Commits the revision if anything changed and logs its effects. */
+  #end(): void {
+    if (this.#sub === 0) return;
+    const { store } = this;
+    const tail = store.historyTail;
+    const head = tail - this.#sub;
+    store.commit(this.#main);
+    let strictest: DurabilityClass = CLASS_NONE;
+    for (let at = head; at < tail && strictest < CLASS_FSYNC; at++) {
+      const address = store.historyKeyAddress(at);
+      const segment = store.segmentOf(address);
+      const view = this.#view.readHead(segment, store.kvStart(address));
+      const durability = this.#durability.classOf(segment, view.keyStart, view.keyEnd);
+      if (durability > strictest) strictest = durability;
+    }
+    if (strictest !== CLASS_NONE) this.#append(head, tail, strictest);
+    this.#log.noteRevision(strictest);
+  }
+
+  #append(head: number, tail: number, durability: DurabilityClass): void {
+    const { store } = this;
+    const { batch } = this.#log;
+    batch.beginRevision(this.#main, durability === CLASS_BUFFERED ? 'buffered' : 'fsync');
+    for (let at = head; at < tail; at++) {
+      const address = store.historyKeyAddress(at);
+      const segment = store.segmentOf(address);
+      const start = store.kvStart(address);
+      if (store.historyIsDelete(at)) {
+        const view = this.#view.readHead(segment, start);
+        batch.appendDelete(store.historySub(at), segment, view.keyStart, view.keyEnd);
+      } else batch.appendPut(store.historySub(at), segment, start, store.kvEnd(address));
+    }
+  }
+
+  #applyTxn(txn: TxnOp): void {
+    const { reply } = this;
+    reply.bool(0x10, txn.isSuccess);
+    for (const op of txn.taken) {
+      const outer = reply.open(0x1a);
+      this.#applyOp(op);
+      reply.close(outer);
+    }
+  }
+
+  #applyOp(op: Op): void {
+    const { reply } = this;
+    switch (op.kind) {
+      case OP_PUT: {
+        const body = reply.open(0x12);
+        reply.innerHeader(this.#main);
+        this.#applyPut(op);
+        reply.close(body);
+        return;
+      }
+      case OP_RANGE: {
+        const body = reply.open(0x0a);
+        reply.innerHeader(this.#seenRevision);
+        this.#applyRange(op);
+        reply.close(body);
+        return;
+      }
+      case OP_DELETE: {
+        const body = reply.open(0x1a);
+        const rows = this.#rowsIn(op);
+        reply.innerHeader(rows.length > 0 ? this.#main : this.#seenRevision);
+        this.#applyDelete(op, rows);
+        reply.close(body);
+        return;
+      }
+      case OP_TXN: {
+        const body = reply.open(0x22);
+        reply.varint(0x0a);
+        reply.byte(0);
+        this.#applyTxn(op);
+        reply.close(body);
+        return;
+      }
+    }
+  }
+
+  /** What a Range inside the transaction sees as the current revision. */
+  get #seenRevision(): number {
+    return this.#sub > 0 ? this.#main : this.store.currentRevision;
+  }
+
+  #applyRange(op: RangeOp): void {
+    const revision = op.revision > 0 ? op.revision : this.#main;
+    this.ranges++;
+    const query = new RangeQuery(this.store, op, revision).run();
+    writeRange(this.reply, this.store, op, query);
+  }
+
+  #applyPut(op: PutOp): void {
+    const { store, reply } = this;
+    const row = store.find(op.buffer, op.keyStart, op.keyEnd);
+    let value = op.buffer;
+    let { valueStart, valueEnd, lease } = op;
+    if (op.isPrevWanted || op.isValueIgnored || op.isLeaseIgnored) {
+      const address = row < 0 ? 0 : store.recordAt(row, this.#main);
+      if (op.isPrevWanted && address !== 0) reply.keyValue(0x12, store, address);
+      if (op.isLeaseIgnored) lease = row < 0 ? 0n : store.lease(row);
+      if (op.isValueIgnored && address !== 0) {
+        value = store.segmentOf(address);
+        const view = this.#view.read(value, store.kvStart(address), store.kvEnd(address));
+        valueStart = view.valueStart;
+        valueEnd = view.valueEnd;
+      }
+    }
+    const written = store.put(
+      this.#main,
+      this.#sub++,
+      row,
+      op.buffer,
+      op.keyStart,
+      op.keyEnd,
+      value,
+      valueStart,
+      valueEnd,
+      lease,
+    );
+    this.puts++;
+    this.putBytes += op.keyEnd - op.keyStart + valueEnd - valueStart;
+    if (lease !== 0n || store.attachment(written) !== 0) {
+      this.lessor.attach(written, lease === 0n ? undefined : this.lessor.find(lease));
+    }
+  }
+
+  #applyDelete(op: DeleteOp, rows: readonly number[]): void {
+    const { reply, store } = this;
+    reply.int(0x10, rows.length);
+    if (op.isPrevWanted) for (const row of rows) reply.keyValue(0x1a, store, store.recordAt(row, this.#main));
+    for (const row of rows) this.#deleteRow(row);
+  }
+
+  #deleteRow(row: number): void {
+    if (this.store.attachment(row) !== 0) this.lessor.attach(row, undefined);
+    this.store.delete(this.#main, this.#sub++, row);
+    this.deletes++;
+  }
+
+  /** Live rows of a delete's range, in key order. */
+  #rowsIn(op: DeleteOp): number[] {
+    const { store } = this;
+    if (isSingleKey(op)) {
+      const row = store.find(op.buffer, op.keyStart, op.keyEnd);
+      return row >= 0 && store.isLive(row) ? [row] : [];
+    }
+    if (isEmptyRange(op)) return [];
+    return liveRows(store, lowerBound(op), upperBound(op));
+  }
+
+  #inKeyOrder(rows: readonly number[]): number[] {
+    const keys = new Map(rows.map((row) => [row, Buffer.from(this.#keyOf(row))]));
+    const keyOf = (row: number): Buffer => keys.get(row) ?? Buffer.alloc(0);
+    return [...rows].sort((a, b) => Buffer.compare(keyOf(a), keyOf(b)));
+  }
+
+  /** A copy of a live row's key. */
+  #keyOf(row: number): Uint8Array {
+    const address = this.store.recordAt(row, this.store.currentRevision);
+    const segment = this.store.segmentOf(address);
+    const view = this.#view.readHead(segment, this.store.kvStart(address));
+    return Uint8Array.prototype.slice.call(segment, view.keyStart, view.keyEnd);
+  }
+
+  #checkPutState(op: PutOp): void {
+    if (op.isValueIgnored || op.isLeaseIgnored) {
+      const row = this.store.find(op.buffer, op.keyStart, op.keyEnd);
+      if (row < 0 || !this.store.isLive(row)) throw keyNotFound();
+    }
+    if (op.lease !== 0n && this.lessor.find(op.lease) === undefined) throw leaseNotFound();
+  }
+
+  /** Puts first, then ranges, on the branches taken, against the state before the transaction. */
+  #checkTxnState(txn: TxnOp): void {
+    this.#checkPuts(txn);
+    this.#checkRanges(txn);
+  }
+
+  #checkPuts(txn: TxnOp): void {
+    for (const op of txn.taken) {
+      if (op.kind === OP_PUT) this.#checkPutState(op);
+      else if (op.kind === OP_TXN) this.#checkPuts(op);
+    }
+  }
+
+  #checkRanges(txn: TxnOp): void {
+    for (const op of txn.taken) {
+      if (op.kind === OP_TXN) this.#checkRanges(op);
+      else if (op.kind === OP_RANGE && op.revision !== 0) {
+        if (op.revision > this.store.currentRevision) throw futureRevision();
+        if (op.revision < this.store.compactedRevision) throw compacted();
+      }
+    }
+  }
+
+  #checkSize(bytes: number): void {
+    if (bytes + ENVELOPE_BYTES > this.limits.requestBytesMax) throw requestTooLarge();
+  }
+
+  #refuseCorrupt(): void {
+    if (this.alarms.size > 0 && this.alarms.has(ALARM_CORRUPT)) throw corruptCluster();
+  }
+
+  /** `cost` is what etcd reckons the request adds (server/storage/quota.go). Raises the alarm at the quota. */
+  #refuseNoSpace(cost: number): void {
+    if (this.alarms.size > 0 && this.alarms.has(ALARM_NOSPACE)) throw noSpace();
+    const { quotaBytes } = this.limits;
+    if (quotaBytes === 0 || this.store.memoryBytes + cost < quotaBytes) return;
+    this.setAlarm(ALARM_NOSPACE, true);
+    throw noSpace();
+  }
+
+  /** Nothing changed: the header in front of the reply must hold the current revision. */
+  #correctHeader(bodyStart: number): void {
+    const { reply } = this;
+    const body = Uint8Array.prototype.slice.call(reply.buffer, bodyStart, reply.position);
+    reply.reset();
+    reply.header(this.store.currentRevision);
+    reply.bytes(body);
+  }
+}
+
+/** The fields of a RangeResponse after its header. */
+export function writeRange(reply: ReplyWriter, store: Store, op: RangeOp, query: RangeQuery): void {
+  const { addresses } = query;
+  for (let i = 0; i < addresses.length; i++) {
+    if (op.isKeysOnly) reply.keyOnly(0x12, store, addresses.at(i));
+    else reply.keyValue(0x12, store, addresses.at(i));
+  }
+  reply.bool(0x18, query.hasMore);
+  reply.int(0x20, query.count);
+}
+
+function hasWrites(txn: TxnOp): boolean {
+  return txn.success.some(isWrite) || txn.failure.some(isWrite);
+}
+
+function isWrite(op: Op): boolean {
+  return op.kind === OP_PUT || op.kind === OP_DELETE || (op.kind === OP_TXN && hasWrites(op));
+}
+
+function hasPuts(txn: TxnOp): boolean {
+  return txn.success.some(isPut) || txn.failure.some(isPut);
+}
+
+function isPut(op: Op): boolean {
+  return op.kind === OP_PUT || (op.kind === OP_TXN && hasPuts(op));
+}
+
+function txnCost(txn: TxnOp): number {
+  return Math.max(branchCost(txn.success), branchCost(txn.failure));
+}
+
+function branchCost(ops: readonly Op[]): number {
+  let cost = 0;
+  for (const op of ops) {
+    if (op.kind === OP_PUT) cost += 256 + op.keyEnd - op.keyStart + op.valueEnd - op.valueStart;
+    else if (op.kind === OP_TXN) cost += txnCost(op);
+  }
+  return cost;
+}
