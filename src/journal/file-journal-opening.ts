@@ -6,7 +6,7 @@
 
 import { join } from 'node:path';
 import type { Clock } from '../io/clock.ts';
-import { type Disk, type DiskFile, type DiskLock, datasync } from '../io/disk.ts';
+import { type Disk, type DiskLock, datasync } from '../io/disk.ts';
 import { FILE_JOURNAL_LIMITS, FileJournal, type FileJournalLimits, type FileJournalStart } from './file-journal.ts';
 import { crcSeedOf, SEGMENT_HEADER_BYTES } from './format.ts';
 import type { Journal, JournalHandler, JournalIdentity, JournalObserver, JournalVisitor, Recovery } from './journal.ts';
@@ -72,13 +72,12 @@ async function prepare(opening: FileJournalOpening, folder: string, found: Found
   }
   const file = await disk.open(join(folder, last.name), 'write');
   const position = found.cut?.offset ?? last.bytes;
-  if (found.cut !== undefined) await cut(file, position);
-  return { ...common, crcSeed, segments: found.segments, file, position };
-}
-
-async function cut(file: DiskFile, position: number): Promise<void> {
-  await file.truncate(position);
+  if (found.cut !== undefined) await file.truncate(position);
+  // Also what was read may not be on the disk yet, after the death of a process; the batches to come will say that
+  // it is durable.
   await datasync(file);
+  await disk.syncDirectory(folder);
+  return { ...common, crcSeed, segments: found.segments, file, position };
 }
 
 /** Writes the OPEN batch, which from then on shuts out whoever wrote before. */

@@ -96,6 +96,18 @@ export class SimulatedClock implements Clock {
     }
   }
 
+  /** Like `advance`, letting promise reactions run between steps. */
+  async pass(ms: number): Promise<void> {
+    const untilMs = this.#nowMs + ms;
+    await promiseReactions();
+    while (this.#deferred.length > 0 || this.#isDueBy(untilMs)) {
+      if (this.#deferred.length > 0) this.runDeferred();
+      else this.step();
+      await promiseReactions();
+    }
+    this.#nowMs = untilMs;
+  }
+
   /** Steps until nothing is left to run. */
   async runAll(): Promise<void> {
     await promiseReactions();

@@ -61,6 +61,11 @@ export class SimulatedContent {
     };
   }
 
+  /** All writes are done: whoever waited for their end is gone. */
+  settle(): void {
+    for (const change of this.#changes) change.isDone = true;
+  }
+
   /** Only the medium is left, with what `style` keeps of the changes. */
   crash(style: CrashStyle, random: Random): void {
     const changes = style === 'lose' ? [] : this.#changes;

@@ -84,6 +84,9 @@ export class SimulatedDisk implements Disk {
   kill(): void {
     this.#generation++;
     this.#locks.clear();
+    for (const folder of this.#folders.values()) {
+      for (const content of folder.entries.values()) content.settle();
+    }
   }
 
   /** A file's bytes, as programs see them; for tests to look at and to damage. */

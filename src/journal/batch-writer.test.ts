@@ -1,0 +1,116 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { RecordingVisitor } from '../testing/journal-fixture.ts';
+import { BatchReader } from './batch-reader.ts';
+import { BatchWriter } from './batch-writer.ts';
+import { EffectReader, type LogState } from './effects.ts';
+import { crcSeedOf } from './format.ts';
+
+const PLACE = { sequence: 7, epoch: 3, durableSequence: 5, previousCrc: 0xfedc_ba98, crcSeed: crcSeedOf(42n) };
+const CHAIN = { sequence: 6, epoch: 3, crc: 0xfedc_ba98, crcSeed: crcSeedOf(42n) };
+
+function readBack(batch: BatchWriter): { reader: BatchReader; lines: string[]; state: LogState } {
+  batch.seal(PLACE);
+  const bytes = batch.view();
+  const reader = new BatchReader();
+  assert.equal(reader.check(bytes, 0, bytes.length, CHAIN), undefined);
+  const visitor = new RecordingVisitor();
+  const state: LogState = { identity: undefined, revision: 0, isClean: false, effects: 0 };
+  assert.equal(new EffectReader(visitor, state).read(bytes, reader.bodyStart, reader.bodyEnd), undefined);
+  return { reader, lines: visitor.lines, state };
+}
+
+const numberUpTo53Bits = fc.oneof(fc.integer({ min: 0, max: 300 }), fc.maxSafeNat());
+const id = fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n });
+const effect = fc.oneof(
+  fc.record({ type: fc.constant('put' as const), sub: fc.nat(), bytes: fc.uint8Array({ maxLength: 400 }) }),
+  fc.record({ type: fc.constant('delete' as const), sub: fc.nat(), bytes: fc.uint8Array({ maxLength: 100 }) }),
+  fc.record({ type: fc.constant('grant' as const), id, ttl: numberUpTo53Bits }),
+  fc.record({ type: fc.constant('revoke' as const), id }),
+  fc.record({ type: fc.constant('compact' as const), revision: numberUpTo53Bits }),
+  fc.record({ type: fc.constant('alarm' as const), alarm: fc.nat(3), isRaised: fc.boolean() }),
+);
+
+test('every sequence of effects is read back as it was appended', () => {
+  const batch = new BatchWriter(2048);
+  fc.assert(
+    fc.property(fc.array(effect, { minLength: 1, maxLength: 12 }), fc.maxSafeNat(), (effects, revision) => {
+      batch.reset();
+      batch.beginRevision(revision + 1, 'buffered');
+      const expected: string[] = [];
+      for (const one of effects) expected.push(append(batch, one, revision + 1));
+      const { reader, lines, state } = readBack(batch);
+      assert.deepEqual(lines, expected);
+      assert.equal(state.effects, effects.length);
+      assert.equal(reader.firstRevision, revision + 1);
+      assert.equal(reader.lastRevision, revision + 1);
+      assert.equal(reader.durableSequence, 5);
+    }),
+    { numRuns: Number(process.env.K1M_RUNS ?? 300) },
+  );
+});
+
+type Effect = typeof effect extends fc.Arbitrary<infer T> ? T : never;
+
+function append(batch: BatchWriter, one: Effect, main: number): string {
+  switch (one.type) {
+    case 'put':
+      batch.appendPut(one.sub, one.bytes, 0, one.bytes.length);
+      return `put ${one.sub} ${Buffer.from(one.bytes).toString('latin1')}`;
+    case 'delete':
+      batch.appendDelete(one.sub, one.bytes, 0, one.bytes.length);
+      return `delete ${main} ${one.sub} ${Buffer.from(one.bytes).toString('latin1')}`;
+    case 'grant':
+      batch.appendLeaseGrant(one.id, one.ttl);
+      return `grant ${one.id} ${one.ttl}`;
+    case 'revoke':
+      batch.appendLeaseRevoke(one.id);
+      return `revoke ${one.id}`;
+    case 'compact':
+      batch.appendCompact(one.revision);
+      return `compact ${one.revision}`;
+    case 'alarm':
+      batch.appendAlarm(one.alarm, one.isRaised);
+      return `alarm ${one.alarm} ${one.isRaised}`;
+  }
+}
+
+test('a batch is of the strictest class in it, and reset forgets that', () => {
+  const batch = new BatchWriter(1024);
+  batch.beginRevision(1, 'buffered');
+  assert.equal(batch.durability, 'buffered');
+  batch.beginRevision(2, 'fsync');
+  batch.beginRevision(3, 'buffered');
+  assert.equal(batch.durability, 'fsync');
+  batch.reset();
+  assert.equal(batch.durability, 'buffered');
+  batch.appendLeaseRevoke(1n);
+  assert.equal(batch.durability, 'fsync');
+});
+
+test('one revision may be larger than a full batch', () => {
+  const batch = new BatchWriter(1024);
+  const value = Buffer.alloc(700_000, 'x');
+  batch.beginRevision(1, 'fsync');
+  batch.appendPut(0, value, 0, value.length);
+  assert.ok(batch.isFull);
+  batch.appendPut(1, value, 0, value.length);
+  assert.equal(readBack(batch).lines.length, 2);
+});
+
+test('a flipped bit anywhere in a batch is found', () => {
+  const batch = new BatchWriter(1024);
+  batch.beginRevision(9, 'fsync');
+  batch.appendPut(0, Buffer.from('some value'), 0, 10);
+  batch.seal(PLACE);
+  const reader = new BatchReader();
+  const bytes = batch.view().slice();
+  for (let bit = 0; bit < bytes.length * 8; bit++) {
+    bytes[bit >> 3] ^= 1 << (bit & 7);
+    assert.notEqual(reader.check(bytes, 0, bytes.length, CHAIN), undefined, `bit ${bit}`);
+    bytes[bit >> 3] ^= 1 << (bit & 7);
+  }
+  assert.equal(reader.check(bytes, 0, bytes.length, CHAIN), undefined);
+  assert.notEqual(reader.check(bytes, 0, bytes.length, { ...CHAIN, crcSeed: crcSeedOf(43n) }), undefined);
+});

@@ -1,0 +1,238 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { FolderLockedError } from '../io/disk.ts';
+import { appendPut, JournalFixture } from '../testing/journal-fixture.ts';
+import { Random } from '../testing/random.ts';
+import type { Journal, LoggedDurability } from './journal.ts';
+import { RevisionReserve } from './revision-reserve.ts';
+
+function commitPut(journal: Journal, revision: number, durability: LoggedDurability = 'fsync'): number {
+  appendPut(journal, revision, `value ${revision}`, durability);
+  return journal.commit();
+}
+
+test('a batch is reported written, then durable, never from inside commit', async () => {
+  const fixture = new JournalFixture();
+  const { journal } = await fixture.open();
+  assert.deepEqual(fixture.handler.reports, []);
+  assert.equal(commitPut(journal, 1), 2);
+  assert.deepEqual(fixture.handler.reports, []);
+  await fixture.clock.runAll();
+  assert.deepEqual(fixture.handler.reports, ['written 2', 'durable 2']);
+  assert.equal(journal.pendingBytes, 0);
+});
+
+test('one write and one sync take all batches that came meanwhile', async () => {
+  const fixture = new JournalFixture({ limits: { syncsInFlightMax: 1 } });
+  const { journal } = await fixture.open();
+  for (let revision = 1; revision <= 4; revision++) commitPut(journal, revision);
+  await fixture.clock.runAll();
+  assert.deepEqual(fixture.handler.reports, ['written 2', 'written 5', 'durable 2', 'durable 5']);
+});
+
+test('there is no room while as many batches as allowed wait for their class', async () => {
+  const fixture = new JournalFixture({ limits: { inFlightBatchesMax: 3 } });
+  const { journal } = await fixture.open();
+  let committed = 0;
+  while (journal.hasRoom) commitPut(journal, ++committed);
+  assert.equal(committed, 3);
+  assert.throws(() => journal.commit(), /without room/);
+  await fixture.clock.runAll();
+  assert.ok(journal.hasRoom);
+});
+
+test('a sync that ends early is not reported before the one begun earlier', async () => {
+  const fixture = new JournalFixture();
+  const { journal } = await fixture.open();
+  fixture.disk.faults.push({ operation: 'datasync', pathPart: '.wal', times: 1, delayMs: 50 });
+  commitPut(journal, 1);
+  await fixture.clock.pass(10);
+  commitPut(journal, 2);
+  await fixture.clock.pass(10);
+  assert.deepEqual(fixture.handler.reports, ['written 2', 'written 3']);
+  await fixture.clock.runAll();
+  assert.deepEqual(fixture.handler.reports.slice(2), ['durable 2', 'durable 3']);
+});
+
+for (const operation of ['write', 'datasync'] as const) {
+  test(`after a failed ${operation} nothing but the failure is reported`, async () => {
+    const fixture = new JournalFixture();
+    const { journal } = await fixture.open();
+    await fixture.put(journal, 1, 'fine');
+    fixture.handler.reports.length = 0;
+    fixture.disk.faults.push({ operation, pathPart: '.wal', times: 1, code: 'EIO', delayMs: 5 });
+    commitPut(journal, 2);
+    await fixture.clock.pass(1);
+    commitPut(journal, 3);
+    await fixture.clock.runAll();
+    const written = operation === 'write' ? [] : ['written 3', 'written 4'];
+    assert.deepEqual(fixture.handler.reports, [...written, 'fatal EIO']);
+    assert.equal(journal.hasRoom, false);
+    await assert.rejects(fixture.close(journal, 3), /EIO/);
+  });
+}
+
+test('a full disk is a failure', async () => {
+  const fixture = new JournalFixture({ disk: { capacityBytes: 600 } });
+  const { journal } = await fixture.open();
+  appendPut(journal, 1, 'x'.repeat(600), 'fsync');
+  journal.commit();
+  await fixture.clock.runAll();
+  assert.deepEqual(fixture.handler.reports, ['fatal ENOSPC']);
+});
+
+test('a failure to begin a segment is a failure', async () => {
+  const fixture = new JournalFixture({ limits: { segmentBytesMax: 300 } });
+  const { journal } = await fixture.open();
+  fixture.disk.faults.push({ operation: 'rename', pathPart: '.wal', times: 1, code: 'EIO' });
+  for (let revision = 1; revision < 4 && journal.hasRoom; revision++) {
+    commitPut(journal, revision);
+    await fixture.clock.runAll();
+  }
+  assert.equal(fixture.handler.reports.at(-1), 'fatal EIO');
+});
+
+test('a buffered batch is reported when written and made durable within the time allowed', async () => {
+  const fixture = new JournalFixture({ limits: { bufferedLossMsMax: 100 } });
+  const { journal } = await fixture.open();
+  commitPut(journal, 1, 'buffered');
+  await fixture.clock.pass(49);
+  assert.deepEqual(fixture.handler.reports, ['written 2']);
+  await fixture.clock.pass(2);
+  assert.deepEqual(fixture.handler.reports, ['written 2', 'durable 2']);
+});
+
+test('buffered batches stop when what a power cut may take is reached', async () => {
+  const limits = { bufferedLossMsMax: 100, bufferedLossBytesMax: 2000 };
+  const fixture = new JournalFixture({ limits });
+  const { journal } = await fixture.open();
+  fixture.disk.faults.push({ operation: 'datasync', pathPart: '.wal', times: 9, delayMs: 1000 });
+  let revision = 0;
+  while (journal.hasRoom) {
+    commitPut(journal, ++revision, 'buffered');
+    await fixture.clock.pass(1);
+  }
+  assert.ok(journal.pendingBytes >= 2000 && journal.pendingBytes < 2200);
+  await fixture.clock.pass(1500);
+  assert.ok(journal.hasRoom);
+
+  commitPut(journal, ++revision, 'buffered');
+  await fixture.clock.pass(101);
+  assert.equal(journal.hasRoom, false, 'the age limit is reached');
+});
+
+test('sync asks for buffered batches at once', async () => {
+  const fixture = new JournalFixture();
+  const { journal } = await fixture.open();
+  commitPut(journal, 1, 'buffered');
+  journal.sync();
+  await fixture.clock.pass(1);
+  assert.deepEqual(fixture.handler.reports, ['written 2', 'durable 2']);
+});
+
+test('close makes everything durable, also the open batch, and lets others in', async () => {
+  const fixture = new JournalFixture();
+  const { journal } = await fixture.open();
+  commitPut(journal, 1, 'buffered');
+  appendPut(journal, 2, 'in the open batch', 'buffered');
+  await fixture.close(journal, 2);
+  fixture.disk.crash('lose');
+  const { recovery } = await fixture.open();
+  assert.deepEqual(fixture.visitor.lines, ['put 0 value 1', 'put 0 in the open batch']);
+  assert.equal(recovery.revision, 2);
+  assert.ok(recovery.isClean);
+});
+
+test('a second opening of the folder is refused', async () => {
+  const fixture = new JournalFixture();
+  const { journal } = await fixture.open();
+  await assert.rejects(fixture.open(), FolderLockedError);
+  await fixture.close(journal, undefined);
+  await fixture.open();
+});
+
+interface Committed {
+  readonly lines: string[];
+  readonly lastRevision: number;
+}
+
+/** Commits at random until a random end of power or process; returns what was promised by then. */
+async function run(fixture: JournalFixture, journal: Journal, start: number): Promise<RunResult> {
+  const { random, clock, handler } = fixture;
+  const base = journal.lastSequence;
+  const batches: Committed[] = [];
+  const reserve = new RevisionReserve(start, 4);
+  let revision = start;
+  let lines: string[] = [];
+  let shownRelaxed = start;
+  for (let steps = random.between(5, 60); steps > 0; steps--) {
+    if (random.chance(0.7)) {
+      revision++;
+      const value = `${revision}:${'v'.repeat(random.between(0, random.chance(0.1) ? 3000 : 120))}`;
+      const durability = random.chance(0.5) ? 'fsync' : 'buffered';
+      appendPut(journal, revision, value, durability);
+      lines.push(`put 0 ${value}`);
+      const mark = reserve.markFor(revision);
+      if (mark > 0) {
+        journal.batch.appendMark(mark);
+        reserve.appended(mark, journal.lastSequence + 1);
+      }
+    }
+    if (!journal.batch.isEmpty && journal.hasRoom && random.chance(0.8)) {
+      journal.commit();
+      batches.push({ lines, lastRevision: revision });
+      lines = [];
+    }
+    await clock.pass(random.between(0, 4));
+    reserve.durable(journal.durableSequence);
+    const written = batches[handler.written - base - 1];
+    if (written !== undefined && reserve.mayShow(written.lastRevision)) shownRelaxed = written.lastRevision;
+  }
+  return { batches, durable: handler.durable - base, written: handler.written - base, shownRelaxed };
+}
+
+interface RunResult {
+  readonly batches: Committed[];
+  readonly durable: number;
+  readonly written: number;
+  /** The highest revision that was shown before it was durable. */
+  readonly shownRelaxed: number;
+}
+
+async function crashTwin(seed: number): Promise<void> {
+  const fixture = new JournalFixture({
+    seed,
+    disk: { latencyMsMax: 6 },
+    limits: { batchBytesMax: 600, segmentBytesMax: 2500, bufferedLossMsMax: 20 },
+  });
+  const logged: string[] = [];
+  let { journal, recovery } = await fixture.open();
+  for (let round = 0; round < 4; round++) {
+    const { batches, durable, written, shownRelaxed } = await run(fixture, journal, recovery.revision);
+    const isPowerCut = fixture.random.chance(0.75);
+    if (isPowerCut) fixture.disk.crash();
+    else fixture.disk.kill();
+    ({ journal, recovery } = await fixture.open());
+    const kept = fixture.visitor.lines.slice(logged.length);
+    assert.deepEqual(fixture.visitor.lines.slice(0, logged.length), logged, 'what was there before');
+    const possible = batches.map((_, count) => batches.slice(0, count + 1).flatMap((batch) => batch.lines));
+    const promised = isPowerCut ? durable : written;
+    const keptBatches = [[], ...possible].findLastIndex((lines) => lines.length === kept.length);
+    assert.ok(keptBatches >= promised, `${keptBatches} batches kept, ${promised} promised`);
+    assert.deepEqual(kept, [[], ...possible][keptBatches], 'whole batches in order');
+    assert.ok(recovery.revision >= shownRelaxed, 'no revision comes twice');
+    logged.push(...kept);
+  }
+}
+
+test('whatever a crash keeps, what was durable is there and the rest is a prefix in order', async () => {
+  const runs = Number(process.env.K1M_RUNS ?? 150);
+  const first = Number(process.env.K1M_SEED ?? new Random(20_260_101).uint32());
+  for (let seed = first; seed < first + runs; seed++) {
+    try {
+      await crashTwin(seed);
+    } catch (error) {
+      throw new Error(`replay with K1M_SEED=${seed} K1M_RUNS=1`, { cause: error });
+    }
+  }
+});
