@@ -25,7 +25,7 @@ const NAME = /^lock\.([0-9a-f]{16})\.([0-9]+)$/;
 /** Longer socket paths do not fit sockaddr_un everywhere. */
 const SOCKET_PATH_BYTES_MAX = 100;
 /** How long a live owner may take to say whether it holds; silent is taken as "held". */
-const ANSWER_TIMEOUT_MS = 2000;
+const ANSWER_TIMEOUT_MS = 1000;
 const WAIT_MS = 10;
 /** Waiting for a claimant with a higher ticket to go, before giving up. */
 const WAITS_MAX = 500;
