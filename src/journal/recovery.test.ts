@@ -176,6 +176,33 @@ test('an old batch behind the end is cut off', async () => {
   assert.deepEqual(fixture.visitor.lines, linesOf(5));
 });
 
+test('a batch that continues another history is not taken, though its number fits', async () => {
+  const { fixture, bytes, offsets } = await writeLog();
+  const other = new JournalFixture();
+  const { journal } = await other.open();
+  await other.put(journal, 2, 'ALPHA');
+  await other.put(journal, 3, 'beta-beta');
+  const otherBytes = other.disk.bytes(other.segmentPath());
+  const spliced = Buffer.concat([bytes.subarray(0, offsets[2]), otherBytes.subarray(offsets[2])]);
+  fixture.disk.place(fixture.segmentPath(), spliced);
+  const { recovery } = await fixture.open();
+  assert.match(recovery.cut?.reason ?? '', /does not follow/);
+  assert.deepEqual(fixture.visitor.lines, linesOf(1));
+});
+
+test('a batch of an earlier epoch behind the end proves no damage', async () => {
+  const { fixture, bytes, offsets } = await writeLog();
+  const path = fixture.segmentPath();
+  fixture.disk.place(path, bytes.subarray(0, offsets[3]));
+  await fixture.open();
+  fixture.disk.kill();
+  const stale = bytes.subarray(offsets[5], offsets[6]);
+  fixture.disk.place(path, Buffer.concat([fixture.disk.bytes(path), stale]));
+  const { recovery } = await fixture.open();
+  assert.equal(recovery.cut?.bytes, stale.length);
+  assert.deepEqual(fixture.visitor.lines, linesOf(2));
+});
+
 test('another cluster, a newer format and foreign files are refused by name', async () => {
   const { fixture, bytes } = await writeLog();
   await assertRefused(fixture, ForeignLogError, /belongs to cluster edcba98765432.*not to 5$/, { clusterId: 5n });
