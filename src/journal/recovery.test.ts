@@ -157,6 +157,7 @@ test('a batch repeated, left out or out of order is damage', async () => {
   const arrangements: Record<string, number[]> = {
     repeated: [0, 1, 2, 2, 3, 4, 5],
     'left out': [0, 1, 3, 4, 5],
+    'left out before the last': [0, 1, 2, 3, 5],
     'out of order': [0, 1, 3, 2, 4, 5],
     'first repeated': [0, 0, 1, 2, 3],
   };

@@ -219,7 +219,7 @@ class Replay {
       if (isBlank) return;
       throw new CorruptionError(file, at, wrong);
     }
-    if (this.#reader.tellsOfLoss(block, at + 1, block.length, this.#chain)) {
+    if (this.#reader.tellsOfLoss(block, at, block.length, this.#chain)) {
       throw new CorruptionError(file, at, `${wrong}, but later batches are there`);
     }
     this.#cut = { file, offset: at, bytes: block.length - at, reason: isBlank ? 'only zeros follow' : wrong };
