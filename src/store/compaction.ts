@@ -94,7 +94,7 @@ export class Compaction {
   #forget(position: number): void {
     const { history, rows } = this.#parts;
     const row = history.row(position);
-    if (history.nextEntry(position) < 0) {
+    if (history.positionOf(rows.last(row)) === position) {
       if (rows.mod(row) === 0) {
         this.#removeKey(row);
         return;
@@ -180,11 +180,15 @@ export class Compaction {
     const target = segments.moveToCold(segment, offset, segments.mainMax(segment));
     const targetSegment = segments.lastSegment;
     let row = owner;
+    let maker = -1;
     if (isSuperseded) {
       const position = history.positionOf(owner);
       history.movePrevious(position, targetSegment, target);
       row = history.row(position);
-    }
+      maker = history.previousEntry(position);
+    } else if (rows.hasHistory(row)) maker = history.positionOf(rows.last(row));
+    const isMadeBy = maker >= 0 && history.ownSegment(maker) === segment && history.ownOffset(maker) === offset;
+    if (isMadeBy) history.moveOwn(maker, targetSegment, target);
     if (rows.segment(row) === segment && rows.offset(row) === offset) rows.setRecord(row, targetSegment, target);
     segments.release(segment, offset);
   }

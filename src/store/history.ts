@@ -1,16 +1,18 @@
-// The history: one entry per change (put or delete of one key) in revision order. It is an undo log: an entry holds the
-// version that it replaced; its own version is the row's record if it is the key's last change, else what the next
-// entry of the key replaced. Watches read it forward, reads of old revisions walk a key's entries backward.
+// The history: one entry per change (put or delete of one key) in revision order, holding the version that the change
+// made and the one that it replaced. Watches read it forward and need nothing else; reads of old revisions walk a key's
+// entries backward.
 //
-//   entry, 40 bytes
+//   entry, 48 bytes
 //   +0  u32  row
-//   +4  u32  previous record: segment, 0 = none or released
-//   +8  u32  previous record: offset
-//   +12 u32  distance back to the key's previous entry, 0 = none
-//   +16 u32  distance forward to the key's next entry, 0 = none
-//   +20 u32  sub revision (bits 0…29), create (30): the put started the key's life, delete (31)
-//   +24 f64  main revision
-//   +32 f64  mod revision of the previous record, 0 = the key did not exist
+//   +4  u32  own record: segment, 0 = a deletion
+//   +8  u32  own record: offset
+//   +12 u32  previous record: segment, 0 = none or released
+//   +16 u32  previous record: offset
+//   +20 u32  distance back to the key's previous entry, 0 = none
+//   +24 u32  sub revision (bits 0…29), create (30): the put started the key's life
+//   +28 u32  unused
+//   +32 f64  main revision
+//   +40 f64  mod revision of the previous record, 0 = the key did not exist
 //
 // Entries sit in chunks of 65,536; a position is the number of entries ever appended before, as a double. Distances
 // and the low 32 bits of a position are enough to link because fewer than 2^32 entries are held (asserted).
@@ -24,13 +26,12 @@ export const SUB_MAX = 0x3fff_ffff;
 const CHUNK_SHIFT = 16;
 const CHUNK_ENTRIES: number = 1 << CHUNK_SHIFT;
 const CHUNK_MASK: number = CHUNK_ENTRIES - 1;
-const ENTRY_WORDS = 10;
-const ENTRY_DOUBLES = 5;
+const ENTRY_WORDS = 12;
+const ENTRY_DOUBLES = 6;
 const CHUNK_BYTES: number = CHUNK_ENTRIES * ENTRY_WORDS * 4;
 /** Chunks kept for use again rather than given back. */
 const SPARE_CHUNKS_MAX = 4;
 const FLAG_CREATE = 0x4000_0000;
-const FLAG_DELETE = 0x8000_0000;
 
 export class History {
   #words: Uint32Array[] = [];
@@ -53,8 +54,23 @@ export class History {
     return (this.#words.length + this.#spare.length) * CHUNK_BYTES;
   }
 
-  /** Appends an entry without links and returns its position. */
-  append(row: number, main: number, sub: number, isCreate: boolean, isDelete: boolean): number {
+  /**
+   * Appends an entry and returns its position. A deletion has segment 0; without a previous version, `previousSegment`
+   * and `previousMain` are 0; `last` is the low half of the position of the key's previous entry, −1 = none.
+   * Arguments are flat because this is the hot path.
+   */
+  append(
+    row: number,
+    main: number,
+    sub: number,
+    isCreate: boolean,
+    segment: number,
+    offset: number,
+    previousSegment: number,
+    previousOffset: number,
+    previousMain: number,
+    last: number,
+  ): number {
     const position = this.#tail;
     assert(position - this.#head < HISTORY_ENTRY_COUNT_MAX, 'history entries');
     const from = position - this.#base;
@@ -63,42 +79,30 @@ export class History {
     const words = this.#words[chunk];
     const at = (from & CHUNK_MASK) * ENTRY_WORDS;
     words[at] = row;
-    words[at + 1] = 0;
-    words[at + 2] = 0;
-    words[at + 3] = 0;
-    words[at + 4] = 0;
-    words[at + 5] = sub | (isCreate ? FLAG_CREATE : 0) | (isDelete ? FLAG_DELETE : 0);
+    words[at + 1] = segment;
+    words[at + 2] = offset;
+    words[at + 3] = previousSegment;
+    words[at + 4] = previousOffset;
+    words[at + 5] = last < 0 ? 0 : (position - last) >>> 0;
+    words[at + 6] = isCreate ? sub | FLAG_CREATE : sub;
     const doubles = this.#doubles[chunk];
-    doubles[at / 2 + 3] = main;
-    doubles[at / 2 + 4] = 0;
+    const doubleAt = (from & CHUNK_MASK) * ENTRY_DOUBLES;
+    doubles[doubleAt + 4] = main;
+    doubles[doubleAt + 5] = previousMain;
     this.#tail = position + 1;
     return position;
   }
 
-  /** Says which version the entry replaced. */
-  setPrevious(position: number, segment: number, offset: number, mod: number): void {
-    const from = position - this.#base;
-    const at = (from & CHUNK_MASK) * ENTRY_WORDS;
-    const words = this.#words[from >>> CHUNK_SHIFT];
-    words[at + 1] = segment;
-    words[at + 2] = offset;
-    this.#doubles[from >>> CHUNK_SHIFT][at / 2 + 4] = mod;
-  }
-
   /** The previous record moved, or is gone (segment 0). */
   movePrevious(position: number, segment: number, offset: number): void {
-    const from = position - this.#base;
-    const at = (from & CHUNK_MASK) * ENTRY_WORDS;
-    const words = this.#words[from >>> CHUNK_SHIFT];
-    words[at + 1] = segment;
-    words[at + 2] = offset;
+    this.#setWord(position, 3, segment);
+    this.#setWord(position, 4, offset);
   }
 
-  /** Links two successive changes of one key; both are held. */
-  link(earlier: number, later: number): void {
-    const distance = later - earlier;
-    this.#setWord(earlier, 4, distance);
-    this.#setWord(later, 3, distance);
+  /** The own record moved. */
+  moveOwn(position: number, segment: number, offset: number): void {
+    this.#setWord(position, 1, segment);
+    this.#setWord(position, 2, offset);
   }
 
   /** The position of a held entry, from its low 32 bits. */
@@ -110,44 +114,47 @@ export class History {
     return this.#word(position, 0);
   }
 
-  previousSegment(position: number): number {
+  /** 0 = a deletion. */
+  ownSegment(position: number): number {
     return this.#word(position, 1);
   }
 
-  previousOffset(position: number): number {
+  ownOffset(position: number): number {
     return this.#word(position, 2);
+  }
+
+  previousSegment(position: number): number {
+    return this.#word(position, 3);
+  }
+
+  previousOffset(position: number): number {
+    return this.#word(position, 4);
   }
 
   /** The key's previous entry, or −1 when there is none or it was dropped. */
   previousEntry(position: number): number {
-    const distance = this.#word(position, 3);
+    const distance = this.#word(position, 5);
     return distance === 0 || position - distance < this.#head ? -1 : position - distance;
   }
 
-  /** The key's next entry, or −1. */
-  nextEntry(position: number): number {
-    const distance = this.#word(position, 4);
-    return distance === 0 ? -1 : position + distance;
-  }
-
   sub(position: number): number {
-    return this.#word(position, 5) & SUB_MAX;
+    return this.#word(position, 6) & SUB_MAX;
   }
 
   isCreate(position: number): boolean {
-    return (this.#word(position, 5) & FLAG_CREATE) !== 0;
+    return (this.#word(position, 6) & FLAG_CREATE) !== 0;
   }
 
   isDelete(position: number): boolean {
-    return (this.#word(position, 5) & FLAG_DELETE) !== 0;
+    return this.#word(position, 1) === 0;
   }
 
   main(position: number): number {
-    return this.#double(position, 3);
+    return this.#double(position, 4);
   }
 
   previousMain(position: number): number {
-    return this.#double(position, 4);
+    return this.#double(position, 5);
   }
 
   /** The first entry with main ≥ `revision`, or the tail: O(log entries). */

@@ -89,6 +89,16 @@ export class Rows {
     this.#doubles[row >>> CHUNK_SHIFT][(row & CHUNK_MASK) * ROW_DOUBLES + 1] = main;
   }
 
+  /** A put: the record, its main revision, and the history position of the change. */
+  setVersion(row: number, segment: number, offset: number, main: number, position: number): void {
+    const words = this.#words[row >>> CHUNK_SHIFT];
+    const at = (row & CHUNK_MASK) * ROW_WORDS;
+    words[at] = FLAG_HISTORY | segment;
+    words[at + 1] = offset;
+    words[at + 4] = position;
+    this.#doubles[row >>> CHUNK_SHIFT][(row & CHUNK_MASK) * ROW_DOUBLES + 1] = main;
+  }
+
   hasHistory(row: number): boolean {
     return this.#words[row >>> CHUNK_SHIFT][(row & CHUNK_MASK) * ROW_WORDS] >>> 31 !== 0;
   }

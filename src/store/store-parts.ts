@@ -43,11 +43,8 @@ export class StoreParts {
 
   /** Address of the version that a history entry made, 0 if it is a deletion. */
   recordOf(position: number): number {
-    const { rows, history } = this;
-    if (history.isDelete(position)) return 0;
-    const next = history.nextEntry(position);
-    if (next >= 0) return addressOf(history.previousSegment(next), history.previousOffset(next));
-    const row = history.row(position);
-    return addressOf(rows.segment(row), rows.offset(row));
+    const { history } = this;
+    const segment = history.ownSegment(position);
+    return segment === 0 ? 0 : addressOf(segment, history.ownOffset(position));
   }
 }

@@ -283,14 +283,18 @@ class Twins {
 describe('store', () => {
   it('agrees with the model under any sequence of changes, compactions and reads', () => {
     fc.assert(
-      fc.property(fc.constantFrom(256, 1024, 65536), fc.array(op, { maxLength: 80, size: 'max' }), (segmentBytes, ops) => {
-        const twins = new Twins(segmentBytes);
-        for (const op of ops) twins.run(op);
-        twins.check(twins.model.current, '', null, 3);
-        while (!twins.store.compactStep(7));
-        twins.check(twins.model.current, '', null, 100);
-        twins.check(Math.max(0, twins.model.compacted), '', null, 100);
-      }),
+      fc.property(
+        fc.constantFrom(256, 1024, 65536),
+        fc.array(op, { maxLength: 80, size: 'max' }),
+        (segmentBytes, ops) => {
+          const twins = new Twins(segmentBytes);
+          for (const op of ops) twins.run(op);
+          twins.check(twins.model.current, '', null, 3);
+          while (!twins.store.compactStep(7));
+          twins.check(twins.model.current, '', null, 100);
+          twins.check(Math.max(0, twins.model.compacted), '', null, 100);
+        },
+      ),
       { numRuns: RUNS },
     );
   });

@@ -191,10 +191,10 @@ export class Store {
     assert(mod !== 0, 'delete of a key that is not live');
     const segment = rows.segment(row);
     const offset = rows.offset(row);
-    const position = history.append(row, main, sub, false, true);
-    history.setPrevious(position, segment, offset, mod);
+    const last = rows.hasHistory(row) ? rows.last(row) : -1;
+    const position = history.append(row, main, sub, false, 0, 0, segment, offset, mod, last);
     segments.ownByHistory(segment, offset, position);
-    this.#linkToLast(row, position);
+    rows.setLast(row, position);
     rows.setMod(row, 0);
     const bytes = segments.bytes(segment);
     const keyStart = keyValueKeyStart(bytes, offset + RECORD_HEADER_BYTES);
@@ -482,25 +482,22 @@ export class Store {
     keyEnd: number,
     isCreate: boolean,
   ): number {
-    const { history, lives, rows, segments } = this.#parts;
+    const { history, rows, segments } = this.#parts;
     if (row < 0) return this.#addRow(main, sub, segment, offset, key, keyStart, keyEnd, isCreate);
-    const position = history.append(row, main, sub, isCreate, false);
     const oldSegment = rows.segment(row);
     const oldOffset = rows.offset(row);
     const oldMod = rows.mod(row);
-    if (oldMod !== 0) {
-      history.setPrevious(position, oldSegment, oldOffset, oldMod);
-      segments.ownByHistory(oldSegment, oldOffset, position);
-    } else this.#revive(row, key, keyStart, keyEnd);
-    this.#linkToLast(row, position);
-    rows.setRecord(row, segment, offset);
-    rows.setMod(row, main);
+    const last = rows.hasHistory(row) ? rows.last(row) : -1;
+    const previous = oldMod === 0 ? 0 : oldSegment;
+    const position = history.append(row, main, sub, isCreate, segment, offset, previous, oldOffset, oldMod, last);
     segments.ownByRow(segment, offset, row);
-    if (oldMod === 0) {
+    if (oldMod !== 0) segments.ownByHistory(oldSegment, oldOffset, position);
+    else {
+      this.#revive(row, position, key, keyStart, keyEnd);
       // The record kept for the deleted key's bytes goes, unless the deletion's entry still gives it as the previous one.
       if (!segments.isSuperseded(oldSegment, oldOffset)) segments.release(oldSegment, oldOffset);
-      lives.push(position);
     }
+    rows.setVersion(row, segment, offset, main, position);
     return row;
   }
 
@@ -516,10 +513,8 @@ export class Store {
   ): number {
     const { hash, history, lives, rows, segments, tree } = this.#parts;
     const row = rows.allocate();
-    const position = history.append(row, main, sub, isCreate, false);
-    rows.setRecord(row, segment, offset);
-    rows.setMod(row, main);
-    rows.setLast(row, position);
+    const position = history.append(row, main, sub, isCreate, segment, offset, 0, 0, 0, -1);
+    rows.setVersion(row, segment, offset, main, position);
     segments.ownByRow(segment, offset, row);
     hash.insert(key, keyStart, keyEnd, row);
     tree.insert(row, key, keyStart, keyEnd);
@@ -529,16 +524,11 @@ export class Store {
   }
 
   /** A deleted key that is still known lives again. */
-  #revive(row: number, key: Uint8Array, keyStart: number, keyEnd: number): void {
+  #revive(row: number, position: number, key: Uint8Array, keyStart: number, keyEnd: number): void {
     this.#parts.tree.setLive(key, keyStart, keyEnd, true);
     this.#parts.rows.setAttachment(row, 0);
+    this.#parts.lives.push(position);
     this.#liveKeyCount++;
-  }
-
-  #linkToLast(row: number, position: number): void {
-    const { history, rows } = this.#parts;
-    if (rows.hasHistory(row)) history.link(history.positionOf(rows.last(row)), position);
-    rows.setLast(row, position);
   }
 
   #readRow(row: number): KeyValueView {
