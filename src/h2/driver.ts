@@ -7,6 +7,9 @@ import type { Clock } from '../io/clock.ts';
 import type { ByteStream, ByteStreamHandler } from '../io/network.ts';
 import type { Connection } from './connection.ts';
 
+/** How long an ended transport may take to close. */
+const LINGER_MS_MAX = 5_000;
+
 export class Driver implements ByteStreamHandler {
   readonly connection: Connection;
   readonly transport: ByteStream;
@@ -16,6 +19,8 @@ export class Driver implements ByteStreamHandler {
   /** The transport was ended, or has closed. */
   #isEnded = false;
   #isDeferred = false;
+  /** When the transport was ended by us. */
+  #endedMs = 0;
 
   /** `onClose` is called once, after the connection's own onClose. */
   constructor(connection: Connection, transport: ByteStream, clock: Clock, onClose: (driver: Driver) => void) {
@@ -44,13 +49,17 @@ export class Driver implements ByteStreamHandler {
     if (connection.isReceivePaused !== this.#isPaused) this.#setPaused(connection.isReceivePaused);
     if (connection.isClosed && !this.#isEnded && connection.outputBytes === 0) {
       this.#isEnded = true;
+      this.#endedMs = this.#clock.nowMs();
       transport.end();
     }
   }
 
   tick(): void {
-    this.connection.tick(this.#clock.nowMs());
+    const nowMs = this.#clock.nowMs();
+    this.connection.tick(nowMs);
     this.flush();
+    // The peer does not take the rest, or does not close its side.
+    if (this.#isEnded && nowMs - this.#endedMs >= LINGER_MS_MAX) this.transport.destroy();
   }
 
   onData(chunk: Uint8Array): void {
