@@ -60,7 +60,7 @@ export function copyToSegment(target: Uint8Array, at: number, source: Uint8Array
   else for (let i = start; i < end; i++) target[at++] = source[i];
 }
 
-/** The size of the KeyValue that `writeKeyValue` writes for the same arguments. */
+/** The size of the KeyValue that head and tail write. */
 export function keyValueBytes(
   keyBytes: number,
   createRevision: number,
@@ -76,14 +76,27 @@ export function keyValueBytes(
   return bytes;
 }
 
-/** Writes a KeyValue to target at `at`; the room must be there. Arguments are flat because this is the hot path. */
-export function writeKeyValue(
+/** Writes the first fields of a KeyValue, which all versions in one life of a key share; returns where they end. */
+export function writeKeyValueHead(
   target: Uint8Array,
   at: number,
   key: Uint8Array,
   keyStart: number,
   keyEnd: number,
   createRevision: number,
+): number {
+  target[at] = TAG_KEY;
+  at = writeVarint(target, at + 1, keyEnd - keyStart);
+  copyToSegment(target, at, key, keyStart, keyEnd);
+  at += keyEnd - keyStart;
+  target[at] = TAG_CREATE_REVISION;
+  return writeVarint(target, at + 1, createRevision);
+}
+
+/** Writes the fields behind the head. Arguments are flat because this is the hot path. */
+export function writeKeyValueTail(
+  target: Uint8Array,
+  at: number,
   modRevision: number,
   version: number,
   value: Uint8Array,
@@ -91,12 +104,6 @@ export function writeKeyValue(
   valueEnd: number,
   lease: bigint,
 ): void {
-  target[at] = TAG_KEY;
-  at = writeVarint(target, at + 1, keyEnd - keyStart);
-  copyToSegment(target, at, key, keyStart, keyEnd);
-  at += keyEnd - keyStart;
-  target[at] = TAG_CREATE_REVISION;
-  at = writeVarint(target, at + 1, createRevision);
   target[at] = TAG_MOD_REVISION;
   at = writeVarint(target, at + 1, modRevision);
   target[at] = TAG_VERSION;
@@ -123,6 +130,8 @@ export class KeyValueView {
   keyStart = 0;
   keyEnd = 0;
   createRevision = 0;
+  /** Where the create revision ends: the end of what `writeKeyValueHead` writes. */
+  headEnd = 0;
   modRevision = 0;
   version = 0;
   valueStart = 0;
@@ -152,6 +161,7 @@ export class KeyValueView {
     this.keyStart = this.#position;
     this.keyEnd = this.keyStart + length;
     this.createRevision = this.#varint(bytes, this.keyEnd + 1);
+    this.headEnd = this.#position;
     this.modRevision = this.#varint(bytes, this.#position + 1);
     this.version = this.#varint(bytes, this.#position + 1);
     return this;

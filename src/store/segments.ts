@@ -150,6 +150,15 @@ export class Segments {
   /** The segment of the last `append`. */
   lastSegment = 0;
 
+  /** Copies the first bytes of one record's KeyValue to another's, and up to three more. */
+  copyHead(segment: number, offset: number, toSegment: number, toOffset: number, bytes: number): void {
+    const words = this.#words[segment];
+    const target = this.#words[toSegment];
+    let from = (offset + RECORD_HEADER_BYTES) >>> 2;
+    let to = (toOffset + RECORD_HEADER_BYTES) >>> 2;
+    for (const end = from + ((bytes + 3) >>> 2); from < end; from++) target[to++] = words[from];
+  }
+
   keyValueBytes(segment: number, offset: number): number {
     return this.#words[segment][offset >>> 2] & LENGTH_MASK;
   }

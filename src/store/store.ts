@@ -23,7 +23,8 @@ import {
   keyValueBytes,
   keyValueKeyBytes,
   keyValueKeyStart,
-  writeKeyValue,
+  writeKeyValueHead,
+  writeKeyValueTail,
 } from './key-value.ts';
 import type { AddressList, RowList } from './lists.ts';
 import { addressOf, addressOffset, addressSegment, RECORD_HEADER_BYTES, SEGMENT_BYTES_DEFAULT } from './segments.ts';
@@ -146,41 +147,31 @@ export class Store {
   ): number {
     this.#begin(main, sub);
     const { rows, segments } = this.#parts;
-    let createRevision = main;
-    let version = 1;
-    if (row >= 0 && rows.mod(row) !== 0) {
-      const view = this.#view;
-      view.readHead(segments.bytes(rows.segment(row)), rows.offset(row) + RECORD_HEADER_BYTES);
-      createRevision = view.createRevision;
-      version = view.version + 1;
+    const view = this.#view;
+    const keyBytes = keyEnd - keyStart;
+    const valueBytes = valueEnd - valueStart;
+    if (row < 0 || rows.mod(row) === 0) {
+      const bytes = keyValueBytes(keyBytes, main, main, 1, valueBytes, lease);
+      const offset = segments.append(segments.hot, bytes, sub, main);
+      const segment = segments.lastSegment;
+      const target = segments.bytes(segment);
+      const headEnd = writeKeyValueHead(target, offset + RECORD_HEADER_BYTES, key, keyStart, keyEnd, main);
+      writeKeyValueTail(target, headEnd, main, 1, value, valueStart, valueEnd, lease);
+      return this.#setVersion(main, sub, row, segment, offset, key, keyStart, keyEnd, true);
     }
-    const bytes = keyValueBytes(keyEnd - keyStart, createRevision, main, version, valueEnd - valueStart, lease);
+    const oldSegment = rows.segment(row);
+    const oldOffset = rows.offset(row);
+    view.readHead(segments.bytes(oldSegment), oldOffset + RECORD_HEADER_BYTES);
+    const createRevision = view.createRevision;
+    const version = view.version + 1;
+    const headBytes = view.headEnd - oldOffset - RECORD_HEADER_BYTES;
+    const bytes = keyValueBytes(keyBytes, createRevision, main, version, valueBytes, lease);
     const offset = segments.append(segments.hot, bytes, sub, main);
-    writeKeyValue(
-      segments.bytes(segments.lastSegment),
-      offset + RECORD_HEADER_BYTES,
-      key,
-      keyStart,
-      keyEnd,
-      createRevision,
-      main,
-      version,
-      value,
-      valueStart,
-      valueEnd,
-      lease,
-    );
-    return this.#setVersion(
-      main,
-      sub,
-      row,
-      segments.lastSegment,
-      offset,
-      key,
-      keyStart,
-      keyEnd,
-      createRevision === main,
-    );
+    const segment = segments.lastSegment;
+    segments.copyHead(oldSegment, oldOffset, segment, offset, headBytes);
+    const at = offset + RECORD_HEADER_BYTES + headBytes;
+    writeKeyValueTail(segments.bytes(segment), at, main, version, value, valueStart, valueEnd, lease);
+    return this.#setVersion(main, sub, row, segment, offset, key, keyStart, keyEnd, createRevision === main);
   }
 
   /** Deletes a live key. */
