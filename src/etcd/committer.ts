@@ -139,9 +139,14 @@ export class Committer implements EffectLog, JournalHandler {
     return this.#isOpenPending || this.#inFlight.length > 0;
   }
 
-  /** Before a write: throws "too many requests" when the disk is too far behind. */
+  /** The disk is so far behind that no more writes are taken. */
+  get isOverloaded(): boolean {
+    return this.#journalNow.batch.bytes > this.#options.limits.openBytesMax;
+  }
+
+  /** Before a write: throws "too many requests" when overloaded. */
   admit(): void {
-    if (this.#journalNow.batch.bytes > this.#options.limits.openBytesMax) throw tooManyRequests();
+    if (this.isOverloaded) throw tooManyRequests();
   }
 
   noteRevision(durability: DurabilityClass): void {

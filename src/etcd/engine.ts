@@ -72,6 +72,8 @@ export interface EngineOptions {
   readonly durability: DurabilityMap;
   readonly limits: EngineLimits;
   readonly identity: ServerIdentity;
+  /** Those that stood before a restart. */
+  readonly alarms?: Set<number>;
 }
 
 /** What etcd's envelope around a request adds to its size (InternalRaftRequest: header with a 64-bit id, tag, length). */
@@ -85,7 +87,7 @@ export class Engine {
   /** Bytes of the last reply, from 0 to reply.position; valid until the next request. */
   readonly reply: ReplyWriter;
   /** Alarms of this member that stand. */
-  readonly alarms: Set<number> = new Set();
+  readonly alarms: Set<number>;
   /** Newest revision that plain reads and watches may show. */
   visibleRevision: number;
   /** The highest compaction asked for; the store follows when it is durable. */
@@ -112,6 +114,7 @@ export class Engine {
     this.reply = new ReplyWriter(options.identity);
     this.visibleRevision = options.store.currentRevision;
     this.compactTarget = options.store.compactedRevision;
+    this.alarms = options.alarms ?? new Set();
     this.#log = options.log;
     this.#durability = options.durability;
   }
@@ -229,64 +232,6 @@ export class Engine {
     else this.alarms.delete(alarm);
     this.#log.batch.appendAlarm(alarm, isRaised);
     this.#log.noteEffect();
-  }
-
-  // Replay of logged effects at start; nothing is logged again.
-
-  restorePut(sub: number, buffer: Uint8Array, kvStart: number, kvEnd: number): void {
-    const view = this.#view.read(buffer, kvStart, kvEnd);
-    const main = view.modRevision;
-    const { lease } = view;
-    this.#commitRestored(main);
-    const row = this.store.restoreRecord(main, sub, buffer, kvStart, kvEnd);
-    if (lease !== 0n || this.store.attachment(row) !== 0) this.lessor.attach(row, this.lessor.find(lease));
-  }
-
-  restoreDelete(main: number, sub: number, buffer: Uint8Array, keyStart: number, keyEnd: number): void {
-    this.#commitRestored(main);
-    const row = this.store.find(buffer, keyStart, keyEnd);
-    if (row < 0 || !this.store.isLive(row)) return;
-    if (this.store.attachment(row) !== 0) this.lessor.attach(row, undefined);
-    this.store.delete(main, sub, row);
-  }
-
-  restoreLeaseGrant(id: bigint, ttlSeconds: number, nowMs: number): void {
-    if (this.lessor.find(id) === undefined) this.lessor.grant(id, ttlSeconds, nowMs);
-  }
-
-  restoreLeaseRevoke(id: bigint): void {
-    const lease = this.lessor.find(id);
-    if (lease === undefined) return;
-    for (const row of this.lessor.rows(lease)) this.lessor.attach(row, undefined);
-    this.lessor.remove(lease);
-  }
-
-  restoreAlarm(alarm: number, isRaised: boolean): void {
-    if (isRaised) this.alarms.add(alarm);
-    else this.alarms.delete(alarm);
-  }
-
-  restoreCompact(revision: number): void {
-    this.#finishRestoredRevision();
-    if (revision <= this.store.compactedRevision) return;
-    this.store.compact(revision);
-    this.compactTarget = revision;
-  }
-
-  /** Ends the replay: everything restored is current and visible, and the counter stands at `revision` at least. */
-  finishRestore(revision: number): void {
-    this.#finishRestoredRevision();
-    if (revision > this.store.currentRevision) this.store.jumpTo(revision);
-    this.visibleRevision = this.store.currentRevision;
-  }
-
-  #commitRestored(main: number): void {
-    if (this.#main !== main) this.#finishRestoredRevision();
-    this.#main = main;
-  }
-
-  #finishRestoredRevision(): void {
-    if (this.#main > this.store.currentRevision) this.store.commit(this.#main);
   }
 
   #begin(): void {

@@ -15,6 +15,14 @@ import type { ServerConnection } from './server-connection.ts';
 
 const PREFIX_BYTES = 5;
 
+/** A reply that is produced while it is sent. */
+export abstract class ReplySource implements DataSource {
+  abstract readonly isDone: boolean;
+  abstract read(bytesMax: number): Uint8Array | null;
+  /** Nobody will read on. */
+  abstract abandon(): void;
+}
+
 export class ServerCall {
   readonly connection: ServerConnection;
   readonly head: RequestHead;
@@ -55,11 +63,18 @@ export class ServerCall {
     this.connection.respond(stream, message, start, end);
   }
 
-  /** Ends a unary call with a message that is produced while it is sent. `bytes` is its exact length. */
-  replyFrom(source: DataSource, bytes: number): void {
+  /**
+   * Ends a unary call with a message that is produced while it is sent. `bytes` is its exact length. The source is
+   * abandoned when the peer goes away before it has been read, also when it has gone already.
+   */
+  replyFrom(source: ReplySource, bytes: number): void {
     const stream = this.#finish(0);
-    if (stream === undefined) return;
+    if (stream === undefined) {
+      source.abandon();
+      return;
+    }
     this.entry.messagesSent++;
+    stream.userData = source;
     this.connection.respondFrom(stream, source, bytes);
   }
 

@@ -18,7 +18,7 @@ import type { Stream } from '../h2/stream.ts';
 import type { Deadlines } from './deadlines.ts';
 import type { Registry } from './registry.ts';
 import { RequestHead } from './request-head.ts';
-import { messagePrefixError, ServerCall } from './server-call.ts';
+import { messagePrefixError, ReplySource, ServerCall } from './server-call.ts';
 import { OK_FIELDS, RESPONSE_FIELDS, statusFields } from './status-fields.ts';
 
 const PREFIX_BYTES = 5;
@@ -49,6 +49,8 @@ export interface ServerConnectionOptions {
   readonly nowMs: () => number;
   /** A handler threw something that is not a StatusError: a bug, which must end the process. */
   readonly onBug: (error: unknown) => void;
+  /** The connection has something to send; called once until `flushed`. */
+  readonly onDirty: (connection: ServerConnection) => void;
 }
 
 export class ServerConnection implements ConnectionHandler {
@@ -62,8 +64,8 @@ export class ServerConnection implements ConnectionHandler {
   // Prepared for each connection, so that their encoding stays valid.
   readonly #responseHeaders = new PreparedHeaders(RESPONSE_FIELDS);
   readonly #okTrailers = new PreparedHeaders(OK_FIELDS);
-  /** Sent without being inside a received chunk: the server flushes. */
-  isDirty = false;
+  readonly #onDirty: (connection: ServerConnection) => void;
+  #isDirty = false;
 
   constructor(options: ServerConnectionOptions) {
     this.h2 = new Connection('server', options.h2, this);
@@ -73,6 +75,7 @@ export class ServerConnection implements ConnectionHandler {
     this.#messageBytesMax = options.messageBytesMax;
     this.#nowMs = options.nowMs;
     this.#onBug = options.onBug;
+    this.#onDirty = options.onDirty;
   }
 
   onHeaders(stream: Stream, block: HeaderBlock, endStream: boolean): void {
@@ -128,6 +131,7 @@ export class ServerConnection implements ConnectionHandler {
   onReset(stream: Stream, _errorCode: number): void {
     const call = stream.userData;
     if (call instanceof ServerCall) call.cancel(CANCELLED);
+    else if (call instanceof ReplySource) call.abandon();
     else if (call instanceof RequestHead && call.entry !== undefined) call.entry.handled[CANCELLED]++;
   }
 
@@ -140,6 +144,11 @@ export class ServerConnection implements ConnectionHandler {
   onGoaway(): void {}
   onPingAck(): void {}
   onClose(): void {}
+
+  /** Its output has been handed to the transport. */
+  flushed(): void {
+    this.#isDirty = false;
+  }
 
   // For calls.
 
@@ -168,12 +177,12 @@ export class ServerConnection implements ConnectionHandler {
   }
 
   respond(stream: Stream, message: Uint8Array, start: number, end: number): void {
-    this.isDirty = true;
+    this.#touch();
     this.h2.respondUnary(stream, this.#responseHeaders, message, start, end, this.#okTrailers);
   }
 
   respondFrom(stream: Stream, source: DataSource, bytes: number): void {
-    this.isDirty = true;
+    this.#touch();
     const prefix = Buffer.alloc(PREFIX_BYTES);
     prefix.writeUInt32BE(bytes, 1);
     this.h2.sendHeaders(stream, this.#responseHeaders, null, false);
@@ -183,18 +192,18 @@ export class ServerConnection implements ConnectionHandler {
   }
 
   sendResponseHeaders(stream: Stream): void {
-    this.isDirty = true;
+    this.#touch();
     this.h2.sendHeaders(stream, this.#responseHeaders, null, false);
   }
 
   sendMessage(stream: Stream, message: Uint8Array, start: number, end: number): void {
-    this.isDirty = true;
+    this.#touch();
     this.h2.sendMessage(stream, message, start, end, false);
   }
 
   /** Ends the stream with OK (undefined) or an error: as trailers, or as a reply of trailers only. */
   sendStatus(stream: Stream, hasSentHeaders: boolean, error: StatusError | undefined): void {
-    this.isDirty = true;
+    this.#touch();
     if (!hasSentHeaders && error !== undefined) {
       this.h2.sendHeaders(stream, this.#responseHeaders, statusFields(error), true);
       return;
@@ -212,6 +221,12 @@ export class ServerConnection implements ConnectionHandler {
     const { listener } = call;
     call.fail(new StatusError(DEADLINE_EXCEEDED, 'context deadline exceeded'));
     listener?.onCancel();
+  }
+
+  #touch(): void {
+    if (this.#isDirty) return;
+    this.#isDirty = true;
+    this.#onDirty(this);
   }
 
   #startCall(stream: Stream, head: RequestHead, endStream: boolean): ServerCall | undefined {
@@ -244,7 +259,7 @@ export class ServerConnection implements ConnectionHandler {
     if (head.httpMethod !== 'POST') {
       this.h2.sendHeaders(stream, [{ name: ':status', value: '405' }], null, true);
     } else if (refusal !== undefined) this.sendStatus(stream, false, refusal);
-    this.isDirty = true;
+    this.#touch();
   }
 
   #handleHttp(stream: Stream, head: RequestHead): void {
@@ -257,7 +272,7 @@ export class ServerConnection implements ConnectionHandler {
       const body = Buffer.from(response.body);
       this.h2.sendHeaders(stream, fields, null, body.length === 0);
       if (body.length > 0) this.h2.sendData(stream, body, 0, body.length, true);
-      this.isDirty = true;
+      this.#touch();
     });
   }
 }

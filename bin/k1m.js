@@ -1,0 +1,31 @@
+#!/usr/bin/env node
+// Starts k1m on a Node that can run it. On an older Node it hands over to the one that `npm ci` brought, or says what
+// to install. Plain JavaScript without newer syntax: it has to run on Node 18.
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+const NODE_MAJOR_MIN = 24;
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+const source = join(root, 'src', 'cli', 'main.ts');
+const built = join(root, 'dist', 'cli', 'main.js');
+const isCheckout = existsSync(join(root, 'tsconfig.json'));
+const entry = isCheckout || !existsSync(built) ? source : built;
+
+if (Number(process.versions.node.split('.')[0]) >= NODE_MAJOR_MIN) {
+  await import(pathToFileURL(entry).href);
+} else {
+  const own = join(root, 'node_modules', 'node', 'bin', 'node');
+  if (!existsSync(own)) {
+    console.error(
+      `k1m needs Node.js ${NODE_MAJOR_MIN} or newer; this is ${process.version}.\n` +
+        'Install it from https://nodejs.org, or run "npm ci" in a checkout of k1m, which brings its own.',
+    );
+    process.exit(1);
+  }
+  // This process only waits; signals and the outcome are passed on.
+  const child = spawn(own, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: 'inherit' });
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+  child.on('exit', (code) => process.exit(code === null ? 1 : code));
+}

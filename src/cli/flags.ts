@@ -1,0 +1,115 @@
+// etcd's flags of a single member (etcd 3.7, server/embed), and ours: name, type, default, help. `use` says what becomes of
+// it: `used`; `accepted`, which means it is understood and has no effect here; or `later`, which is refused when set,
+// because ignoring it would leave something unprotected.
+
+export type FlagType = 'string' | 'boolean' | 'number' | 'duration' | 'list';
+
+export interface Flag {
+  readonly name: string;
+  readonly type: FlagType;
+  readonly default: string;
+  readonly use: 'used' | 'accepted' | 'later';
+  readonly help: string;
+  /** Older spellings. */
+  readonly aliases?: readonly string[];
+  /** Prefix of its environment variable; ETCD_ for etcd's, K1M_ for ours. */
+  readonly environment: 'ETCD_' | 'K1M_';
+}
+
+function flag(name: string, type: FlagType, value: string, help: string, aliases: readonly string[] = []): Flag {
+  return { name, type, default: value, use: 'used', help, aliases, environment: 'ETCD_' };
+}
+
+function own(name: string, type: FlagType, value: string, help: string): Flag {
+  return { name, type, default: value, use: 'used', help, environment: 'K1M_' };
+}
+
+function accepted(type: FlagType, names: string): Flag[] {
+  return names.split(' ').map((name) => {
+    return { name, type, default: '', use: 'accepted', help: 'etcd flag; no effect here', environment: 'ETCD_' };
+  });
+}
+
+function later(type: FlagType, names: string): Flag[] {
+  return names.split(' ').map((name) => {
+    return { name, type, default: '', use: 'later', help: 'etcd flag; not supported yet', environment: 'ETCD_' };
+  });
+}
+
+export const SERVE_FLAGS: readonly Flag[] = [
+  flag('name', 'string', 'default', 'human-readable name of this member'),
+  flag('data-dir', 'string', '', 'folder of the data; without it NAME.k1m here'),
+  flag('listen-client-urls', 'list', 'http://127.0.0.1:2379', 'URLs to listen on for clients'),
+  flag('advertise-client-urls', 'list', 'the listen URLs', "this member's client URLs, told to clients"),
+  flag('listen-metrics-urls', 'list', '', 'URLs that serve only /metrics, /health, /livez and /readyz'),
+  flag(
+    'config-file',
+    'string',
+    '',
+    'YAML or JSON file with flags by name; other flags and environment are then ignored',
+  ),
+  flag('quota-backend-bytes', 'number', '0', 'memory the store may use; 0: 70 % of the machine, negative: no quota'),
+  flag('max-request-bytes', 'number', '1572864', 'largest client request'),
+  flag('max-txn-ops', 'number', '128', 'most operations in a transaction'),
+  flag('max-concurrent-streams', 'number', '4294967295', 'most streams a connection may have open'),
+  flag('grpc-keepalive-min-time', 'duration', '5s', 'least time between pings of a client'),
+  flag('grpc-keepalive-interval', 'duration', '2h0m0s', 'silence after which a client is pinged; 0: never'),
+  flag('grpc-keepalive-timeout', 'duration', '20s', 'time a client has to answer a ping'),
+  flag('heartbeat-interval', 'number', '100', 'milliseconds; checked against election-timeout only'),
+  flag('election-timeout', 'number', '1000', 'milliseconds; sets the least lease TTL'),
+  flag('watch-progress-notify-interval', 'duration', '10m0s', 'time between progress notifications', [
+    'experimental-watch-progress-notify-interval',
+  ]),
+  flag('auto-compaction-mode', 'string', 'periodic', "'periodic' or 'revision'"),
+  flag(
+    'auto-compaction-retention',
+    'string',
+    '0',
+    'history to keep: a duration (hours without unit) or revisions; 0: off',
+  ),
+  flag(
+    'initial-advertise-peer-urls',
+    'list',
+    'http://localhost:2380',
+    'peer URLs; decide the member id of a new folder',
+  ),
+  flag('initial-cluster', 'string', '', 'must name this member alone'),
+  flag('initial-cluster-token', 'string', 'etcd-cluster', 'decides member and cluster id of a new folder'),
+  flag('log-level', 'string', 'info', 'debug, info, warn, error, panic or fatal'),
+  own('durability', 'string', 'fsync', "class of keys without a prefix rule: 'fsync', 'buffered' or 'none'"),
+  own('durability-prefix', 'list', '', 'PREFIX=CLASS, comma-separated: the class of keys below a prefix'),
+  own('buffered-loss-ms', 'number', '200', 'most milliseconds of buffered writes a power cut may take'),
+  own('buffered-loss-bytes', 'number', '33554432', 'most bytes of buffered writes a power cut may take'),
+  own('reply-bytes-max', 'number', '268435456', 'bytes of large replies in flight; more of them wait'),
+  ...accepted(
+    'string',
+    'listen-peer-urls initial-cluster-state wal-dir logger log-format log-outputs log-rotation-config-json metrics host-whitelist cors ' +
+      'cipher-suites tls-min-version tls-max-version backend-bbolt-freelist-type bcrypt-cost auth-token-ttl discovery ' +
+      'discovery-fallback discovery-proxy discovery-srv discovery-srv-name feature-gates experimental-feature-gates',
+  ),
+  ...accepted(
+    'number',
+    'snapshot-count max-snapshots max-wals snapshot-catchup-entries backend-batch-limit compaction-batch-limit ' +
+      'bootstrap-defrag-threshold-megabytes max-learners self-signed-cert-validity',
+  ),
+  ...accepted(
+    'duration',
+    'backend-batch-interval warning-apply-duration warning-unary-request-duration corrupt-check-time ' +
+      'compact-hash-check-time compaction-sleep-interval',
+  ),
+  ...accepted(
+    'boolean',
+    'strict-reconfig-check pre-vote enable-grpc-gateway enable-pprof enable-log-rotation socket-reuse-port ' +
+      'socket-reuse-address memory-mlock initial-election-tick-advance experimental-initial-corrupt-check ' +
+      'experimental-compact-hash-check-enabled',
+  ),
+  ...later(
+    'string',
+    'cert-file key-file trusted-ca-file client-crl-file client-cert-allowed-hostname peer-cert-file peer-key-file ' +
+      'peer-trusted-ca-file peer-crl-file peer-cert-allowed-cn peer-cert-allowed-hostname listen-client-http-urls',
+  ),
+  ...later(
+    'boolean',
+    'client-cert-auth auto-tls peer-client-cert-auth peer-auto-tls unsafe-no-fsync force-new-cluster',
+  ),
+];

@@ -1,0 +1,46 @@
+// The command line: one file a command; this one puts them together and turns errors into exit codes.
+// 0 done · 1 failed · 2 wrong usage or configuration.
+
+import { Command, CommanderError } from 'commander';
+import { FolderLockedError } from '../io/disk.ts';
+import { CorruptionError, ForeignLogError } from '../journal/errors.ts';
+import { UsageError } from './flag-values.ts';
+import { serveCommand } from './serve.ts';
+import { version } from './version.ts';
+
+function program(): Command {
+  return new Command('k1m')
+    .description('the control plane for Kubernetes clusters of up to a million nodes')
+    .version(version())
+    .showHelpAfterError('(k1m --help lists the commands)')
+    .exitOverride()
+    .addCommand(serveCommand());
+}
+
+function exitCodeOf(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+  if (error instanceof UsageError) {
+    process.stderr.write(`k1m: ${error.message}\nSee 'k1m serve --help'.\n`);
+    return 2;
+  }
+  process.stderr.write(`k1m: ${explain(error)}\n`);
+  return 1;
+}
+
+/** One line for what the world does to us; a stack only for what must be our bug. */
+function explain(error: unknown): string {
+  if (error instanceof FolderLockedError || error instanceof CorruptionError || error instanceof ForeignLogError) {
+    return error.message;
+  }
+  if (!(error instanceof Error)) return String(error);
+  const { code, address, port } = error as Error & { code?: string; address?: string; port?: number };
+  if (code === 'EADDRINUSE') return `listen tcp ${address}:${port}: bind: address already in use`;
+  if (code === 'EACCES' && address !== undefined) return `listen tcp ${address}:${port}: bind: permission denied`;
+  return code === undefined ? (error.stack ?? error.message) : error.message;
+}
+
+try {
+  await program().parseAsync(process.argv);
+} catch (error) {
+  process.exitCode = exitCodeOf(error);
+}

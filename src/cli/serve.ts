@@ -1,0 +1,226 @@
+// `k1m serve`: flags, environment, config file → a running server, what it says at start, and how it stops.
+
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { availableParallelism, totalmem } from 'node:os';
+import { resolve } from 'node:path';
+import { Command } from 'commander';
+import { pino } from 'pino';
+import { parse as parseYaml } from 'yaml';
+import type { DurabilityMap } from '../etcd/durability.ts';
+import { ETCD_VERSION } from '../etcd/maintenance-service.ts';
+import { openServer, type Server } from '../etcd/server.ts';
+import { SERVER_DEFAULTS } from '../h2/connection-options.ts';
+import { RealClock } from '../io/clock.ts';
+import { FileDisk } from '../io/file-disk.ts';
+import { LoopMonitor, processUsage } from '../io/process-usage.ts';
+import { TcpNetwork } from '../io/tcp-network.ts';
+import { addEnvironment, FlagValues, parseArguments, UsageError, valuesOfConfig } from './flag-values.ts';
+import { type Flag, SERVE_FLAGS } from './flags.ts';
+import { type ServeConfig, serveConfig } from './serve-config.ts';
+
+type Logger = ReturnType<typeof pino>;
+
+const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'panic', 'fatal'];
+
+export function serveCommand(): Command {
+  return new Command('serve')
+    .description('serve the etcd v3 API on a data folder')
+    .usage('[flags]')
+    .allowUnknownOption()
+    .allowExcessArguments()
+    .helpOption(false)
+    .argument('[flags...]')
+    .action(async (_flags: string[], _options: unknown, command: Command) => {
+      await serve(rawArguments(command));
+    });
+}
+
+/** What stands behind the command's name, untouched. */
+function rawArguments(command: Command): string[] {
+  const root = command.parent as (Command & { rawArgs?: string[] }) | null;
+  const raw = root?.rawArgs ?? [];
+  return raw.slice(raw.indexOf(command.name()) + 1);
+}
+
+async function serve(argv: readonly string[]): Promise<void> {
+  if (argv.some((word) => word === '--help' || word === '-h' || word === '-help')) {
+    process.stdout.write(serveHelp());
+    return;
+  }
+  if (argv.some((word) => word === '--version' || word === '-version')) {
+    process.stdout.write(
+      `etcd Version: ${ETCD_VERSION}\nGit SHA: Not provided\nGo Version: none (k1m)\nGo OS/Arch: ${process.platform}/${process.arch}\n`,
+    );
+    return;
+  }
+  const warnings: string[] = [];
+  const values = readFlags(argv, (text) => warnings.push(text));
+  const config = serveConfig(values, totalmem());
+  const logger = makeLogger(values);
+  for (const warning of warnings) logger.warn(warning);
+  for (const name of values.namesOf('accepted')) logger.warn({ flag: name }, 'this flag has no effect here');
+  await run(config, values, logger);
+}
+
+function readFlags(argv: readonly string[], warn: (text: string) => void): FlagValues {
+  const values = parseArguments(SERVE_FLAGS, argv);
+  const file = values.get('config-file') ?? process.env.ETCD_CONFIG_FILE ?? '';
+  if (file !== '') {
+    let text: string;
+    try {
+      text = readFileSync(file, 'utf8');
+    } catch (error) {
+      throw new UsageError(`cannot read the config file: ${String(error)}`);
+    }
+    try {
+      return new FlagValues(SERVE_FLAGS, valuesOfConfig(SERVE_FLAGS, parseYaml(text)));
+    } catch (error) {
+      if (error instanceof UsageError) throw error;
+      throw new UsageError(`${file}: ${String(error)}`);
+    }
+  }
+  addEnvironment(SERVE_FLAGS, values, process.env, warn);
+  return new FlagValues(SERVE_FLAGS, values);
+}
+
+/** JSON lines on standard error in zap's form, as etcd writes them; on a terminal only warnings and worse. */
+function makeLogger(values: FlagValues): Logger {
+  const level = values.string('log-level');
+  if (!LOG_LEVELS.includes(level)) throw new UsageError(`unrecognized level: ${JSON.stringify(level)}`);
+  const chosen = level === 'panic' ? 'fatal' : level;
+  const isQuiet = process.stderr.isTTY && !values.isSet('log-level');
+  return pino(
+    {
+      level: isQuiet ? 'warn' : chosen,
+      base: null,
+      timestamp: () => `,"ts":"${new Date().toISOString()}"`,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    pino.destination({ dest: 2, sync: true }),
+  );
+}
+
+async function run(config: ServeConfig, values: FlagValues, logger: Logger): Promise<void> {
+  const monitor = new LoopMonitor();
+  const startedMs = performance.now();
+  logger.info({ 'data-dir': resolve(config.folder), cores: availableParallelism() }, 'starting k1m');
+  const onFatal = (error: unknown): void => {
+    // Nothing that was not acknowledged may be acknowledged now: the process ends here.
+    logger.fatal({ error: describe(error) }, 'the server cannot go on');
+    process.stderr.write(`k1m: ${describe(error)}\n`);
+    process.exit(1);
+  };
+  process.on('uncaughtException', onFatal);
+  process.on('unhandledRejection', onFatal);
+  const server = await openServer({
+    disk: new FileDisk(),
+    network: new TcpNetwork(),
+    clock: new RealClock(),
+    random: Math.random,
+    randomId: () => randomBytes(8).readBigUInt64BE(),
+    usage: processUsage,
+    loopStallSeconds: () => monitor.takeLongestSeconds(),
+    folder: config.folder,
+    identity: config.identity,
+    member: { name: config.name, peerUrls: config.peerUrls, clientUrls: config.clientUrls },
+    listen: config.listen,
+    listenMetrics: config.listenMetrics,
+    durability: config.durability,
+    h2: {
+      ...SERVER_DEFAULTS,
+      concurrentStreamsMax: values.number('max-concurrent-streams'),
+      pingMinTimeMs: values.durationMs('grpc-keepalive-min-time'),
+      keepaliveTimeMs: values.durationMs('grpc-keepalive-interval'),
+      keepaliveTimeoutMs: values.durationMs('grpc-keepalive-timeout'),
+    },
+    requestBytesMax: values.number('max-request-bytes'),
+    txnOpsMax: values.number('max-txn-ops'),
+    quotaBytes: config.quotaBytes,
+    replyBytesMax: values.number('reply-bytes-max'),
+    progressIntervalMs: Math.max(values.durationMs('watch-progress-notify-interval'), 100),
+    minimumLeaseTtlSeconds: config.minimumLeaseTtlSeconds,
+    autoCompaction: config.autoCompaction,
+    bufferedLossMsMax: values.number('buffered-loss-ms'),
+    bufferedLossBytesMax: values.number('buffered-loss-bytes'),
+    onFatal,
+  });
+  const { store } = server.engine;
+  const { cut } = server.recovery;
+  if (cut !== undefined) logger.warn(cut, 'cut an unfinished end off the log');
+  const startMs = Math.round(performance.now() - startedMs);
+  const ports = server.ports;
+  logger.info({ revision: store.currentRevision, keys: store.liveKeyCount, 'took-ms': startMs }, 'restored');
+  process.stdout.write(welcome(config, server, ports));
+  // etcd's line: scripts wait for it.
+  logger.info({ ports }, 'ready to serve client requests');
+  stopOnSignals(server, logger);
+}
+
+function stopOnSignals(server: Server, logger: Logger): void {
+  let isStopping = false;
+  const stop = (signal: NodeJS.Signals): void => {
+    if (isStopping) process.exit(1);
+    isStopping = true;
+    logger.info({ signal }, 'stopping');
+    server.close().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        process.stderr.write(`k1m: ${describe(error)}\n`);
+        process.exit(1);
+      },
+    );
+  };
+  process.on('SIGINT', stop);
+  process.on('SIGTERM', stop);
+}
+
+function welcome(config: ServeConfig, server: Server, ports: readonly number[]): string {
+  const { host } = config.listen[0] ?? { host: '127.0.0.1' };
+  const endpoint = `http://${host.includes(':') ? `[${host}]` : host}:${ports[0]}`;
+  const { store } = server.engine;
+  const state = server.recovery.isNew ? 'new' : `${store.liveKeyCount} keys at revision ${store.currentRevision}`;
+  return (
+    `k1m serves the etcd ${ETCD_VERSION.slice(0, 3)} API on ${endpoint}\n` +
+    `  data        ${resolve(config.folder)} (${state})\n` +
+    `  durability  ${durabilityText(config.durability)}\n` +
+    `  try         curl ${endpoint}/health\n` +
+    `              etcdctl --endpoints=${endpoint} put hello world\n` +
+    `              npx k1m bench put --endpoint ${endpoint}\n`
+  );
+}
+
+function durabilityText(durability: DurabilityMap): string {
+  const meaning = {
+    fsync: 'fsync: answered after the disk has it',
+    buffered: 'buffered: a power cut may take the last moments',
+    none: 'none: a restart takes everything',
+  };
+  const rules = durability.rules.map((rule) => `${Buffer.from(rule.prefix).toString()} ${rule.durability}`);
+  return [meaning[durability.defaultDurability], ...rules].join('; ');
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
+function serveHelp(): string {
+  const lines = SERVE_FLAGS.filter(({ use }) => use === 'used').map(
+    (flag) => `  ${flagUsage(flag)}\n        ${flag.help}`,
+  );
+  const others = (use: Flag['use']): string => {
+    return SERVE_FLAGS.filter((flag) => flag.use === use)
+      .map(({ name }) => name)
+      .join(' ');
+  };
+  return (
+    'Usage: k1m serve [flags]\n\nServes the etcd v3 API on a data folder.\n\nFlags (as --x=y, --x y or -x=y):\n' +
+    `${lines.join('\n')}\n\nEach flag has an environment variable: ETCD_DATA_DIR for --data-dir; K1M_… for durability,\n` +
+    'durability-prefix, buffered-loss-ms, buffered-loss-bytes and reply-bytes-max.\n\n' +
+    `Understood for etcd's sake, without effect:\n  ${others('accepted')}\n\nRefused until supported:\n  ${others('later')}\n`
+  );
+}
+
+function flagUsage(flag: Flag): string {
+  return flag.default === '' ? `--${flag.name}` : `--${flag.name} '${flag.default}'`;
+}

@@ -1,0 +1,385 @@
+// /metrics: etcd's names where the meaning is etcd's (docs/etcd-api.md has the list), k1m_ for what only we have.
+//
+// Nothing is counted twice: values live where they arise and are read at each scrape. Only the histograms are fed.
+
+import { Counter, Gauge, Histogram, Registry as PromRegistry } from 'prom-client';
+import { CODE_NAMES } from '../api/errors.ts';
+import type { Method } from '../api/methods.ts';
+import type { Registry } from '../grpc/registry.ts';
+import type { ConnectionStats } from '../h2/connection-options.ts';
+import type { ProcessUsage } from '../io/process-usage.ts';
+import type { WatchHub } from '../watch/hub.ts';
+import type { Committer } from './committer.ts';
+import type { Engine } from './engine.ts';
+import type { HttpService } from './http-service.ts';
+import { ETCD_CLUSTER_VERSION, ETCD_VERSION } from './maintenance-service.ts';
+import type { ReplyBudget } from './reply-budget.ts';
+
+/** etcd's buckets for disk durations, in seconds: 0.001 × 2^n. */
+const DISK_BUCKETS = Array.from({ length: 14 }, (_, n) => 0.001 * 2 ** n);
+
+export interface MetricsSources {
+  readonly engine: Engine;
+  readonly committer: Committer;
+  readonly hub: WatchHub;
+  readonly registry: Registry;
+  readonly unserved: readonly Method[];
+  readonly budget: ReplyBudget;
+  readonly http: () => HttpService;
+  readonly usage: () => ProcessUsage;
+  readonly connectionCount: () => number;
+  /** Sums over all connections, closed ones included. */
+  readonly connectionStats: () => ConnectionStats;
+  readonly storedBytes: () => number;
+  readonly sequences: () => { readonly last: number; readonly durable: number };
+  /** Longest time the event loop was held since the last scrape, in seconds. */
+  readonly loopStallSeconds: () => number;
+  readonly startedSeconds: number;
+}
+
+export class Metrics {
+  readonly #prometheus = new PromRegistry();
+  readonly #sources: MetricsSources;
+  readonly #syncs: Histogram;
+  readonly #writes: Histogram;
+  readonly #rolls: Counter;
+
+  constructor(sources: MetricsSources) {
+    this.#sources = sources;
+    const registers = [this.#prometheus];
+    this.#syncs = new Histogram({
+      name: 'etcd_disk_wal_fsync_duration_seconds',
+      help: 'The latency distributions of fsync called by the journal.',
+      buckets: DISK_BUCKETS,
+      registers,
+    });
+    this.#writes = new Histogram({
+      name: 'etcd_disk_wal_write_duration_seconds',
+      help: 'The latency distributions of writes of the journal.',
+      buckets: DISK_BUCKETS,
+      registers,
+    });
+    this.#rolls = new Counter({ name: 'k1m_journal_segments_total', help: 'Journal segments begun.', registers });
+    // The journal is the backend: there is no second commit. The histogram is kept for dashboards and stays empty.
+    new Histogram({
+      name: 'etcd_disk_backend_commit_duration_seconds',
+      help: 'Always empty: the journal is the only thing committed.',
+      buckets: DISK_BUCKETS,
+      registers,
+    });
+    this.#defineServer();
+    this.#defineStore();
+    this.#defineWatch();
+    this.#defineGrpc();
+    this.#defineConnections();
+    this.#defineProcess();
+  }
+
+  /** The journal's observer. */
+  observeWrite(durationSeconds: number, bytes: number): void {
+    this.#writes.observe(durationSeconds);
+    this.#writtenBytes += bytes;
+  }
+
+  observeSync(durationSeconds: number): void {
+    this.#syncs.observe(durationSeconds);
+  }
+
+  observeRoll(): void {
+    this.#rolls.inc();
+  }
+
+  #writtenBytes = 0;
+
+  text(): Promise<string> {
+    return this.#prometheus.metrics();
+  }
+
+  #gauge(name: string, help: string, read: () => number): void {
+    new Gauge({
+      name,
+      help,
+      registers: [this.#prometheus],
+      collect(): void {
+        this.set(read());
+      },
+    });
+  }
+
+  #counter(name: string, help: string, read: () => number): void {
+    new Counter({
+      name,
+      help,
+      registers: [this.#prometheus],
+      collect(): void {
+        this.reset();
+        this.inc(read());
+      },
+    });
+  }
+
+  #info(name: string, help: string, labels: Readonly<Record<string, string>>): void {
+    const gauge = new Gauge({ name, help, labelNames: Object.keys(labels), registers: [this.#prometheus] });
+    gauge.set(labels, 1);
+  }
+
+  #defineServer(): void {
+    const { engine, http, sequences, committer } = this.#sources;
+    const serverId = BigInt.asUintN(64, engine.identity.memberId).toString(16);
+    this.#gauge('etcd_server_has_leader', 'Whether or not a leader exists. 1 is existence, 0 is not.', () => 1);
+    this.#gauge('etcd_server_is_leader', 'Whether or not this member is a leader. 1 if is, 0 otherwise.', () => 1);
+    this.#gauge('etcd_server_is_learner', 'Whether or not this member is a learner.', () => 0);
+    this.#counter('etcd_server_leader_changes_seen_total', 'The number of leader changes seen.', () => 1);
+    this.#gauge(
+      'etcd_server_proposals_committed_total',
+      'The last batch of the journal that is durable.',
+      () => sequences().durable,
+    );
+    this.#gauge(
+      'etcd_server_proposals_applied_total',
+      'The last batch of the journal that was applied.',
+      () => sequences().last,
+    );
+    this.#gauge('etcd_server_proposals_pending', 'Replies that wait for the journal.', () => committer.pendingReplies);
+    this.#counter('etcd_server_proposals_failed_total', 'The total number of failed proposals seen.', () => 0);
+    this.#counter('etcd_server_slow_apply_total', 'The total number of slow apply requests.', () => 0);
+    this.#counter(
+      'etcd_server_slow_read_indexes_total',
+      'The total number of pending read indexes not in sync with leader.',
+      () => 0,
+    );
+    this.#counter(
+      'etcd_server_heartbeat_send_failures_total',
+      'The total number of leader heartbeat send failures.',
+      () => 0,
+    );
+    this.#gauge(
+      'etcd_server_quota_backend_bytes',
+      'Current backend storage quota size in bytes.',
+      () => engine.limits.quotaBytes,
+    );
+    this.#counter(
+      'etcd_server_health_success',
+      'The total number of successful health checks.',
+      () => http().counters.successes,
+    );
+    this.#counter(
+      'etcd_server_health_failures',
+      'The total number of failed health checks.',
+      () => http().counters.failures,
+    );
+    this.#info('etcd_server_version', 'Which version is running. 1 for its label.', { server_version: ETCD_VERSION });
+    this.#info('etcd_server_id', 'Server or member ID in hexadecimal format. 1 for its label.', {
+      server_id: serverId,
+    });
+    this.#info('etcd_cluster_version', 'Which version is running. 1 for its label.', {
+      cluster_version: ETCD_CLUSTER_VERSION.slice(0, 3),
+    });
+    this.#gauge('etcd_debugging_server_alarms', 'Alarms that stand.', () => engine.alarms.size);
+    this.#counter(
+      'etcd_disk_wal_write_bytes_total',
+      'Total number of bytes written to the journal.',
+      () => this.#writtenBytes,
+    );
+  }
+
+  #defineStore(): void {
+    const { engine, storedBytes, budget } = this.#sources;
+    const { store, lessor } = engine;
+    const total = (): number => Math.max(storedBytes(), store.memoryBytes);
+    this.#gauge(
+      'etcd_mvcc_db_total_size_in_bytes',
+      'Total size of the log on disk or of the store in memory, whichever is larger.',
+      total,
+    );
+    this.#gauge(
+      'etcd_mvcc_db_total_size_in_use_in_bytes',
+      'Total size of the store in memory.',
+      () => store.memoryBytes,
+    );
+    this.#counter('etcd_mvcc_put_total', 'Total number of puts seen by this member.', () => engine.puts);
+    this.#counter('etcd_mvcc_delete_total', 'Total number of deletes seen by this member.', () => engine.deletes);
+    this.#counter('etcd_mvcc_txn_total', 'Total number of txns seen by this member.', () => engine.txns);
+    this.#counter('etcd_mvcc_range_total', 'Total number of ranges seen by this member.', () => engine.ranges);
+    this.#gauge('etcd_debugging_mvcc_keys_total', 'Total number of keys.', () => store.liveKeyCount);
+    this.#gauge('etcd_debugging_mvcc_current_revision', 'The current revision of store.', () => store.currentRevision);
+    this.#gauge(
+      'etcd_debugging_mvcc_compact_revision',
+      'The revision of the last compaction in store.',
+      () => store.compactedRevision,
+    );
+    this.#gauge(
+      'etcd_debugging_mvcc_total_put_size_in_bytes',
+      'The total size of put kv pairs seen by this member.',
+      () => engine.putBytes,
+    );
+    this.#counter('etcd_debugging_lease_granted_total', 'The total number of granted leases.', () => lessor.granted);
+    this.#counter('etcd_debugging_lease_revoked_total', 'The total number of revoked leases.', () => lessor.revoked);
+    this.#counter(
+      'etcd_debugging_lease_renewed_total',
+      'The number of renewed leases seen by the leader.',
+      () => lessor.renewed,
+    );
+    this.#counter(
+      'etcd_debugging_server_lease_expired_total',
+      'The total number of expired leases.',
+      () => lessor.expired,
+    );
+    this.#gauge('k1m_visible_revision', 'Newest revision that reads and watches show.', () => engine.visibleRevision);
+    this.#gauge('k1m_record_bytes', 'Bytes of the records in memory.', () => store.recordBytesLive);
+    this.#gauge('k1m_reply_bytes_in_flight', 'Bytes of large replies in flight.', () => budget.bytesInFlight);
+    this.#gauge('k1m_replies_waiting', 'Large replies that wait for the budget.', () => budget.waitingCount);
+  }
+
+  #defineWatch(): void {
+    const { hub } = this.#sources;
+    this.#gauge('etcd_debugging_mvcc_watcher_total', 'Total number of watchers.', () => hub.watcherCount);
+    this.#gauge('etcd_debugging_mvcc_watch_stream_total', 'Total number of watch streams.', () => hub.streamCount);
+    this.#gauge(
+      'etcd_debugging_mvcc_slow_watcher_total',
+      'Total number of unsynced slow watchers.',
+      () => hub.laggingCount,
+    );
+    this.#counter(
+      'etcd_debugging_mvcc_events_total',
+      'Total number of events sent by this member.',
+      () => hub.eventsSent,
+    );
+    this.#gauge('etcd_debugging_mvcc_pending_events_total', 'Always 0: pending events are read from history.', () => 0);
+  }
+
+  #defineGrpc(): void {
+    const { registry, unserved } = this.#sources;
+    const labelNames = ['grpc_type', 'grpc_service', 'grpc_method'];
+    const registers = [this.#prometheus];
+    const define = (name: string, help: string, pick: (entry: EntryCounters) => number): void => {
+      new Counter({
+        name,
+        help,
+        labelNames,
+        registers,
+        collect(): void {
+          this.reset();
+          for (const method of unserved) this.inc(labelsOf(method), 0);
+          for (const entry of registry.entries) this.inc(labelsOf(entry.method), pick(entry));
+        },
+      });
+    };
+    define('grpc_server_started_total', 'Total number of RPCs started on the server.', (entry) => entry.started);
+    define(
+      'grpc_server_msg_received_total',
+      'Total number of RPC stream messages received on the server.',
+      (entry) => entry.messagesReceived,
+    );
+    define(
+      'grpc_server_msg_sent_total',
+      'Total number of gRPC stream messages sent by the server.',
+      (entry) => entry.messagesSent,
+    );
+    new Counter({
+      name: 'grpc_server_handled_total',
+      help: 'Total number of RPCs completed on the server, regardless of success or failure.',
+      labelNames: [...labelNames, 'grpc_code'],
+      registers,
+      collect(): void {
+        this.reset();
+        for (const entry of registry.entries) {
+          const labels = labelsOf(entry.method);
+          for (let code = 0; code < CODE_NAMES.length; code++) {
+            this.inc({ ...labels, grpc_code: CODE_NAMES[code] }, entry.handled[code]);
+          }
+        }
+      },
+    });
+  }
+
+  #defineConnections(): void {
+    const { connectionStats: stats, connectionCount } = this.#sources;
+    this.#counter(
+      'etcd_network_client_grpc_received_bytes_total',
+      'The total number of bytes received from grpc clients.',
+      () => stats().bytesReceived,
+    );
+    this.#counter(
+      'etcd_network_client_grpc_sent_bytes_total',
+      'The total number of bytes sent to grpc clients.',
+      () => stats().bytesSent,
+    );
+    this.#gauge('k1m_h2_connections', 'HTTP/2 connections.', connectionCount);
+    this.#counter(
+      'k1m_h2_streams_refused_total',
+      'Streams above the limit of concurrent streams.',
+      () => stats().streamsRefused,
+    );
+    this.#counter(
+      'k1m_h2_resets_received_total',
+      'RST_STREAM frames received for open streams.',
+      () => stats().resetsReceived,
+    );
+    this.#counter('k1m_h2_resets_sent_total', 'RST_STREAM frames sent.', () => stats().resetsSent);
+    this.#counter(
+      'k1m_h2_provoked_resets_total',
+      'Streams reset because the peer broke a rule.',
+      () => stats().provokedResets,
+    );
+    this.#counter(
+      'k1m_h2_control_frames_total',
+      'SETTINGS and PING frames received.',
+      () => stats().controlFramesReceived,
+    );
+    this.#counter(
+      'k1m_h2_empty_data_frames_total',
+      'Empty DATA frames received.',
+      () => stats().emptyDataFramesReceived,
+    );
+    this.#counter('k1m_h2_window_updates_total', 'WINDOW_UPDATE frames received.', () => stats().windowUpdatesReceived);
+    this.#counter('k1m_h2_ignored_frames_total', 'Frames received and ignored.', () => stats().ignoredFramesReceived);
+    this.#counter(
+      'k1m_h2_header_lists_too_long_total',
+      'Header lists above the limit.',
+      () => stats().headerListsTooLong,
+    );
+    this.#counter('k1m_h2_queue_overflows_total', 'Streams whose send queue overflowed.', () => stats().queueOverflows);
+    this.#counter('k1m_h2_ping_strikes_total', 'Pings that came too early.', () => stats().pingStrikes);
+    this.#counter(
+      'k1m_h2_limits_exceeded_total',
+      'Connections closed because a limit was exceeded.',
+      () => stats().limitsExceeded,
+    );
+  }
+
+  #defineProcess(): void {
+    const { usage, startedSeconds, loopStallSeconds } = this.#sources;
+    this.#counter(
+      'process_cpu_seconds_total',
+      'Total user and system CPU time spent in seconds.',
+      () => usage().cpuSeconds,
+    );
+    this.#gauge('process_resident_memory_bytes', 'Resident memory size in bytes.', () => usage().residentBytes);
+    this.#gauge('process_open_fds', 'Number of open file descriptors.', () => usage().openFiles);
+    this.#gauge('process_max_fds', 'Maximum number of open file descriptors.', () => usage().openFilesMax);
+    this.#gauge(
+      'process_start_time_seconds',
+      'Start time of the process since unix epoch in seconds.',
+      () => startedSeconds,
+    );
+    this.#gauge('os_fd_used', 'The number of used file descriptors.', () => usage().openFiles);
+    this.#gauge('os_fd_limit', 'The file descriptor limit.', () => usage().openFilesMax);
+    this.#gauge('nodejs_heap_bytes', 'Bytes of the JavaScript heap in use.', () => usage().heapBytes);
+    this.#gauge(
+      'k1m_event_loop_stall_seconds',
+      'Longest time the event loop was held since the last scrape.',
+      loopStallSeconds,
+    );
+  }
+}
+
+interface EntryCounters {
+  readonly started: number;
+  readonly messagesReceived: number;
+  readonly messagesSent: number;
+}
+
+function labelsOf(method: Method): { grpc_type: string; grpc_service: string; grpc_method: string } {
+  return { grpc_type: method.shape, grpc_service: method.service, grpc_method: method.name };
+}

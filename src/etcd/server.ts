@@ -1,0 +1,369 @@
+// The server: opens the log, restores the state, listens, and ties engine, committer, hub and connections together.
+// What is decided is decided in those; here they are connected, ticked and shut down.
+
+import { serverStopped } from '../api/errors.ts';
+import type { ServerIdentity } from '../api/header-writer.ts';
+import { HeaderWriter } from '../api/header-writer.ts';
+import { UNSERVED_METHODS } from '../api/methods.ts';
+import { Deadlines } from '../grpc/deadlines.ts';
+import { Registry } from '../grpc/registry.ts';
+import { ServerConnection } from '../grpc/server-connection.ts';
+import { type ConnectionOptions, ConnectionStats } from '../h2/connection-options.ts';
+import type { Driver } from '../h2/driver.ts';
+import { DriverSet } from '../h2/driver-set.ts';
+import type { Clock, Timer } from '../io/clock.ts';
+import type { Disk } from '../io/disk.ts';
+import { Http1 } from '../io/http1.ts';
+import type { ByteStream, Listener, ListenOptions, Network } from '../io/network.ts';
+import type { ProcessUsage } from '../io/process-usage.ts';
+import { openFileJournal } from '../journal/file-journal-opening.ts';
+import type { Journal, JournalIdentity, Recovery } from '../journal/journal.ts';
+import { RevisionReserve } from '../journal/revision-reserve.ts';
+import { Lessor } from '../lease/lessor.ts';
+import { Store } from '../store/store.ts';
+import { WATCH_LIMITS, WatchHub } from '../watch/hub.ts';
+import { Acceptor } from './acceptor.ts';
+import { AutoCompactor, type AutoCompactorOptions } from './auto-compactor.ts';
+import { COMMITTER_LIMITS, Committer } from './committer.ts';
+import type { DurabilityMap } from './durability.ts';
+import { Engine } from './engine.ts';
+import { HttpService } from './http-service.ts';
+import { KvService } from './kv-service.ts';
+import { LeaseService } from './lease-service.ts';
+import { MaintenanceService, type MemberInfo } from './maintenance-service.ts';
+import { Metrics } from './metrics.ts';
+import { ReplyBudget } from './reply-budget.ts';
+import { Restorer } from './restorer.ts';
+import { Slices } from './slices.ts';
+import { WatchService } from './watch-service.ts';
+
+const TICK_MS = 100;
+/** gRPC's allowance over --max-request-bytes. */
+const GRPC_OVERHEAD_BYTES = 512 << 10;
+/** How long one turn of sliced work may hold the event loop. */
+const TURN_MS_MAX = 3;
+/** Revisions reserved ahead for relaxed durability classes. */
+const RESERVE_REVISIONS = 1_000_000;
+/** How long a shutdown waits for calls that are still open. */
+const SHUTDOWN_MS_MAX = 2_000;
+
+export interface ServerOptions {
+  readonly disk: Disk;
+  readonly network: Network;
+  readonly clock: Clock;
+  /** A number in [0, 1). */
+  readonly random: () => number;
+  /** 64 random bits. */
+  readonly randomId: () => bigint;
+  readonly usage: () => ProcessUsage;
+  readonly loopStallSeconds: () => number;
+  readonly folder: string;
+  /** For a new data folder; an existing one keeps its own. */
+  readonly identity: JournalIdentity;
+  readonly member: MemberInfo;
+  readonly listen: readonly ListenOptions[];
+  /** Addresses that serve only the plain HTTP endpoints. */
+  readonly listenMetrics: readonly ListenOptions[];
+  readonly durability: DurabilityMap;
+  readonly h2: ConnectionOptions;
+  readonly requestBytesMax: number;
+  readonly txnOpsMax: number;
+  readonly quotaBytes: number;
+  readonly replyBytesMax: number;
+  readonly progressIntervalMs: number;
+  readonly minimumLeaseTtlSeconds: number;
+  readonly autoCompaction: AutoCompactorOptions | undefined;
+  readonly bufferedLossMsMax: number;
+  readonly bufferedLossBytesMax: number;
+  /** The process must end: the disk failed, or this program has a bug. */
+  readonly onFatal: (error: unknown) => void;
+}
+
+/** Opens the data folder and listens. Rejects with the folder's or the network's error; nothing is left open then. */
+export async function openServer(options: ServerOptions): Promise<Server> {
+  const store = new Store({ hashSeed: Math.floor(options.random() * 0xffff_ffff) });
+  const lessor = new Lessor(store, options.minimumLeaseTtlSeconds);
+  const restorer = new Restorer(store, lessor, () => options.clock.nowMs());
+  const late: { server: Server | undefined } = { server: undefined };
+  const { journal, recovery } = await openFileJournal({
+    disk: options.disk,
+    clock: options.clock,
+    folder: options.folder,
+    identity: options.identity,
+    visitor: restorer,
+    limits: { bufferedLossMsMax: options.bufferedLossMsMax, bufferedLossBytesMax: options.bufferedLossBytesMax },
+    handler: {
+      onWritten: (sequence) => late.server?.committer.onWritten(sequence),
+      onDurable: (sequence) => late.server?.committer.onDurable(sequence),
+      onFatal: (error) => options.onFatal(error),
+    },
+    observer: {
+      onWrite: (seconds, bytes) => late.server?.metrics.observeWrite(seconds, bytes),
+      onSync: (seconds) => late.server?.metrics.observeSync(seconds),
+      onRoll: () => late.server?.metrics.observeRoll(),
+    },
+  });
+  restorer.finish(recovery.revision, recovery.isClean);
+  const server = new Server(options, { store, lessor, alarms: restorer.alarms, journal, recovery });
+  late.server = server;
+  try {
+    await server.start();
+  } catch (error) {
+    await server.close();
+    throw error;
+  }
+  return server;
+}
+
+interface Restored {
+  readonly store: Store;
+  readonly lessor: Lessor;
+  readonly alarms: Set<number>;
+  readonly journal: Journal;
+  readonly recovery: Recovery;
+}
+
+export class Server {
+  readonly identity: ServerIdentity;
+  readonly recovery: Recovery;
+  readonly engine: Engine;
+  readonly committer: Committer;
+  readonly metrics: Metrics;
+  readonly #options: ServerOptions;
+  readonly #journal: Journal;
+  readonly #hub: WatchHub;
+  readonly #slices: Slices;
+  readonly #deadlines = new Deadlines();
+  readonly #registry = new Registry();
+  readonly #watches: WatchService;
+  readonly #leases: LeaseService;
+  readonly #kv: KvService;
+  readonly #http: HttpService;
+  readonly #http1: Http1;
+  readonly #drivers: DriverSet;
+  readonly #dirty: ServerConnection[] = [];
+  readonly #driverOf = new Map<ServerConnection, Driver>();
+  readonly #closedStats = new ConnectionStats();
+  readonly #listeners: Listener[] = [];
+  readonly #autoCompactor: AutoCompactor | undefined;
+  #timer: Timer | undefined;
+  #isFlushScheduled = false;
+  #isClosing = false;
+
+  constructor(options: ServerOptions, restored: Restored) {
+    const { store, lessor, journal, recovery } = restored;
+    const { clock } = options;
+    this.#options = options;
+    this.#journal = journal;
+    this.recovery = recovery;
+    this.identity = { ...recovery.identity, raftTerm: journal.epoch + 1 };
+    const nowMs = (): number => clock.nowMs();
+    const { autoCompaction } = options;
+    this.#autoCompactor = autoCompaction && new AutoCompactor(autoCompaction, clock.nowMs());
+    const defer = (callback: () => void): void => clock.defer(callback);
+    this.committer = new Committer({
+      limits: COMMITTER_LIMITS,
+      reserve: options.durability.hasRelaxed
+        ? new RevisionReserve(store.currentRevision, RESERVE_REVISIONS)
+        : undefined,
+      currentRevision: () => store.currentRevision,
+      onVisible: (revision) => this.#show(revision),
+      onReleased: () => this.#flush(),
+      defer,
+      onFatal: options.onFatal,
+    });
+    this.committer.attach(journal);
+    const limits = {
+      requestBytesMax: options.requestBytesMax,
+      txnOpsMax: options.txnOpsMax,
+      quotaBytes: options.quotaBytes,
+    };
+    const { durability } = options;
+    const { alarms } = restored;
+    this.engine = new Engine({
+      store,
+      lessor,
+      log: this.committer,
+      durability,
+      limits,
+      identity: this.identity,
+      alarms,
+    });
+    this.#hub = new WatchHub({
+      store,
+      writer: new HeaderWriter(this.identity),
+      limits: { ...WATCH_LIMITS, fragmentBytesMax: options.requestBytesMax + GRPC_OVERHEAD_BYTES },
+      progressIntervalMs: options.progressIntervalMs,
+      random: options.random,
+    });
+    this.#slices = new Slices({ turnMsMax: TURN_MS_MAX, nowMs, defer, onTurnEnd: () => this.#flush() });
+    const budget = new ReplyBudget(options.replyBytesMax);
+    const { engine, committer } = this;
+    this.#kv = new KvService({ engine, committer, slices: this.#slices, budget });
+    this.#watches = new WatchService({ hub: this.#hub, slices: this.#slices, nowMs });
+    this.#leases = new LeaseService({ engine, committer, nowMs, randomId: options.randomId });
+    const maintenance = new MaintenanceService({
+      engine,
+      committer,
+      slices: this.#slices,
+      member: options.member,
+      storedBytes: () => journal.storedBytes,
+      lastSequence: () => journal.lastSequence,
+      durableSequence: () => journal.durableSequence,
+    });
+    this.#kv.register(this.#registry);
+    this.#watches.register(this.#registry);
+    this.#leases.register(this.#registry);
+    maintenance.register(this.#registry);
+    this.#drivers = new DriverSet(clock);
+    this.metrics = new Metrics({
+      engine,
+      committer,
+      hub: this.#hub,
+      registry: this.#registry,
+      unserved: UNSERVED_METHODS,
+      budget,
+      http: () => this.#http,
+      usage: options.usage,
+      connectionCount: () => this.#drivers.count,
+      connectionStats: () => this.#sumStats(),
+      storedBytes: () => journal.storedBytes,
+      sequences: () => ({ last: journal.lastSequence, durable: journal.durableSequence }),
+      loopStallSeconds: options.loopStallSeconds,
+      startedSeconds: clock.wallMs() / 1000,
+    });
+    this.#http = new HttpService({
+      engine,
+      metrics: () => this.metrics.text(),
+      unreadyReason: () => (committer.isOverloaded ? 'the disk does not keep up' : undefined),
+    });
+    this.#http1 = new Http1((request, reply) => this.#http.handle(request, reply));
+  }
+
+  /** The ports in use, in the order of `listen`. */
+  get ports(): number[] {
+    return this.#listeners.map(({ port }) => port);
+  }
+
+  async start(): Promise<void> {
+    const { network, listen, listenMetrics } = this.#options;
+    for (const address of listen) {
+      this.#listeners.push(await network.listen(address, (stream) => this.#accept(stream)));
+    }
+    for (const address of listenMetrics) {
+      this.#listeners.push(await network.listen(address, (stream) => this.#acceptHttp(stream)));
+    }
+    this.#tick();
+    if (this.engine.store.compactionPending) this.#kv.startCompaction(() => {});
+  }
+
+  /** Graceful: ends streams with UNAVAILABLE, makes everything durable, and marks the log as cleanly closed. */
+  async close(): Promise<void> {
+    if (this.#isClosing) return;
+    this.#isClosing = true;
+    this.#timer?.cancel();
+    await Promise.all(this.#listeners.map((listener) => listener.close()));
+    for (const call of [...this.#watches.calls]) call.fail(serverStopped());
+    this.#flush();
+    const drained = this.#drivers.shutdown();
+    const timeout = new Promise<void>((resolve) => {
+      this.#options.clock.setTimer(SHUTDOWN_MS_MAX, resolve);
+    });
+    await Promise.race([drained, timeout]);
+    this.#drivers.destroy();
+    this.#http1.close();
+    await this.#journal.close(this.engine.store.currentRevision);
+  }
+
+  #accept(stream: ByteStream): void {
+    new Acceptor(
+      stream,
+      { http2: (accepted) => this.#serveHttp2(accepted), http1: (accepted) => this.#http1.accept(accepted) },
+      this.#options.clock,
+    );
+  }
+
+  #acceptHttp(stream: ByteStream): void {
+    new Acceptor(
+      stream,
+      { http2: (accepted) => this.#http1.accept(accepted), http1: (accepted) => this.#http1.accept(accepted) },
+      this.#options.clock,
+    );
+  }
+
+  #serveHttp2(stream: ByteStream): Driver {
+    const { clock, h2, onFatal, requestBytesMax } = this.#options;
+    const connection = new ServerConnection({
+      h2,
+      registry: this.#registry,
+      deadlines: this.#deadlines,
+      http: (request, reply) => this.#http.handle(request, reply),
+      messageBytesMax: requestBytesMax + GRPC_OVERHEAD_BYTES,
+      nowMs: () => clock.nowMs(),
+      onBug: onFatal,
+      onDirty: (dirty) => {
+        this.#dirty.push(dirty);
+        this.#scheduleFlush();
+      },
+    });
+    const driver = this.#drivers.add(connection.h2, stream, () => {
+      addStats(this.#closedStats, connection.h2.stats);
+      this.#driverOf.delete(connection);
+    });
+    this.#driverOf.set(connection, driver);
+    if (this.#isClosing) connection.h2.shutdown();
+    driver.flush();
+    return driver;
+  }
+
+  /** Everything up to `revision` may be shown. */
+  #show(revision: number): void {
+    this.engine.visibleRevision = revision;
+    this.#hub.dispatch(revision);
+    this.#watches.resume();
+  }
+
+  #scheduleFlush(): void {
+    if (this.#isFlushScheduled) return;
+    this.#isFlushScheduled = true;
+    this.#options.clock.defer(() => {
+      this.#isFlushScheduled = false;
+      this.#flush();
+    });
+  }
+
+  #flush(): void {
+    for (let i = 0; i < this.#dirty.length; i++) {
+      const connection = this.#dirty[i];
+      connection.flushed();
+      this.#driverOf.get(connection)?.flush();
+    }
+    this.#dirty.length = 0;
+  }
+
+  #tick(): void {
+    const nowMs = this.#options.clock.nowMs();
+    this.#deadlines.tick(nowMs, (call) => call.connection.expire(call));
+    this.#hub.tick(nowMs);
+    if (this.#leases.expire()) {
+      this.#slices.add(() => !this.#leases.expire());
+    }
+    const compactTo = this.#autoCompactor?.tick(nowMs, this.engine.visibleRevision) ?? 0;
+    if (compactTo > this.engine.compactTarget) this.#kv.compactTo(compactTo, () => {});
+    this.#flush();
+    this.#timer = this.#options.clock.setTimer(TICK_MS, () => this.#tick());
+  }
+
+  #sumStats(): ConnectionStats {
+    const sum = new ConnectionStats();
+    addStats(sum, this.#closedStats);
+    for (const connection of this.#driverOf.keys()) addStats(sum, connection.h2.stats);
+    return sum;
+  }
+}
+
+function addStats(sum: ConnectionStats, stats: ConnectionStats): void {
+  // Every property is a counter.
+  const target = sum as unknown as Record<string, number>;
+  for (const [name, value] of Object.entries(stats)) target[name] += value;
+}

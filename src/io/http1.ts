@@ -1,0 +1,113 @@
+// HTTP/1.1 on a byte stream that was accepted elsewhere, parsed by node:http. For health checks and metrics, not for load.
+
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { Duplex } from 'node:stream';
+import type { ByteStream, ByteStreamHandler } from './network.ts';
+
+export interface Http1Request {
+  readonly method: string;
+  readonly target: string;
+}
+
+export interface Http1Response {
+  readonly status: number;
+  readonly headers: readonly (readonly [string, string])[];
+  readonly body: string;
+}
+
+export type Http1Handler = (request: Http1Request, reply: (response: Http1Response) => void) => void;
+
+const HEADERS_TIMEOUT_MS = 10_000;
+const REQUEST_TIMEOUT_MS = 30_000;
+const HEADER_BYTES_MAX = 16 << 10;
+/** Request bodies are not used by any endpoint; a longer one ends the connection. */
+const BODY_BYTES_MAX = 64 << 10;
+
+/** A node stream over a ByteStream whose events the caller forwards. */
+class StreamAdapter extends Duplex implements ByteStreamHandler {
+  readonly #stream: ByteStream;
+  #onDrained: (() => void) | undefined;
+
+  constructor(stream: ByteStream) {
+    super();
+    this.#stream = stream;
+  }
+
+  onData(chunk: Uint8Array): void {
+    if (!this.push(Buffer.from(chunk))) this.#stream.pause();
+  }
+
+  onDrain(): void {
+    const onDrained = this.#onDrained;
+    this.#onDrained = undefined;
+    onDrained?.();
+  }
+
+  onEnd(): void {
+    this.push(null);
+  }
+
+  onClose(error: Error | undefined): void {
+    this.destroy(error);
+  }
+
+  override _read(): void {
+    this.#stream.resume();
+  }
+
+  override _write(chunk: Buffer, _encoding: string, callback: () => void): void {
+    this.#stream.write(chunk);
+    if (this.#stream.bufferedBytes > 0) this.#onDrained = callback;
+    else callback();
+  }
+
+  override _final(callback: () => void): void {
+    this.#stream.end();
+    callback();
+  }
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    this.#stream.destroy();
+    callback(error);
+  }
+}
+
+export class Http1 {
+  readonly #server: Server;
+
+  constructor(handler: Http1Handler) {
+    this.#server = createServer({ maxHeaderSize: HEADER_BYTES_MAX }, (request, response) => {
+      answer(handler, request, response);
+    });
+    this.#server.headersTimeout = HEADERS_TIMEOUT_MS;
+    this.#server.requestTimeout = REQUEST_TIMEOUT_MS;
+    this.#server.on('clientError', (_error, socket) => socket.destroy());
+  }
+
+  /** Takes over a stream that has been started; its further events go to the handler returned. */
+  accept(stream: ByteStream): ByteStreamHandler {
+    const adapter = new StreamAdapter(stream);
+    adapter.on('error', () => stream.destroy());
+    this.#server.emit('connection', adapter);
+    return adapter;
+  }
+
+  close(): void {
+    this.#server.closeAllConnections();
+  }
+}
+
+function answer(handler: Http1Handler, request: IncomingMessage, response: ServerResponse): void {
+  let bytes = 0;
+  request.on('data', (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes > BODY_BYTES_MAX) request.destroy();
+  });
+  request.on('end', () => {
+    handler({ method: request.method ?? '', target: request.url ?? '' }, ({ status, headers, body }) => {
+      if (response.destroyed) return;
+      response.writeHead(status, Object.fromEntries(headers));
+      response.end(body);
+    });
+  });
+}
