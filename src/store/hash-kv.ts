@@ -14,6 +14,7 @@
 import type { Compaction } from './compaction.ts';
 import { crc32c } from './crc32c.ts';
 import { KeyValueView, keyValueKeyBytes, keyValueKeyStart } from './key-value.ts';
+import { NumberLog } from './number-log.ts';
 import { addressOffset, addressSegment, RECORD_HEADER_BYTES } from './segments.ts';
 import type { StoreParts } from './store-parts.ts';
 
@@ -33,9 +34,8 @@ export class HashKvJob {
   #phase: 'gather' | 'gatherCompacted' | 'sort' | 'records' | 'history' | 'done' = 'gather';
   #crc: number = crc32c(0, BUCKET_NAME, 0, BUCKET_NAME.length);
   /** Sorted by (main, sub). An item below 0 is a deletion: −1 − its history position. */
-  #mains: Float64Array;
-  #items: Float64Array;
-  #count = 0;
+  #mains: NumberLog = new NumberLog();
+  #items: NumberLog = new NumberLog();
   #liveCount = 0;
   #cursor = 0;
   readonly #rowEnd: number;
@@ -43,9 +43,8 @@ export class HashKvJob {
   #width = 1;
   #left = 0;
   #right = 0;
-  #to = 0;
-  #mainsTo: Float64Array = new Float64Array(0);
-  #itemsTo: Float64Array = new Float64Array(0);
+  #mainsTo: NumberLog = new NumberLog();
+  #itemsTo: NumberLog = new NumberLog();
   readonly #view = new KeyValueView();
   readonly #revisionKey: Uint8Array = new Uint8Array(REVISION_KEY_BYTES + 1);
 
@@ -55,8 +54,6 @@ export class HashKvJob {
     this.revision = revision;
     this.compactRevision = compaction.revision;
     this.#rowEnd = parts.rows.end;
-    this.#mains = new Float64Array(this.#rowEnd);
-    this.#items = new Float64Array(this.#rowEnd);
     compaction.holds++;
   }
 
@@ -104,8 +101,6 @@ export class HashKvJob {
     }
     if (this.#phase === 'gatherCompacted') this.#addDeletions();
     this.#phase = 'sort';
-    this.#mainsTo = new Float64Array(this.#count);
-    this.#itemsTo = new Float64Array(this.#count);
     return units;
   }
 
@@ -119,33 +114,34 @@ export class HashKvJob {
   }
 
   #add(main: number, item: number): void {
-    this.#mains[this.#count] = main;
-    this.#items[this.#count++] = item;
+    this.#mains.push(main);
+    this.#items.push(item);
   }
 
   /** Bottom-up merge sort. One pass merges pairs of runs of `#width`; the pair at `#cursor` is under way. */
   #sort(units: number): number {
-    const count = this.#count;
+    const count = this.#mains.tail;
     while (this.#width < count) {
       for (; this.#cursor < count; this.#cursor += 2 * this.#width) {
         const middle = Math.min(this.#cursor + this.#width, count);
         const end = Math.min(this.#cursor + 2 * this.#width, count);
-        if (this.#to === this.#cursor) {
+        if (this.#mainsTo.tail === this.#cursor) {
           this.#left = this.#cursor;
           this.#right = middle;
         }
-        for (; this.#to < end; this.#to++) {
+        while (this.#mainsTo.tail < end) {
           if (units-- <= 0) return 0;
           const isLeft = this.#right === end || (this.#left < middle && !this.#isAfter(this.#left, this.#right));
           const from = isLeft ? this.#left++ : this.#right++;
-          this.#mainsTo[this.#to] = this.#mains[from];
-          this.#itemsTo[this.#to] = this.#items[from];
+          this.#mainsTo.push(this.#mains.at(from));
+          this.#itemsTo.push(this.#items.at(from));
         }
       }
       [this.#mains, this.#mainsTo] = [this.#mainsTo, this.#mains];
       [this.#items, this.#itemsTo] = [this.#itemsTo, this.#items];
       this.#cursor = 0;
-      this.#to = 0;
+      this.#mainsTo.clear();
+      this.#itemsTo.clear();
       this.#width *= 2;
     }
     this.#cursor = 0;
@@ -154,8 +150,8 @@ export class HashKvJob {
   }
 
   #isAfter(a: number, b: number): boolean {
-    if (this.#mains[a] !== this.#mains[b]) return this.#mains[a] > this.#mains[b];
-    return this.#subOf(this.#items[a]) > this.#subOf(this.#items[b]);
+    if (this.#mains.at(a) !== this.#mains.at(b)) return this.#mains.at(a) > this.#mains.at(b);
+    return this.#subOf(this.#items.at(a)) > this.#subOf(this.#items.at(b));
   }
 
   #subOf(item: number): number {
@@ -164,11 +160,11 @@ export class HashKvJob {
   }
 
   #hashItems(units: number): number {
-    for (; this.#cursor < this.#count; this.#cursor++) {
+    for (; this.#cursor < this.#items.tail; this.#cursor++) {
       if (units <= 0) return 0;
-      const item = this.#items[this.#cursor];
+      const item = this.#items.at(this.#cursor);
       if (item < 0) units -= this.#hashDeletion(-1 - item);
-      else units -= this.#hashRecord(this.#mains[this.#cursor], this.#subOf(item), item);
+      else units -= this.#hashRecord(this.#mains.at(this.#cursor), this.#subOf(item), item);
     }
     this.#cursor = this.#parts.history.seek(this.compactRevision + 1);
     this.#phase = 'history';

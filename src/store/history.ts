@@ -19,6 +19,7 @@
 // Entries are dropped from the head only. (main, sub) ascends strictly.
 
 import { assert } from '../base/assert.ts';
+import type { Allocate } from './allocate.ts';
 
 export const HISTORY_ENTRY_COUNT_MAX = 0xffff_0000;
 export const SUB_MAX = 0x3fff_ffff;
@@ -30,10 +31,11 @@ const ENTRY_WORDS = 12;
 const ENTRY_DOUBLES = 6;
 const CHUNK_BYTES: number = CHUNK_ENTRIES * ENTRY_WORDS * 4;
 /** Chunks kept for use again rather than given back. */
-const SPARE_CHUNKS_MAX = 4;
+const SPARE_CHUNKS_MAX = 1;
 const FLAG_CREATE = 0x4000_0000;
 
 export class History {
+  readonly #allocateMemory: Allocate;
   #words: Uint32Array[] = [];
   #doubles: Float64Array[] = [];
   readonly #spare: Uint32Array[] = [];
@@ -41,6 +43,10 @@ export class History {
   #base = 0;
   #head = 0;
   #tail = 0;
+
+  constructor(allocate: Allocate) {
+    this.#allocateMemory = allocate;
+  }
 
   get head(): number {
     return this.#head;
@@ -181,7 +187,7 @@ export class History {
   }
 
   #addChunk(): void {
-    const words = this.#spare.pop() ?? new Uint32Array(new SharedArrayBuffer(CHUNK_BYTES));
+    const words = this.#spare.pop() ?? new Uint32Array(this.#allocateMemory(CHUNK_BYTES));
     this.#words.push(words);
     this.#doubles.push(new Float64Array(words.buffer));
   }

@@ -42,6 +42,8 @@ export class KeyTree {
   readonly #node: Int32Array = new Int32Array(HEIGHT_MAX);
   readonly #index: Int32Array = new Int32Array(HEIGHT_MAX);
   #isFound = false;
+  /** The row of the highest key if known, else −1: keys that come in order are not searched for. */
+  #last = -1;
 
   constructor(keys: RowKeys) {
     this.#keys = keys;
@@ -54,8 +56,12 @@ export class KeyTree {
 
   /** Adds a live row whose key is not in the tree. */
   insert(row: number, key: Uint8Array, start: number, end: number): void {
-    this.#descend(key, start, end);
-    assert(!this.#isFound, 'key tree: key is there already');
+    if (this.#last >= 0 && this.#keys.compare(this.#last, key, start, end, 0) > 0) this.#descendToEnd();
+    else {
+      this.#descend(key, start, end);
+      assert(!this.#isFound, 'key tree: key is there already');
+    }
+    if (this.#isBehindAll()) this.#last = row;
     this.#addLive(1);
     const leaf = this.#node[0];
     const at = this.#index[0];
@@ -104,6 +110,7 @@ export class KeyTree {
     const base = this.#leaves.base(leaf);
     const at = base + ROWS_AT + this.#index[0];
     assert(words[at] >>> 31 === 0, 'key tree: a live key is not removed');
+    if ((words[at] & ROW_MASK) === this.#last) this.#last = -1;
     const count = --words[base];
     words.copyWithin(at, at + 1, base + ROWS_AT + count + 1);
     if (count === 0) {
@@ -235,6 +242,29 @@ export class KeyTree {
     }
     this.#node[0] = node;
     this.#index[0] = low;
+  }
+
+  /** Goes down to the end of the last leaf. */
+  #descendToEnd(): void {
+    let node = this.#root;
+    for (let level = this.#height; level > 0; level--) {
+      const base = this.#inners.base(node);
+      const words = this.#inners.words(node);
+      this.#node[level] = node;
+      this.#index[level] = words[base] - 1;
+      node = words[base + CHILD_AT + words[base] - 1];
+    }
+    this.#node[0] = node;
+    this.#index[0] = this.#leaves.words(node)[this.#leaves.base(node)];
+  }
+
+  /** Whether the way down leads behind all keys. */
+  #isBehindAll(): boolean {
+    for (let level = this.#height; level > 0; level--) {
+      const node = this.#node[level];
+      if (this.#index[level] !== this.#inners.words(node)[this.#inners.base(node)] - 1) return false;
+    }
+    return this.#index[0] === this.#leaves.words(this.#node[0])[this.#leaves.base(this.#node[0])];
   }
 
   /** Adds to the live counts of everything on the way down. */

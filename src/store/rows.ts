@@ -1,4 +1,4 @@
-// Rows: one of 24 bytes per known key, in chunks of shared memory.
+// Rows: one of 24 bytes per known key, in chunks of memory.
 //
 //   +0  u32  segment of the key's last record (bits 0…23, 0 = free row), history flag (31): `last` is valid
 //   +4  u32  offset of that record
@@ -10,6 +10,7 @@
 // used again. Ids stay below ROW_COUNT_MAX so that others may keep a flag beside them in a word.
 
 import { assert } from '../base/assert.ts';
+import type { Allocate } from './allocate.ts';
 
 export const ROW_COUNT_MAX = 0x7fff_fff0;
 
@@ -22,12 +23,17 @@ const SEGMENT_MASK = 0x00ff_ffff;
 const FLAG_HISTORY = 0x8000_0000;
 
 export class Rows {
+  readonly #allocateMemory: Allocate;
   readonly #words: Uint32Array[] = [];
   readonly #doubles: Float64Array[] = [];
   /** Rows handed out at least once. */
   #used = 0;
   /** First free row + 1; 0 = none. */
   #free = 0;
+
+  constructor(allocate: Allocate) {
+    this.#allocateMemory = allocate;
+  }
 
   get memoryBytes(): number {
     return this.#used * ROW_WORDS * 4;
@@ -48,7 +54,7 @@ export class Rows {
     const row = this.#used;
     assert(row < ROW_COUNT_MAX, 'row count');
     if ((row & CHUNK_MASK) === 0) {
-      const memory = new SharedArrayBuffer(CHUNK_ROWS * ROW_WORDS * 4);
+      const memory = this.#allocateMemory(CHUNK_ROWS * ROW_WORDS * 4);
       this.#words.push(new Uint32Array(memory));
       this.#doubles.push(new Float64Array(memory));
     }

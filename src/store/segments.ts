@@ -1,4 +1,4 @@
-// Value segments: append-only memory shared between threads, holding one record per version of a key.
+// Value segments: append-only memory holding one record per version of a key.
 //
 //   record, 4-byte aligned
 //   +0  u32  KeyValue bytes (bits 0…28), sub present (29), superseded (30), dead (31)
@@ -18,8 +18,9 @@
 // has no live record is dropped; while pinned (`pin`), it stays reachable by address until the last pin is gone.
 
 import { assert } from '../base/assert.ts';
+import type { Allocate } from './allocate.ts';
 
-export const SEGMENT_BYTES_DEFAULT: number = 16 << 20;
+export const SEGMENT_BYTES_DEFAULT: number = 4 << 20;
 /** Segment numbers fit 24 bits of a row's first word. */
 export const SEGMENT_COUNT_MAX: number = 1 << 24;
 export const RECORD_HEADER_BYTES = 8;
@@ -56,6 +57,7 @@ export class OpenSegment {
 }
 
 export class Segments {
+  readonly #allocateMemory: Allocate;
   readonly segmentBytes: number;
   readonly hot: OpenSegment = new OpenSegment();
   readonly cold: OpenSegment = new OpenSegment();
@@ -72,7 +74,8 @@ export class Segments {
   #liveBytes = 0;
   #memoryBytes = 0;
 
-  constructor(segmentBytes: number) {
+  constructor(segmentBytes: number, allocate: Allocate) {
+    this.#allocateMemory = allocate;
     assert(segmentBytes >= 64 && segmentBytes % 4 === 0, 'segment size');
     this.segmentBytes = segmentBytes;
   }
@@ -234,8 +237,8 @@ export class Segments {
     const reuse = this.#droppedNumbers.length > REUSE_AFTER_COUNT ? this.#droppedNumbers.shift() : undefined;
     const segment = reuse ?? this.#bytes.length;
     assert(segment < SEGMENT_COUNT_MAX, 'segment numbers');
-    const memory = new SharedArrayBuffer(bytes);
-    this.#bytes[segment] = Buffer.from(memory);
+    const memory = this.#allocateMemory(bytes);
+    this.#bytes[segment] = Buffer.from(memory, 0, bytes);
     this.#words[segment] = new Uint32Array(memory);
     this.#live[segment] = 0;
     this.#used[segment] = 0;

@@ -1,24 +1,31 @@
 // What a store is made of, for the files that work on several parts at once.
 
+import type { Allocate } from './allocate.ts';
 import { HashIndex } from './hash-index.ts';
 import { History } from './history.ts';
 import { KeyTree } from './key-tree.ts';
-import { LifeLog } from './life-log.ts';
+import { NumberLog } from './number-log.ts';
 import { RowKeys } from './row-keys.ts';
 import { Rows } from './rows.ts';
 import { addressOf, Segments } from './segments.ts';
 
 export class StoreParts {
   readonly segments: Segments;
-  readonly rows: Rows = new Rows();
-  readonly history: History = new History();
-  readonly lives: LifeLog = new LifeLog();
+  readonly rows: Rows;
+  readonly history: History;
+  /**
+   * Births and deaths: the history positions of the changes that started or ended the life of a key, ascending. The
+   * count of live keys at an older revision is the count now, corrected by these.
+   */
+  readonly lives: NumberLog = new NumberLog();
   readonly keys: RowKeys;
   readonly hash: HashIndex;
   readonly tree: KeyTree;
 
-  constructor(segmentBytes: number, hashSeed: number) {
-    this.segments = new Segments(segmentBytes);
+  constructor(segmentBytes: number, hashSeed: number, allocate: Allocate) {
+    this.segments = new Segments(segmentBytes, allocate);
+    this.rows = new Rows(allocate);
+    this.history = new History(allocate);
     this.keys = new RowKeys(this.rows, this.segments);
     this.hash = new HashIndex(this.keys, hashSeed);
     this.tree = new KeyTree(this.keys);

@@ -14,6 +14,7 @@
 
 import { assert } from '../base/assert.ts';
 import { compareArrays } from '../base/bytes.ts';
+import { allocatePrivate, allocateShared } from './allocate.ts';
 import { Compaction } from './compaction.ts';
 import { HashKvJob } from './hash-kv.ts';
 import { SUB_MAX } from './history.ts';
@@ -33,6 +34,8 @@ import { StoreParts } from './store-parts.ts';
 export interface StoreOptions {
   /** Size of a value segment: a multiple of 4. */
   readonly segmentBytes?: number;
+  /** Keeps segments, rows and history in shared memory, for other threads to read: see allocate.ts. Default false. */
+  readonly sharedMemory?: boolean;
   /** Seeds the hash of keys; a server takes a random one, so that nobody can choose colliding keys. */
   readonly hashSeed?: number;
 }
@@ -53,7 +56,9 @@ export class Store {
   #liveKeyCount = 0;
 
   constructor(options: StoreOptions = {}) {
-    this.#parts = new StoreParts(options.segmentBytes ?? SEGMENT_BYTES_DEFAULT, options.hashSeed ?? 0x6b316d);
+    const allocate = options.sharedMemory === true ? allocateShared : allocatePrivate;
+    const segmentBytes = options.segmentBytes ?? SEGMENT_BYTES_DEFAULT;
+    this.#parts = new StoreParts(segmentBytes, options.hashSeed ?? 0x6b316d, allocate);
     this.#compaction = new Compaction(this.#parts);
   }
 
@@ -263,7 +268,7 @@ export class Store {
     return this.#parts.recordAt(row, revision);
   }
 
-  /** The memory a record is in: a Buffer over shared memory. */
+  /** The memory a record is in: a Buffer over a whole segment. */
   segmentOf(address: number): Uint8Array {
     return this.#parts.segments.bytes(addressSegment(address));
   }

@@ -1,14 +1,12 @@
-// Births and deaths: the history positions of the changes that started or ended the life of a key, ascending.
-// The count of live keys at an older revision is the count now, corrected by these.
+// An append-only log of numbers in chunks, trimmed at the front. Growing never copies.
 //
-// Positions are doubles in chunks; `at(i)` counts from the log's own start, so an index stays the same while the
-// front is trimmed.
+// `at(i)` counts from the log's own start, so an index stays the same while the front is trimmed.
 
 const CHUNK_SHIFT = 13;
 const CHUNK_LENGTH: number = 1 << CHUNK_SHIFT;
 const CHUNK_MASK: number = CHUNK_LENGTH - 1;
 
-export class LifeLog {
+export class NumberLog {
   readonly #chunks: Float64Array[] = [];
   /** Index of the first item of the first chunk: a multiple of CHUNK_LENGTH. */
   #base = 0;
@@ -27,10 +25,10 @@ export class LifeLog {
     return this.#chunks.length * CHUNK_LENGTH * 8;
   }
 
-  push(position: number): void {
+  push(value: number): void {
     const from = this.#tail++ - this.#base;
     if (from >>> CHUNK_SHIFT === this.#chunks.length) this.#chunks.push(new Float64Array(CHUNK_LENGTH));
-    this.#chunks[from >>> CHUNK_SHIFT][from & CHUNK_MASK] = position;
+    this.#chunks[from >>> CHUNK_SHIFT][from & CHUNK_MASK] = value;
   }
 
   at(index: number): number {
@@ -38,9 +36,14 @@ export class LifeLog {
     return this.#chunks[from >>> CHUNK_SHIFT][from & CHUNK_MASK];
   }
 
-  /** Forgets the first item if it is below `position`. */
-  trimOne(position: number): void {
-    if (this.#head === this.#tail || this.at(this.#head) >= position) return;
+  /** Forgets everything and keeps the memory. Only for a log that is never trimmed. */
+  clear(): void {
+    this.#tail = 0;
+  }
+
+  /** Forgets the first item if it is below `limit`. */
+  trimOne(limit: number): void {
+    if (this.#head === this.#tail || this.at(this.#head) >= limit) return;
     this.#head++;
     if (this.#head - this.#base < CHUNK_LENGTH) return;
     this.#chunks.shift();
