@@ -1,0 +1,223 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { AssertionError } from '../base/assert.ts';
+import { KeyValueView } from './key-value.ts';
+import { AddressList } from './lists.ts';
+import { Store } from './store.ts';
+
+function put(store: Store, main: number, name: string, value: Uint8Array, sub = 0): number {
+  const key = Buffer.from(name);
+  return store.put(main, sub, store.find(key, 0, key.length), key, 0, key.length, value, 0, value.length, 0n);
+}
+
+function find(store: Store, name: string): number {
+  return store.find(Buffer.from(name), 0, Buffer.byteLength(name));
+}
+
+function keyValue(store: Store, address: number): Buffer {
+  return Buffer.from(store.segmentOf(address).slice(store.kvStart(address), store.kvEnd(address)));
+}
+
+function valueText(store: Store, address: number): string {
+  const bytes = store.segmentOf(address);
+  const view = new KeyValueView().read(bytes, store.kvStart(address), store.kvEnd(address));
+  return Buffer.from(bytes.slice(view.valueStart, view.valueEnd)).toString();
+}
+
+function finishCompaction(store: Store): void {
+  while (!store.compactStep(1000));
+}
+
+describe('store, at the edges', () => {
+  it('is at revision 1 and compacted at −1 when empty', () => {
+    const store = new Store();
+    assert.equal(store.currentRevision, 1);
+    assert.equal(store.compactedRevision, -1);
+    assert.equal(store.count(Buffer.alloc(0), null, 1), 0);
+    store.compact(0);
+    finishCompaction(store);
+    assert.equal(store.compactedRevision, 0);
+  });
+
+  it('shows a change to readers of older revisions only as what was there before', () => {
+    const store = new Store();
+    put(store, 2, 'a', Buffer.from('one'));
+    store.commit(2);
+    const row = put(store, 3, 'a', Buffer.from('two'));
+    put(store, 3, 'b', Buffer.from('new'), 1);
+    assert.equal(valueText(store, store.recordAt(row, 2)), 'one');
+    assert.equal(store.count(Buffer.alloc(0), null, 2), 1);
+    store.delete(3, 2, find(store, 'b'));
+    store.commit(3);
+    assert.equal(store.count(Buffer.alloc(0), null, 3), 1);
+  });
+
+  it('gives the version before the revision when one Txn deletes and puts a key', () => {
+    const store = new Store();
+    put(store, 2, 'a', Buffer.from('one'));
+    store.commit(2);
+    store.delete(3, 0, find(store, 'a'));
+    put(store, 3, 'a', Buffer.from('two'), 1);
+    store.commit(3);
+    const second = store.historySeek(3) + 1;
+    assert.equal(valueText(store, store.historyPrevious(second)), 'one');
+    assert.equal(valueText(store, store.historyRecord(second)), 'two');
+    assert.ok(store.historyIsCreate(second));
+    store.compact(3);
+    finishCompaction(store);
+    assert.equal(store.historyPrevious(second), 0);
+    assert.equal(valueText(store, store.historyRecord(second)), 'two');
+  });
+
+  it('takes a value out of its own memory, for a put that keeps the value', () => {
+    const store = new Store({ segmentBytes: 64 });
+    const row = put(store, 2, 'a', Buffer.from('kept over new segments'));
+    store.commit(2);
+    for (let main = 3; main < 20; main++) {
+      const address = store.recordAt(row, main - 1);
+      const bytes = store.segmentOf(address);
+      const view = new KeyValueView().read(bytes, store.kvStart(address), store.kvEnd(address));
+      store.put(main, 0, row, Buffer.from('a'), 0, 1, bytes, view.valueStart, view.valueEnd, 5n);
+      store.commit(main);
+    }
+    assert.equal(valueText(store, store.recordAt(row, 19)), 'kept over new segments');
+    assert.equal(store.lease(row), 5n);
+    assert.equal(store.version(row), 18);
+  });
+
+  it('keeps addresses readable while pinned, though the records were compacted and their segments dropped', () => {
+    const store = new Store({ segmentBytes: 256 });
+    const row = put(store, 2, 'a', Buffer.alloc(100, 'x'));
+    store.commit(2);
+    const address = store.recordAt(row, 2);
+    store.pin();
+    for (let main = 3; main < 30; main++) {
+      put(store, main, 'a', Buffer.alloc(100, 'y'));
+      store.commit(main);
+    }
+    store.compact(29);
+    finishCompaction(store);
+    assert.equal(valueText(store, address), 'x'.repeat(100));
+    store.unpin();
+    assert.equal(store.segmentOf(address).length, 0);
+  });
+
+  it('replays changes to the same bytes, history and hash', () => {
+    const store = new Store();
+    put(store, 2, 'a', Buffer.from('1'));
+    put(store, 2, 'b', Buffer.from('2'), 1);
+    store.commit(2);
+    put(store, 3, 'a', Buffer.from('3'));
+    store.commit(3);
+    store.delete(4, 0, find(store, 'b'));
+    store.commit(4);
+    const replayed = new Store({ sharedMemory: true });
+    for (let at = store.historyHead; at < store.historyTail; at++) {
+      const [main, sub] = [store.historyMain(at), store.historySub(at)];
+      if (store.historyIsDelete(at)) replayed.restoreDelete(main, sub, Buffer.from('b'), 0, 1);
+      else {
+        const bytes = keyValue(store, store.historyRecord(at));
+        replayed.restoreRecord(main, sub, bytes, 0, bytes.length);
+      }
+      if (at + 1 === store.historyTail || store.historyMain(at + 1) !== main) replayed.commit(main);
+    }
+    assert.equal(hash(replayed, 4), hash(store, 4));
+    assert.deepEqual(
+      keyValue(replayed, replayed.recordAt(find(replayed, 'a'), 4)),
+      keyValue(store, store.recordAt(find(store, 'a'), 4)),
+    );
+    assert.equal(replayed.historyPrevious(replayed.historySeek(4)) > 0, true);
+  });
+
+  it('loads a snapshot in any order and goes on from its revision', () => {
+    const store = new Store();
+    for (let main = 2; main < 200; main++) {
+      put(store, main, `key-${main % 50}`, Buffer.from(String(main)));
+      store.commit(main);
+    }
+    const revision = store.currentRevision;
+    store.compact(revision);
+    const out = new AddressList();
+    store.scan(Buffer.alloc(0), null, revision, 1000, out);
+    const loaded = new Store();
+    for (let i = out.length - 1; i >= 0; i--) {
+      const bytes = keyValue(store, out.at((i * 7) % out.length));
+      loaded.loadRecord(store.recordSub(out.at((i * 7) % out.length)), bytes, 0, bytes.length);
+    }
+    loaded.jumpTo(revision);
+    loaded.compact(revision);
+    finishCompaction(loaded);
+    assert.equal(loaded.liveKeyCount, 50);
+    assert.equal(hash(loaded, revision), hash(store, revision));
+    put(loaded, revision + 1, 'key-1', Buffer.from('after'));
+    loaded.commit(revision + 1);
+    assert.equal(loaded.version(find(loaded, 'key-1')), 4);
+  });
+
+  it('gives the memory of dead segments back', () => {
+    const store = new Store({ segmentBytes: 4096 });
+    for (let main = 2; main < 5000; main++) {
+      put(store, main, `key-${main % 20}`, Buffer.alloc(300));
+      store.commit(main);
+    }
+    const before = store.memoryBytes;
+    store.compact(store.currentRevision);
+    finishCompaction(store);
+    assert.ok(before - store.memoryBytes > 1_000_000);
+    assert.equal(store.historyTail - store.historyHead, 1);
+    assert.ok(store.recordBytesLive < 20 * 400);
+  });
+
+  it('compacts in slices no larger than asked for', () => {
+    const store = new Store();
+    for (let main = 2; main < 2000; main++) {
+      put(store, main, 'a', Buffer.alloc(0));
+      store.commit(main);
+    }
+    store.compact(1999);
+    let slices = 1;
+    for (; !store.compactStep(10); slices++) assert.ok(store.compactionPending);
+    assert.ok(slices >= 190);
+    assert.equal(store.compactionPending, false);
+  });
+
+  it('does not compact while a hash is computed, and goes on afterwards', () => {
+    const store = new Store();
+    put(store, 2, 'a', Buffer.from('1'));
+    store.commit(2);
+    put(store, 3, 'a', Buffer.from('2'));
+    store.commit(3);
+    const expected = hash(store, 3);
+    const job = store.hashKv(3);
+    store.compact(3);
+    assert.equal(store.compactStep(1000), false);
+    while (!job.step(1));
+    assert.equal(job.hash, expected);
+    assert.equal(store.compactStep(1000), true);
+    const abandoned = store.hashKv(3);
+    abandoned.close();
+    abandoned.close();
+    assert.equal(store.compactStep(1), true);
+  });
+
+  it('refuses what its caller must not do', () => {
+    const store = new Store();
+    const row = put(store, 2, 'a', Buffer.from('1'));
+    assert.throws(() => put(store, 2, 'a', Buffer.from('1')), AssertionError);
+    assert.throws(() => put(store, 1, 'a', Buffer.from('1')), AssertionError);
+    assert.throws(() => store.commit(1), AssertionError);
+    store.commit(2);
+    assert.throws(() => store.jumpTo(2 ** 53), AssertionError);
+    assert.throws(() => store.compact(3), AssertionError);
+    store.delete(3, 0, row);
+    store.commit(3);
+    assert.throws(() => store.delete(4, 0, row), AssertionError);
+    assert.throws(() => store.unpin(), AssertionError);
+  });
+});
+
+function hash(store: Store, revision: number): number {
+  const job = store.hashKv(revision);
+  while (!job.step(100));
+  return job.hash;
+}
