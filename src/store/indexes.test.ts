@@ -109,6 +109,20 @@ describe('hash index and key tree', () => {
     });
   }
 
+  it('lose whole nodes from the middle and take the keys back', () => {
+    const indexes = new Indexes();
+    for (let i = 0; i < 60_000; i++) indexes.add(name(i));
+    for (const [from, to] of [
+      [10_000, 30_000],
+      [35_000, 50_000],
+    ]) {
+      for (let i = from; i < to; i++) indexes.remove(name(i));
+      indexes.check();
+    }
+    for (let i = 49_999; i >= 10_000; i--) if (!indexes.rows.has(name(i))) indexes.add(name(i));
+    indexes.check();
+  });
+
   it('agree with a map under random additions and removals', () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(fc.nat(999), fc.nat(400)), { maxLength: 60, size: 'max' }), (runs) => {

@@ -69,6 +69,40 @@ describe('store, at the edges', () => {
     assert.equal(valueText(store, store.historyRecord(second)), 'two');
   });
 
+  it('shows a watch from the compacted revision a key that was put and deleted in it', () => {
+    const store = new Store({ segmentBytes: 64 });
+    put(store, 2, 'a', Buffer.from('seen'));
+    store.delete(2, 1, find(store, 'a'));
+    store.commit(2);
+    store.compact(2);
+    finishCompaction(store);
+    put(store, 3, 'a', Buffer.from('again'));
+    store.commit(3);
+    const first = store.historySeek(2);
+    assert.equal(valueText(store, store.historyRecord(first)), 'seen');
+    assert.equal(store.historyIsDelete(first + 1), true);
+  });
+
+  it('forgets history over many chunks', () => {
+    const store = new Store();
+    const row = put(store, 2, 'a', Buffer.from('old'));
+    store.commit(2);
+    for (let main = 3; main < 140_000; main++) {
+      put(store, main, main % 1000 === 0 ? `born-${main}` : 'b', Buffer.alloc(0));
+      store.commit(main);
+    }
+    put(store, 140_000, 'a', Buffer.from('new'));
+    store.commit(140_000);
+    const before = store.memoryBytes;
+    store.compact(139_999);
+    finishCompaction(store);
+    assert.equal(valueText(store, store.recordAt(row, 139_999)), 'old');
+    assert.equal(valueText(store, store.historyPrevious(store.historySeek(140_000))), 'old');
+    assert.equal(store.count(Buffer.from('born-'), Buffer.from('born.'), 139_999), 139);
+    assert.equal(store.historyHead, 139_997);
+    assert.ok(before - store.memoryBytes > 60_000 * 48);
+  });
+
   it('takes a value out of its own memory, for a put that keeps the value', () => {
     const store = new Store({ segmentBytes: 64 });
     const row = put(store, 2, 'a', Buffer.from('kept over new segments'));
