@@ -7,6 +7,13 @@ import type { Flag } from './flags.ts';
 /** A mistake of the person who started the program: one line, exit code 2. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
+  /** Whose help says more. */
+  readonly command: string;
+
+  constructor(message: string, command = 'serve') {
+    super(message);
+    this.command = command;
+  }
 }
 
 export class FlagValues {

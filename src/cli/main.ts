@@ -4,23 +4,38 @@
 import { Command, CommanderError } from 'commander';
 import { FolderLockedError } from '../io/disk.ts';
 import { CorruptionError, ForeignLogError } from '../journal/errors.ts';
+import { completionCommand } from './completion.ts';
 import { UsageError } from './flag-values.ts';
 import { serveCommand } from './serve.ts';
-import { version } from './version.ts';
+import { version, versionCommand } from './version.ts';
 
 function program(): Command {
-  return new Command('k1m')
+  const root = new Command('k1m')
     .description('the control plane for Kubernetes clusters of up to a million nodes')
-    .version(version())
-    .showHelpAfterError('(k1m --help lists the commands)')
-    .exitOverride()
-    .addCommand(serveCommand());
+    .version(version(), '-V, --version', 'print the version')
+    .helpCommand('help [command]', 'print the help of a command')
+    .enablePositionalOptions()
+    .addCommand(serveCommand())
+    .addCommand(completionCommand())
+    .addCommand(versionCommand());
+  adopt(root);
+  return root;
+}
+
+/** What commander does not hand down to commands that were made on their own. */
+function adopt(command: Command): void {
+  command.exitOverride();
+  command.configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'k1m: ')) });
+  if (command.name() !== 'serve') command.helpOption('-h, --help', 'print this help');
+  const path = command.parent === null ? 'k1m' : `k1m ${command.name()}`;
+  if (command.parent === null || command.parent.parent === null) command.showHelpAfterError(`See '${path} --help'.`);
+  for (const child of command.commands) adopt(child);
 }
 
 function exitCodeOf(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
   if (error instanceof UsageError) {
-    process.stderr.write(`k1m: ${error.message}\nSee 'k1m serve --help'.\n`);
+    process.stderr.write(`k1m: ${error.message}\nSee 'k1m ${error.command} --help'.\n`);
     return 2;
   }
   process.stderr.write(`k1m: ${explain(error)}\n`);

@@ -24,16 +24,17 @@ type Logger = ReturnType<typeof pino>;
 const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'panic', 'fatal'];
 
 export function serveCommand(): Command {
-  return new Command('serve')
+  const command = new Command('serve')
     .description('serve the etcd v3 API on a data folder')
     .usage('[flags]')
     .allowUnknownOption()
     .allowExcessArguments()
-    .helpOption(false)
-    .argument('[flags...]')
-    .action(async (_flags: string[], _options: unknown, command: Command) => {
-      await serve(rawArguments(command));
-    });
+    .passThroughOptions()
+    .helpOption(false);
+  command.helpInformation = serveHelp;
+  return command.argument('[flags...]').action(async (_flags: string[], _options: unknown, command: Command) => {
+    await serve(rawArguments(command));
+  });
 }
 
 /** What stands behind the command's name, untouched. */

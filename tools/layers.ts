@@ -1,0 +1,55 @@
+// The layers: which folder of src may import which, which packages, and who may touch the outside world. ARCHITECTURE.md draws
+// the same table; tools/tidy.ts holds the code and that page to it.
+//
+// Order: a folder imports only folders that stand above it here, so there can be no circle.
+
+export interface Layer {
+  readonly folder: string;
+  readonly mayImport: readonly string[];
+  readonly packages: readonly string[];
+}
+
+function layer(folder: string, mayImport: string, packages = ''): Layer {
+  const words = (text: string): string[] => text.split(' ').filter((word) => word !== '');
+  return { folder, mayImport: words(mayImport), packages: words(packages) };
+}
+
+export const LAYERS: readonly Layer[] = [
+  layer('base', ''),
+  layer('io', 'base'),
+  layer('api', 'base'),
+  layer('store', 'base'),
+  layer('journal', 'base io'),
+  layer('lease', 'base'),
+  layer('watch', 'base api store'),
+  layer('h2', 'base io'),
+  layer('grpc', 'base api h2'),
+  layer('client', 'base io api h2 grpc'),
+  layer('kube', 'base'),
+  layer('etcd', 'base io api store journal lease watch h2 grpc', 'prom-client'),
+  layer('bench', 'base io api client kube', 'hdr-histogram-js cli-progress'),
+  layer('cli', 'base io journal h2 client etcd bench', 'commander pino yaml'),
+  layer('testing', 'base io journal'),
+];
+
+/** Only tests import it. */
+export const TEST_LAYER = 'testing';
+
+/** Folders that may use sockets, files, timers, clocks, processes and chance. */
+export const OUTSIDE_LAYERS: readonly string[] = ['io', 'cli'];
+
+/** Files elsewhere that may, and why. */
+export const OUTSIDE_EXCEPTIONS: ReadonlyMap<string, string> = new Map([
+  ['src/testing/clock.ts', 'lets promises of the code under test run before simulated time goes on'],
+]);
+
+export const LINES_MAX = 450;
+
+/** Files that may be longer, up to LINES_LONG_MAX, and why. */
+export const LINES_LONG_MAX = 600;
+export const LONG_FILES: ReadonlyMap<string, string> = new Map([
+  ['src/api/messages.ts', 'a table: every message of etcd, field for field'],
+  ['src/etcd/engine.ts', 'one state machine; its operations share the state'],
+  ['src/h2/receiver.ts', 'one state machine; one method a frame type'],
+  ['src/store/store.ts', "the store's whole surface over parts that have files of their own"],
+]);
