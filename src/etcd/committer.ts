@@ -58,26 +58,25 @@ const SLAB_BYTES = 64 << 10;
 /** Replies from this size on are kept as buffers of their own, which the connection may reference. */
 const SLAB_REPLY_BYTES_MAX = 4095;
 
-/** Replies of one batch, in order. Small ones lie in slabs. */
+/** Replies of one batch, in order: message i is messages[i][starts[i], ends[i]). Small ones lie in slabs. */
 class HeldReplies {
-  readonly #calls: ServerCall[] = [];
+  // Grown and never shrunk: the arrays are used again for every batch.
+  readonly #calls: (ServerCall | undefined)[] = [];
   readonly #messages: Uint8Array[] = [];
   readonly #starts: number[] = [];
   readonly #ends: number[] = [];
   readonly #callbacks: (() => void)[] = [];
   #slab: Uint8Array = Buffer.allocUnsafeSlow(SLAB_BYTES);
   #used = 0;
-
-  get count(): number {
-    return this.#calls.length;
-  }
+  count = 0;
 
   add(call: ServerCall, message: Uint8Array, bytes: number): void {
-    this.#calls.push(call);
+    const place = this.count++;
+    this.#calls[place] = call;
     if (bytes > SLAB_REPLY_BYTES_MAX) {
-      this.#messages.push(Uint8Array.prototype.slice.call(message, 0, bytes));
-      this.#starts.push(0);
-      this.#ends.push(bytes);
+      this.#messages[place] = Uint8Array.prototype.slice.call(message, 0, bytes);
+      this.#starts[place] = 0;
+      this.#ends[place] = bytes;
       return;
     }
     if (this.#used + bytes > SLAB_BYTES) {
@@ -85,10 +84,10 @@ class HeldReplies {
       this.#used = 0;
     }
     copyBytes(this.#slab, this.#used, message, 0, bytes);
-    this.#messages.push(this.#slab);
-    this.#starts.push(this.#used);
+    this.#messages[place] = this.#slab;
+    this.#starts[place] = this.#used;
     this.#used += bytes;
-    this.#ends.push(this.#used);
+    this.#ends[place] = this.#used;
   }
 
   addCallback(callback: () => void): void {
@@ -97,14 +96,14 @@ class HeldReplies {
 
   /** Callbacks first: they make true what the replies say. Empties the list for its next use. */
   release(): void {
-    for (const callback of this.#callbacks) callback();
-    const calls = this.#calls;
-    for (let i = 0; i < calls.length; i++) calls[i].reply(this.#messages[i], this.#starts[i], this.#ends[i]);
-    calls.length = 0;
-    this.#messages.length = 0;
-    this.#starts.length = 0;
-    this.#ends.length = 0;
-    this.#callbacks.length = 0;
+    if (this.#callbacks.length > 0) for (const callback of this.#callbacks.splice(0)) callback();
+    for (let i = 0; i < this.count; i++) {
+      this.#calls[i]?.reply(this.#messages[i], this.#starts[i], this.#ends[i]);
+      // The call and a large message are garbage from here on.
+      this.#calls[i] = undefined;
+      this.#messages[i] = this.#slab;
+    }
+    this.count = 0;
     this.#used = 0;
   }
 }

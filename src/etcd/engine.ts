@@ -22,7 +22,8 @@ import {
   requestTooLarge,
 } from '../api/errors.ts';
 import type { ServerIdentity } from '../api/header-writer.ts';
-import { ALARM_CORRUPT, ALARM_NOSPACE } from '../api/messages.ts';
+import { ALARM_CORRUPT, ALARM_NOSPACE, SORT_BY_VALUE } from '../api/messages.ts';
+import { equalBytes } from '../base/bytes.ts';
 import type { BatchWriter } from '../journal/batch-writer.ts';
 import { type Lease, type Lessor, TTL_SECONDS_MAX } from '../lease/lessor.ts';
 import { KeyValueView } from '../store/key-value.ts';
@@ -31,6 +32,7 @@ import { compareTxn } from './compare.ts';
 import { CLASS_BUFFERED, CLASS_FSYNC, CLASS_NONE, type DurabilityClass, type DurabilityMap } from './durability.ts';
 import { isEmptyRange, isSingleKey, liveRows, lowerBound, upperBound } from './key-interval.ts';
 import {
+  type CompareOp,
   type DeleteOp,
   OP_DELETE,
   OP_PUT,
@@ -79,6 +81,9 @@ export interface EngineOptions {
 /** What etcd's envelope around a request adds to its size (InternalRaftRequest: header with a 64-bit id, tag, length). */
 const ENVELOPE_BYTES = 18;
 
+/** etcd's compacted revision before any compaction: a first Compact of revision 0 succeeds, and does nothing. */
+const NEVER_COMPACTED = -1;
+
 export class Engine {
   readonly store: Store;
   readonly lessor: Lessor;
@@ -102,6 +107,8 @@ export class Engine {
   readonly #durability: DurabilityMap;
   readonly #decoder = new OperationDecoder();
   readonly #view = new KeyValueView();
+  /** The only compare of the transaction that runs, if it is of one key: a put of that key needs no second lookup. */
+  #compared: CompareOp | undefined;
   /** The revision being made, and the next sub revision in it. */
   #main = 0;
   #sub = 0;
@@ -113,7 +120,7 @@ export class Engine {
     this.limits = options.limits;
     this.reply = new ReplyWriter(options.identity);
     this.visibleRevision = options.store.currentRevision;
-    this.compactTarget = options.store.compactedRevision;
+    this.compactTarget = options.store.compactedRevision || NEVER_COMPACTED;
     this.alarms = options.alarms ?? new Set();
     this.#log = options.log;
     this.#durability = options.durability;
@@ -126,7 +133,9 @@ export class Engine {
     this.#checkSize(end - start);
     this.#refuseCorrupt();
     this.#refuseNoSpace(256 + op.keyEnd - op.keyStart + op.valueEnd - op.valueStart);
-    this.#checkPutState(op);
+    // A Put alone is refused for its lease first, one inside a Txn for its key.
+    this.#checkLease(op);
+    this.#checkIgnored(op);
     this.#begin();
     this.reply.reset();
     this.reply.header(this.#main);
@@ -169,7 +178,9 @@ export class Engine {
     // header of the likely revision, which is corrected when nothing changed.
     reply.header(this.#main);
     const bodyStart = reply.position;
+    this.#compared = txn.compares.length === 1 && isSingleKey(txn.compares[0]) ? txn.compares[0] : undefined;
     this.#applyTxn(txn);
+    this.#compared = undefined;
     if (this.#sub === 0) this.#correctHeader(bodyStart);
     this.#end();
   }
@@ -180,6 +191,7 @@ export class Engine {
     if (revision <= this.compactTarget) throw compacted();
     if (revision > this.store.currentRevision) throw futureRevision();
     this.compactTarget = revision;
+    if (revision === 0) return;
     this.#log.batch.appendCompact(revision);
     this.#log.noteEffect();
   }
@@ -333,7 +345,7 @@ export class Engine {
 
   #applyPut(op: PutOp): void {
     const { store, reply } = this;
-    const row = store.find(op.buffer, op.keyStart, op.keyEnd);
+    const row = this.#find(op);
     let value = op.buffer;
     let { valueStart, valueEnd, lease } = op;
     if (op.isPrevWanted || op.isValueIgnored || op.isLeaseIgnored) {
@@ -364,6 +376,17 @@ export class Engine {
     if (lease !== 0n || store.attachment(written) !== 0) {
       this.lessor.attach(written, lease === 0n ? undefined : this.lessor.find(lease));
     }
+  }
+
+  /** The row of a put's key. Rows known from the compare hold until something has changed. */
+  #find(op: PutOp): number {
+    const compared = this.#compared;
+    const { buffer, keyStart, keyEnd } = op;
+    if (compared !== undefined && this.#sub === 0) {
+      if (equalBytes(buffer, keyStart, keyEnd, compared.buffer, compared.keyStart, compared.keyEnd))
+        return compared.row;
+    }
+    return this.store.find(buffer, keyStart, keyEnd);
   }
 
   #applyDelete(op: DeleteOp, rows: readonly number[]): void {
@@ -405,10 +428,18 @@ export class Engine {
   }
 
   #checkPutState(op: PutOp): void {
+    this.#checkIgnored(op);
+    this.#checkLease(op);
+  }
+
+  #checkIgnored(op: PutOp): void {
     if (op.isValueIgnored || op.isLeaseIgnored) {
       const row = this.store.find(op.buffer, op.keyStart, op.keyEnd);
       if (row < 0 || !this.store.isLive(row)) throw keyNotFound();
     }
+  }
+
+  #checkLease(op: PutOp): void {
     if (op.lease !== 0n && this.lessor.find(op.lease) === undefined) throw leaseNotFound();
   }
 
@@ -466,7 +497,8 @@ export class Engine {
 export function writeRange(reply: ReplyWriter, store: Store, op: RangeOp, query: RangeQuery): void {
   const { addresses } = query;
   for (let i = 0; i < addresses.length; i++) {
-    if (op.isKeysOnly) reply.keyOnly(0x12, store, addresses.at(i));
+    // etcd answers from its index, which knows no leases, unless it had to read the values to sort by them.
+    if (op.isKeysOnly) reply.keyOnly(0x12, store, addresses.at(i), op.sortTarget === SORT_BY_VALUE);
     else reply.keyValue(0x12, store, addresses.at(i));
   }
   reply.bool(0x18, query.hasMore);

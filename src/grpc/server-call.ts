@@ -3,7 +3,7 @@
 // A unary call ends by exactly one of reply and fail; a streaming one by end or fail. After that, or after the peer
 // gave up, all sending is a no-op, so that a handler which answers late needs no check.
 //
-// Incoming messages may be cut anywhere by DATA frames: `#partial` gathers one; most arrive whole and never do.
+// Incoming messages may be cut anywhere by DATA frames: `#incoming` gathers one; most arrive whole and never need it.
 
 import { INTERNAL, RESOURCE_EXHAUSTED, StatusError } from '../api/errors.ts';
 import { copyBytes } from '../base/bytes.ts';
@@ -23,6 +23,16 @@ export abstract class ReplySource implements DataSource {
   abstract abandon(): void;
 }
 
+/** A message that arrives in pieces. */
+class IncomingMessage {
+  readonly prefix: Uint8Array = new Uint8Array(PREFIX_BYTES);
+  prefixBytes = 0;
+  message: Uint8Array | undefined;
+  messageBytes = 0;
+  /** A unary call has its one message. */
+  isUnaryComplete = false;
+}
+
 export class ServerCall {
   readonly connection: ServerConnection;
   readonly head: RequestHead;
@@ -32,11 +42,7 @@ export class ServerCall {
   deadlinePlace = 0;
   #stream: Stream | undefined;
   #hasSentHeaders = false;
-  #prefix: Uint8Array | undefined;
-  #prefixBytes = 0;
-  #message: Uint8Array | undefined;
-  #messageBytes = 0;
-  #hasUnaryMessage = false;
+  #incoming: IncomingMessage | undefined;
 
   constructor(connection: ServerConnection, stream: Stream, head: RequestHead, entry: MethodEntry) {
     this.connection = connection;
@@ -112,54 +118,56 @@ export class ServerCall {
 
   /** DATA of this call. */
   receive(buffer: Uint8Array, start: number, end: number, endStream: boolean): void {
+    this.#incoming ??= new IncomingMessage();
+    const incoming = this.#incoming;
     let at = start;
-    while (at < end && this.#stream !== undefined) at = this.#receiveSome(buffer, at, end);
+    while (at < end && this.#stream !== undefined) at = this.#receiveSome(incoming, buffer, at, end);
     if (!endStream || this.#stream === undefined) return;
-    if (this.#prefixBytes > 0) this.fail(new StatusError(INTERNAL, 'unexpected EOF'));
-    else if (this.entry.stream !== undefined) this.listener?.onHalfClose();
-    else if (!this.#hasUnaryMessage) this.fail(new StatusError(INTERNAL, 'unexpected EOF'));
-    else if (this.#message !== undefined) this.connection.runUnary(this, this.#message, 0, this.#messageBytes);
+    if (this.entry.stream !== undefined && incoming.prefixBytes === 0) this.listener?.onHalfClose();
+    else if (incoming.isUnaryComplete && incoming.message !== undefined) {
+      this.connection.runUnary(this, incoming.message, 0, incoming.messageBytes);
+    } else this.fail(new StatusError(INTERNAL, 'unexpected EOF'));
   }
 
-  #receiveSome(buffer: Uint8Array, start: number, end: number): number {
-    if (this.#prefixBytes < PREFIX_BYTES) {
-      this.#prefix ??= new Uint8Array(PREFIX_BYTES);
-      this.#prefix[this.#prefixBytes++] = buffer[start];
-      if (this.#prefixBytes === PREFIX_BYTES) this.#beginMessage(this.#prefix);
+  #receiveSome(incoming: IncomingMessage, buffer: Uint8Array, start: number, end: number): number {
+    if (incoming.prefixBytes < PREFIX_BYTES) {
+      incoming.prefix[incoming.prefixBytes++] = buffer[start];
+      if (incoming.prefixBytes === PREFIX_BYTES) this.#beginMessage(incoming);
       return start + 1;
     }
-    const message = this.#message;
+    const { message } = incoming;
     if (message === undefined) return end;
-    const bytes = Math.min(end - start, message.length - this.#messageBytes);
-    copyBytes(message, this.#messageBytes, buffer, start, start + bytes);
-    this.#messageBytes += bytes;
-    if (this.#messageBytes === message.length) this.#endMessage(message);
+    const bytes = Math.min(end - start, message.length - incoming.messageBytes);
+    copyBytes(message, incoming.messageBytes, buffer, start, start + bytes);
+    incoming.messageBytes += bytes;
+    if (incoming.messageBytes === message.length) this.#endMessage(incoming, message);
     return start + bytes;
   }
 
-  #beginMessage(prefix: Uint8Array): void {
+  #beginMessage(incoming: IncomingMessage): void {
+    const { prefix } = incoming;
     const length = prefix[1] * 0x100_0000 + (prefix[2] << 16) + (prefix[3] << 8) + prefix[4];
     const error = this.connection.prefixError(prefix[0], length);
-    if (error === undefined && this.entry.unary !== undefined && this.#hasUnaryMessage) {
-      this.fail(new StatusError(INTERNAL, 'received more than one message for a unary call'));
-      return;
-    }
     if (error !== undefined) {
       this.fail(error);
       return;
     }
-    this.#message = new Uint8Array(length);
-    this.#messageBytes = 0;
-    if (length === 0) this.#endMessage(this.#message);
-  }
-
-  #endMessage(message: Uint8Array): void {
-    this.#prefixBytes = 0;
-    if (this.entry.unary !== undefined) {
-      this.#hasUnaryMessage = true;
+    if (incoming.isUnaryComplete) {
+      this.fail(new StatusError(INTERNAL, 'received more than one message for a unary call'));
       return;
     }
-    this.#message = undefined;
+    incoming.message = new Uint8Array(length);
+    incoming.messageBytes = 0;
+    if (length === 0) this.#endMessage(incoming, incoming.message);
+  }
+
+  #endMessage(incoming: IncomingMessage, message: Uint8Array): void {
+    incoming.prefixBytes = 0;
+    if (this.entry.unary !== undefined) {
+      incoming.isUnaryComplete = true;
+      return;
+    }
+    incoming.message = undefined;
     this.connection.deliver(this, message, 0, message.length);
   }
 

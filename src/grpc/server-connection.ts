@@ -247,7 +247,7 @@ export class ServerConnection implements ConnectionHandler {
   #failCall(call: ServerCall, error: unknown): void {
     if (error instanceof StatusError) call.fail(error);
     else if (error instanceof WireError) {
-      call.fail(new StatusError(INTERNAL, `grpc: error unmarshalling request: proto: ${error.message}`));
+      call.fail(malformedRequest());
     } else {
       call.fail(new StatusError(UNAVAILABLE, 'etcdserver: server stopped'));
       this.#onBug(error);
@@ -282,4 +282,9 @@ function isWholeMessage(buffer: Uint8Array, start: number, end: number): boolean
   const length =
     buffer[start + 1] * 0x100_0000 + (buffer[start + 2] << 16) + (buffer[start + 3] << 8) + buffer[start + 4];
   return buffer[start] === 0 && length === end - start - PREFIX_BYTES;
+}
+
+/** In the words of grpc-go and its protobuf library, which does not say what is wrong. */
+function malformedRequest(): StatusError {
+  return new StatusError(INTERNAL, 'grpc: error unmarshalling request: proto: cannot parse invalid wire-format data');
 }
