@@ -81,9 +81,6 @@ export interface EngineOptions {
 /** What etcd's envelope around a request adds to its size (InternalRaftRequest: header with a 64-bit id, tag, length). */
 const ENVELOPE_BYTES = 18;
 
-/** etcd's compacted revision before any compaction: a first Compact of revision 0 succeeds, and does nothing. */
-const NEVER_COMPACTED = -1;
-
 export class Engine {
   readonly store: Store;
   readonly lessor: Lessor;
@@ -120,7 +117,7 @@ export class Engine {
     this.limits = options.limits;
     this.reply = new ReplyWriter(options.identity);
     this.visibleRevision = options.store.currentRevision;
-    this.compactTarget = options.store.compactedRevision || NEVER_COMPACTED;
+    this.compactTarget = options.store.compactedRevision;
     this.alarms = options.alarms ?? new Set();
     this.#log = options.log;
     this.#durability = options.durability;
@@ -133,9 +130,7 @@ export class Engine {
     this.#checkSize(end - start);
     this.#refuseCorrupt();
     this.#refuseNoSpace(256 + op.keyEnd - op.keyStart + op.valueEnd - op.valueStart);
-    // A Put alone is refused for its lease first, one inside a Txn for its key.
-    this.#checkLease(op);
-    this.#checkIgnored(op);
+    this.#checkPutState(op);
     this.#begin();
     this.reply.reset();
     this.reply.header(this.#main);
@@ -191,7 +186,6 @@ export class Engine {
     if (revision <= this.compactTarget) throw compacted();
     if (revision > this.store.currentRevision) throw futureRevision();
     this.compactTarget = revision;
-    if (revision === 0) return;
     this.#log.batch.appendCompact(revision);
     this.#log.noteEffect();
   }
@@ -428,19 +422,11 @@ export class Engine {
   }
 
   #checkPutState(op: PutOp): void {
-    this.#checkIgnored(op);
-    this.#checkLease(op);
-  }
-
-  #checkIgnored(op: PutOp): void {
+    if (op.lease !== 0n && this.lessor.find(op.lease) === undefined) throw leaseNotFound();
     if (op.isValueIgnored || op.isLeaseIgnored) {
       const row = this.store.find(op.buffer, op.keyStart, op.keyEnd);
       if (row < 0 || !this.store.isLive(row)) throw keyNotFound();
     }
-  }
-
-  #checkLease(op: PutOp): void {
-    if (op.lease !== 0n && this.lessor.find(op.lease) === undefined) throw leaseNotFound();
   }
 
   /** Puts first, then ranges, on the branches taken, against the state before the transaction. */

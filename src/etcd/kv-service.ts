@@ -4,7 +4,7 @@
 // committer. Small ranges are answered at once; larger ones are collected in slices and sent while they are read.
 
 import { requestTimedOut, StatusError, UNIMPLEMENTED } from '../api/errors.ts';
-import { CompactionRequest } from '../api/messages.ts';
+import { CompactionRequest, SORT_BY_VALUE, SORT_NONE } from '../api/messages.ts';
 import * as methods from '../api/methods.ts';
 import type { CallListener, Registry } from '../grpc/registry.ts';
 import type { ServerCall } from '../grpc/server-call.ts';
@@ -133,7 +133,7 @@ export class KvService {
     if (address !== 0) {
       if (op.isCountOnly) reply.int(0x20, 1);
       else {
-        if (op.isKeysOnly) reply.keyOnly(0x12, store, address);
+        if (op.isKeysOnly) reply.keyOnly(0x12, store, address, op.sortTarget === SORT_BY_VALUE);
         else reply.keyValue(0x12, store, address);
         reply.int(0x20, 1);
       }
@@ -222,7 +222,7 @@ export class KvService {
         const request = Uint8Array.prototype.slice.call(buffer, start, end);
         const op = new OperationDecoder().range(request, 0, request.length);
         checkRange(op);
-        if (!isNaturalOrder(op))
+        if (op.sortOrder !== SORT_NONE && !isNaturalOrder(op))
           throw new StatusError(UNIMPLEMENTED, 'RangeStream does not support custom sort orders');
         if (op.hasFilters) throw new StatusError(UNIMPLEMENTED, 'RangeStream does not support revision filters');
         this.#engine.ranges++;

@@ -106,7 +106,7 @@ export class MaintenanceService {
     const { memberId, raftTerm } = engine.identity;
     const errors: string[] = [];
     for (const alarm of engine.alarms)
-      errors.push(`memberID:${BigInt.asUintN(64, memberId)} alarm:${alarmName(alarm)} `);
+      errors.push(`memberID:${BigInt.asUintN(64, memberId)} alarm:${alarmName(alarm)}`);
     return {
       header: headerOf(engine),
       version: ETCD_VERSION,

@@ -57,7 +57,9 @@ export class RangeQuery {
     this.#lower = lowerBound(op);
     this.#upper = isSingleKey(op) ? null : upperBound(op);
     const isCut = op.limit > 0 && !op.hasFilters && op.sortOrder === SORT_NONE;
-    this.#fetchMax = isCut ? op.limit : Number.POSITIVE_INFINITY;
+    // Where the order is another one, etcd sorts one key more than it returns.
+    const fetched = op.sortTarget === SORT_BY_KEY ? op.limit : op.limit + 1;
+    this.#fetchMax = isCut ? fetched : Number.POSITIVE_INFINITY;
     this.#cursor = this.#lower;
   }
 
@@ -104,8 +106,9 @@ export class RangeQuery {
   #finish(): void {
     const { limit, sortOrder, sortTarget, hasFilters } = this.#op;
     if (this.#fetchMax !== Number.POSITIVE_INFINITY) {
-      this.hasMore = this.count > this.addresses.length;
+      this.hasMore = this.count > limit;
       if (sortTarget !== SORT_BY_KEY) this.#sort(sortTarget, false);
+      if (this.addresses.length > limit) this.addresses.length = limit;
       return;
     }
     if (hasFilters) this.#filter();

@@ -17,15 +17,16 @@ export class ReplyWriter extends HeaderWriter {
   }
 
   /** As `keyValue`, without value and lease: etcd 3.7 answers keys_only from its index. */
-  keyOnly(tag: number, store: Store, address: number): void {
+  keyOnly(tag: number, store: Store, address: number, hasLease = false): void {
     const segment = store.segmentOf(address);
     const start = store.kvStart(address);
-    const view = this.#view.readHead(segment, start);
+    const view = hasLease ? this.#view.read(segment, start, store.kvEnd(address)) : this.#view.readHead(segment, start);
     const body = this.open(tag);
     this.lengthDelimited(0x0a, segment, view.keyStart, view.keyEnd);
     this.int(0x10, view.createRevision);
     this.int(0x18, view.modRevision);
     this.int(0x20, view.version);
+    if (hasLease) this.int64(0x30, view.lease);
     this.close(body);
   }
 }

@@ -349,7 +349,7 @@ export class Server {
       this.#slices.add(() => !this.#leases.expire());
     }
     const compactTo = this.#autoCompactor?.tick(nowMs, this.engine.visibleRevision) ?? 0;
-    if (compactTo > this.engine.compactTarget) this.#kv.compactTo(compactTo, () => {});
+    if (compactTo > 0 && compactTo > this.engine.compactTarget) this.#kv.compactTo(compactTo, () => {});
     this.#flush();
     this.#timer = this.#options.clock.setTimer(TICK_MS, () => this.#tick());
   }

@@ -412,8 +412,8 @@ function wants(watcher: Watcher, isDelete: boolean): boolean {
 /** Why a watch cannot be created; undefined when it can. */
 function refusalOf(stream: WatchStream, id: bigint, spec: WatchSpec): string | undefined {
   const { key, end } = spec;
+  if (spec.startRevision < 0) return WATCH_COMPACTED;
   if (end !== undefined && end !== null && compareArrays(key, end) >= 0) return WATCH_RANGE_EMPTY;
   if (id !== 0n && stream.watchers.has(id)) return WATCH_ID_DUPLICATE;
-  if (spec.startRevision < 0) return WATCH_COMPACTED;
   return undefined;
 }
