@@ -14,6 +14,7 @@ import { SORT_BY_VALUE, SORT_DESCEND } from '../api/messages.ts';
 import { compareBytes } from '../base/bytes.ts';
 import { isSingleKey, isUnbounded } from './key-interval.ts';
 import {
+  type CompareOp,
   type DeleteOp,
   OP_DELETE,
   OP_NONE,
@@ -38,6 +39,10 @@ export function checkPut(op: PutOp): void {
   if (op.isLeaseIgnored && op.lease !== 0n) throw leaseProvided();
 }
 
+export function checkCompare(op: CompareOp): void {
+  if (op.keyEnd === op.keyStart) throw emptyKey();
+}
+
 export function checkDelete(op: DeleteOp): void {
   if (op.keyEnd === op.keyStart) throw emptyKey();
 }
@@ -52,7 +57,7 @@ export function checkTxn(txn: TxnOp, opsMax: number): void {
 function checkTxnShape(txn: TxnOp, opsMax: number): void {
   const count = Math.max(txn.compares.length, txn.success.length, txn.failure.length);
   if (count > opsMax) throw tooManyOps();
-  for (const compare of txn.compares) if (compare.keyEnd === compare.keyStart) throw emptyKey();
+  for (const compare of txn.compares) checkCompare(compare);
   for (const op of txn.success) checkOp(op, opsMax - count);
   for (const op of txn.failure) checkOp(op, opsMax - count);
 }
