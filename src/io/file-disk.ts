@@ -138,14 +138,32 @@ export class FileDisk implements Disk {
     });
   }
 
-  #makeDirectory(path: string): Promise<string | undefined> {
-    return new Promise((resolve, reject) => {
-      fs.mkdir(path, { recursive: true, mode: 0o700 }, (cause, first) => {
-        if (cause === null) resolve(first);
-        else reject(new DiskError('mkdir', path, cause));
+  /**
+   * The topmost folder that had to be made. Folder by folder: the recursive mkdir of Node 24 never answers where a
+   * file system refuses new folders with ENOENT, as /proc does.
+   */
+  async #makeDirectory(path: string): Promise<string | undefined> {
+    const missing: string[] = [];
+    for (let folder = path; !(await isFolder(folder)); folder = dirname(folder)) missing.unshift(folder);
+    for (const folder of missing) {
+      await settle('mkdir', folder, (done) => {
+        // Another process may have been faster.
+        fs.mkdir(folder, 0o700, (cause) => done(cause?.code === 'EEXIST' ? null : cause));
       });
-    });
+    }
+    return missing[0];
   }
+}
+
+/** False when nothing is there. */
+function isFolder(path: string): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    fs.stat(path, (cause, stats) => {
+      if (cause === null && stats.isDirectory()) resolve(true);
+      else if (cause?.code === 'ENOENT') resolve(false);
+      else reject(new DiskError('mkdir', path, cause ?? new Error('a file with this name is there')));
+    });
+  });
 }
 
 /** What is left of `chunks` when `bytes` are done. */
