@@ -42,7 +42,20 @@ export class FlagValues {
     const text = this.string(name);
     const value = Number(text);
     if (text.trim() === '' || !Number.isSafeInteger(value)) throw invalid(text, name, 'parse error');
+    const { min, max } = this.#flags.get(name) ?? {};
+    if (min !== undefined && value < min) throw invalid(text, name, `it must be at least ${min}`);
+    if (max !== undefined && value > max) throw invalid(text, name, `it must be at most ${max}`);
     return value;
+  }
+
+  /** Finds what is malformed in any flag that was set, before anything is done with one of them. */
+  check(): void {
+    for (const name of this.#values.keys()) {
+      const type = this.#flags.get(name)?.type;
+      if (type === 'number') this.number(name);
+      else if (type === 'boolean') this.boolean(name);
+      else if (type === 'duration') this.durationMs(name);
+    }
   }
 
   boolean(name: string): boolean {
@@ -66,7 +79,7 @@ export class FlagValues {
 }
 
 function invalid(text: string, name: string, reason: string): UsageError {
-  return new UsageError(`invalid value ${JSON.stringify(text)} for flag -${name}: ${reason}`);
+  return new UsageError(`invalid value ${JSON.stringify(text)} for flag --${name}: ${reason}`);
 }
 
 const UNIT_MS: Readonly<Record<string, number>> = {
@@ -153,6 +166,10 @@ export function valuesOfConfig(flags: readonly Flag[], config: unknown): Map<str
     const flag = byName.get(name);
     if (flag === undefined) throw new UsageError(`unknown flag in the config file: ${name}`);
     if (value === null) continue;
+    const parts: unknown[] = Array.isArray(value) ? value : [value];
+    if (parts.some((part) => typeof part === 'object')) {
+      throw new UsageError(`${name} in the config file has the wrong form: a ${flag.type} is wanted`);
+    }
     if (flag.type === 'duration' && typeof value === 'number') values.set(name, `${value}ns`);
     else values.set(name, Array.isArray(value) ? value.join(',') : String(value));
   }

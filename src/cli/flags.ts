@@ -10,6 +10,9 @@ export interface Flag {
   readonly default: string;
   readonly use: 'used' | 'accepted' | 'later';
   readonly help: string;
+  /** Numbers: bounds of what is taken. */
+  readonly min?: number;
+  readonly max?: number;
   /** Older spellings. */
   readonly aliases?: readonly string[];
   /** Prefix of its environment variable; ETCD_ for etcd's, K1M_ for ours. */
@@ -20,8 +23,12 @@ function flag(name: string, type: FlagType, value: string, help: string, aliases
   return { name, type, default: value, use: 'used', help, aliases, environment: 'ETCD_' };
 }
 
-function own(name: string, type: FlagType, value: string, help: string): Flag {
-  return { name, type, default: value, use: 'used', help, environment: 'K1M_' };
+function count(name: string, value: string, help: string, min: number, max: number = Number.MAX_SAFE_INTEGER): Flag {
+  return { ...flag(name, 'number', value, help), min, max };
+}
+
+function own(name: string, type: FlagType, value: string, help: string, min: number = 0): Flag {
+  return { name, type, default: value, use: 'used', help, min, environment: 'K1M_' };
 }
 
 function accepted(type: FlagType, names: string): Flag[] {
@@ -49,9 +56,9 @@ export const SERVE_FLAGS: readonly Flag[] = [
     'YAML or JSON file with flags by name; other flags and environment are then ignored',
   ),
   flag('quota-backend-bytes', 'number', '0', 'memory the store may use; 0: 70 % of the machine, negative: no quota'),
-  flag('max-request-bytes', 'number', '1572864', 'largest client request'),
-  flag('max-txn-ops', 'number', '128', 'most operations in a transaction'),
-  flag('max-concurrent-streams', 'number', '4294967295', 'most streams a connection may have open'),
+  count('max-request-bytes', '1572864', 'largest client request', 1, 2 ** 30),
+  count('max-txn-ops', '128', 'most operations in a transaction', 1),
+  count('max-concurrent-streams', '4294967295', 'most streams a connection may have open', 1, 2 ** 32 - 1),
   flag('grpc-keepalive-min-time', 'duration', '5s', 'least time between pings of a client'),
   flag('grpc-keepalive-interval', 'duration', '2h0m0s', 'silence after which a client is pinged; 0: never'),
   flag('grpc-keepalive-timeout', 'duration', '20s', 'time a client has to answer a ping'),
@@ -78,9 +85,9 @@ export const SERVE_FLAGS: readonly Flag[] = [
   flag('log-level', 'string', 'info', 'debug, info, warn, error, panic or fatal'),
   own('durability', 'string', 'fsync', "class of keys without a prefix rule: 'fsync', 'buffered' or 'none'"),
   own('durability-prefix', 'list', '', 'PREFIX=CLASS, comma-separated: the class of keys below a prefix'),
-  own('buffered-loss-ms', 'number', '200', 'most milliseconds of buffered writes a power cut may take'),
-  own('buffered-loss-bytes', 'number', '33554432', 'most bytes of buffered writes a power cut may take'),
-  own('reply-bytes-max', 'number', '268435456', 'bytes of large replies in flight; more of them wait'),
+  own('buffered-loss-ms', 'number', '200', 'most milliseconds of buffered writes a power cut may take', 1),
+  own('buffered-loss-bytes', 'number', '33554432', 'most bytes of buffered writes a power cut may take', 1),
+  own('reply-bytes-max', 'number', '268435456', 'bytes of large replies in flight; more of them wait', 1),
   ...accepted(
     'string',
     'listen-peer-urls initial-cluster-state wal-dir logger log-format log-outputs log-rotation-config-json metrics host-whitelist cors ' +

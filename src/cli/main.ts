@@ -51,6 +51,7 @@ function explain(error: unknown): string {
   const { code, address, port } = error as Error & { code?: string; address?: string; port?: number };
   if (code === 'EADDRINUSE') return `listen tcp ${address}:${port}: bind: address already in use`;
   if (code === 'EACCES' && address !== undefined) return `listen tcp ${address}:${port}: bind: permission denied`;
+  if (code === 'EADDRNOTAVAIL') return `listen tcp ${address}:${port}: bind: this machine has no such address`;
   return code === undefined ? (error.stack ?? error.message) : error.message;
 }
 

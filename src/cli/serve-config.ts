@@ -37,11 +37,16 @@ export function serveConfig(values: FlagValues, memoryBytes: number): ServeConfi
     }
   }
   const name = values.string('name');
+  if (name === '') throw new UsageError('--name must not be empty');
   if (values.isSet('listen-client-urls') && !values.isSet('advertise-client-urls')) {
     throw new UsageError('--advertise-client-urls is required when --listen-client-urls is set explicitly');
   }
   const listenUrls = values.list('listen-client-urls');
+  if (listenUrls.length === 0) throw new UsageError('--listen-client-urls must not be empty');
   const peerUrls = values.list('initial-advertise-peer-urls');
+  for (const flag of ['advertise-client-urls', 'initial-advertise-peer-urls']) {
+    if (values.isSet(flag)) for (const url of values.list(flag)) checkAdvertised(url, flag);
+  }
   checkInitialCluster(values.string('initial-cluster'), name);
   return {
     name,
@@ -90,6 +95,11 @@ function listenOptions(text: string, flag: string): ListenOptions {
     throw new UsageError(`--${flag}: expected IP in URL for binding (${text})`);
   }
   return { host, port: url.port === '' ? 80 : Number(url.port) };
+}
+
+function checkAdvertised(text: string, flag: string): void {
+  const isUrl = URL.canParse(text) && /^https?:$/.test(new URL(text).protocol);
+  if (!isUrl) throw new UsageError(`--${flag}: ${JSON.stringify(text)} is not an http or https URL`);
 }
 
 function checkInitialCluster(text: string, name: string): void {

@@ -57,6 +57,7 @@ async function serve(argv: readonly string[]): Promise<void> {
   }
   const warnings: string[] = [];
   const values = readFlags(argv, (text) => warnings.push(text));
+  values.check();
   const config = serveConfig(values, totalmem());
   const logger = makeLogger(values);
   for (const warning of warnings) logger.warn(warning);
@@ -72,13 +73,13 @@ function readFlags(argv: readonly string[], warn: (text: string) => void): FlagV
     try {
       text = readFileSync(file, 'utf8');
     } catch (error) {
-      throw new UsageError(`cannot read the config file: ${String(error)}`);
+      throw new UsageError(`cannot read the config file: ${firstLine(error)}`);
     }
     try {
       return new FlagValues(SERVE_FLAGS, valuesOfConfig(SERVE_FLAGS, parseYaml(text)));
     } catch (error) {
       if (error instanceof UsageError) throw error;
-      throw new UsageError(`${file}: ${String(error)}`);
+      throw new UsageError(`${file}: ${firstLine(error)}`);
     }
   }
   addEnvironment(SERVE_FLAGS, values, process.env, warn);
@@ -199,6 +200,10 @@ function durabilityText(durability: DurabilityMap): string {
   };
   const rules = durability.rules.map((rule) => `${Buffer.from(rule.prefix).toString()} ${rule.durability}`);
   return [meaning[durability.defaultDurability], ...rules].join('; ');
+}
+
+function firstLine(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).split('\n')[0].replace(/:$/, '');
 }
 
 function describe(error: unknown): string {
