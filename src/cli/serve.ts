@@ -12,6 +12,7 @@ import { ETCD_VERSION } from '../etcd/maintenance-service.ts';
 import { openServer, type Server } from '../etcd/server.ts';
 import { SERVER_DEFAULTS } from '../h2/connection-options.ts';
 import { RealClock } from '../io/clock.ts';
+import { makeCollector } from '../io/collector.ts';
 import { FileDisk } from '../io/file-disk.ts';
 import { LoopMonitor, processUsage } from '../io/process-usage.ts';
 import { TcpNetwork } from '../io/tcp-network.ts';
@@ -123,6 +124,7 @@ async function run(config: ServeConfig, values: FlagValues, logger: Logger): Pro
     randomId: () => randomBytes(8).readBigUInt64BE(),
     usage: processUsage,
     loopStallSeconds: () => monitor.takeLongestSeconds(),
+    collect: makeCollector(),
     folder: config.folder,
     identity: config.identity,
     member: { name: config.name, peerUrls: config.peerUrls, clientUrls: config.clientUrls },

@@ -28,13 +28,17 @@ const INLINE_PAIRS_MAX = 512;
 const INLINE_BYTES_MAX = 256 << 10;
 /** How often a range of the newest revision begins anew because compaction overtook it. */
 const RESTARTS_MAX = 3;
-const COMPACT_SLICE_UNITS = 4_000;
+const COMPACT_SLICE_UNITS = 1_500;
+/** Memory given up since the last collection that is worth another one. */
+const COLLECT_BYTES_MIN = 64 << 20;
 
 export interface KvServiceOptions {
   readonly engine: Engine;
   readonly committer: Committer;
   readonly slices: Slices;
   readonly budget: ReplyBudget;
+  /** Asks for a garbage collection. */
+  readonly collect: () => void;
 }
 
 export class KvService {
@@ -43,6 +47,7 @@ export class KvService {
   readonly #committer: Committer;
   readonly #slices: Slices;
   readonly #budget: ReplyBudget;
+  readonly #collect: () => void;
   #isCompacting = false;
 
   constructor(options: KvServiceOptions) {
@@ -51,6 +56,7 @@ export class KvService {
     this.#committer = options.committer;
     this.#slices = options.slices;
     this.#budget = options.budget;
+    this.#collect = options.collect;
   }
 
   register(registry: Registry): void {
@@ -86,8 +92,15 @@ export class KvService {
       return;
     }
     this.#isCompacting = true;
+    let peakBytes = this.#store.memoryBytes;
     this.#slices.add(() => {
-      if (!this.#store.compactStep(COMPACT_SLICE_UNITS)) return false;
+      const isDone = this.#store.compactStep(COMPACT_SLICE_UNITS);
+      peakBytes = Math.max(peakBytes, this.#store.memoryBytes);
+      if (peakBytes - this.#store.memoryBytes >= COLLECT_BYTES_MIN) {
+        this.#collect();
+        peakBytes = this.#store.memoryBytes;
+      }
+      if (!isDone) return false;
       this.#isCompacting = false;
       onDone();
       return true;

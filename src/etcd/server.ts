@@ -57,6 +57,8 @@ export interface ServerOptions {
   readonly randomId: () => bigint;
   readonly usage: () => ProcessUsage;
   readonly loopStallSeconds: () => number;
+  /** Asks for a garbage collection. */
+  readonly collect: () => void;
   readonly folder: string;
   /** For a new data folder; an existing one keeps its own. */
   readonly identity: JournalIdentity;
@@ -199,7 +201,7 @@ export class Server {
     this.#slices = new Slices({ turnMsMax: TURN_MS_MAX, nowMs, defer, onTurnEnd: () => this.#flush() });
     const budget = new ReplyBudget(options.replyBytesMax);
     const { engine, committer } = this;
-    this.#kv = new KvService({ engine, committer, slices: this.#slices, budget });
+    this.#kv = new KvService({ engine, committer, slices: this.#slices, budget, collect: options.collect });
     this.#watches = new WatchService({ hub: this.#hub, slices: this.#slices, nowMs });
     this.#leases = new LeaseService({ engine, committer, nowMs, randomId: options.randomId });
     const maintenance = new MaintenanceService({

@@ -46,6 +46,7 @@ async function openOn(surroundings: Surroundings, changes: ServerChanges): Promi
     randomId: () => (BigInt(random.uint32()) << 32n) | BigInt(random.uint32()),
     usage: processUsage,
     loopStallSeconds: () => 0,
+    collect: () => {},
     identity: { clusterId: 0x1234_5678_9abcn, memberId: -0x1234_5678_9abcn },
     member: { name: 'default', peerUrls: ['http://localhost:2380'], clientUrls: ['http://localhost:2379'] },
     listen: [{ host: '127.0.0.1', port: 0 }],
