@@ -4,11 +4,12 @@
  *   node conformance/kubernetes.ts --subject etcd|k1m     a fresh store, started, stopped and killed by the run
  *   node conformance/kubernetes.ts --endpoint URL         a store that runs; it is not restarted
  *   node conformance/kubernetes.ts --compare              etcd, then k1m; then the objects left by both are compared
+ *   --against FILE   with one store: compares with the objects.json of an earlier run
  *   --nodes N --replicas N   default 100 and 500     --out FOLDER   logs and objects.json (default: a temporary folder)
  *
  * Exits with 0 when every step holds, 1 when one does not, 2 when the command is wrong.
  */
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -130,15 +131,15 @@ async function runOn({ target, folder, nodeCount, replicaCount }: RunOptions): P
 }
 
 /** Prints what differs and returns how many objects do. */
-function compare(etcd: ReadonlyMap<string, string>, k1m: ReadonlyMap<string, string>): number {
+function compare(left: ReadonlyMap<string, string>, right: ReadonlyMap<string, string>): number {
   let count = 0;
-  for (const title of new Set([...etcd.keys(), ...k1m.keys()])) {
-    const lines = diffLines(etcd.get(title) ?? '', k1m.get(title) ?? '');
+  for (const title of new Set([...left.keys(), ...right.keys()])) {
+    const lines = diffLines(left.get(title) ?? '', right.get(title) ?? '');
     if (lines.length === 0) continue;
     count++;
     process.stdout.write(`${title}\n${lines.map((line) => `  ${line}\n`).join('')}`);
   }
-  process.stdout.write(count === 0 ? 'etcd and k1m leave the same objects\n' : `${count} objects differ\n`);
+  process.stdout.write(count === 0 ? 'both leave the same objects\n' : `${count} objects differ\n`);
   return count;
 }
 
@@ -155,6 +156,7 @@ async function main(): Promise<number> {
       subject: { type: 'string', default: '' },
       endpoint: { type: 'string' },
       compare: { type: 'boolean', default: false },
+      against: { type: 'string' },
       nodes: { type: 'string', default: '100' },
       replicas: { type: 'string', default: '500' },
       out: { type: 'string' },
@@ -172,10 +174,14 @@ async function main(): Promise<number> {
     const k1m = await runOn({ target: 'k1m', folder: join(folder, 'k1m'), ...size });
     return compare(etcd, k1m) === 0 ? 0 : 1;
   }
-  if (endpoint !== undefined) await runOn({ target: { endpoint }, folder, ...size });
-  else if (isSubjectName(subject)) await runOn({ target: subject, folder, ...size });
+  let target: RunOptions['target'] | undefined;
+  if (endpoint !== undefined) target = { endpoint };
+  else if (isSubjectName(subject)) target = subject;
   else usage('which store?');
-  return 0;
+  const objects = await runOn({ target, folder, ...size });
+  if (values.against === undefined) return 0;
+  const earlier: Record<string, string> = JSON.parse(readFileSync(values.against, 'utf8'));
+  return compare(new Map(Object.entries(earlier)), objects) === 0 ? 0 : 1;
 }
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {

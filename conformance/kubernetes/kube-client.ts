@@ -77,13 +77,13 @@ export interface RequestDetails {
 }
 
 export class KubeClient {
-  readonly #port: number;
+  readonly port: number;
   readonly #ca: Buffer;
   readonly #token: string;
   readonly #agent: Agent;
 
   constructor(port: number, ca: Buffer, token: string) {
-    this.#port = port;
+    this.port = port;
     this.#ca = ca;
     this.#token = token;
     this.#agent = new Agent({ keepAlive: true, maxSockets: socketsMax, ca });
@@ -92,7 +92,7 @@ export class KubeClient {
   #options(method: string, path: string, token: string | undefined): RequestOptions {
     return {
       host: '127.0.0.1',
-      port: this.#port,
+      port: this.port,
       method,
       path,
       headers: { Authorization: `Bearer ${token ?? this.#token}`, Accept: 'application/json' },

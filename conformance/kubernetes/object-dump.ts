@@ -1,7 +1,7 @@
 /**
  * All objects that the API server has, in a form that two runs on equal stores have in common.
  *
- * Left out: Events, node lease times, and what is random or a time by nature: uids, resource versions, timestamps, random name
+ * Left out: Events, and what is random or a time by nature: uids, resource versions, timestamps, random name
  * suffixes, keys and certificates, which node and address a pod has. Objects are sorted by kind, namespace, name.
  */
 import type { Json, JsonObject, KubeClient } from './kube-client.ts';
@@ -28,28 +28,50 @@ const momentFields: ReadonlySet<string> = new Set([
   'lastHeartbeatTime',
   'targetRef',
   'addresses',
+  'topology.kubernetes.io/zone',
 ]);
 const rewrites: readonly (readonly [RegExp, string])[] = [
   [/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, 'TIME'],
   [/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g, 'UUID'],
   [/-----BEGIN [A-Z ]+-----[^-]+-----END [A-Z ]+-----\n?/g, 'PEM'],
+  [/\bkube-api-access-[0-9a-z]{5}\b/g, 'kube-api-access-RANDOM'],
   // Names made from a template's hash keep the hash, which depends on the template alone.
   [/\b((?:resting|ordered|web)-[0-9a-z]{8,10})-[0-9a-z]{5}\b/g, '$1-RANDOM'],
   [/\b(resting|ordered|web)-[bcdfghjklmnpqrstvwxz2456789]{5}\b/g, '$1-RANDOM'],
 ];
 
-function normalText(text: string): string {
-  return rewrites.reduce((result, [pattern, replacement]) => result.replace(pattern, replacement), text);
+/** The API server's port stands in its own Service, endpoints and lease. */
+interface Moment {
+  readonly apiPort: number;
 }
 
-function normal(value: Json): Json {
-  if (typeof value === 'string') return normalText(value);
+function normalText(text: string, { apiPort }: Moment): string {
+  const rewritten = rewrites.reduce((result, [pattern, replacement]) => result.replace(pattern, replacement), text);
+  return rewritten.replaceAll(`:${apiPort}`, ':PORT');
+}
+
+function normal(value: Json, moment: Moment): Json {
+  if (typeof value === 'string') return normalText(value, moment);
+  if (value === moment.apiPort) return 'PORT';
   if (value === null || typeof value !== 'object') return value;
-  if (isList(value)) return value.map(normal);
+  if (isList(value)) return value.map((inner) => normal(inner, moment));
+  // An EndpointSlice counts how often its controller wrote it, which depends on how many changes it took together.
+  const isSlice = value.kind === 'EndpointSlice' || value.addressType !== undefined;
   const entries = Object.entries(value).filter(([name]) => !momentFields.has(name));
   return Object.fromEntries(
-    entries.sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, inner]) => [normalText(name), normal(inner)]),
+    entries
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, inner]) => [
+        normalText(name, moment),
+        normal(name === 'metadata' && isSlice ? withoutGeneration(inner) : inner, moment),
+      ]),
   );
+}
+
+function withoutGeneration(metadata: Json): Json {
+  if (metadata === null || typeof metadata !== 'object' || isList(metadata)) return metadata;
+  const { generation: _, ...rest } = metadata;
+  return rest;
 }
 
 /** `Array.isArray` does not narrow a readonly array. */
@@ -78,7 +100,7 @@ export async function dumpObjects(client: KubeClient): Promise<Map<string, strin
   for (const [kind, path] of await collections(client)) {
     const { items } = await client.send<{ items: JsonObject[] | null }>('GET', path);
     for (const item of items ?? []) {
-      const object = normal(item);
+      const object = normal(item, { apiPort: client.port });
       const { name, namespace } = JSON.parse(JSON.stringify(object)).metadata;
       found.push({ title: `${kind} ${namespace ?? ''}/${name}`, text: JSON.stringify(object, null, 1) });
     }
