@@ -51,7 +51,7 @@ export class EventWriter {
       this.#plainStart = -1;
       this.#prevStart = -1;
     }
-    const previous = isPrevWanted ? this.#store.historyPrevious(position) : 0;
+    const previous = isPrevWanted ? this.#previous(position) : 0;
     if (previous === 0) {
       if (this.#plainStart < 0) {
         this.#plainStart = this.#writer.position;
@@ -69,6 +69,16 @@ export class EventWriter {
     }
     this.start = this.#prevStart;
     this.end = this.#prevEnd;
+  }
+
+  /** What the key was at the revision before; a put that begins its life has none, even if the same Txn ended another. */
+  #previous(position: number): number {
+    const store = this.#store;
+    const previous = store.historyPrevious(position);
+    if (previous === 0 || store.historyIsDelete(position)) return previous;
+    const address = store.historyRecord(position);
+    const { createRevision } = this.#view.readHead(store.segmentOf(address), store.kvStart(address));
+    return createRevision === store.historyMain(position) ? 0 : previous;
   }
 
   #write(position: number, previous: number): void {

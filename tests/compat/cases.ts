@@ -1,4 +1,4 @@
-// All cases, those for a fresh store first: they must come before anything is written.
+// All cases, in the order in which they are played: those for a fresh store come before anything is written.
 
 import { HISTORY_CASES } from './history-cases.ts';
 import { KV_CASES } from './kv-cases.ts';
@@ -10,10 +10,9 @@ import { WATCH_CASES } from './watch-cases.ts';
 
 const ALL = [...HISTORY_CASES, ...KV_CASES, ...TXN_CASES, ...WATCH_CASES, ...LEASE_CASES];
 
-export const CASES: readonly Case[] = [
-  ...ALL.filter(({ isFresh }) => isFresh === true),
-  ...ALL.filter(({ isFresh }) => isFresh !== true),
-];
+const rankOf = (one: Case): number => (one.isFresh === true ? 0 : one.isLarge === true ? 2 : 1);
+
+export const CASES: readonly Case[] = ALL.toSorted((a, b) => rankOf(a) - rankOf(b));
 
 /** Plays a case and returns its transcript. */
 export async function play(one: Case, subject: Subject): Promise<string> {

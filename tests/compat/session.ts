@@ -13,6 +13,8 @@ export interface Case {
   readonly isFresh?: boolean;
   /** Waits for seconds of the store's time. */
   readonly isSlow?: boolean;
+  /** Writes megabytes, which makes a simulated disk slow: played last. */
+  readonly isLarge?: boolean;
   readonly run: (session: Session) => Promise<void>;
 }
 

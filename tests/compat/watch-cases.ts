@@ -268,6 +268,7 @@ export const WATCH_CASES: readonly Case[] = [
   },
   {
     name: 'watch: fragments',
+    isLarge: true,
     run: async (s) => {
       const w = await s.watch();
       await w.create(watchKeys({ ...ALL, fragment: true, prev_kv: true }));
