@@ -10,8 +10,9 @@ export const NODE_LEASE_NAMESPACE = 'kube-node-lease';
 const LEASE_SECONDS = 40;
 
 const PADDING_KEY = 'padding';
-/** Where lengths take a byte more, one key length leaves a gap that the next one fills. */
-const PADDING_KEYS: readonly string[] = [PADDING_KEY, `${PADDING_KEY}s`, `${PADDING_KEY}s.`];
+/** Where a length in the metadata takes a byte more, a size is left out that a longer holderIdentity reaches. */
+const HOLDER_SUFFIXES: readonly string[] = ['', '_', '__', '___'];
+const STEPS_MAX = 3;
 
 export interface NodeLease {
   readonly nodeName: string;
@@ -21,14 +22,14 @@ export interface NodeLease {
   readonly renewMicros: number;
 }
 
-/** The stored bytes, `valueBytes` of them. Throws RangeError when no lease is that short. */
+/** The stored bytes, `valueBytes` of them. Throws RangeError for what no lease has: few, and one near 16 KiB. */
 export function encodeNodeLease(node: NodeLease, valueBytes: number): Uint8Array {
   for (const variant of variants(node)) {
     const exact = fitted(leaseOf(node, variant), valueBytes);
     if (exact !== undefined) return exact;
   }
   const leastBytes = encodeLease(leaseOf(node, {})).length;
-  throw new RangeError(`the lease of ${node.nodeName} takes at least ${leastBytes} bytes, and not ${valueBytes}`);
+  throw new RangeError(`no lease of ${node.nodeName} has ${valueBytes} bytes; the smallest has ${leastBytes}`);
 }
 
 type Variant = Partial<Pick<ObjectMeta, 'managedFields' | 'ownerReferences'>>;
@@ -67,11 +68,12 @@ function leaseOf(node: NodeLease, variant: Variant, annotations: ObjectMeta['ann
 function fitted(lease: Lease, valueBytes: number): Uint8Array | undefined {
   const plain = encodeLease(lease);
   if (plain.length === valueBytes) return plain;
-  for (const key of PADDING_KEYS) {
-    let paddingBytes = valueBytes - withPadding(lease, key, 0).length;
+  for (const suffix of HOLDER_SUFFIXES) {
+    const held = { ...lease, holderIdentity: lease.holderIdentity + suffix };
+    let paddingBytes = valueBytes - withPadding(held, 0).length;
     // More padding makes lengths before it longer: that much less is needed, found in a few steps.
-    for (let step = 0; step < PADDING_KEYS.length && paddingBytes >= 0; step++) {
-      const padded = withPadding(lease, key, paddingBytes);
+    for (let step = 0; step < STEPS_MAX && paddingBytes >= 0; step++) {
+      const padded = withPadding(held, paddingBytes);
       if (padded.length === valueBytes) return padded;
       paddingBytes -= padded.length - valueBytes;
     }
@@ -79,6 +81,6 @@ function fitted(lease: Lease, valueBytes: number): Uint8Array | undefined {
   return undefined;
 }
 
-function withPadding(lease: Lease, key: string, bytes: number): Uint8Array {
-  return encodeLease({ ...lease, metadata: { ...lease.metadata, annotations: [[key, 'x'.repeat(bytes)]] } });
+function withPadding(lease: Lease, bytes: number): Uint8Array {
+  return encodeLease({ ...lease, metadata: { ...lease.metadata, annotations: [[PADDING_KEY, 'x'.repeat(bytes)]] } });
 }
