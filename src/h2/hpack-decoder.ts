@@ -127,7 +127,11 @@ export class HpackDecoder {
   /** A literal field of any kind; `mask` covers the bits of the name's index. */
   #literal(buffer: Uint8Array, at: number, end: number, mask: number): TableField {
     const index = this.#integer(buffer, at, end, mask);
-    const name = index === 0 ? this.#string(buffer, this.#at, end) : this.#field(index).name;
+    if (index > 0) {
+      const namesake = this.#field(index);
+      return new TableField(namesake.name, this.#string(buffer, this.#at, end), namesake);
+    }
+    const name = this.#string(buffer, this.#at, end);
     return new TableField(name, this.#string(buffer, this.#at, end));
   }
 

@@ -137,10 +137,17 @@ export class HpackEncoder {
     this.#version++;
   }
 
+  /** Fields that change with every request: without Huffman code, which costs both sides more than it saves. */
   #writePlain(field: HeaderField): void {
-    const index = staticFieldIndex(field.name, field.value);
-    if (index > 0) this.#writeInteger(0x80, 0x7f, index);
-    else this.#writeLiteral(0x00, 0x0f, field);
+    const nameIndex = staticNameIndex(field.name);
+    const index = nameIndex === 0 ? 0 : staticFieldIndex(field.name, field.value);
+    if (index > 0) {
+      this.#writeInteger(0x80, 0x7f, index);
+      return;
+    }
+    this.#writeInteger(0x00, 0x0f, nameIndex);
+    if (nameIndex === 0) this.#writeRaw(field.name);
+    this.#writeRaw(field.value);
   }
 
   #indexOf(field: HeaderField): number {
@@ -168,9 +175,17 @@ export class HpackEncoder {
       this.#at = huffmanEncode(value, this.#scratch, this.#at);
       return;
     }
-    this.#writeInteger(0x00, 0x7f, value.length);
-    this.#ensure(value.length);
-    for (let i = 0; i < value.length; i++) this.#scratch[this.#at++] = value.charCodeAt(i);
+    this.#writeRaw(value);
+  }
+
+  #writeRaw(value: string): void {
+    const length = value.length;
+    this.#writeInteger(0x00, 0x7f, length);
+    this.#ensure(length);
+    const scratch = this.#scratch;
+    const at = this.#at;
+    for (let i = 0; i < length; i++) scratch[at + i] = value.charCodeAt(i);
+    this.#at = at + length;
   }
 
   #writeInteger(pattern: number, mask: number, value: number): void {

@@ -17,6 +17,8 @@ export const FIELD_CONNECT = 128;
 export const FIELD_INFORMATIONAL = 256;
 /** `content-length`, beside FIELD_REGULAR. */
 export const FIELD_CONTENT_LENGTH = 512;
+/** Beside FIELD_REGULAR: with this name every valid value is right. */
+export const FIELD_PLAIN = 1024;
 
 export const FIELD_PSEUDO: number = FIELD_METHOD | FIELD_SCHEME | FIELD_PATH | FIELD_AUTHORITY | FIELD_STATUS;
 
@@ -30,11 +32,14 @@ export class TableField implements HeaderField {
   /** FIELD_… bits. */
   readonly kind: number;
 
-  constructor(name: string, value: string) {
+  /** `namesake`: a field of the same name, which saves looking at the name again. */
+  constructor(name: string, value: string, namesake?: TableField) {
     this.name = name;
     this.value = value;
     this.sizeBytes = name.length + value.length + FIELD_OVERHEAD_BYTES;
-    this.kind = isValidValue(value) ? kindOf(name, value) : FIELD_INVALID;
+    if (!isValidValue(value)) this.kind = FIELD_INVALID;
+    else if (namesake !== undefined && (namesake.kind & FIELD_PLAIN) !== 0) this.kind = namesake.kind;
+    else this.kind = kindOf(name, value);
   }
 }
 
@@ -62,7 +67,7 @@ function kindOf(name: string, value: string): number {
     case 'content-length':
       return /^[0-9]{1,15}$/.test(value) ? FIELD_REGULAR | FIELD_CONTENT_LENGTH : FIELD_INVALID;
     default:
-      return isValidName(name) ? FIELD_REGULAR : FIELD_INVALID;
+      return isValidName(name) ? FIELD_REGULAR | FIELD_PLAIN : FIELD_INVALID;
   }
 }
 
