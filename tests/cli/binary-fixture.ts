@@ -99,9 +99,11 @@ export async function serve(
   const closed = once(child, 'close');
   test.after(() => child.kill('SIGKILL'));
   await new Promise<void>((resolve, reject) => {
-    child.stderr?.on('data', () => {
-      if (texts.stderr.includes('ready to serve client requests')) resolve();
-    });
+    const look = (): void => {
+      if (texts.stderr.includes('ready to serve client requests') && /durability.*\n/.test(texts.stdout)) resolve();
+    };
+    child.stderr?.on('data', look);
+    child.stdout?.on('data', look);
     child.on('exit', (code) => reject(new Error(`k1m serve ended with ${code}: ${texts.stderr}`)));
   });
   return new Serving(child, closed, texts.stdout);
