@@ -22,6 +22,8 @@ import { type ServeConfig, serveConfig } from './serve-config.ts';
 
 type Logger = ReturnType<typeof pino>;
 
+/** One watch message holds all events of a revision, however many; beyond this its stream is reset and resumes. */
+const STREAM_QUEUE_BYTES_MAX = 512 << 20;
 const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'panic', 'fatal'];
 
 export function serveCommand(): Command {
@@ -137,6 +139,7 @@ async function run(config: ServeConfig, values: FlagValues, logger: Logger): Pro
       pingMinTimeMs: values.durationMs('grpc-keepalive-min-time'),
       keepaliveTimeMs: values.durationMs('grpc-keepalive-interval'),
       keepaliveTimeoutMs: values.durationMs('grpc-keepalive-timeout'),
+      streamQueueBytesMax: STREAM_QUEUE_BYTES_MAX,
     },
     requestBytesMax: values.number('max-request-bytes'),
     txnOpsMax: values.number('max-txn-ops'),
