@@ -443,22 +443,11 @@ export class Engine {
     }
   }
 
-  /** Puts first, then ranges, on the branches taken, against the state before the transaction. */
+  /** Puts and ranges of the branches taken, in their order, against the state before the transaction. */
   #checkTxnState(txn: TxnOp): void {
-    this.#checkPuts(txn);
-    this.#checkRanges(txn);
-  }
-
-  #checkPuts(txn: TxnOp): void {
     for (const op of txn.taken) {
       if (op.kind === OP_PUT) this.#checkPutState(op);
-      else if (op.kind === OP_TXN) this.#checkPuts(op);
-    }
-  }
-
-  #checkRanges(txn: TxnOp): void {
-    for (const op of txn.taken) {
-      if (op.kind === OP_TXN) this.#checkRanges(op);
+      else if (op.kind === OP_TXN) this.#checkTxnState(op);
       else if (op.kind === OP_RANGE && op.revision !== 0) {
         if (op.revision > this.store.currentRevision) throw futureRevision();
         if (op.revision < this.store.compactedRevision) throw compacted();

@@ -176,6 +176,11 @@ export const TXN_CASES: readonly Case[] = [
       await s.txn(txn([], [write('c'), opTxn(txn([], [opPut(put('d', '', { ignore_lease: true }))]))]));
       await s.txn(txn([], [opPut(put('a', '', { ignore_value: true, prev_kv: true }))]));
       await s.txn(txn([], [opPut(put('z', '', { ignore_value: true, lease: 5n }))]));
+      const tooNew = opRange(range({ key: 'a', revision: s.at(99) }));
+      const unleased = opPut(put('q', '', { lease: 5n }));
+      await s.txn(txn([], [tooNew, unleased]));
+      await s.txn(txn([], [unleased, tooNew]));
+      await s.txn(txn([], [opTxn(txn([], [tooNew])), unleased]));
       await s.range(range({ key: 'a', end: '\0' }));
     },
   },
