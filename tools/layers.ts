@@ -27,7 +27,7 @@ export const LAYERS: readonly Layer[] = [
   layer('client', 'base io api h2 grpc'),
   layer('kube', 'base'),
   layer('etcd', 'base io api store journal lease watch h2 grpc', 'prom-client'),
-  layer('bench', 'base io api client kube', 'hdr-histogram-js cli-progress'),
+  layer('bench', 'base io api h2 grpc client kube', 'hdr-histogram-js cli-progress'),
   layer('cli', 'base io journal h2 client etcd bench', 'commander pino yaml'),
   layer('testing', 'base io journal'),
 ];

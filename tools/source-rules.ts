@@ -16,6 +16,7 @@ const IMPORT = /^\s*(?:import|export)\s[^'"]*?from\s+'([^']+)'|^\s*import\s+'([^
 const OUTSIDE_MODULES = /^node:(?:fs|net|http|http2|https|tls|dgram|dns|child_process|worker_threads|timers|cluster)\b/;
 const OUTSIDE_GLOBALS =
   /(?<![.\w])(?:setTimeout|setInterval|setImmediate|queueMicrotask|fetch)\(|\bprocess\.\w|\bDate\.now\(|\bnew Date\(\)|\bperformance\.now\(|\bMath\.random\(/g;
+const ANY = /(?:[:<|&,(]\s*|\bas\s+)any\b(?!\s*[:(])/;
 const VAGUE_NAMES = /(?:^|-)(?:util|utils|helper|helpers|common|misc|manager)(?:-|\.|$)/;
 
 export function isTest(path: string): boolean {
@@ -38,7 +39,7 @@ export function checkSource(path: string, text: string): Finding[] {
   const todo = /\b(?:TODO|FIXME|XXX)\b/.exec(text);
   if (todo !== null && !path.startsWith('tools/')) report(todo.index, `${todo[0]}: do it or leave it`);
   const code = withoutCommentsAndStrings(text);
-  const any = /(?:[:<|&,(]\s*|\bas\s+)any\b(?!\s*[:(])/.exec(code);
+  const any = ANY.exec(code);
   if (any !== null) report(any.index, 'the type any');
   const assertion = /[\w)\]]!(?=[.;,)\]}[]|\s*$)/m.exec(code);
   if (assertion !== null) report(assertion.index, 'a non-null assertion');
