@@ -11,7 +11,7 @@ import { WATCH_LIMITS, WatchHub } from './hub.ts';
 import type { WatchSink, WatchStream } from './watch-stream.ts';
 import type { WatchSpec } from './watcher.ts';
 
-const RUNS = Number(process.env.K1M_RUNS ?? 150);
+const RUNS = Number(process.env.K1M_RUNS ?? 300);
 const KEYS = ['a', 'b', 'c', 'd'];
 
 interface Change {
@@ -58,7 +58,7 @@ class World {
     this.hub = new WatchHub({
       store: this.store,
       writer: new HeaderWriter({ clusterId: 1n, memberId: 2n, raftTerm: 2 }),
-      limits: { ...WATCH_LIMITS, queueBytesMax: 100, messageBytesMax: 200, messageRevisionsMax: 3, fragmentBytesMax },
+      limits: { ...WATCH_LIMITS, queueBytesMax: 30, messageBytesMax: 200, messageRevisionsMax: 3, fragmentBytesMax },
       progressIntervalMs: 1000,
       random: () => 0,
     });
@@ -194,7 +194,7 @@ const STEP = fc.oneof(
     weight: 1,
     arbitrary: fc.tuple(fc.nat(1), fc.nat(5)).map(([at, index]) => ({ kind: 'cancel' as const, at, index })),
   },
-  { weight: 2, arbitrary: fc.nat(1).map((at) => ({ kind: 'slow' as const, at })) },
+  { weight: 4, arbitrary: fc.nat(1).map((at) => ({ kind: 'slow' as const, at })) },
   { weight: 2, arbitrary: fc.nat(20).map((units) => ({ kind: 'step' as const, units })) },
   { weight: 1, arbitrary: fc.constant({ kind: 'drain' as const }) },
   { weight: 2, arbitrary: fc.nat(1).map((at) => ({ kind: 'progress' as const, at })) },
