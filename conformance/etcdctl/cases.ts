@@ -175,7 +175,7 @@ const watches: CaseGroup = {
     {
       name: 'watch, interactive',
       args: ['watch', '-i'],
-      stdin: 'watch w/2 --rev=2\nwatch w/3 --rev=2\n',
+      stdin: 'watch silent --prefix\nwatch w/2 w/4 --rev=2 --prev-kv\n',
       endAfterLines: 6,
     },
     {

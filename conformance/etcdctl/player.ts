@@ -33,6 +33,19 @@ const rewrites: readonly (readonly [RegExp, string])[] = [
   [/ {2,}/g, ' '],
 ];
 
+/** Lists that etcd gives in no order: the keys attached to a lease. */
+const unorderedLists: readonly (readonly [RegExp, string])[] = [
+  [/(?<=attached keys\(\[)[^\]]*(?=\]\))/g, ' '],
+  [/(?<="keys":\[)[^\]]*(?=\])/g, ','],
+];
+
+function sortLists(text: string): string {
+  return unorderedLists.reduce(
+    (result, [pattern, separator]) => result.replace(pattern, (list) => list.split(separator).sort().join(separator)),
+    text,
+  );
+}
+
 function replaceAll(text: string, replacements: readonly (readonly [RegExp, string])[]): string {
   return replacements.reduce((result, [pattern, replacement]) => result.replace(pattern, replacement), text);
 }
@@ -77,7 +90,7 @@ export class Player {
       [new RegExp(`\\b0*${id}\\b`, 'g'), name],
       [new RegExp(`\\b${BigInt(`0x${id}`)}\\b`, 'g'), name],
     ]);
-    return replaceAll(text.replaceAll(this.#folder, 'FOLDER'), [...known, ...rewrites]).trimEnd();
+    return sortLists(replaceAll(text.replaceAll(this.#folder, 'FOLDER'), [...known, ...rewrites])).trimEnd();
   }
 
   async #fill(args: readonly string[]): Promise<string[]> {

@@ -112,8 +112,10 @@ export class KubeClient {
         response.on('end', () => {
           const text = Buffer.concat(chunks).toString();
           const status = response.statusCode ?? 0;
+          const isJson = response.headers['content-type']?.startsWith('application/json') ?? false;
           if (status < 200 || status > 299) reject(new KubeError(method, path, status, text));
-          else resolve(JSON.parse(text.startsWith('{') ? text : JSON.stringify(text)));
+          // Health checks answer plain text, given on as a JSON string would be.
+          else resolve(JSON.parse(isJson ? text : JSON.stringify(text)));
         });
       });
       outgoing.on('timeout', () => outgoing.destroy(new Error(`${method} ${path}: no answer`)));

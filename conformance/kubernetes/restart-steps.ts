@@ -55,7 +55,9 @@ async function restartStore(lab: Lab, signal: 'SIGTERM' | 'SIGKILL'): Promise<st
   const { server } = lab.subject;
   if (server === undefined) return 'left out: the store is not ours to stop';
   const before = await storeRevision(lab);
+  const stopMs = Date.now();
   await server.stop(signal);
+  const stoppedMs = Date.now() - stopMs;
   await sleep(awayMs);
   const startMs = Date.now();
   await server.start();
@@ -64,7 +66,7 @@ async function restartStore(lab: Lab, signal: 'SIGTERM' | 'SIGKILL'): Promise<st
   assertThat(after >= before, `the store's revision was ${before} and is ${after}`);
   await goesOn(lab, signal === 'SIGKILL' ? 'after-store-kill' : 'after-store-stop');
   server.assertRunning();
-  return `store healthy ${readyMs} ms after its start, revision ${before} then ${after}`;
+  return `ended in ${stoppedMs} ms, healthy ${readyMs} ms after its start, revision ${before} then ${after}`;
 }
 
 async function compaction(lab: Lab): Promise<string> {

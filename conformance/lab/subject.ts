@@ -55,14 +55,10 @@ export class StoreServer {
       `--data-dir=${dataFolder}`,
       `--listen-client-urls=${this.endpoint}`,
       `--advertise-client-urls=${this.endpoint}`,
-      ...(name === 'etcd'
-        ? [
-            `--listen-peer-urls=${peerUrl}`,
-            `--initial-advertise-peer-urls=${peerUrl}`,
-            `--initial-cluster=default=${peerUrl}`,
-            '--log-level=warn',
-          ]
-        : []),
+      `--listen-peer-urls=${peerUrl}`,
+      `--initial-advertise-peer-urls=${peerUrl}`,
+      `--initial-cluster=default=${peerUrl}`,
+      '--log-level=warn',
     ];
   }
 
