@@ -39,8 +39,8 @@ export function checkSource(path: string, text: string): Finding[] {
   const todo = /\b(?:TODO|FIXME|XXX)\b/.exec(text);
   if (todo !== null && !path.startsWith('tools/')) report(todo.index, `${todo[0]}: do it or leave it`);
   const code = withoutCommentsAndStrings(text);
-  const any = ANY.exec(code);
-  if (any !== null) report(any.index, 'the type any');
+  const loose = ANY.exec(code);
+  if (loose !== null) report(loose.index, 'the type any');
   const assertion = /[\w)\]]!(?=[.;,)\]}[]|\s*$)/m.exec(code);
   if (assertion !== null) report(assertion.index, 'a non-null assertion');
   if (path.startsWith('src/')) checkLayer(path, text, code, report);
