@@ -1,0 +1,29 @@
+// When the requests of an open loop are meant to be sent: one each 1 ⁄ rate seconds, whatever the server does.
+//
+// A request's latency counts from its intended time, so that the wait of those that a slow server held up is part of the
+// figures (no "coordinated omission").
+
+export class ArrivalSchedule {
+  readonly #periodMs: number;
+  #startMs = 0;
+  #taken = 0;
+
+  constructor(ratePerSecond: number) {
+    this.#periodMs = 1000 / ratePerSecond;
+  }
+
+  start(nowMs: number): void {
+    this.#startMs = nowMs;
+    this.#taken = 0;
+  }
+
+  /** How many requests should have been sent by now, and were not taken. */
+  due(nowMs: number): number {
+    return Math.max(0, Math.floor((nowMs - this.#startMs) / this.#periodMs) + 1 - this.#taken);
+  }
+
+  /** Takes the next one: its intended time. Only when one is due. */
+  take(): number {
+    return this.#startMs + this.#periodMs * this.#taken++;
+  }
+}

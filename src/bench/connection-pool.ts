@@ -1,0 +1,90 @@
+// The load generator's connections to one endpoint, made again a moment after they are lost, while it runs.
+
+import { CLIENT_H2_OPTIONS } from '../client/channel.ts';
+import type { Endpoint } from '../client/endpoint.ts';
+import { DriverSet } from '../h2/driver-set.ts';
+import type { Clock } from '../io/clock.ts';
+import type { Network } from '../io/network.ts';
+import { LoadConnection } from './load-connection.ts';
+import { RememberingClock } from './remembering-clock.ts';
+
+const RECONNECT_MS = 100;
+
+export class ConnectionPool {
+  readonly clock: RememberingClock;
+  readonly connections: LoadConnection[] = [];
+  /** Connections lost while running. */
+  lost = 0;
+  readonly #network: Network;
+  readonly #endpoint: Endpoint;
+  readonly #drivers: DriverSet;
+  #isClosed = false;
+  #onReady: (() => void) | undefined;
+  #onRefused: ((error: Error) => void) | undefined;
+
+  constructor(network: Network, clock: Clock, endpoint: Endpoint) {
+    this.#network = network;
+    this.#endpoint = endpoint;
+    this.clock = new RememberingClock(clock);
+    this.#drivers = new DriverSet(this.clock);
+  }
+
+  /** Resolves when all connections take requests; rejects when the first attempt fails. */
+  open(count: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#onReady = resolve;
+      this.#onRefused = reject;
+      for (let i = 0; i < count; i++) this.connections.push(this.#create());
+      for (const connection of this.connections) this.#connect(connection);
+    });
+  }
+
+  flush(): void {
+    for (const driver of this.#drivers.drivers) driver.flush();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#drivers.destroy();
+  }
+
+  #create(): LoadConnection {
+    const connection: LoadConnection = new LoadConnection({
+      h2: CLIENT_H2_OPTIONS,
+      authority: this.#endpoint.authority,
+      clock: this.clock,
+      onReady: () => {
+        if (this.connections.every((one) => one.isReady)) this.#settle();
+      },
+      onLost: (reason) => this.#lost(connection, reason),
+    });
+    return connection;
+  }
+
+  #connect(connection: LoadConnection): void {
+    const { host, port } = this.#endpoint;
+    const driver = this.#drivers.add(connection.h2, this.#network.connect({ host, port }));
+    driver.start();
+  }
+
+  #settle(): void {
+    this.#onReady?.();
+    this.#onReady = undefined;
+    this.#onRefused = undefined;
+  }
+
+  #lost(connection: LoadConnection, reason: string): void {
+    if (this.#isClosed) return;
+    if (this.#onRefused !== undefined) {
+      this.#isClosed = true;
+      this.#onRefused(new Error(`${this.#endpoint.authority}: ${reason}`));
+      return;
+    }
+    this.lost++;
+    this.clock.setTimer(RECONNECT_MS, () => {
+      if (this.#isClosed) return;
+      connection.renew();
+      this.#connect(connection);
+    });
+  }
+}

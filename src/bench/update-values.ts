@@ -1,0 +1,91 @@
+// What updates write: the Lease of a node, renewed; or opaque bytes of some size, with a counter.
+
+import { encodeNodeLease, type NodeLease } from '../kube/node-lease.ts';
+import { numbered, writeDigits } from './key-digits.ts';
+import type { SeededChance } from './seeded-chance.ts';
+import type { UpdateValue } from './update-load.ts';
+
+/** From 2^28 on, nanoseconds below a second take five bytes as a varint: renewals differ in bytes, not in length. */
+const MICROS_MIN = 268_436;
+const MICROS_COUNT = 1_000_000 - MICROS_MIN;
+const NANOS_BYTES = 5;
+const UID_START = '2b1f0c52-0f4e-4b0a-9a55-00000';
+/** Lease.spec.renewTime: the message's tag and length, then seconds (tag and five bytes), then the tag of nanos. */
+const RENEW_TIME_TAG = 0x22;
+const RENEW_TIME_BYTES = 12;
+const NANOS_OFFSET = 9;
+const COUNTER_MAX = 10_000_000;
+
+export class NodeLeaseValue implements UpdateValue {
+  readonly marks: readonly string[];
+  readonly #nodePrefix: string;
+  readonly #valueBytes: number;
+  readonly #seconds: number;
+  #micros = 0;
+  /** Of the last buffer touched: where its nanoseconds are. */
+  #touched: Uint8Array | undefined;
+  #nanosAt = 0;
+
+  /** `seconds`: the time of creation and of all renewals; renewals differ in microseconds. */
+  constructor(nodePrefix: string, valueBytes: number, seconds: number) {
+    this.#nodePrefix = nodePrefix;
+    this.#valueBytes = valueBytes;
+    this.#seconds = seconds;
+    this.marks = [nodePrefix, UID_START];
+  }
+
+  makeValue(index: number): Uint8Array {
+    const node: NodeLease = {
+      nodeName: numbered(this.#nodePrefix, index),
+      uid: numbered(UID_START, index),
+      creationSeconds: this.#seconds,
+      renewSeconds: this.#seconds,
+      renewMicros: MICROS_MIN,
+    };
+    return encodeNodeLease(node, this.#valueBytes);
+  }
+
+  touch(buffer: Uint8Array, start: number, end: number): void {
+    if (this.#touched !== buffer) {
+      this.#touched = buffer;
+      this.#nanosAt = nanosOffset(buffer, start, end);
+    }
+    this.#micros = this.#micros + 1 === MICROS_COUNT ? 0 : this.#micros + 1;
+    let rest = (MICROS_MIN + this.#micros) * 1000;
+    const at = this.#nanosAt;
+    for (let i = 0; i < NANOS_BYTES - 1; i++) {
+      buffer[at + i] = (rest & 127) | 128;
+      rest >>>= 7;
+    }
+    buffer[at + NANOS_BYTES - 1] = rest;
+  }
+}
+
+/** The last renewTime in the value. */
+function nanosOffset(buffer: Uint8Array, start: number, end: number): number {
+  for (let at = end - RENEW_TIME_BYTES - 2; at >= start; at--) {
+    if (buffer[at] === RENEW_TIME_TAG && buffer[at + 1] === RENEW_TIME_BYTES && buffer[at + 2] === 0x08) {
+      return at + NANOS_OFFSET;
+    }
+  }
+  throw new RangeError('a lease without renewTime');
+}
+
+export class OpaqueValue implements UpdateValue {
+  readonly marks: readonly string[] = [];
+  readonly #bytes: Uint8Array;
+  #counter = 0;
+
+  constructor(valueBytes: number, chance: SeededChance) {
+    this.#bytes = chance.text(valueBytes);
+  }
+
+  makeValue(): Uint8Array {
+    return this.#bytes;
+  }
+
+  touch(buffer: Uint8Array, start: number): void {
+    this.#counter = (this.#counter + 1) % COUNTER_MAX;
+    writeDigits(buffer, start, this.#counter);
+  }
+}
