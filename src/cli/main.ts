@@ -4,6 +4,7 @@
 import { Command, CommanderError } from 'commander';
 import { FolderLockedError } from '../io/disk.ts';
 import { CorruptionError, ForeignLogError } from '../journal/errors.ts';
+import { benchCommand } from './bench.ts';
 import { completionCommand } from './completion.ts';
 import { UsageError } from './flag-values.ts';
 import { serveCommand } from './serve.ts';
@@ -16,6 +17,7 @@ function program(): Command {
     .helpCommand('help [command]', 'print the help of a command')
     .enablePositionalOptions()
     .addCommand(serveCommand())
+    .addCommand(benchCommand())
     .addCommand(completionCommand())
     .addCommand(versionCommand());
   adopt(root);

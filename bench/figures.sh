@@ -1,0 +1,90 @@
+#!/usr/bin/env bash
+# Repeats the figures of docs/benchmarks.md: k1m and a real etcd, started fresh for each figure on the same folder (a RAM disk
+# by default), under the same load in turn. Needs the peers that `node conformance/peers.ts etcd` builds.
+#   bench/figures.sh [--seconds N] [--rounds N] [--folder DIR] [NAME ...]      names: see the end of this file
+set -euo pipefail
+root=$(cd "$(dirname "$0")/.." && pwd)
+export PATH=$root/node_modules/.bin:$PATH
+peers=${K1M_PEERS:-$root/.peers}
+seconds=5 rounds=3 folder=/dev/shm
+while [[ ${1-} == --* ]]; do
+  case $1 in
+    --seconds) seconds=$2 ;;
+    --rounds) rounds=$2 ;;
+    --folder) folder=$2 ;;
+    *) echo "unknown option $1" >&2; exit 2 ;;
+  esac
+  shift 2
+done
+[[ -x $peers/etcd ]] || { echo "no etcd in $peers: run 'node conformance/peers.ts etcd' first" >&2; exit 1; }
+work=$(mktemp -d "$folder/k1m-figures-XXXXXX")
+pids=()
+stop() {
+  for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
+  for pid in "${pids[@]}"; do wait "$pid" 2>/dev/null || true; done
+  pids=()
+}
+trap 'stop; rm -rf "$work"' EXIT
+
+wait_healthy() { for _ in $(seq 200); do curl -sf "$1/health" >/dev/null && return; sleep 0.1; done; cat "$work"/*.log >&2; echo "$1 did not start" >&2; exit 1; }
+
+# start_both [k1m flags]: fresh data, k1m on 33791, etcd on 33792
+start_both() {
+  rm -rf "$work"/*
+  "$root/bin/k1m.js" serve --data-dir "$work/k1m" --listen-client-urls http://127.0.0.1:33791 \
+    --advertise-client-urls http://127.0.0.1:33791 --log-level warn "$@" >"$work/k1m.log" 2>&1 &
+  pids+=($!)
+  "$peers/etcd" --data-dir "$work/etcd" --listen-client-urls http://127.0.0.1:33792 --advertise-client-urls http://127.0.0.1:33792 \
+    --listen-peer-urls http://127.0.0.1:33793 --initial-advertise-peer-urls http://127.0.0.1:33793 \
+    --initial-cluster default=http://127.0.0.1:33793 --quota-backend-bytes 8589934592 --log-level error >"$work/etcd.log" 2>&1 &
+  pids+=($!)
+  wait_healthy http://127.0.0.1:33791
+  wait_healthy http://127.0.0.1:33792
+}
+
+# start_two_classes: k1m twice, buffered on 33791 and fsync on 33792
+start_two_classes() {
+  rm -rf "$work"/*
+  local class port
+  for class in fsync:33791 buffered:33792; do
+    port=${class#*:}
+    "$root/bin/k1m.js" serve --data-dir "$work/$port" --listen-client-urls "http://127.0.0.1:$port" \
+      --advertise-client-urls "http://127.0.0.1:$port" --log-level warn --durability "${class%:*}" >"$work/$port.log" 2>&1 &
+    pids+=($!)
+    wait_healthy "http://127.0.0.1:$port"
+  done
+}
+
+both() { # name, bench arguments
+  local name=$1; shift
+  echo "== $name: k1m bench $*"
+  start_both
+  "$root/bin/k1m.js" bench "$@" --endpoint http://127.0.0.1:33791 --against http://127.0.0.1:33792 \
+    --duration "${seconds}s" --rounds "$rounds" | sed -n '/^medians/,$p'
+  stop
+}
+
+figure() {
+  case $1 in
+    renew) both renew renew --keys 100000 --connections 10 --in-flight 50 ;;
+    renew-70x4) both renew-70x4 renew --keys 100000 --connections 70 --in-flight 4 ;;
+    put-1k) both put-1k put --value-bytes 1024 --keys 10000 --connections 10 --in-flight 50 ;;
+    put-100x1) both put-100x1 put --value-bytes 1024 --keys 10000 --connections 100 --in-flight 1 ;;
+    get) both get get --keys 10000 --connections 10 --in-flight 50 ;;
+    list) both list list --keys 100000 --limit 10000 --connections 1 --in-flight 1 ;;
+    count) both count count --keys 100000 --connections 1 --in-flight 1 ;;
+    watch) both watch watch --keys 100000 --watchers 3 --rate 10000 --connections 10 ;;
+    classes)
+      echo "== classes: fsync (first) against buffered, 1,000 in flight"
+      start_two_classes
+      "$root/bin/k1m.js" bench put --value-bytes 1024 --keys 10000 --connections 20 --in-flight 50 \
+        --endpoint http://127.0.0.1:33791 --against http://127.0.0.1:33792 --duration "${seconds}s" --rounds "$rounds" |
+        sed -n '/^medians/,$p'
+      stop
+      ;;
+    *) echo "no figure $1" >&2; exit 2 ;;
+  esac
+}
+all=(renew renew-70x4 put-1k put-100x1 get list count watch classes)
+[[ $# -gt 0 ]] || set -- "${all[@]}"
+for name in "$@"; do figure "$name"; done
