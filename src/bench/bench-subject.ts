@@ -39,7 +39,7 @@ export class BenchSubject {
   readonly #fleet: WatchFleet | undefined;
   readonly #timers = new Set<Timer>();
   #isRunning = false;
-  #startMs = 0;
+  #tasksFailed = 0;
 
   constructor(world: BenchWorld, options: BenchOptions, endpoint: Endpoint) {
     const { network, clock } = world;
@@ -112,6 +112,7 @@ export class BenchSubject {
       generatorCpuMicrosPerRequest: generatorMicros / Math.max(1, requests),
       generatorCpuCores: generatorMicros / 1e6 / seconds,
       connectionsLost: this.#pool.lost,
+      tasksFailed: this.#tasksFailed,
     };
   }
 
@@ -129,16 +130,15 @@ export class BenchSubject {
 
   #start(): void {
     this.#isRunning = true;
-    this.#startMs = this.#pool.clock.nowMs();
-    for (const { flow } of this.#scenario.flows) flow.start(this.#startMs);
+    const nowMs = this.#pool.clock.nowMs();
+    for (const { flow } of this.#scenario.flows) flow.start(nowMs);
     this.#pool.flush();
     if (this.#scenario.flows.some(({ flow }) => flow.isOpenLoop)) this.#every(OPEN_LOOP_TICK_MS, () => this.#tick());
     const progressMs = this.#scenario.watch?.progressEveryMs ?? 0;
     if (progressMs > 0) this.#every(progressMs, () => this.#fleet?.requestProgress());
     for (const task of this.#scenario.tasks) {
       this.#every(task.everyMs, () => {
-        // It is part of the load, not of what is measured: an error shows in the flows soon enough.
-        task.run(this.#client).catch(() => undefined);
+        task.run(this.#client).catch(() => this.#tasksFailed++);
       });
     }
   }

@@ -23,6 +23,7 @@ export function formatResult(result: RunResult): string {
     const { watchers, broken, lost, repeated } = watch;
     lines.push(`watchers ${watchers}, broken ${broken}; events lost ${lost}, repeated or out of order ${repeated}`);
   }
+  if (result.tasksFailed > 0) lines.push(`tasks failed: ${result.tasksFailed}`);
   if (result.connectionsLost > 0) lines.push(`connections lost: ${result.connectionsLost}`);
   lines.push(
     `server     CPU ${micros(result.serverCpuMicrosPerRequest)} a request (${cores(result.serverCpuCores)}), resident ${mebibytes(result.serverResidentBytes)}`,
@@ -55,6 +56,7 @@ function remarks(flow: FlowResult): string[] {
 }
 
 function latencies(of: Percentiles): string[] {
+  if (of.count === 0) return [];
   return [of.meanMicros, of.p50Micros, of.p90Micros, of.p99Micros, of.p999Micros, of.maxMicros].map(milliseconds);
 }
 

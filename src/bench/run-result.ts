@@ -47,6 +47,8 @@ export interface RunResult {
   readonly generatorCpuMicrosPerRequest: number;
   readonly generatorCpuCores: number;
   readonly connectionsLost: number;
+  /** Of a scenario's occasional tasks, over the whole run. */
+  readonly tasksFailed: number;
 }
 
 export function flowResult(flow: Flow, seconds: number): FlowResult {

@@ -88,8 +88,12 @@ export class ClientCall {
     this.#end(isCut ? new Status(INTERNAL, 'unexpected EOF') : error, false);
   }
 
-  onReset(errorCode: number, isConnectionLost: boolean, reason: string): void {
-    this.#end(isConnectionLost ? connectionError(reason) : resetError(errorCode), errorCode === REFUSED_STREAM);
+  onReset(errorCode: number): void {
+    this.#end(resetError(errorCode), errorCode === REFUSED_STREAM);
+  }
+
+  onConnectionLost(reason: string): void {
+    this.#end(connectionError(reason), false);
   }
 
   /** The server broke the protocol: we stop listening to it. */

@@ -40,7 +40,8 @@ export class ClientConnection implements ConnectionHandler {
   #isFlushDue = false;
   #isReady = false;
   #isUnusable = false;
-  #lostReason = '';
+  /** Calls that end with the connection, until it says why. */
+  readonly #lostCalls: ClientCall[] = [];
 
   constructor(options: ClientConnectionOptions) {
     this.#options = options;
@@ -90,7 +91,10 @@ export class ClientConnection implements ConnectionHandler {
   }
 
   onReset(stream: Stream, errorCode: number): void {
-    callOf(stream)?.onReset(errorCode, this.h2.isClosed, this.#lostReason);
+    const call = callOf(stream);
+    if (call === undefined) return;
+    if (this.h2.isClosed) this.#lostCalls.push(call);
+    else call.onReset(errorCode);
   }
 
   onSettings(): void {
@@ -100,8 +104,7 @@ export class ClientConnection implements ConnectionHandler {
   }
 
   onGoaway(_lastStreamId: number, _errorCode: number, debug: Uint8Array): void {
-    this.#lostReason = `the server is leaving: ${Buffer.from(debug).toString('latin1')}`;
-    this.#becomeUnusable(this.#lostReason);
+    this.#becomeUnusable(`the server is leaving: ${Buffer.from(debug).toString('latin1')}`);
   }
 
   onDrain(): void {}
@@ -109,6 +112,7 @@ export class ClientConnection implements ConnectionHandler {
 
   onClose(_errorCode: number, reason: string): void {
     this.#becomeUnusable(reason);
+    for (const call of this.#lostCalls.splice(0)) call.onConnectionLost(reason);
   }
 
   #becomeUnusable(reason: string): void {
