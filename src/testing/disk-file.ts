@@ -38,7 +38,7 @@ export class SimulatedContent {
 
   /** Visible at once; `done` says when the system reported it. */
   write(bytes: Uint8Array, position: number): { done(): void } {
-    return this.#change({ position, bytes: bytes.slice(), isDone: false, isForgotten: false });
+    return this.#change({ position, bytes: copyOf(bytes), isDone: false, isForgotten: false });
   }
 
   truncate(size: number): void {
@@ -78,7 +78,7 @@ export class SimulatedContent {
     });
     this.#medium = medium;
     this.#changes = [];
-    this.visible = medium.slice();
+    this.visible = copyOf(medium);
   }
 
   #change(change: Change): { done(): void } {
@@ -90,6 +90,11 @@ export class SimulatedContent {
       },
     };
   }
+}
+
+/** A Buffer's own slice would be a view. */
+export function copyOf(bytes: Uint8Array): Uint8Array {
+  return Uint8Array.prototype.slice.call(bytes);
 }
 
 function applied(content: Uint8Array, change: Change): Uint8Array {

@@ -83,3 +83,20 @@ test('a crash ends what is under way: nothing of it is reported', async () => {
     assert.equal(isReported, false);
   }
 });
+
+test('a Buffer that is filled again after its write leaves what was written as it was', async () => {
+  const { clock, disk } = make(1);
+  const buffer = Buffer.alloc(100, 'a');
+  await clock.runUntil(
+    (async () => {
+      await disk.ensureDirectory('/d');
+      const file = await disk.open('/d/a', 'create');
+      await disk.syncDirectory('/d');
+      await writeAll(file, buffer, 0);
+      buffer.fill('b');
+      await datasync(file);
+    })(),
+  );
+  disk.crash();
+  assert.equal(Buffer.from(disk.bytes('/d/a')).toString('latin1'), 'a'.repeat(100));
+});

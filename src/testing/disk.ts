@@ -14,7 +14,7 @@ import {
   FolderLockedError,
   type OpenMode,
 } from '../io/disk.ts';
-import { CRASH_STYLES, type CrashStyle, SimulatedContent } from './disk-file.ts';
+import { CRASH_STYLES, type CrashStyle, copyOf, SimulatedContent } from './disk-file.ts';
 import type { Random } from './random.ts';
 
 export type DiskOperation = 'write' | 'datasync' | 'read' | 'open' | 'list' | 'rename' | 'unlink' | 'syncDirectory';
@@ -91,7 +91,7 @@ export class SimulatedDisk implements Disk {
 
   /** A file's bytes, as programs see them; for tests to look at and to damage. */
   bytes(path: string): Uint8Array {
-    return this.#content(path, 'read').visible.slice();
+    return copyOf(this.#content(path, 'read').visible);
   }
 
   /** Makes a file hold exactly these bytes, durably. */

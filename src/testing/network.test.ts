@@ -128,3 +128,12 @@ test('the same seed gives the same pieces at the same times', async () => {
   assert.deepEqual(pieces[0], pieces[1]);
   assert.ok(pieces[0].length > 20);
 });
+
+test('a Buffer that was written stays as it is, whatever the receiver sees of it', async () => {
+  const { clock, client, server } = await pair(11, { chunkBytesMax: 100 });
+  const bytes = Buffer.alloc(1_000, 'x');
+  client.stream.write(bytes);
+  clock.advance(100);
+  assert.equal(server.text, 'x'.repeat(1_000));
+  assert.equal(bytes.toString('latin1'), 'x'.repeat(1_000));
+});

@@ -190,7 +190,8 @@ export class SimulatedStream implements ByteStream {
       const [chunk] = this.#queue;
       const room = Math.min(chunk.length, windowBytesMax - this.#inFlightBytes);
       const bytes = Math.min(room, random.between(1, chunkBytesMax));
-      const piece = chunk.slice(0, bytes);
+      // A copy also of a Buffer, whose own slice is a view: the sender's memory must not be overwritten.
+      const piece = Uint8Array.prototype.slice.call(chunk, 0, bytes);
       if (bytes === chunk.length) this.#queue.shift();
       else this.#queue[0] = chunk.subarray(bytes);
       this.#queuedBytes -= bytes;
