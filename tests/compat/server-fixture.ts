@@ -24,7 +24,10 @@ const SIMULATED_MS_MAX = 120_000;
 const REAL_MS_MAX = 20_000;
 
 export type ServerChanges = Partial<
-  Pick<ServerOptions, 'durability' | 'quotaBytes' | 'progressIntervalMs' | 'autoCompaction' | 'requestBytesMax'>
+  Pick<
+    ServerOptions,
+    'durability' | 'quotaBytes' | 'progressIntervalMs' | 'autoCompaction' | 'requestBytesMax' | 'replyBytesMax'
+  >
 >;
 
 interface Surroundings {
