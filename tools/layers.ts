@@ -29,7 +29,7 @@ export const LAYERS: readonly Layer[] = [
   layer('etcd', 'base io api store journal lease watch h2 grpc', 'prom-client'),
   layer('bench', 'base io api h2 grpc client kube', 'hdr-histogram-js cli-progress'),
   layer('cli', 'base io journal h2 client etcd bench', 'commander pino yaml'),
-  layer('testing', 'base io journal'),
+  layer('testing', 'base io api journal'),
 ];
 
 /** Only tests import it. */
