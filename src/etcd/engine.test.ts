@@ -15,7 +15,7 @@ import { ModelEngine, type ModelKeyValue, type Reply, type TxnReply, textOf } fr
 import { DurabilityMap } from './durability.ts';
 import { Engine, type EngineLimits } from './engine.ts';
 
-const RUNS = Number(process.env.K1M_RUNS ?? 150);
+const RUNS = Number(process.env.K1M_RUNS ?? 80);
 const KEYS = ['a', 'a\0', 'ab', 'b', 'c', 'd'];
 const ENDS = ['\0', 'a', 'b', 'c', 'e'];
 const LEASES = [1n, -2n];

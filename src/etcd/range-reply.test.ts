@@ -12,7 +12,7 @@ import { RangeQuery } from './range-query.ts';
 import { RangeReply, RangeReplySize } from './range-reply.ts';
 import { ReplyWriter } from './reply-writer.ts';
 
-const RUNS = Number(process.env.K1M_RUNS ?? 150);
+const RUNS = Number(process.env.K1M_RUNS ?? 80);
 const IDENTITY = { clusterId: 0x1234n, memberId: -1n, raftTerm: 2 };
 /** Sizes around which a length grows by a byte, a value is referenced, or a pair is larger than a chunk. */
 const EDGES = [0, 90, 127, 128, 16_250, 16_383, 16_384, 16_385, 65_500, 65_536, 70_000];
