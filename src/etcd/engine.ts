@@ -1,9 +1,10 @@
 // The state machine: requests in, replies and effects out. No I/O, no clock, no promise.
 //
-// Every method that changes something either throws StatusError and has changed nothing, or applies everything under
+// Every method that changes something either throws StatusError and has changed no key (reaching the quota raises the
+// NOSPACE alarm), or applies everything under
 // one new main revision, appends its effects to the log's open batch and leaves the reply's bytes in `reply`. Whether
 // the reply may leave is not decided here: `log.note…` says how durable the change has to be first, and
-// the committer (commit.ts) holds the reply until then.
+// the committer (committer.ts) holds the reply until then.
 //
 // Two revisions matter. `store.currentRevision` is the newest one, on which conditions are evaluated.
 // `visibleRevision` ≤ it is the newest one that is as durable as it has to be: plain reads and watches see that.

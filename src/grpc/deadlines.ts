@@ -24,14 +24,16 @@ export class Deadlines {
   }
 
   remove(call: ServerCall): void {
-    const calls = this.#buckets.get(call.deadlineBucket);
+    const bucket = call.deadlineBucket;
+    const calls = this.#buckets.get(bucket);
     call.deadlineBucket = -1;
     if (calls === undefined) return;
     const last = calls.pop();
     if (last !== undefined && last !== call) {
       calls[call.deadlinePlace] = last;
       last.deadlinePlace = call.deadlinePlace;
-    } else if (calls.length === 0 && last !== undefined) this.#buckets.delete(last.deadlineBucket);
+    }
+    if (calls.length === 0) this.#buckets.delete(bucket);
   }
 
   /** Calls `expire` for every call whose deadline has passed. */
