@@ -73,7 +73,7 @@ figure() {
     get) both get get --keys 10000 --connections 10 --in-flight 50 ;;
     list) both list list --keys 100000 --limit 10000 --connections 1 --in-flight 1 ;;
     count) both count count --keys 100000 --connections 1 --in-flight 1 ;;
-    watch) both watch watch --keys 100000 --watchers 3 --rate 10000 --connections 10 ;;
+    watch) both watch watch --keys 100000 --watchers 3 --rate 17000 --connections 10 ;;
     classes)
       echo "== classes: fsync (first) against buffered, 1,000 in flight"
       start_two_classes
