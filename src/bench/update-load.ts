@@ -9,6 +9,7 @@ import { COMPARE_EQUAL, Compare, RequestOp, TARGET_MOD, TxnRequest } from '../ap
 import * as methods from '../api/methods.ts';
 import { ByteWriter } from '../base/byte-writer.ts';
 import { EMPTY_BYTES } from '../base/bytes.ts';
+import { varintBytes } from '../base/varint.ts';
 import type { EtcdClient } from '../client/etcd-client.ts';
 import { keyBytes } from '../client/key-range.ts';
 import { endsOf, KEY_DIGITS, numbered, writeDigits } from './key-digits.ts';
@@ -130,12 +131,6 @@ function encodeTemplate(keys: KeySet, maker: UpdateValue, revisionBytes: number)
     valueStart,
     valueEnd: valueStart + value.length,
   };
-}
-
-function varintBytes(value: number): number {
-  let bytes = 1;
-  for (let rest = value; rest >= 128; rest = Math.floor(rest / 128)) bytes++;
-  return bytes;
 }
 
 function writeVarint(buffer: Uint8Array, at: number, value: number): void {

@@ -23,13 +23,6 @@ import type { Store } from '../store/store.ts';
 import { isEmptyRange, isSingleKey, lowerBound, upperBound } from './key-interval.ts';
 import type { RangeOp } from './operations.ts';
 
-/** Bytes of a varint below 2^53. */
-export function varintLength(value: number): number {
-  let length = 1;
-  for (let rest = value; rest > 127; rest = Math.floor(rest / 128)) length++;
-  return length;
-}
-
 export class RangeQuery {
   readonly #store: Store;
   readonly #op: RangeOp;

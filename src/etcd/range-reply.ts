@@ -4,10 +4,11 @@
 
 import type { ServerIdentity } from '../api/header-writer.ts';
 import { copyBytes } from '../base/bytes.ts';
+import { varintBytes } from '../base/varint.ts';
 import { ReplySource } from '../grpc/server-call.ts';
 import type { Store } from '../store/store.ts';
 import type { RangeOp } from './operations.ts';
-import { type RangeQuery, varintLength } from './range-query.ts';
+import type { RangeQuery } from './range-query.ts';
 import { ReplyWriter } from './reply-writer.ts';
 
 const TAG_KV = 0x12;
@@ -27,7 +28,7 @@ export class RangeReplySize {
     for (; this.#next < end; this.#next++) {
       const address = addresses.at(this.#next);
       const length = store.kvEnd(address) - store.kvStart(address);
-      this.bytes += 1 + varintLength(length) + length;
+      this.bytes += 1 + varintBytes(length) + length;
     }
     return this.#next === addresses.length;
   }
@@ -115,7 +116,7 @@ export class RangeReply extends ReplySource {
     const address = query.addresses.at(this.#next);
     const start = store.kvStart(address);
     const end = store.kvEnd(address);
-    const needed = 1 + varintLength(end - start) + end - start;
+    const needed = 1 + varintBytes(end - start) + end - start;
     if (chunk.length - used < needed) return -1;
     chunk[used++] = TAG_KV;
     used = writeLength(chunk, used, end - start);
@@ -131,7 +132,7 @@ export class RangeReply extends ReplySource {
     const address = query.addresses.at(this.#next++);
     const start = store.kvStart(address);
     const end = store.kvEnd(address);
-    const prefix = Buffer.alloc(1 + varintLength(end - start));
+    const prefix = Buffer.alloc(1 + varintBytes(end - start));
     prefix[0] = TAG_KV;
     writeLength(prefix, 1, end - start);
     const pair = store.segmentOf(address).subarray(start, end);

@@ -11,6 +11,8 @@
 // The reading functions trust the bytes: they are only for KeyValues that this file wrote.
 // Revisions and versions are doubles below 2^53; a lease uses all 64 bits.
 
+import { varintBytes } from '../base/varint.ts';
+
 const TAG_KEY = 0x0a;
 const TAG_CREATE_REVISION = 0x10;
 const TAG_MOD_REVISION = 0x18;
@@ -21,18 +23,6 @@ const TWO_28 = 0x1000_0000;
 
 /** Above this many bytes Node's native copy beats a loop. */
 const COPY_LOOP_BYTES_MAX = 48;
-
-/** Bytes of a non-negative varint. */
-export function varintBytes(value: number): number {
-  if (value < 128) return 1;
-  let bytes = 1;
-  while (value >= TWO_28) {
-    value = Math.floor(value / TWO_28);
-    bytes += 4;
-  }
-  for (let rest = value >>> 7; rest !== 0; rest >>>= 7) bytes++;
-  return bytes;
-}
 
 function leaseBytes(lease: bigint): number {
   let bytes = 1;
