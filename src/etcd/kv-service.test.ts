@@ -87,7 +87,7 @@ class Bench {
     const committer: Partial<Committer> = { admit: () => {}, whenVisible: (callback) => callback() };
     const { engine, slices } = this;
     // Reads and compactions use no more of the committer.
-    const kv = new KvService({ engine, committer: committer as Committer, slices, budget, collect: () => {} });
+    const kv = new KvService({ engine, committer: committer as Committer, slices, budget });
     kv.register(this.#registry);
     this.writeAll();
   }

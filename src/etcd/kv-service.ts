@@ -29,16 +29,12 @@ const INLINE_BYTES_MAX = 256 << 10;
 /** How often a range of the newest revision begins anew because compaction overtook it. */
 const RESTARTS_MAX = 3;
 const COMPACT_SLICE_UNITS = 1_500;
-/** Memory given up since the last collection that is worth another one. */
-const COLLECT_BYTES_MIN = 64 << 20;
 
 export interface KvServiceOptions {
   readonly engine: Engine;
   readonly committer: Committer;
   readonly slices: Slices;
   readonly budget: ReplyBudget;
-  /** Asks for a garbage collection. */
-  readonly collect: () => void;
 }
 
 export class KvService {
@@ -47,7 +43,6 @@ export class KvService {
   readonly #committer: Committer;
   readonly #slices: Slices;
   readonly #budget: ReplyBudget;
-  readonly #collect: () => void;
   #isCompacting = false;
 
   constructor(options: KvServiceOptions) {
@@ -56,7 +51,6 @@ export class KvService {
     this.#committer = options.committer;
     this.#slices = options.slices;
     this.#budget = options.budget;
-    this.#collect = options.collect;
   }
 
   register(registry: Registry): void {
@@ -92,15 +86,8 @@ export class KvService {
       return;
     }
     this.#isCompacting = true;
-    let peakBytes = this.#store.memoryBytes;
     this.#slices.add(() => {
-      const isDone = this.#store.compactStep(COMPACT_SLICE_UNITS);
-      peakBytes = Math.max(peakBytes, this.#store.memoryBytes);
-      if (peakBytes - this.#store.memoryBytes >= COLLECT_BYTES_MIN) {
-        this.#collect();
-        peakBytes = this.#store.memoryBytes;
-      }
-      if (!isDone) return false;
+      if (!this.#store.compactStep(COMPACT_SLICE_UNITS)) return false;
       this.#isCompacting = false;
       onDone();
       return true;

@@ -20,6 +20,7 @@ import { openFileJournal } from '../journal/file-journal-opening.ts';
 import type { Journal, JournalIdentity, Recovery } from '../journal/journal.ts';
 import { RevisionReserve } from '../journal/revision-reserve.ts';
 import { Lessor } from '../lease/lessor.ts';
+import { SharedMemory } from '../store/memory.ts';
 import { Store } from '../store/store.ts';
 import { WATCH_LIMITS, WatchHub } from '../watch/hub.ts';
 import { Acceptor } from './acceptor.ts';
@@ -83,7 +84,10 @@ export interface ServerOptions {
 
 /** Opens the data folder and listens. Rejects with the folder's or the network's error; nothing is left open then. */
 export async function openServer(options: ServerOptions): Promise<Server> {
-  const store = new Store({ hashSeed: Math.floor(options.random() * 0xffff_ffff) });
+  const store = new Store({
+    hashSeed: Math.floor(options.random() * 0xffff_ffff),
+    memory: new SharedMemory(options.collect),
+  });
   const lessor = new Lessor(store, options.minimumLeaseTtlSeconds);
   const restorer = new Restorer(store, lessor, () => options.clock.nowMs());
   const late: { server: Server | undefined } = { server: undefined };
@@ -201,7 +205,7 @@ export class Server {
     this.#slices = new Slices({ turnMsMax: TURN_MS_MAX, nowMs, defer, onTurnEnd: () => this.#flush() });
     const budget = new ReplyBudget(options.replyBytesMax);
     const { engine, committer } = this;
-    this.#kv = new KvService({ engine, committer, slices: this.#slices, budget, collect: options.collect });
+    this.#kv = new KvService({ engine, committer, slices: this.#slices, budget });
     this.#watches = new WatchService({ hub: this.#hub, slices: this.#slices, nowMs });
     this.#leases = new LeaseService({ engine, committer, nowMs, randomId: options.randomId });
     const maintenance = new MaintenanceService({

@@ -19,7 +19,7 @@
 // Entries are dropped from the head only. (main, sub) ascends strictly.
 
 import { assert } from '../base/assert.ts';
-import type { Allocate } from './allocate.ts';
+import type { StoreMemory } from './memory.ts';
 
 export const HISTORY_ENTRY_COUNT_MAX = 0xffff_0000;
 export const SUB_MAX = 0x3fff_ffff;
@@ -35,7 +35,7 @@ const SPARE_CHUNKS_MAX = 1;
 const FLAG_CREATE = 0x4000_0000;
 
 export class History {
-  readonly #allocateMemory: Allocate;
+  readonly #memory: StoreMemory;
   #words: Uint32Array[] = [];
   #doubles: Float64Array[] = [];
   readonly #spare: Uint32Array[] = [];
@@ -44,8 +44,8 @@ export class History {
   #head = 0;
   #tail = 0;
 
-  constructor(allocate: Allocate) {
-    this.#allocateMemory = allocate;
+  constructor(memory: StoreMemory) {
+    this.#memory = memory;
   }
 
   get head(): number {
@@ -184,10 +184,11 @@ export class History {
     this.#doubles.shift();
     this.#base += CHUNK_ENTRIES;
     if (words !== undefined && this.#spare.length < SPARE_CHUNKS_MAX) this.#spare.push(words);
+    else this.#memory.dropped(CHUNK_BYTES);
   }
 
   #addChunk(): void {
-    const words = this.#spare.pop() ?? new Uint32Array(this.#allocateMemory(CHUNK_BYTES));
+    const words = this.#spare.pop() ?? new Uint32Array(this.#memory.allocate(CHUNK_BYTES));
     this.#words.push(words);
     this.#doubles.push(new Float64Array(words.buffer));
   }

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { allocatePrivate } from './allocate.ts';
 import { hashKey } from './hash-index.ts';
 import { keyValueBytes, writeKeyValueHead, writeKeyValueTail } from './key-value.ts';
+import { PRIVATE_MEMORY } from './memory.ts';
 import { RECORD_HEADER_BYTES } from './segments.ts';
 import { StoreParts } from './store-parts.ts';
 
@@ -11,7 +11,7 @@ const NO_VALUE = Buffer.alloc(0);
 
 /** Keys in both indexes, without a store around them. */
 class Indexes {
-  readonly parts = new StoreParts(1 << 16, 7, allocatePrivate);
+  readonly parts = new StoreParts(1 << 16, 7, PRIVATE_MEMORY);
   readonly rows = new Map<string, number>();
 
   add(name: string): void {

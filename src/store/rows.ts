@@ -10,7 +10,7 @@
 // used again. Ids stay below ROW_COUNT_MAX so that others may keep a flag beside them in a word.
 
 import { assert } from '../base/assert.ts';
-import type { Allocate } from './allocate.ts';
+import type { StoreMemory } from './memory.ts';
 
 export const ROW_COUNT_MAX = 0x7fff_fff0;
 
@@ -23,7 +23,7 @@ const SEGMENT_MASK = 0x00ff_ffff;
 const FLAG_HISTORY = 0x8000_0000;
 
 export class Rows {
-  readonly #allocateMemory: Allocate;
+  readonly #memory: StoreMemory;
   readonly #words: Uint32Array[] = [];
   readonly #doubles: Float64Array[] = [];
   /** Rows handed out at least once. */
@@ -31,8 +31,8 @@ export class Rows {
   /** First free row + 1; 0 = none. */
   #free = 0;
 
-  constructor(allocate: Allocate) {
-    this.#allocateMemory = allocate;
+  constructor(memory: StoreMemory) {
+    this.#memory = memory;
   }
 
   get memoryBytes(): number {
@@ -54,7 +54,7 @@ export class Rows {
     const row = this.#used;
     assert(row < ROW_COUNT_MAX, 'row count');
     if ((row & CHUNK_MASK) === 0) {
-      const memory = this.#allocateMemory(CHUNK_ROWS * ROW_WORDS * 4);
+      const memory = this.#memory.allocate(CHUNK_ROWS * ROW_WORDS * 4);
       this.#words.push(new Uint32Array(memory));
       this.#doubles.push(new Float64Array(memory));
     }

@@ -18,7 +18,7 @@
 // has no live record is dropped; while pinned (`pin`), it stays reachable by address until the last pin is gone.
 
 import { assert } from '../base/assert.ts';
-import type { Allocate } from './allocate.ts';
+import type { StoreMemory } from './memory.ts';
 
 export const SEGMENT_BYTES_DEFAULT: number = 4 << 20;
 /** Segment numbers fit 24 bits of a row's first word. */
@@ -57,7 +57,7 @@ export class OpenSegment {
 }
 
 export class Segments {
-  readonly #allocateMemory: Allocate;
+  readonly #memory: StoreMemory;
   readonly segmentBytes: number;
   readonly hot: OpenSegment = new OpenSegment();
   readonly cold: OpenSegment = new OpenSegment();
@@ -74,8 +74,8 @@ export class Segments {
   #liveBytes = 0;
   #memoryBytes = 0;
 
-  constructor(segmentBytes: number, allocate: Allocate) {
-    this.#allocateMemory = allocate;
+  constructor(segmentBytes: number, memory: StoreMemory) {
+    this.#memory = memory;
     assert(segmentBytes >= 64 && segmentBytes % 4 === 0, 'segment size');
     this.segmentBytes = segmentBytes;
   }
@@ -237,7 +237,7 @@ export class Segments {
     const reuse = this.#droppedNumbers.length > REUSE_AFTER_COUNT ? this.#droppedNumbers.shift() : undefined;
     const segment = reuse ?? this.#bytes.length;
     assert(segment < SEGMENT_COUNT_MAX, 'segment numbers');
-    const memory = this.#allocateMemory(bytes);
+    const memory = this.#memory.allocate(bytes);
     this.#bytes[segment] = Buffer.from(memory, 0, bytes);
     this.#words[segment] = new Uint32Array(memory);
     this.#live[segment] = 0;
@@ -261,6 +261,7 @@ export class Segments {
   #drop(segment: number): void {
     this.#memoryBytes -= pages(this.#used[segment]);
     this.#used[segment] = 0;
+    this.#memory.dropped(this.#bytes[segment].length);
     this.#bytes[segment] = NO_BYTES;
     this.#words[segment] = NO_WORDS;
     this.#droppedNumbers.push(segment);

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { AssertionError } from '../base/assert.ts';
 import { KeyValueView } from './key-value.ts';
 import { AddressList } from './lists.ts';
+import { SharedMemory } from './memory.ts';
 import { Store } from './store.ts';
 
 function put(store: Store, main: number, name: string, value: Uint8Array, sub = 0): number {
@@ -145,7 +146,7 @@ describe('store, at the edges', () => {
     store.commit(3);
     store.delete(4, 0, find(store, 'b'));
     store.commit(4);
-    const replayed = new Store({ sharedMemory: true });
+    const replayed = new Store({ memory: new SharedMemory(() => {}) });
     for (let at = store.historyHead; at < store.historyTail; at++) {
       const [main, sub] = [store.historyMain(at), store.historySub(at)];
       if (store.historyIsDelete(at)) replayed.restoreDelete(main, sub, Buffer.from('b'), 0, 1);
@@ -255,3 +256,26 @@ function hash(store: Store, revision: number): number {
   while (!job.step(100));
   return job.hash;
 }
+
+describe('shared memory', () => {
+  it('asks for a collection when enough has been dropped, and not before', () => {
+    let collections = 0;
+    const store = new Store({ segmentBytes: 1 << 20, memory: new SharedMemory(() => collections++) });
+    const value = Buffer.alloc(1000);
+    const write = (from: number, to: number): void => {
+      for (let main = from; main < to; main++) {
+        put(store, main, 'a', value);
+        store.commit(main);
+      }
+    };
+    write(2, 60_000);
+    assert.equal(collections, 0, 'memory in use is no garbage');
+    store.compact(59_999);
+    finishCompaction(store);
+    assert.equal(collections, 0, 'less than 64 MiB');
+    write(60_000, 80_000);
+    store.compact(79_999);
+    finishCompaction(store);
+    assert.equal(collections, 1);
+  });
+});

@@ -1,9 +1,9 @@
 // What a store is made of, for the files that work on several parts at once.
 
-import type { Allocate } from './allocate.ts';
 import { HashIndex } from './hash-index.ts';
 import { History } from './history.ts';
 import { KeyTree } from './key-tree.ts';
+import type { StoreMemory } from './memory.ts';
 import { NumberLog } from './number-log.ts';
 import { RowKeys } from './row-keys.ts';
 import { Rows } from './rows.ts';
@@ -22,10 +22,10 @@ export class StoreParts {
   readonly hash: HashIndex;
   readonly tree: KeyTree;
 
-  constructor(segmentBytes: number, hashSeed: number, allocate: Allocate) {
-    this.segments = new Segments(segmentBytes, allocate);
-    this.rows = new Rows(allocate);
-    this.history = new History(allocate);
+  constructor(segmentBytes: number, hashSeed: number, memory: StoreMemory) {
+    this.segments = new Segments(segmentBytes, memory);
+    this.rows = new Rows(memory);
+    this.history = new History(memory);
     this.keys = new RowKeys(this.rows, this.segments);
     this.hash = new HashIndex(this.keys, hashSeed);
     this.tree = new KeyTree(this.keys);

@@ -14,7 +14,6 @@
 
 import { assert } from '../base/assert.ts';
 import { compareArrays } from '../base/bytes.ts';
-import { allocatePrivate, allocateShared } from './allocate.ts';
 import { Compaction } from './compaction.ts';
 import { HashKvJob } from './hash-kv.ts';
 import { SUB_MAX } from './history.ts';
@@ -28,14 +27,15 @@ import {
   writeKeyValueTail,
 } from './key-value.ts';
 import type { AddressList, RowList } from './lists.ts';
+import { PRIVATE_MEMORY, type StoreMemory } from './memory.ts';
 import { addressOf, addressOffset, addressSegment, RECORD_HEADER_BYTES, SEGMENT_BYTES_DEFAULT } from './segments.ts';
 import { StoreParts } from './store-parts.ts';
 
 export interface StoreOptions {
   /** Size of a value segment: a multiple of 4. */
   readonly segmentBytes?: number;
-  /** Keeps segments, rows and history in shared memory, for other threads to read: see allocate.ts. Default false. */
-  readonly sharedMemory?: boolean;
+  /** Of segments, rows and history. Private by default. */
+  readonly memory?: StoreMemory;
   /** Seeds the hash of keys; a server takes a random one, so that nobody can choose colliding keys. */
   readonly hashSeed?: number;
 }
@@ -56,9 +56,8 @@ export class Store {
   #liveKeyCount = 0;
 
   constructor(options: StoreOptions = {}) {
-    const allocate = options.sharedMemory === true ? allocateShared : allocatePrivate;
     const segmentBytes = options.segmentBytes ?? SEGMENT_BYTES_DEFAULT;
-    this.#parts = new StoreParts(segmentBytes, options.hashSeed ?? 0x6b316d, allocate);
+    this.#parts = new StoreParts(segmentBytes, options.hashSeed ?? 0x6b316d, options.memory ?? PRIVATE_MEMORY);
     this.#compaction = new Compaction(this.#parts);
   }
 
