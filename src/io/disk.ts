@@ -1,11 +1,11 @@
 // Folders and files as a dependency: the interface and its errors. `file-disk.ts` is the real one over node:fs,
 // `src/testing/disk.ts` the simulated one (lost, torn and reordered writes, errors, stalls, a full disk).
 //
-// What survives a power cut is what POSIX promises and no more: bytes after `datasync` of their file, names
-// after `syncDirectory` of their folder. The two hot operations, write and datasync, call back; the rest are
+// What survives a power cut is what POSIX promises and no more: bytes after `writeDurable`, or `datasync` of their file, names
+// after `syncDirectory` of their folder. The hot operations, write, writeDurable and datasync, call back; the rest are
 // promises. All of them run off the calling thread.
 
-/** An operation on a file failed. After a failed write or datasync what is on the disk is unknown. */
+/** An operation on a file failed. After a failed write, durable or not, or datasync what is on the disk is unknown. */
 export class DiskError extends Error {
   override readonly name = 'DiskError';
   readonly operation: string;
@@ -47,6 +47,11 @@ export interface DiskFile {
    * in flight together when they do not overlap.
    */
   write(chunks: readonly Uint8Array[], position: number, done: DiskCallback): void;
+  /**
+   * As `write`, and these bytes (not those of other writes) are durable when it is done, with the file's size: O_DSYNC. One
+   * operation where `write` and `datasync` are two.
+   */
+  writeDurable(chunks: readonly Uint8Array[], position: number, done: DiskCallback): void;
   /** Makes durable the bytes of all writes that were done before this call, and the file's size. */
   datasync(done: DiskCallback): void;
   /** Fills `target` from `position` on; the result is less than its length only at the end of the file. */

@@ -35,6 +35,24 @@ test('what is written in pieces is read back whole', async () => {
   await file.close();
 });
 
+test('durable writes may run beside each other', async () => {
+  const file = await disk.open(join(folder, 'a'), 'create');
+  const chunks = Array.from({ length: 8 }, (_, index) => Buffer.alloc(3000, index));
+  const writes = chunks.map((chunk, index) => {
+    return new Promise<void>((resolve, reject) => {
+      file.writeDurable([chunk.subarray(0, 10), chunk.subarray(10)], index * 3000, (error) => {
+        if (error === undefined) resolve();
+        else reject(error);
+      });
+    });
+  });
+  await Promise.all(writes);
+  const target = Buffer.alloc(30_000);
+  assert.equal(await file.read(target, 0), 24_000);
+  assert.deepEqual(target.subarray(0, 24_000), Buffer.concat(chunks));
+  await file.close();
+});
+
 test('folders are made, listed in order, and files renamed and removed', async () => {
   const inner = join(folder, 'x', 'y', 'z');
   await disk.ensureDirectory(inner);

@@ -6,28 +6,62 @@ import { dirname } from 'node:path';
 import { type Disk, type DiskCallback, DiskError, type DiskFile, type DiskLock, type OpenMode } from './disk.ts';
 import { lockFolder } from './folder-lock.ts';
 
-const OPEN_FLAGS: Readonly<Record<OpenMode, string>> = { read: 'r', write: 'r+', create: 'wx+' };
+const { O_CREAT, O_DSYNC, O_EXCL, O_RDONLY, O_RDWR } = fs.constants;
+const OPEN_FLAGS: Readonly<Record<OpenMode, number>> = {
+  read: O_RDONLY,
+  write: O_RDWR,
+  create: O_RDWR | O_CREAT | O_EXCL,
+};
+
+/**
+ * For each file. Linux tells an error of write-back once to each open descriptor: two durable writes at a time through one would
+ * leave it to chance which of them fails.
+ */
+const DURABLE_DESCRIPTORS = 2;
+
+interface DurableDescriptor {
+  readonly descriptor: number;
+  /** Writes under way through it. */
+  inUse: number;
+}
 
 class RealFile implements DiskFile {
   readonly path: string;
   readonly #descriptor: number;
+  /** The same file with O_DSYNC; none where it was opened for reading. */
+  readonly #durable: DurableDescriptor[];
 
-  constructor(path: string, descriptor: number) {
+  constructor(path: string, descriptor: number, durable: readonly number[]) {
     this.path = path;
     this.#descriptor = descriptor;
+    this.#durable = durable.map((opened) => ({ descriptor: opened, inUse: 0 }));
   }
 
   write(chunks: readonly Uint8Array[], position: number, done: DiskCallback): void {
+    this.#write(this.#descriptor, chunks, position, done);
+  }
+
+  writeDurable(chunks: readonly Uint8Array[], position: number, done: DiskCallback): void {
+    let used = this.#durable[0];
+    for (const durable of this.#durable) if (durable.inUse < used.inUse) used = durable;
+    used.inUse++;
+    this.#write(used.descriptor, chunks, position, (error) => {
+      used.inUse--;
+      done(error);
+    });
+  }
+
+  #write(descriptor: number, chunks: readonly Uint8Array[], position: number, done: DiskCallback): void {
     let bytesLeft = 0;
     for (const chunk of chunks) bytesLeft += chunk.length;
     const written = (cause: Error | null, bytes: number): void => {
       if (cause !== null) done(new DiskError('write', this.path, cause));
       else if (bytes === bytesLeft) done(undefined);
       else if (bytes === 0) done(new DiskError('write', this.path, new Error('nothing was written')));
-      else this.write(chunksFrom(chunks, bytes), position + bytes, done);
+      else this.#write(descriptor, chunksFrom(chunks, bytes), position + bytes, done);
     };
-    if (chunks.length === 1) fs.write(this.#descriptor, chunks[0], 0, bytesLeft, position, written);
-    else fs.writev(this.#descriptor, chunks, position, written);
+    if (chunks.length === 1) fs.write(descriptor, chunks[0], 0, bytesLeft, position, written);
+    else fs.writev(descriptor, chunks, position, written);
   }
 
   datasync(done: DiskCallback): void {
@@ -59,8 +93,11 @@ class RealFile implements DiskFile {
     });
   }
 
-  close(): Promise<void> {
-    return settle('close', this.path, (done) => fs.close(this.#descriptor, done));
+  async close(): Promise<void> {
+    for (const { descriptor } of this.#durable) {
+      await settle('close', this.path, (done) => fs.close(descriptor, done));
+    }
+    await settle('close', this.path, (done) => fs.close(this.#descriptor, done));
   }
 
   #readOnce(target: Uint8Array, offset: number, position: number): Promise<number> {
@@ -94,13 +131,18 @@ export class FileDisk implements Disk {
     });
   }
 
-  open(path: string, mode: OpenMode): Promise<DiskFile> {
-    return new Promise((resolve, reject) => {
-      fs.open(path, OPEN_FLAGS[mode], 0o600, (cause, descriptor) => {
-        if (cause === null) resolve(new RealFile(path, descriptor));
-        else reject(new DiskError('open', path, cause));
-      });
-    });
+  async open(path: string, mode: OpenMode): Promise<DiskFile> {
+    const descriptor = await openDescriptor(path, OPEN_FLAGS[mode]);
+    const durable: number[] = [];
+    try {
+      while (mode !== 'read' && durable.length < DURABLE_DESCRIPTORS) {
+        durable.push(await openDescriptor(path, O_RDWR | O_DSYNC));
+      }
+    } catch (error) {
+      for (const opened of [descriptor, ...durable]) fs.closeSync(opened);
+      throw error;
+    }
+    return new RealFile(path, descriptor, durable);
   }
 
   rename(from: string, to: string): Promise<void> {
@@ -112,12 +154,7 @@ export class FileDisk implements Disk {
   }
 
   async syncDirectory(path: string): Promise<void> {
-    const descriptor = await new Promise<number>((resolve, reject) => {
-      fs.open(path, 'r', (cause, opened) => {
-        if (cause === null) resolve(opened);
-        else reject(new DiskError('open', path, cause));
-      });
-    });
+    const descriptor = await openDescriptor(path, O_RDONLY);
     try {
       await settle('fsync', path, (done) => fs.fsync(descriptor, done));
     } finally {
@@ -153,6 +190,15 @@ export class FileDisk implements Disk {
     }
     return missing[0];
   }
+}
+
+function openDescriptor(path: string, flags: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    fs.open(path, flags, 0o600, (cause, descriptor) => {
+      if (cause === null) resolve(descriptor);
+      else reject(new DiskError('open', path, cause));
+    });
+  });
 }
 
 /** False when nothing is there. */

@@ -71,8 +71,9 @@ async function prepare(opening: FileJournalOpening, folder: string, found: Found
     return { ...common, crcSeed, segments, file, position: SEGMENT_HEADER_BYTES };
   }
   const file = await disk.open(join(folder, last.name), 'write');
-  const position = found.cut?.offset ?? last.bytes;
-  if (found.cut !== undefined) await file.truncate(position);
+  const position = last.bytes;
+  // Cuts off an unfinished end, or zeros.
+  await file.truncate(position);
   // Also what was read may not be on the disk yet, after the death of a process; the batches to come will say that
   // it is durable.
   await datasync(file);

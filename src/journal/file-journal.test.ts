@@ -22,12 +22,24 @@ test('a batch is reported written, then durable, never from inside commit', asyn
   assert.equal(journal.pendingBytes, 0);
 });
 
-test('one write and one sync take all batches that came meanwhile', async () => {
+test('one durable write takes all batches that came meanwhile', async () => {
   const fixture = new JournalFixture({ limits: { syncsInFlightMax: 1 } });
   const { journal } = await fixture.open();
   for (let revision = 1; revision <= 4; revision++) commitPut(journal, revision);
   await fixture.clock.runAll();
+  assert.deepEqual(fixture.handler.reports, ['written 2', 'durable 2', 'written 5', 'durable 5']);
+});
+
+test('one write and one sync take all batches behind one that was only written', async () => {
+  const fixture = new JournalFixture({ limits: { syncsInFlightMax: 1 } });
+  const { journal } = await fixture.open();
+  commitPut(journal, 1, 'buffered');
+  for (let revision = 2; revision <= 4; revision++) commitPut(journal, revision);
+  await fixture.clock.runAll();
   assert.deepEqual(fixture.handler.reports, ['written 2', 'written 5', 'durable 2', 'durable 5']);
+  commitPut(journal, 5);
+  await fixture.clock.runAll();
+  assert.deepEqual(fixture.handler.reports.slice(4), ['written 6', 'durable 6'], 'the short way again');
 });
 
 test('there is no room while as many batches as allowed wait for their class', async () => {
@@ -41,11 +53,25 @@ test('there is no room while as many batches as allowed wait for their class', a
   assert.ok(journal.hasRoom);
 });
 
+test('a durable write that ends early is not reported before the one begun earlier', async () => {
+  const fixture = new JournalFixture();
+  const { journal } = await fixture.open();
+  fixture.disk.faults.push({ operation: 'writeDurable', pathPart: '.wal', times: 1, delayMs: 50 });
+  commitPut(journal, 1);
+  await fixture.clock.pass(10);
+  commitPut(journal, 2);
+  await fixture.clock.pass(10);
+  assert.deepEqual(fixture.handler.reports, []);
+  await fixture.clock.runAll();
+  assert.deepEqual(fixture.handler.reports, ['written 2', 'durable 2', 'written 3', 'durable 3']);
+});
+
 test('a sync that ends early is not reported before the one begun earlier', async () => {
   const fixture = new JournalFixture();
   const { journal } = await fixture.open();
   fixture.disk.faults.push({ operation: 'datasync', pathPart: '.wal', times: 1, delayMs: 50 });
-  commitPut(journal, 1);
+  commitPut(journal, 1, 'buffered');
+  journal.sync();
   await fixture.clock.pass(10);
   commitPut(journal, 2);
   await fixture.clock.pass(10);
@@ -54,18 +80,19 @@ test('a sync that ends early is not reported before the one begun earlier', asyn
   assert.deepEqual(fixture.handler.reports.slice(2), ['durable 2', 'durable 3']);
 });
 
-for (const operation of ['write', 'datasync'] as const) {
+for (const operation of ['writeDurable', 'write', 'datasync'] as const) {
   test(`after a failed ${operation} nothing but the failure is reported`, async () => {
     const fixture = new JournalFixture();
     const { journal } = await fixture.open();
     await fixture.put(journal, 1, 'fine');
     fixture.handler.reports.length = 0;
     fixture.disk.faults.push({ operation, pathPart: '.wal', times: 1, code: 'EIO', delayMs: 5 });
-    commitPut(journal, 2);
+    commitPut(journal, 2, operation === 'writeDurable' ? 'fsync' : 'buffered');
+    journal.sync();
     await fixture.clock.pass(1);
     commitPut(journal, 3);
     await fixture.clock.runAll();
-    const written = operation === 'write' ? [] : ['written 3', 'written 4'];
+    const written = operation === 'datasync' ? ['written 3', 'written 4'] : [];
     assert.deepEqual(fixture.handler.reports, [...written, 'fatal EIO']);
     assert.equal(journal.hasRoom, false);
     await assert.rejects(fixture.close(journal, 3), /EIO/);
@@ -143,6 +170,38 @@ test('close makes everything durable, also the open batch, and lets others in', 
   assert.ok(recovery.isClean);
 });
 
+test('a small durable write sets down zeros, those behind it go into them, and close cuts the rest off', async () => {
+  const fixture = new JournalFixture({ limits: { reserveBytes: 1000, segmentBytesMax: 4000 } });
+  const { journal } = await fixture.open();
+  const path = fixture.segmentPath();
+  const sizeAfterOpen = fixture.disk.bytes(path).length;
+  assert.equal(sizeAfterOpen - journal.storedBytes, 1000);
+  await fixture.put(journal, 1, 'x'.repeat(400));
+  await fixture.put(journal, 2, 'x'.repeat(300));
+  assert.equal(fixture.disk.bytes(path).length, sizeAfterOpen, 'the file did not grow');
+  await fixture.put(journal, 3, 'x'.repeat(300));
+  assert.equal(fixture.disk.bytes(path).length - journal.storedBytes, 1000);
+  await fixture.close(journal, 3);
+  assert.equal(fixture.disk.bytes(path).length, journal.storedBytes);
+  fixture.disk.crash('keep');
+  const { recovery } = await fixture.open();
+  assert.ok(recovery.isClean);
+  assert.equal(recovery.cut, undefined);
+});
+
+test('nothing is written beside a write that sets down zeros', async () => {
+  const fixture = new JournalFixture({ limits: { reserveBytes: 1000 } });
+  const { journal } = await fixture.open();
+  await fixture.put(journal, 1, 'x'.repeat(900));
+  fixture.disk.faults.push({ operation: 'writeDurable', pathPart: '.wal', times: 1, delayMs: 50 });
+  commitPut(journal, 2);
+  commitPut(journal, 3);
+  await fixture.clock.pass(10);
+  fixture.disk.crash('keep');
+  const { recovery } = await fixture.open();
+  assert.equal(recovery.revision, 2, 'the second one had not begun');
+});
+
 test('a second opening of the folder is refused', async () => {
   const fixture = new JournalFixture();
   const { journal } = await fixture.open();
@@ -165,11 +224,12 @@ async function run(fixture: JournalFixture, journal: Journal, start: number): Pr
   let revision = start;
   let lines: string[] = [];
   let shownRelaxed = start;
+  const fsyncShare = random.pick([0.5, 0.9, 1]);
   for (let steps = random.between(5, 60); steps > 0; steps--) {
     if (random.chance(0.7)) {
       revision++;
       const value = `${revision}:${'v'.repeat(random.between(0, random.chance(0.1) ? 3000 : 120))}`;
-      const durability = random.chance(0.5) ? 'fsync' : 'buffered';
+      const durability = random.chance(fsyncShare) ? 'fsync' : 'buffered';
       appendPut(journal, revision, value, durability);
       lines.push(`put 0 ${value}`);
       const mark = reserve.markFor(revision);
@@ -203,7 +263,12 @@ async function crashTwin(seed: number): Promise<void> {
   const fixture = new JournalFixture({
     seed,
     disk: { latencyMsMax: 6 },
-    limits: { batchBytesMax: 600, segmentBytesMax: 2500, bufferedLossMsMax: 20 },
+    limits: {
+      batchBytesMax: 600,
+      segmentBytesMax: 2500,
+      bufferedLossMsMax: 20,
+      reserveBytes: seed % 2 === 0 ? 0 : 700,
+    },
   });
   const logged: string[] = [];
   let { journal, recovery } = await fixture.open();

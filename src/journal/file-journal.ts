@@ -1,34 +1,33 @@
-// The journal on local files: group commit. Batches are written at their offsets, one write at a time that
-// takes all batches waiting; syncs run beside the writes, up to `syncsInFlightMax`, each for all that was written
-// when it began. Reports go out in order.
+// The journal on local files: group commit. A write takes all batches waiting, at their offsets. Reports go out in order.
 //
-//   commit ─► waiting ─► write (≤ 1) ─► written ─► sync (≤ syncsInFlightMax) ─► durable
-//             buffers stay in use here             only numbers from here on
+//   commit ─► waiting ─┬─► durable write (≤ syncsInFlightMax) ──────────────────────────► durable
+//                      └─► write (≤ 1) ─► written ─► sync (≤ syncsInFlightMax) ─► durable
+//             the batches' buffers stay in use until they are written; only numbers from there on
 //
-// A sync is begun when what was written holds a batch of class `fsync`, when somebody asked, or when `buffered`
+// Batches of class `fsync` take the upper way, one operation for each group, unless something before them was written and is
+// not durable yet: the log must be durable as a prefix, and a durable write covers itself only.
+//
+// Below, a sync is begun when what was written holds a batch of class `fsync`, when somebody asked, or when `buffered`
 // batches have waited half of `bufferedLossMsMax` or fill half of `bufferedLossBytesMax`. When a whole limit is
 // reached all the same (a slow disk), `hasRoom` is false: a power cut never takes more than the limits and one batch.
 //
 // A new segment is begun when the old one is full and all of it is durable (recovery.ts relies on it).
 
-import { join } from 'node:path';
 import { assert } from '../base/assert.ts';
 import type { Clock, Timer } from '../io/clock.ts';
-import type { Disk, DiskFile, DiskLock } from '../io/disk.ts';
+import type { Disk, DiskLock } from '../io/disk.ts';
 import { type BatchPlace, BatchWriter } from './batch-writer.ts';
-import { SEGMENT_HEADER_BYTES } from './format.ts';
 import type { Journal, JournalHandler, JournalIdentity, JournalObserver } from './journal.ts';
-import type { StoredSegment } from './recovery.ts';
-import { createSegment, segmentName } from './segment.ts';
+import { type SegmentLimits, SegmentWriter, type SegmentWriterStart } from './segment-writer.ts';
+import { Waiters } from './waiters.ts';
 
-export interface FileJournalLimits {
+export interface FileJournalLimits extends SegmentLimits {
   /** A batch this large is full. */
   readonly batchBytesMax: number;
   /** Batches committed whose class is not satisfied yet. At the limit `hasRoom` is false. */
   readonly inFlightBatchesMax: number;
+  /** Syncs, and durable writes. */
   readonly syncsInFlightMax: number;
-  /** A segment is not continued beyond this; a larger batch gets one of its own. */
-  readonly segmentBytesMax: number;
   /** What a power cut may take of the class `buffered`: age and size of what is not durable. */
   readonly bufferedLossMsMax: number;
   readonly bufferedLossBytesMax: number;
@@ -41,19 +40,16 @@ export const FILE_JOURNAL_LIMITS: FileJournalLimits = {
   segmentBytesMax: 64 << 20,
   bufferedLossMsMax: 200,
   bufferedLossBytesMax: 32 << 20,
+  reserveBytes: 256 << 10,
 };
 
 /** Where an opened log ends. */
-export interface FileJournalStart {
+export interface FileJournalStart extends SegmentWriterStart {
   readonly identity: JournalIdentity;
   readonly epoch: number;
   readonly sequence: number;
   readonly previousCrc: number;
   readonly crcSeed: number;
-  readonly segments: readonly StoredSegment[];
-  /** The last segment, open for writing, and its end. */
-  readonly file: DiskFile;
-  readonly position: number;
 }
 
 export interface FileJournalOptions {
@@ -68,12 +64,26 @@ export interface FileJournalOptions {
   readonly start: FileJournalStart;
 }
 
-/** A batch between commit and the end of its write. */
+/** A batch between commit and the beginning of its write. */
 interface WaitingBatch {
   readonly batch: BatchWriter;
   readonly sequence: number;
   readonly previousCrc: number;
   readonly committedMs: number;
+}
+
+/** A group of batches that is being written. */
+interface RunningWrite {
+  readonly batches: readonly BatchWriter[];
+  readonly sequence: number;
+  readonly bytes: number;
+  readonly isDurable: boolean;
+  /** When its first batch was committed. */
+  readonly committedMs: number;
+  readonly startedMs: number;
+  /** It sets down zeros: nothing may be written behind it meanwhile. */
+  isReserving: boolean;
+  isDone: boolean;
 }
 
 /** What becomes durable when it ends. */
@@ -87,20 +97,12 @@ interface RunningSync {
   isDone: boolean;
 }
 
-interface Waiter {
-  readonly isReached: () => boolean;
-  readonly resolve: () => void;
-  readonly reject: (error: Error) => void;
-}
-
 export class FileJournal implements Journal {
   readonly epoch: number;
-  readonly #disk: Disk;
   readonly #clock: Clock;
   readonly #handler: JournalHandler;
   readonly #observer: JournalObserver | undefined;
   readonly #limits: FileJournalLimits;
-  readonly #folder: string;
   readonly #lock: DiskLock;
   readonly #identity: JournalIdentity;
 
@@ -108,19 +110,19 @@ export class FileJournal implements Journal {
   #open: BatchWriter;
   readonly #free: BatchWriter[] = [];
   readonly #waiting: WaitingBatch[] = [];
-  #isWriting = false;
+  readonly #writes: RunningWrite[] = [];
   readonly #syncs: RunningSync[] = [];
   #timer: Timer | undefined;
 
-  readonly #segments: StoredSegment[];
-  #file: DiskFile;
-  #position: number;
+  readonly #segments: SegmentWriter;
   #isRolling = false;
 
   #lastSequence: number;
   #writtenSequence: number;
   #syncingSequence: number;
   #durableSequence: number;
+  /** The last batch written, or being written, that is durable by a sync only. */
+  #plainSequence: number;
   /** The last batch that must be made durable without delay. */
   #urgentSequence: number;
   /** Bytes of all batches since the start, by how far they are. */
@@ -133,16 +135,14 @@ export class FileJournal implements Journal {
 
   #fatal: Error | undefined;
   #isClosing = false;
-  readonly #waiters: Waiter[] = [];
+  readonly #waiters = new Waiters();
 
   constructor(options: FileJournalOptions) {
     const { start, limits } = options;
-    this.#disk = options.disk;
     this.#clock = options.clock;
     this.#handler = options.handler;
     this.#observer = options.observer;
     this.#limits = limits;
-    this.#folder = options.folder;
     this.#lock = options.lock;
     this.#identity = start.identity;
     this.epoch = start.epoch;
@@ -153,14 +153,13 @@ export class FileJournal implements Journal {
       previousCrc: start.previousCrc,
       crcSeed: start.crcSeed,
     };
-    this.#segments = start.segments.map((segment) => ({ ...segment }));
-    this.#file = start.file;
-    this.#position = start.position;
+    this.#segments = new SegmentWriter(options.disk, options.folder, limits, start);
     this.#lastSequence = start.sequence;
     this.#writtenSequence = start.sequence;
     this.#syncingSequence = start.sequence;
     this.#durableSequence = start.sequence;
     this.#urgentSequence = start.sequence;
+    this.#plainSequence = start.sequence;
     this.#open = new BatchWriter(limits.batchBytesMax);
     for (let i = 0; i < limits.inFlightBatchesMax; i++) this.#free.push(new BatchWriter(limits.batchBytesMax));
   }
@@ -186,9 +185,7 @@ export class FileJournal implements Journal {
   }
 
   get storedBytes(): number {
-    let bytes = this.#position;
-    for (let i = 0; i < this.#segments.length - 1; i++) bytes += this.#segments[i].bytes;
-    return bytes;
+    return this.#segments.storedBytes;
   }
 
   get hasRoom(): boolean {
@@ -205,14 +202,8 @@ export class FileJournal implements Journal {
     this.#startSync();
   }
 
-  async trim(sequence: number): Promise<void> {
-    while (this.#segments.length > 1 && this.#segments[1].firstSequence <= sequence) {
-      const [oldest] = this.#segments;
-      await this.#disk.unlink(join(this.#folder, oldest.name));
-      // One by one: were the names to go in another order, a power cut could leave a gap.
-      await this.#disk.syncDirectory(this.#folder);
-      this.#segments.shift();
-    }
+  trim(sequence: number): Promise<void> {
+    return this.#segments.trim(sequence);
   }
 
   async close(cleanRevision: number | undefined): Promise<void> {
@@ -226,7 +217,7 @@ export class FileJournal implements Journal {
     this.sync();
     await this.#until(() => this.#durableSequence === this.#lastSequence && !this.#isRolling);
     this.#timer?.cancel();
-    await this.#file.close();
+    await this.#segments.close();
     await this.#lock.release();
   }
 
@@ -261,51 +252,96 @@ export class FileJournal implements Journal {
   }
 
   #startWrite(): void {
-    if (this.#isWriting || this.#isRolling || this.#waiting.length === 0 || this.#fatal !== undefined) return;
-    const chunks: Uint8Array[] = [];
+    while (this.#waiting.length > 0 && this.#fatal === undefined && !this.#isRolling) {
+      const isDurable = this.#waiting[0].batch.durability === 'fsync' && this.#plainSequence <= this.#durableSequence;
+      if (!this.#mayWrite(isDurable)) return;
+      const batches = this.#takeGroup(isDurable);
+      if (batches.length === 0) {
+        if (this.#writes.length === 0) this.#startRoll();
+        return;
+      }
+      this.#write(batches, isDurable);
+    }
+  }
+
+  /** Durable writes may run beside each other, when nothing is set down where the next one goes. */
+  #mayWrite(isDurable: boolean): boolean {
+    const last = this.#writes.at(-1);
+    if (last === undefined) return true;
+    return isDurable && last.isDurable && !last.isReserving && this.#writes.length < this.#limits.syncsInFlightMax;
+  }
+
+  /** The batches that are written together; none when the next one needs a new segment. */
+  #takeGroup(isDurable: boolean): WaitingBatch[] {
+    let count = 0;
     let bytes = 0;
-    let sequence = 0;
-    for (const { batch, sequence: next } of this.#waiting) {
-      if (!this.#fits(this.#position + bytes, batch.bytes)) break;
-      chunks.push(batch.view());
+    for (; count < this.#waiting.length; count++) {
+      const { batch } = this.#waiting[count];
+      if (isDurable && batch.durability !== 'fsync') break;
+      if (!this.#segments.fits(bytes, batch.bytes)) break;
       bytes += batch.bytes;
-      sequence = next;
     }
-    if (chunks.length === 0) {
-      this.#startRoll();
-      return;
-    }
-    this.#isWriting = true;
+    return this.#waiting.splice(0, count);
+  }
+
+  #write(group: readonly WaitingBatch[], isDurable: boolean): void {
+    const batches = group.map(({ batch }) => batch);
+    const [{ committedMs }] = group;
+    const { sequence } = group[group.length - 1];
+    const chunks = batches.map((batch) => batch.view());
+    let bytes = 0;
+    for (const chunk of chunks) bytes += chunk.length;
     const startedMs = this.#clock.nowMs();
-    this.#file.write(chunks, this.#position, (error) => {
-      this.#isWriting = false;
+    const state = { isReserving: false, isDone: false };
+    const write: RunningWrite = { batches, sequence, bytes, isDurable, committedMs, startedMs, ...state };
+    this.#writes.push(write);
+    const done = (error: Error | undefined): void => {
       if (error !== undefined) {
         this.#fail(error);
         return;
       }
-      this.#observer?.onWrite((this.#clock.nowMs() - startedMs) / 1000, bytes);
-      this.#onWriteDone(sequence, chunks.length, bytes);
-    });
-    this.#position += bytes;
-  }
-
-  /** Whether a batch may begin at `position`: in an empty segment always. */
-  #fits(position: number, bytes: number): boolean {
-    return position === SEGMENT_HEADER_BYTES || position + bytes <= this.#limits.segmentBytesMax;
-  }
-
-  #onWriteDone(sequence: number, count: number, bytes: number): void {
-    if (this.#fatal !== undefined) return;
-    for (const { batch } of this.#waiting.splice(0, count)) {
-      batch.reset();
-      this.#free.push(batch);
+      write.isDone = true;
+      this.#onWriteDone();
+    };
+    if (isDurable) write.isReserving = this.#segments.writeDurable(chunks, bytes, done);
+    else {
+      this.#plainSequence = sequence;
+      this.#segments.write(chunks, bytes, done);
     }
-    this.#writtenSequence = sequence;
-    this.#writtenBytes += bytes;
-    this.#startWrite();
-    this.#startSync();
-    this.#handler.onWritten(sequence);
-    this.#wake();
+  }
+
+  /** Writes are reported in the order they began. */
+  #onWriteDone(): void {
+    while (this.#fatal === undefined && this.#writes.length > 0 && this.#writes[0].isDone) {
+      const write = this.#writes[0];
+      const { sequence, bytes, isDurable } = write;
+      this.#writes.shift();
+      for (const batch of write.batches) {
+        batch.reset();
+        this.#free.push(batch);
+      }
+      this.#writtenSequence = sequence;
+      this.#writtenBytes += bytes;
+      const seconds = (this.#clock.nowMs() - write.startedMs) / 1000;
+      this.#observer?.onWrite(seconds, bytes);
+      if (isDurable) {
+        this.#observer?.onSync(seconds, write.batches.length);
+        this.#setDurable(sequence, this.#writtenBytes);
+      }
+      this.#startWrite();
+      this.#startSync();
+      this.#handler.onWritten(sequence);
+      if (isDurable) this.#handler.onDurable(sequence);
+      this.#wake();
+    }
+  }
+
+  /** All up to `sequence` is durable, and nothing was on its way there by a sync. */
+  #setDurable(sequence: number, bytes: number): void {
+    this.#durableSequence = sequence;
+    this.#durableBytes = bytes;
+    this.#syncingSequence = sequence;
+    this.#syncingBytes = bytes;
   }
 
   #startSync(): void {
@@ -331,8 +367,9 @@ export class FileJournal implements Journal {
     this.#syncingSequence = sync.sequence;
     this.#syncingBytes = sync.writtenBytes;
     // What is committed and not written yet waits for the next sync.
-    this.#bufferedSinceMs = this.#waiting.length > 0 ? this.#waiting[0].committedMs : Number.POSITIVE_INFINITY;
-    this.#file.datasync((error) => {
+    const next = this.#writes.length > 0 ? this.#writes[0] : this.#waiting[0];
+    this.#bufferedSinceMs = next?.committedMs ?? Number.POSITIVE_INFINITY;
+    this.#segments.sync((error) => {
       if (error !== undefined) {
         this.#fail(error);
         return;
@@ -376,7 +413,8 @@ export class FileJournal implements Journal {
     }
     this.#isRolling = true;
     const startedMs = this.#clock.nowMs();
-    this.#roll(sequence, previousCrc).then(
+    const header = { identity: this.#identity, firstSequence: sequence, epoch: this.epoch, previousCrc };
+    this.#segments.roll(header).then(
       () => {
         this.#isRolling = false;
         this.#observer?.onRoll((this.#clock.nowMs() - startedMs) / 1000);
@@ -385,16 +423,6 @@ export class FileJournal implements Journal {
       },
       (error) => this.#fail(error instanceof Error ? error : new Error(String(error))),
     );
-  }
-
-  async #roll(firstSequence: number, previousCrc: number): Promise<void> {
-    const header = { identity: this.#identity, firstSequence, epoch: this.epoch, previousCrc };
-    const file = await createSegment(this.#disk, this.#folder, header);
-    await this.#file.close();
-    this.#segments[this.#segments.length - 1].bytes = this.#position;
-    this.#segments.push({ name: segmentName(firstSequence), firstSequence, bytes: 0 });
-    this.#file = file;
-    this.#position = SEGMENT_HEADER_BYTES;
   }
 
   #fail(error: Error): void {
@@ -407,19 +435,12 @@ export class FileJournal implements Journal {
 
   /** Resolves when the condition holds; looked at after every report. */
   #until(isReached: () => boolean): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#waiters.push({ isReached, resolve, reject });
-      this.#wake();
-    });
+    const reached = this.#waiters.until(isReached);
+    this.#wake();
+    return reached;
   }
 
   #wake(): void {
-    for (let i = this.#waiters.length - 1; i >= 0; i--) {
-      const waiter = this.#waiters[i];
-      if (this.#fatal !== undefined) waiter.reject(this.#fatal);
-      else if (waiter.isReached()) waiter.resolve();
-      else continue;
-      this.#waiters.splice(i, 1);
-    }
+    this.#waiters.wake(this.#fatal);
   }
 }

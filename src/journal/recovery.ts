@@ -3,7 +3,8 @@
 //
 // What may be found after the last good batch, and what it means:
 //   nothing, or a later segment that goes on exactly here      the log is whole
-//   in the last segment: zeros, a torn batch, batches that
+//   zeros to the end of the segment                            space set down ahead, or a file that grew without its bytes
+//   in the last segment: a torn batch, batches that
 //   were in flight together and came out of order              an unfinished end: cut (TailCut)
 //   anything, and a later batch or segment tells that the
 //   missing batch had been durable                             damage: CorruptionError
@@ -23,6 +24,7 @@ import { decodeSegmentHeader, isUnfinishedName, type SegmentHeader, sequenceOfNa
 export interface StoredSegment {
   readonly name: string;
   readonly firstSequence: number;
+  /** Up to the end of its last batch. */
   bytes: number;
 }
 
@@ -62,8 +64,7 @@ export async function readLog(options: RecoveryOptions): Promise<FoundLog> {
     next = i + 1 < segments.length ? blocks.read(segments[i + 1].name) : undefined;
     // Whoever throws below leaves this read behind; its own failure then is of no interest.
     next?.catch(() => {});
-    segments[i].bytes = block.length;
-    replay.segment(segments[i], block, i + 1 === segments.length);
+    segments[i].bytes = replay.segment(segments[i], block, i + 1 === segments.length);
   }
   return { segments, unfinished, ...replay.result() };
 }
@@ -140,7 +141,8 @@ class Replay {
     };
   }
 
-  segment(stored: StoredSegment, block: Uint8Array, isLast: boolean): void {
+  /** Where its batches end. */
+  segment(stored: StoredSegment, block: Uint8Array, isLast: boolean): number {
     const file = join(this.#folder, stored.name);
     const header = decodeSegmentHeader(file, block);
     if (header.firstSequence !== stored.firstSequence) {
@@ -152,7 +154,6 @@ class Replay {
     }
     if (this.#identity === undefined) this.#begin(file, header);
     else this.#goOn(file, header, this.#identity);
-    this.#bytes += block.length;
     let at = SEGMENT_HEADER_BYTES;
     let wrong: string | undefined;
     while (at < block.length && wrong === undefined) {
@@ -163,6 +164,8 @@ class Replay {
       }
     }
     if (wrong !== undefined) this.#tail(file, block, at, wrong, isLast);
+    this.#bytes += at;
+    return at;
   }
 
   #begin(file: string, header: SegmentHeader): void {
@@ -213,16 +216,13 @@ class Replay {
 
   /** The bytes from `at` on are not the next batch. */
   #tail(file: string, block: Uint8Array, at: number, wrong: string, isLast: boolean): void {
-    const isBlank = isZero(block, at, block.length);
-    if (!isLast) {
-      // Zeros are space that was reserved; the next segment's header proves that no batch is missing.
-      if (isBlank) return;
-      throw new CorruptionError(file, at, wrong);
-    }
+    // Space set down ahead. Before another segment its header proves that no batch is missing; at the end nothing tells.
+    if (isZero(block, at, block.length)) return;
+    if (!isLast) throw new CorruptionError(file, at, wrong);
     if (this.#reader.tellsOfLoss(block, at, block.length, this.#chain)) {
       throw new CorruptionError(file, at, `${wrong}, but later batches are there`);
     }
-    this.#cut = { file, offset: at, bytes: block.length - at, reason: isBlank ? 'only zeros follow' : wrong };
+    this.#cut = { file, offset: at, bytes: block.length - at, reason: wrong };
   }
 }
 

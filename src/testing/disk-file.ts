@@ -2,7 +2,7 @@
 // the changes in between, each of which a crash may keep, lose or tear.
 //
 //   medium ──(change, change, …)──► visible
-//            a datasync moves the changes that were done when it was called into the medium
+//            a datasync moves the changes that were done when it was called into the medium; a durable write only itself
 
 import type { Random } from './random.ts';
 
@@ -13,6 +13,13 @@ interface Change {
   isDone: boolean;
   /** A datasync failed over it: the system forgets that it is not on the medium. */
   isForgotten: boolean;
+}
+
+export interface WriteEnd {
+  /** The system has reported the write. */
+  done(): void;
+  /** And its bytes are on the medium. */
+  endDurably(): void;
 }
 
 /** How a crash treats what was not synced. */
@@ -36,9 +43,21 @@ export class SimulatedContent {
     return this.#changes.length > 0;
   }
 
-  /** Visible at once; `done` says when the system reported it. */
-  write(bytes: Uint8Array, position: number): { done(): void } {
-    return this.#change({ position, bytes: copyOf(bytes), isDone: false, isForgotten: false });
+  /** Visible at once; the result says when the system reported it. */
+  write(bytes: Uint8Array, position: number): WriteEnd {
+    const change: Change = { position, bytes: copyOf(bytes), isDone: false, isForgotten: false };
+    this.#change(change);
+    return {
+      done: (): void => {
+        change.isDone = true;
+      },
+      endDurably: (): void => {
+        // A crash may have settled it already.
+        if (!this.#changes.includes(change)) return;
+        this.#medium = applied(this.#medium, change);
+        this.#changes = this.#changes.filter((other) => other !== change);
+      },
+    };
   }
 
   truncate(size: number): void {
@@ -81,14 +100,9 @@ export class SimulatedContent {
     this.visible = copyOf(medium);
   }
 
-  #change(change: Change): { done(): void } {
+  #change(change: Change): void {
     this.#changes.push(change);
     this.visible = applied(this.visible, change);
-    return {
-      done: (): void => {
-        change.isDone = true;
-      },
-    };
   }
 }
 

@@ -14,10 +14,19 @@ import {
   FolderLockedError,
   type OpenMode,
 } from '../io/disk.ts';
-import { CRASH_STYLES, type CrashStyle, copyOf, SimulatedContent } from './disk-file.ts';
+import { CRASH_STYLES, type CrashStyle, copyOf, SimulatedContent, type WriteEnd } from './disk-file.ts';
 import type { Random } from './random.ts';
 
-export type DiskOperation = 'write' | 'datasync' | 'read' | 'open' | 'list' | 'rename' | 'unlink' | 'syncDirectory';
+export type DiskOperation =
+  | 'write'
+  | 'writeDurable'
+  | 'datasync'
+  | 'read'
+  | 'open'
+  | 'list'
+  | 'rename'
+  | 'unlink'
+  | 'syncDirectory';
 
 /** What the next operations meet; the first rule that matches is asked. */
 export interface DiskFault {
@@ -250,16 +259,31 @@ class OpenFile implements DiskFile {
   }
 
   write(chunks: readonly Uint8Array[], position: number, done: DiskCallback): void {
+    this.#write('write', chunks, position, (change, error) => {
+      if (error === undefined) change?.done();
+      done(error);
+    });
+  }
+
+  writeDurable(chunks: readonly Uint8Array[], position: number, done: DiskCallback): void {
+    this.#write('writeDurable', chunks, position, (change, error) => {
+      if (error === undefined) change?.endDurably();
+      done(error);
+    });
+  }
+
+  #write(
+    operation: 'write' | 'writeDurable',
+    chunks: readonly Uint8Array[],
+    position: number,
+    onEnd: (change: WriteEnd | undefined, error: DiskError | undefined) => void,
+  ): void {
     const bytes = Buffer.concat(chunks);
     const grownBytes = position + bytes.length - this.#content.visible.length;
-    if (grownBytes > 0 && this.#disk.isFull(grownBytes)) {
-      this.#disk.run('write', this.path, (error) => done(error ?? failure('write', this.path, 'ENOSPC')));
-      return;
-    }
-    const change = this.#content.write(bytes, position);
-    this.#disk.run('write', this.path, (error) => {
-      if (error === undefined) change.done();
-      done(error);
+    const isFull = grownBytes > 0 && this.#disk.isFull(grownBytes);
+    const change = isFull ? undefined : this.#content.write(bytes, position);
+    this.#disk.run(operation, this.path, (error) => {
+      onEnd(change, isFull ? (error ?? failure(operation, this.path, 'ENOSPC')) : error);
     });
   }
 

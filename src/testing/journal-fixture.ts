@@ -94,7 +94,7 @@ export class JournalFixture {
   constructor(options: FixtureOptions = {}) {
     this.random = new Random(options.seed ?? 1);
     this.disk = new SimulatedDisk({ clock: this.clock, random: this.random, ...options.disk });
-    this.#limits = { batchBytesMax: 4096, ...options.limits };
+    this.#limits = { batchBytesMax: 4096, reserveBytes: 0, ...options.limits };
   }
 
   open(opening: FixtureOpening = {}): Promise<OpenedJournal> {
