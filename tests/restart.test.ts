@@ -141,6 +141,60 @@ describe('after the power was cut', () => {
     await server.close();
   });
 
+  it('nobody was told of a lease whose grant is lost', async () => {
+    const server = await SimulatedServer.open(6);
+    for (const operation of ['write', 'writeDurable', 'datasync'] as const) {
+      server.disk.faults.push({ operation, pathPart: '.wal', times: 1, delayMs: 1_000 });
+    }
+    const answers: unknown[] = [];
+    const note = (promise: Promise<unknown>): void => {
+      promise.then(
+        (answer) => answers.push(answer),
+        () => {},
+      );
+    };
+    note(server.client.unary(methods.leaseGrant, { ID: 7n, TTL: 60 }));
+    await server.clock.pass(20);
+    note(server.client.unary(methods.leaseTimeToLive, { ID: 7n }));
+    const stream = await server.drive(server.client.stream(methods.leaseKeepAlive, { ID: 7n }));
+    note(stream.next());
+    const { leases } = await server.drive(server.client.unary(methods.leaseLeases, {}));
+    assert.deepEqual([leases, answers], [[], []]);
+    await server.clock.pass(2_000);
+    assert.equal(answers.length, 3);
+    await server.close();
+  });
+
+  it('a watch is told of lost revisions also when another restart came between', async () => {
+    const durability = new DurabilityMap('fsync', [{ prefix: Buffer.from('b/'), durability: 'buffered' }]);
+    const server = await SimulatedServer.open(7, { durability });
+    const { header } = await server.drive(server.client.unary(methods.put, put('b/1')));
+    server.crash('lose');
+    await server.start();
+    await server.drive(server.client.unary(methods.put, put('f/1')));
+    server.crash('lose');
+    await server.start();
+    const stream = await server.drive(server.client.stream(methods.watch));
+    stream.send({ create_request: watchKeys({ key: 'b/', end: 'b0', start_revision: (header?.revision ?? 0) + 1 }) });
+    await server.drive(stream.next());
+    const item = await server.drive(stream.next());
+    assert.ok('message' in item && item.message.canceled && item.message.compact_revision > 0);
+    await server.close();
+  });
+
+  it('a watch is told that a clean restart took the keys of the class none', async () => {
+    const server = await SimulatedServer.open(5, { durability: new DurabilityMap('none') });
+    const { header } = await server.drive(server.client.unary(methods.put, put('a')));
+    await server.drive(server.server.close());
+    await server.start();
+    const stream = await server.drive(server.client.stream(methods.watch));
+    stream.send({ create_request: watchKeys({ key: 'a', start_revision: (header?.revision ?? 0) + 1 }) });
+    await server.drive(stream.next());
+    const item = await server.drive(stream.next());
+    assert.ok('message' in item && item.message.canceled && item.message.compact_revision > 0);
+    await server.close();
+  });
+
   it('a shutdown ends streams with UNAVAILABLE and loses nothing', async () => {
     const server = await SimulatedServer.open(4);
     const stream = await server.drive(server.client.stream(methods.watch));

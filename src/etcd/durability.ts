@@ -44,6 +44,11 @@ export class DurabilityMap {
     return this.#default !== CLASS_FSYNC || this.rules.some((rule) => rule.durability !== 'fsync');
   }
 
+  /** Some class is not in the log: every restart loses its keys. */
+  get hasUnlogged(): boolean {
+    return this.#default === CLASS_NONE || this.rules.some((rule) => rule.durability === 'none');
+  }
+
   classOf(key: Uint8Array, start: number, end: number): DurabilityClass {
     for (let i = 0; i < this.rules.length; i++) {
       const rule = this.rules[i];

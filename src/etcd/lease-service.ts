@@ -1,7 +1,14 @@
 // etcdserverpb.Lease: grant, revoke, keep-alive, time to live, list; and the expiry of leases.
+//
+// Nobody is told of a lease before its grant is durable: a crash could take back what was said.
 
 import { leaseNotFound } from '../api/errors.ts';
-import { LeaseIdRequest, type ResponseHeader } from '../api/messages.ts';
+import {
+  LeaseIdRequest,
+  type LeaseTimeToLiveRequest,
+  type LeaseTimeToLiveResponse,
+  type ResponseHeader,
+} from '../api/messages.ts';
 import * as methods from '../api/methods.ts';
 import type { CallListener, Registry } from '../grpc/registry.ts';
 import type { ServerCall } from '../grpc/server-call.ts';
@@ -26,6 +33,8 @@ export class LeaseService {
   readonly #committer: Committer;
   readonly #nowMs: () => number;
   readonly #randomId: () => bigint;
+  /** Leases whose grant is not durable yet. */
+  readonly #unseen = new Set<Lease>();
 
   constructor(options: LeaseServiceOptions) {
     this.#engine = options.engine;
@@ -44,7 +53,9 @@ export class LeaseService {
         this.#nowMs(),
       );
       const response = { ID: lease.id, TTL: lease.ttlSeconds };
+      this.#unseen.add(lease);
       this.#committer.whenVisible(() => {
+        this.#unseen.delete(lease);
         call.reply(...wholeOf(encode(methods.leaseGrant, { header: this.#header(), ...response })));
       });
       return undefined;
@@ -57,20 +68,17 @@ export class LeaseService {
       });
       return undefined;
     });
-    registerCold(registry, methods.leaseTimeToLive, (request) => {
+    registerCold(registry, methods.leaseTimeToLive, (request, call) => {
       const lease = lessor.find(request.ID);
-      const header = this.#header();
-      if (lease === undefined) return { header, ID: request.ID, TTL: -1 };
-      return {
-        header,
-        ID: request.ID,
-        TTL: Math.trunc((lease.expiryMs - this.#nowMs()) / 1000),
-        grantedTTL: lease.ttlSeconds,
-        keys: request.keys ? this.#engine.leaseKeys(lease) : [],
-      };
+      if (lease === undefined || !this.#unseen.has(lease)) return this.#timeToLive(request, lease);
+      this.#committer.whenVisible(() => {
+        call.reply(...wholeOf(encode(methods.leaseTimeToLive, this.#timeToLive(request, lease))));
+      });
+      return undefined;
     });
     registerCold(registry, methods.leaseLeases, () => {
-      return { header: this.#header(), leases: lessor.list().map(({ id }) => ({ ID: id })) };
+      const leases = lessor.list().filter((lease) => !this.#unseen.has(lease));
+      return { header: this.#header(), leases: leases.map(({ id }) => ({ ID: id })) };
     });
     registry.stream(methods.leaseKeepAlive, (call) => this.#keepAlive(call));
   }
@@ -83,16 +91,45 @@ export class LeaseService {
     return expired.length === EXPIRIES_PER_TURN_MAX;
   }
 
+  #timeToLive({ ID, keys }: LeaseTimeToLiveRequest, lease: Lease | undefined): Partial<LeaseTimeToLiveResponse> {
+    const header = this.#header();
+    if (lease === undefined) return { header, ID, TTL: -1 };
+    return {
+      header,
+      ID,
+      TTL: Math.trunc((lease.expiryMs - this.#nowMs()) / 1000),
+      grantedTTL: lease.ttlSeconds,
+      keys: keys ? this.#engine.leaseKeys(lease) : [],
+    };
+  }
+
   #keepAlive(call: ServerCall): CallListener {
+    let waiting = 0;
+    let isHalfClosed = false;
+    const answer = (ID: bigint): void => {
+      const lease = this.#engine.lessor.find(ID);
+      const ttl = lease === undefined ? 0 : this.#renew(lease);
+      const message = encode(methods.leaseKeepAlive, { header: this.#header(), ID, TTL: ttl });
+      call.send(message, 0, message.length);
+    };
     return {
       onMessage: (buffer, start, end) => {
         const { ID } = LeaseIdRequest.decode(buffer, start, end);
         const lease = this.#engine.lessor.find(ID);
-        const ttl = lease === undefined ? 0 : this.#renew(lease);
-        const message = encode(methods.leaseKeepAlive, { header: this.#header(), ID, TTL: ttl });
-        call.send(message, 0, message.length);
+        if (lease === undefined || !this.#unseen.has(lease)) {
+          answer(ID);
+          return;
+        }
+        waiting++;
+        this.#committer.whenVisible(() => {
+          answer(ID);
+          if (--waiting === 0 && isHalfClosed) call.end();
+        });
       },
-      onHalfClose: () => call.end(),
+      onHalfClose: () => {
+        isHalfClosed = true;
+        if (waiting === 0) call.end();
+      },
       onDrain: () => {},
       onCancel: () => {},
     };

@@ -52,8 +52,9 @@ export class Restorer implements JournalVisitor {
 
   onCompact(revision: number): void {
     this.#commit();
-    // Effects of relaxed classes may be missing behind the newest revision that the log knows.
-    if (revision <= this.#store.compactedRevision || revision > this.#store.currentRevision) return;
+    if (revision <= this.#store.compactedRevision) return;
+    // Of relaxed classes the newest revisions may be missing, though they were shown.
+    if (revision > this.#store.currentRevision) this.#store.jumpTo(revision);
     this.#store.compact(revision);
     this.#store.compactStep(COMPACT_UNITS);
   }

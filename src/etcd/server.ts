@@ -179,6 +179,8 @@ export class Server {
       onFatal: options.onFatal,
     });
     this.committer.attach(journal);
+    // Where revisions are lost the start has compacted all there is. Also who comes back after the next start must be told.
+    if (store.compactedRevision === store.currentRevision) journal.batch.appendCompact(store.compactedRevision);
     const limits = {
       requestBytesMax: options.requestBytesMax,
       txnOpsMax: options.txnOpsMax,
@@ -278,7 +280,10 @@ export class Server {
     await Promise.race([drained, timeout]);
     this.#drivers.destroy();
     this.#http1.close();
-    await this.#journal.close(this.engine.store.currentRevision);
+    // Where keys are lost the next start has to begin behind the revisions that were shown, as after a crash, so that watches are
+    // told: the log is not marked as clean.
+    const { hasUnlogged } = this.#options.durability;
+    await this.#journal.close(hasUnlogged ? undefined : this.engine.store.currentRevision);
   }
 
   #accept(stream: ByteStream): void {

@@ -63,6 +63,8 @@ export class SimulatedDisk implements Disk {
   readonly #folders = new Map<string, Folder>();
   readonly #locks = new Set<string>();
   readonly faults: DiskFault[] = [];
+  /** Told of every operation when it begins, for traces. */
+  onOperation: (operation: DiskOperation, path: string) => void = () => {};
   #generation = 0;
 
   constructor(options: SimulatedDiskOptions) {
@@ -187,6 +189,11 @@ export class SimulatedDisk implements Disk {
     return this.#capacityBytes - this.#usedBytes();
   }
 
+  /** For open files: handles of an earlier one are dead, and do nothing. */
+  get generation(): number {
+    return this.#generation;
+  }
+
   /** For open files: true when `bytes` more do not fit. */
   isFull(bytes: number): boolean {
     return this.#usedBytes() + bytes > this.#capacityBytes;
@@ -197,6 +204,7 @@ export class SimulatedDisk implements Disk {
    * was cut meanwhile.
    */
   run(operation: DiskOperation, path: string, done: DiskCallback): void {
+    this.onOperation(operation, path);
     const generation = this.#generation;
     const at = this.faults.findIndex((fault) => fault.operation === operation && path.includes(fault.pathPart));
     const fault = at < 0 ? undefined : this.faults[at];
@@ -251,9 +259,11 @@ class OpenFile implements DiskFile {
   readonly path: string;
   readonly #disk: SimulatedDisk;
   readonly #content: SimulatedContent;
+  readonly #generation: number;
 
   constructor(disk: SimulatedDisk, path: string, content: SimulatedContent) {
     this.#disk = disk;
+    this.#generation = disk.generation;
     this.path = path;
     this.#content = content;
   }
@@ -278,6 +288,7 @@ class OpenFile implements DiskFile {
     position: number,
     onEnd: (change: WriteEnd | undefined, error: DiskError | undefined) => void,
   ): void {
+    if (this.#isDead) return;
     const bytes = Buffer.concat(chunks);
     const grownBytes = position + bytes.length - this.#content.visible.length;
     const isFull = grownBytes > 0 && this.#disk.isFull(grownBytes);
@@ -288,6 +299,7 @@ class OpenFile implements DiskFile {
   }
 
   datasync(done: DiskCallback): void {
+    if (this.#isDead) return;
     const sync = this.#content.sync();
     this.#disk.run('datasync', this.path, (error) => {
       if (error === undefined) sync.succeed();
@@ -304,6 +316,7 @@ class OpenFile implements DiskFile {
   }
 
   async truncate(bytes: number): Promise<void> {
+    if (this.#isDead) return;
     this.#content.truncate(bytes);
   }
 
@@ -312,6 +325,11 @@ class OpenFile implements DiskFile {
   }
 
   async close(): Promise<void> {}
+
+  /** The process that opened it is dead. */
+  get #isDead(): boolean {
+    return this.#generation !== this.#disk.generation;
+  }
 
   #turn(): Promise<void> {
     return new Promise((resolve, reject) => {

@@ -14,6 +14,7 @@ import { processUsage } from '../../src/io/process-usage.ts';
 import { TcpNetwork } from '../../src/io/tcp-network.ts';
 import { SimulatedClock } from '../../src/testing/clock.ts';
 import { SimulatedDisk } from '../../src/testing/disk.ts';
+import type { CrashStyle } from '../../src/testing/disk-file.ts';
 import { SimulatedNetwork } from '../../src/testing/network.ts';
 import { Random } from '../../src/testing/random.ts';
 import { CompatClient } from './compat-client.ts';
@@ -26,11 +27,18 @@ const REAL_MS_MAX = 20_000;
 export type ServerChanges = Partial<
   Pick<
     ServerOptions,
-    'durability' | 'quotaBytes' | 'progressIntervalMs' | 'autoCompaction' | 'requestBytesMax' | 'replyBytesMax'
+    | 'durability'
+    | 'quotaBytes'
+    | 'progressIntervalMs'
+    | 'autoCompaction'
+    | 'requestBytesMax'
+    | 'replyBytesMax'
+    | 'listen'
+    | 'onFatal'
   >
 >;
 
-interface Surroundings {
+export interface Surroundings {
   readonly disk: Disk;
   readonly network: Network;
   readonly clock: Clock;
@@ -38,7 +46,7 @@ interface Surroundings {
   readonly random: Random;
 }
 
-async function openOn(surroundings: Surroundings, changes: ServerChanges): Promise<Server> {
+export async function openOn(surroundings: Surroundings, changes: ServerChanges): Promise<Server> {
   const { random, disk, network, clock, folder } = surroundings;
   return openServer({
     disk,
@@ -128,10 +136,10 @@ export class SimulatedServer implements Subject {
   }
 
   /** Cuts the power: connections and what was not synced are gone. The old server goes on in nobody's presence. */
-  crash(): void {
+  crash(style?: CrashStyle): void {
     this.client.close();
     for (const stream of this.network.streams) stream.destroy();
-    this.disk.crash();
+    this.disk.crash(style);
   }
 
   async drive<T>(promise: Promise<T>): Promise<T> {
