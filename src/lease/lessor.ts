@@ -10,6 +10,7 @@
 import { assert } from '../base/assert.ts';
 import { Heap } from '../base/heap.ts';
 import { type AttachmentList, type AttachmentRows, Attachments } from './attachments.ts';
+import { LeaseWalk } from './lease-walk.ts';
 
 /** etcd's maximum, in seconds. */
 export const TTL_SECONDS_MAX = 9_000_000_000;
@@ -18,6 +19,8 @@ export class Lease implements AttachmentList {
   readonly id: bigint;
   readonly slot: number;
   readonly ttlSeconds: number;
+  /** Ascends from lease to lease. */
+  readonly grantNumber: number;
   /** Monotonic milliseconds. */
   expiryMs: number;
   /** Its revoke is under way. */
@@ -25,10 +28,11 @@ export class Lease implements AttachmentList {
   firstNode = 0;
   keyCount = 0;
 
-  constructor(id: bigint, slot: number, ttlSeconds: number, expiryMs: number) {
+  constructor(id: bigint, slot: number, ttlSeconds: number, grantNumber: number, expiryMs: number) {
     this.id = id;
     this.slot = slot;
     this.ttlSeconds = ttlSeconds;
+    this.grantNumber = grantNumber;
     this.expiryMs = expiryMs;
   }
 }
@@ -45,6 +49,7 @@ export class Lessor {
   readonly #freeSlots: number[] = [];
   readonly #deadlines = new Heap<Deadline>((a, b) => a.atMs - b.atMs);
   readonly #minimumTtlSeconds: number;
+  readonly #walks = new Set<LeaseWalk>();
   // For metrics.
   granted = 0;
   revoked = 0;
@@ -73,7 +78,7 @@ export class Lessor {
   grant(id: bigint, ttlSeconds: number, nowMs: number): Lease {
     assert(id !== 0n && !this.#byId.has(id), 'lease id is taken');
     const slot = this.#freeSlots.pop() ?? this.#bySlot.length;
-    const lease = new Lease(id, slot, ttlSeconds, nowMs + ttlSeconds * 1000);
+    const lease = new Lease(id, slot, ttlSeconds, this.granted + 1, nowMs + ttlSeconds * 1000);
     this.#bySlot[slot] = lease;
     this.#byId.set(id, lease);
     this.#deadlines.push({ atMs: lease.expiryMs, lease });
@@ -98,6 +103,7 @@ export class Lessor {
     this.#bySlot[lease.slot] = undefined;
     this.#freeSlots.push(lease.slot);
     this.revoked++;
+    for (const walk of this.#walks) walk.removed(lease);
   }
 
   /** The row hangs on `lease` from now on and on no other; undefined takes it off. */
@@ -134,6 +140,13 @@ export class Lessor {
       expired.push(lease);
     }
     return expired;
+  }
+
+  /** Begins a list of the leases that there are now, however they change while it is made. */
+  walk(): LeaseWalk {
+    const walk = new LeaseWalk(this.#bySlot, this.granted, (ended) => this.#walks.delete(ended));
+    this.#walks.add(walk);
+    return walk;
   }
 
   /** All leases by expiry. */

@@ -14,9 +14,9 @@
 import type { Compaction } from './compaction.ts';
 import { crc32c } from './crc32c.ts';
 import { KeyValueView, keyValueKeyBytes, keyValueKeyStart } from './key-value.ts';
-import { NumberLog } from './number-log.ts';
 import { addressOffset, addressSegment, RECORD_HEADER_BYTES } from './segments.ts';
 import type { StoreParts } from './store-parts.ts';
+import { VersionSort } from './version-sort.ts';
 
 const BUCKET_NAME: Uint8Array = Buffer.from('key');
 const REVISION_KEY_BYTES = 17;
@@ -33,18 +33,11 @@ export class HashKvJob {
   readonly compactRevision: number;
   #phase: 'gather' | 'gatherCompacted' | 'sort' | 'records' | 'history' | 'done' = 'gather';
   #crc: number = crc32c(0, BUCKET_NAME, 0, BUCKET_NAME.length);
-  /** Sorted by (main, sub). An item below 0 is a deletion: −1 − its history position. */
-  #mains: NumberLog = new NumberLog();
-  #items: NumberLog = new NumberLog();
+  /** An item below 0 is a deletion: −1 − its history position; above, the address of a record. */
+  readonly #sorted: VersionSort = new VersionSort((item) => this.#subOf(item));
   #liveCount = 0;
   #cursor = 0;
   readonly #rowEnd: number;
-  /** The merge under way: run length, where the two runs and the output stand. */
-  #width = 1;
-  #left = 0;
-  #right = 0;
-  #mainsTo: NumberLog = new NumberLog();
-  #itemsTo: NumberLog = new NumberLog();
   readonly #view = new KeyValueView();
   readonly #revisionKey: Uint8Array = new Uint8Array(REVISION_KEY_BYTES + 1);
 
@@ -75,8 +68,10 @@ export class HashKvJob {
     while (left > 0 && this.#phase !== 'done') {
       if (this.#phase === 'gather') left = this.#gather(this.revision, left);
       else if (this.#phase === 'gatherCompacted') left = this.#gather(this.compactRevision, left);
-      else if (this.#phase === 'sort') left = this.#sort(left);
-      else if (this.#phase === 'records') left = this.#hashItems(left);
+      else if (this.#phase === 'sort') {
+        left = this.#sorted.step(left);
+        if (left > 0) this.#phase = 'records';
+      } else if (this.#phase === 'records') left = this.#hashItems(left);
       else left = this.#hashHistory(left);
     }
     return this.#phase === 'done';
@@ -92,7 +87,7 @@ export class HashKvJob {
       this.#liveCount++;
       const offset = addressOffset(address) + RECORD_HEADER_BYTES;
       const main = this.#view.readHead(segments.bytes(addressSegment(address)), offset).modRevision;
-      if (main <= this.compactRevision) this.#add(main, address);
+      if (main <= this.compactRevision) this.#sorted.add(main, address);
     }
     this.#cursor = 0;
     if (this.#phase === 'gather' && this.#liveCount === 0) {
@@ -109,49 +104,8 @@ export class HashKvJob {
     const { history } = this.#parts;
     for (let position = history.seek(this.compactRevision); position < history.tail; position++) {
       if (history.main(position) !== this.compactRevision) return;
-      if (history.isDelete(position)) this.#add(this.compactRevision, -1 - position);
+      if (history.isDelete(position)) this.#sorted.add(this.compactRevision, -1 - position);
     }
-  }
-
-  #add(main: number, item: number): void {
-    this.#mains.push(main);
-    this.#items.push(item);
-  }
-
-  /** Bottom-up merge sort. One pass merges pairs of runs of `#width`; the pair at `#cursor` is under way. */
-  #sort(units: number): number {
-    const count = this.#mains.tail;
-    while (this.#width < count) {
-      for (; this.#cursor < count; this.#cursor += 2 * this.#width) {
-        const middle = Math.min(this.#cursor + this.#width, count);
-        const end = Math.min(this.#cursor + 2 * this.#width, count);
-        if (this.#mainsTo.tail === this.#cursor) {
-          this.#left = this.#cursor;
-          this.#right = middle;
-        }
-        while (this.#mainsTo.tail < end) {
-          if (units-- <= 0) return 0;
-          const isLeft = this.#right === end || (this.#left < middle && !this.#isAfter(this.#left, this.#right));
-          const from = isLeft ? this.#left++ : this.#right++;
-          this.#mainsTo.push(this.#mains.at(from));
-          this.#itemsTo.push(this.#items.at(from));
-        }
-      }
-      [this.#mains, this.#mainsTo] = [this.#mainsTo, this.#mains];
-      [this.#items, this.#itemsTo] = [this.#itemsTo, this.#items];
-      this.#cursor = 0;
-      this.#mainsTo.clear();
-      this.#itemsTo.clear();
-      this.#width *= 2;
-    }
-    this.#cursor = 0;
-    this.#phase = 'records';
-    return units;
-  }
-
-  #isAfter(a: number, b: number): boolean {
-    if (this.#mains.at(a) !== this.#mains.at(b)) return this.#mains.at(a) > this.#mains.at(b);
-    return this.#subOf(this.#items.at(a)) > this.#subOf(this.#items.at(b));
   }
 
   #subOf(item: number): number {
@@ -160,11 +114,11 @@ export class HashKvJob {
   }
 
   #hashItems(units: number): number {
-    for (; this.#cursor < this.#items.tail; this.#cursor++) {
+    for (; this.#cursor < this.#sorted.count; this.#cursor++) {
       if (units <= 0) return 0;
-      const item = this.#items.at(this.#cursor);
+      const item = this.#sorted.item(this.#cursor);
       if (item < 0) units -= this.#hashDeletion(-1 - item);
-      else units -= this.#hashRecord(this.#mains.at(this.#cursor), this.#subOf(item), item);
+      else units -= this.#hashRecord(this.#sorted.main(this.#cursor), this.#subOf(item), item);
     }
     this.#cursor = this.#parts.history.seek(this.compactRevision + 1);
     this.#phase = 'history';

@@ -30,6 +30,7 @@ import type { AddressList, RowList } from './lists.ts';
 import { PRIVATE_MEMORY, type StoreMemory } from './memory.ts';
 import { addressOf, addressOffset, addressSegment, RECORD_HEADER_BYTES, SEGMENT_BYTES_DEFAULT } from './segments.ts';
 import { StoreParts } from './store-parts.ts';
+import { VersionList } from './version-list.ts';
 
 export interface StoreOptions {
   /** Size of a value segment: a multiple of 4. */
@@ -455,6 +456,12 @@ export class Store {
   hashKv(revision: number): HashKvJob {
     assert(revision >= this.#compaction.revision && revision <= this.#current, 'hash: out of range');
     return new HashKvJob(this.#parts, this.#compaction, revision);
+  }
+
+  /** Begins a list of all versions that a copy at `revision` has; the caller runs it to its end and closes it. */
+  listVersions(revision: number): VersionList {
+    assert(revision >= this.#compaction.revision && revision <= this.#current, 'versions: out of range');
+    return new VersionList(this.#parts, this.#compaction, revision);
   }
 
   #begin(main: number, sub: number): void {
