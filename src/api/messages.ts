@@ -483,6 +483,20 @@ export const HashKVResponse: MessageType<HashKVResponse> = message({
   compact_revision: int64(3),
   hash_revision: int64(4),
 });
+export interface SnapshotResponse {
+  header: ResponseHeader | undefined;
+  /** Of the database, behind this blob; 0 also with the hash that comes last. */
+  remaining_bytes: number;
+  blob: Uint8Array;
+  /** The storage version. */
+  version: string;
+}
+export const SnapshotResponse: MessageType<SnapshotResponse> = message({
+  header: nested(1, ResponseHeader),
+  remaining_bytes: int64(2),
+  blob: bytes(3),
+  version: string(4),
+});
 
 export const HEALTH_SERVING = 1;
 export const HEALTH_NOT_SERVING = 2;

@@ -128,6 +128,11 @@ export const hashKv: TypedMethod<m.HashKVRequest, m.HashKVResponse> = typed(
   m.HashKVRequest,
   m.HashKVResponse,
 );
+export const snapshot: TypedMethod<m.Empty, m.SnapshotResponse> = typed(
+  method(MAINTENANCE, 'Snapshot', 'server_stream'),
+  m.Empty,
+  m.SnapshotResponse,
+);
 export const healthCheck: TypedMethod<m.HealthCheckRequest, m.HealthCheckResponse> = typed(
   method(HEALTH, 'Check', 'unary'),
   m.HealthCheckRequest,
@@ -162,7 +167,6 @@ const AUTH_METHODS = [
 /** In etcd but not served here: they answer UNIMPLEMENTED, and a client may ask for them. */
 export const UNSERVED_METHODS: readonly Method[] = [
   ...['MemberAdd', 'MemberRemove', 'MemberUpdate', 'MemberPromote'].map((name) => method(CLUSTER, name, 'unary')),
-  method(MAINTENANCE, 'Snapshot', 'server_stream'),
   method(MAINTENANCE, 'MoveLeader', 'unary'),
   method(MAINTENANCE, 'Downgrade', 'unary'),
   ...AUTH_METHODS.map((name) => method(AUTH, name, 'unary')),
@@ -191,6 +195,7 @@ export const SERVED_METHODS: readonly Method[] = [
   defragment,
   hash,
   hashKv,
+  snapshot,
   healthCheck,
   healthWatch,
 ];

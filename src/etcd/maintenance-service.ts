@@ -1,6 +1,6 @@
 // etcdserverpb.Maintenance and Cluster, and the gRPC health service, as a single member answers them.
 
-import { NOT_FOUND, StatusError } from '../api/errors.ts';
+import { NOT_FOUND, StatusError, tooManyRequests } from '../api/errors.ts';
 import {
   ALARM_ACTIVATE,
   ALARM_DEACTIVATE,
@@ -15,13 +15,14 @@ import {
 } from '../api/messages.ts';
 import * as methods from '../api/methods.ts';
 import { ByteWriter } from '../base/byte-writer.ts';
-import type { Registry } from '../grpc/registry.ts';
+import type { CallListener, Registry } from '../grpc/registry.ts';
 import type { ServerCall } from '../grpc/server-call.ts';
 import { encode, registerCold, wholeOf } from './cold-unary.ts';
 import type { Committer } from './committer.ts';
 import type { Engine } from './engine.ts';
 import { headerOf } from './lease-service.ts';
 import type { Slices } from './slices.ts';
+import { SnapshotStream } from './snapshot-stream.ts';
 
 /** The etcd version we are compatible with; clients choose features by it. */
 export const ETCD_VERSION = '3.7.3';
@@ -29,6 +30,8 @@ export const ETCD_CLUSTER_VERSION = '3.7.0';
 export const STORAGE_VERSION = '3.7.0';
 
 const HASH_SLICE_UNITS = 1_000;
+/** Snapshot calls at a time; one more is refused with "too many requests". Each holds 8 bytes a version, and a pin. */
+const SNAPSHOTS_MAX = 4;
 
 interface HashResult {
   readonly hash: number;
@@ -60,6 +63,7 @@ export class MaintenanceService {
   readonly #committer: Committer;
   readonly #slices: Slices;
   readonly #options: MaintenanceServiceOptions;
+  #snapshotCount = 0;
 
   constructor(options: MaintenanceServiceOptions) {
     this.#engine = options.engine;
@@ -82,6 +86,7 @@ export class MaintenanceService {
       });
       return undefined;
     });
+    registry.stream(methods.snapshot, (call) => this.#snapshot(call));
     registerCold(registry, methods.memberList, () => this.#members());
     registerCold(registry, methods.healthCheck, (request) => {
       if (request.service !== '') throw new StatusError(NOT_FOUND, 'unknown service');
@@ -157,6 +162,43 @@ export class MaintenanceService {
       call.reply(...wholeOf(answer(result)));
       return true;
     });
+  }
+
+  #snapshot(call: ServerCall): CallListener {
+    let stream: SnapshotStream | undefined;
+    return {
+      onMessage: () => {
+        stream ??= this.#startSnapshot(call);
+      },
+      onHalfClose: () => {},
+      onDrain: () => stream?.drained(),
+      onCancel: () => stream?.close(),
+    };
+  }
+
+  #startSnapshot(call: ServerCall): SnapshotStream {
+    if (this.#snapshotCount === SNAPSHOTS_MAX) throw tooManyRequests();
+    this.#snapshotCount++;
+    const { memberId, raftTerm } = this.#engine.identity;
+    const stream = new SnapshotStream({
+      call,
+      engine: this.#engine,
+      member: { id: memberId, ...this.#options.member },
+      meta: {
+        memberId,
+        consistentIndex: Math.max(1, this.#options.lastSequence()),
+        term: raftTerm,
+        storageVersion: STORAGE_VERSION,
+      },
+      clusterVersion: ETCD_CLUSTER_VERSION,
+      whenVisible: (callback) => this.#committer.whenVisible(callback),
+      schedule: (step) => this.#slices.add(step),
+      onEnd: () => {
+        this.#snapshotCount--;
+      },
+    });
+    stream.start();
+    return stream;
   }
 
   #members(): Partial<MemberListResponse> {
