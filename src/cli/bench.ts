@@ -10,6 +10,7 @@ import { StageBar } from '../bench/stage-bar.ts';
 import { RealClock } from '../io/clock.ts';
 import { TcpNetwork } from '../io/tcp-network.ts';
 import { parseDurationMs } from './flag-values.ts';
+import { wholeNumber } from './whole-number.ts';
 
 const METRICS_TIMEOUT_MS = 10_000;
 
@@ -108,11 +109,6 @@ function optionsOf(load: LoadName, flags: Flags): BenchOptions {
     keepsKeys: flags.keep,
     allowsRemote: flags.allowRemote,
   };
-}
-
-function wholeNumber(text: string): number {
-  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('It must be a whole number.');
-  return Number(text);
 }
 
 /** `10` and `10s` are ten seconds. */

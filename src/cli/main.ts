@@ -2,12 +2,14 @@
 // 0 done · 1 failed · 2 wrong usage or configuration.
 
 import { Command, CommanderError } from 'commander';
+import { RefusedError } from '../backup/refused-error.ts';
 import { FolderLockedError } from '../io/disk.ts';
 import { CorruptionError, ForeignLogError } from '../journal/errors.ts';
 import { benchCommand } from './bench.ts';
 import { completionCommand } from './completion.ts';
 import { UsageError } from './flag-values.ts';
 import { serveCommand } from './serve.ts';
+import { snapshotCommand } from './snapshot.ts';
 import { version, versionCommand } from './version.ts';
 
 function program(): Command {
@@ -17,6 +19,7 @@ function program(): Command {
     .helpCommand('help [command]', 'print the help of a command')
     .enablePositionalOptions()
     .addCommand(serveCommand())
+    .addCommand(snapshotCommand())
     .addCommand(benchCommand())
     .addCommand(completionCommand())
     .addCommand(versionCommand());
@@ -46,9 +49,12 @@ function exitCodeOf(error: unknown): number {
 
 /** One line for what the world does to us; a stack only for what must be our bug. */
 function explain(error: unknown): string {
-  if (error instanceof FolderLockedError || error instanceof CorruptionError || error instanceof ForeignLogError) {
-    return error.message;
-  }
+  const isOneLine =
+    error instanceof RefusedError ||
+    error instanceof FolderLockedError ||
+    error instanceof CorruptionError ||
+    error instanceof ForeignLogError;
+  if (isOneLine) return error.message;
   if (!(error instanceof Error)) return String(error);
   const { code, address, port } = error as Error & { code?: string; address?: string; port?: number };
   if (code === 'EADDRINUSE') return `listen tcp ${address}:${port}: bind: address already in use`;

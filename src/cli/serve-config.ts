@@ -102,18 +102,19 @@ function checkAdvertised(text: string, flag: string): void {
   if (!isUrl) throw new UsageError(`--${flag}: ${JSON.stringify(text)} is not an http or https URL`);
 }
 
-function checkInitialCluster(text: string, name: string): void {
+export function checkInitialCluster(text: string, name: string, command = 'serve'): void {
   if (text === '') return;
   const names = text.split(',').map((part) => part.split('=')[0]);
   if (names.some((other) => other !== name)) {
     throw new UsageError(
       `--initial-cluster must name this member (${JSON.stringify(name)}) alone: k1m serve is one member`,
+      command,
     );
   }
 }
 
 /** As etcd makes them: SHA-1 over sorted peer URLs and token; the cluster's over the member ids. */
-function identityOf(peerUrls: readonly string[], token: string): JournalIdentity {
+export function identityOf(peerUrls: readonly string[], token: string): JournalIdentity {
   const memberHash = createHash('sha1')
     .update([...peerUrls].sort().join('') + token)
     .digest();

@@ -159,9 +159,9 @@ async function run(config: ServeConfig, values: FlagValues, logger: Logger): Pro
   const ports = server.ports;
   logger.info({ revision: store.currentRevision, keys: store.liveKeyCount, 'took-ms': startMs }, 'restored');
   process.stdout.write(welcome(config, server, ports));
-  // etcd's line: scripts wait for it.
-  logger.info({ ports }, 'ready to serve client requests');
   stopOnSignals(server, logger);
+  // etcd's line: scripts wait for it, and may signal as soon as they see it.
+  logger.info({ ports }, 'ready to serve client requests');
 }
 
 function stopOnSignals(server: Server, logger: Logger): void {

@@ -126,6 +126,17 @@ export class EtcdClient {
     }
   }
 
+  /** The pieces of a snapshot file, and its hash in the last one. Not repeated. */
+  snapshot(): AsyncGenerator<m.SnapshotResponse> {
+    const { snapshot } = methods;
+    return readServerStream({
+      channel: this.#channel,
+      path: snapshot.path,
+      message: encode(snapshot, {}),
+      decode: (buffer, start, end) => snapshot.response.decode(buffer, start, end),
+    });
+  }
+
   deleteRange(request: Partial<m.DeleteRangeRequest>, options?: CallOptions): Promise<m.DeleteRangeResponse> {
     return this.call(methods.deleteRange, request, options);
   }

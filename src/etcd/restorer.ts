@@ -53,7 +53,7 @@ export class Restorer implements JournalVisitor {
   onCompact(revision: number): void {
     this.#commit();
     if (revision <= this.#store.compactedRevision) return;
-    // Of relaxed classes the newest revisions may be missing, though they were shown.
+    // The newest revisions may be missing, though they were shown: of relaxed classes, or where a restore skips ahead.
     if (revision > this.#store.currentRevision) this.#store.jumpTo(revision);
     this.#store.compact(revision);
     this.#store.compactStep(COMPACT_UNITS);

@@ -1,0 +1,58 @@
+// What a path given to `k1m snapshot` is: a snapshot file, the data folder of an etcd, or one of ours.
+
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { RefusedError } from '../backup/refused-error.ts';
+
+/** Throws the operating system's error when there is nothing. */
+function isFolder(path: string): boolean {
+  return statSync(path).isDirectory();
+}
+
+function exists(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false }) !== undefined;
+}
+
+export function isFolderOfOurs(path: string): boolean {
+  return isFolder(path) && exists(join(path, 'wal')) && !exists(join(path, 'member'));
+}
+
+/** The database itself, or the one in an etcd's data folder. */
+export function databaseOf(path: string): string {
+  if (!isFolder(path)) return path;
+  const database = join(path, 'member', 'snap', 'db');
+  if (exists(database)) return database;
+  throw new RefusedError(`${path} is no data folder of an etcd: it has no member/snap/db`);
+}
+
+/** The files of an etcd's log, in their order; none for a snapshot file. */
+export function raftFilesOf(path: string): string[] {
+  if (!isFolder(path)) return [];
+  const folder = join(path, 'member', 'wal');
+  const names = readdirSync(folder).filter((name) => /^[0-9a-f]{16}-[0-9a-f]{16}\.wal$/.test(name));
+  return names.sort().map((name) => join(folder, name));
+}
+
+/**
+ * The process that has locked the file, as Linux tells; undefined when there is none, or nobody can tell. etcd locks its
+ * database while it runs.
+ */
+export function lockHolder(path: string): number | undefined {
+  let locks: string;
+  try {
+    locks = readFileSync('/proc/locks', 'utf8');
+  } catch {
+    return undefined;
+  }
+  const { ino } = statSync(path);
+  for (const line of locks.split('\n')) {
+    const [, kind, , access, pid, place] = line.trim().split(/\s+/);
+    if (kind === 'FLOCK' && access === 'WRITE' && place?.split(':')[2] === `${ino}`) return Number(pid);
+  }
+  return undefined;
+}
+
+/** True when a data folder may be made there: nothing is, or an empty folder. */
+export function isFree(path: string): boolean {
+  return !exists(path) || (isFolder(path) && readdirSync(path).length === 0);
+}

@@ -1,0 +1,125 @@
+// `k1m snapshot restore`: a new data folder from etcd's snapshot file, or from the data folder of an etcd that has stopped.
+//
+// The folder is made beside its place, under a name of its own, and renamed when all of it is on the disk: an interrupted
+// restore leaves no folder that a server would start on.
+
+import { mkdtempSync, rmSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { Command } from 'commander';
+import { RefusedError } from '../backup/refused-error.ts';
+import { type Restored, restoreBackend } from '../backup/restore.ts';
+import { checkHash, hasHash, type OpenFile, openFile, withoutHash } from '../backup/snapshot-file.ts';
+import { RealClock } from '../io/clock.ts';
+import type { Disk } from '../io/disk.ts';
+import { FileDisk } from '../io/file-disk.ts';
+import type { JournalIdentity } from '../journal/journal.ts';
+import { databaseOf, isFolderOfOurs, isFree, lockHolder, raftFilesOf } from './backup-source.ts';
+import { UsageError } from './flag-values.ts';
+import { checkInitialCluster, identityOf } from './serve-config.ts';
+import { wholeNumber } from './whole-number.ts';
+
+/** commander's names of the options. */
+interface Flags {
+  readonly dataDir: string;
+  readonly name: string;
+  readonly initialCluster: string;
+  readonly initialClusterToken: string;
+  readonly initialAdvertisePeerUrls: string;
+  readonly skipHashCheck: boolean;
+  readonly bumpRevision: number;
+  readonly markCompacted: boolean;
+  readonly walDir: string;
+}
+
+export function restoreCommand(): Command {
+  return new Command('restore')
+    .description('make a data folder from a snapshot file, or from the data folder of an etcd that has stopped')
+    .argument('<filename>', "etcd's snapshot file, or its data folder")
+    .option('--data-dir <folder>', 'the folder to make; without it NAME.k1m here', '')
+    .option('--name <name>', 'human-readable name of this member', 'default')
+    .option('--initial-cluster <members>', 'must name this member alone', '')
+    .option('--initial-cluster-token <token>', 'decides member and cluster id', 'etcd-cluster')
+    .option('--initial-advertise-peer-urls <urls>', 'decide the member id', 'http://localhost:2380')
+    .option('--skip-hash-check', 'take a file without the right hash (a copied database has none)', false)
+    .option('--bump-revision <n>', 'how much to increase the latest revision after restore', wholeNumber, 0)
+    .option('--mark-compacted', 'count the latest revision as compacted (with --bump-revision only)', false)
+    .option('--wal-dir <folder>', "etcd's flag; the log is in the data folder here", '')
+    .option('--initial-memory-map-size <bytes>', "etcd's flag; no effect here", wholeNumber, 0)
+    .action((path: string, flags: Flags) => restore(path, flags));
+}
+
+async function restore(path: string, flags: Flags): Promise<void> {
+  const folder = flags.dataDir === '' ? `${flags.name}.k1m` : flags.dataDir;
+  const identity = identityFrom(flags);
+  if (isFolderOfOurs(path))
+    throw new RefusedError(`${path} is a data folder of k1m already: copy it while its server is stopped`);
+  if (!isFree(folder)) throw new RefusedError(`data-dir ${JSON.stringify(folder)} not empty or could not be read`);
+  const database = databaseOf(path);
+  const holder = lockHolder(database);
+  if (holder !== undefined) throw new RefusedError(`${database} is in use by process ${holder}: stop that etcd first`);
+  const disk = new FileDisk();
+  const files: OpenFile[] = [];
+  try {
+    files.push(await openFile(disk, database));
+    for (const file of raftFilesOf(path)) files.push(await openFile(disk, file));
+    const isCopy = database !== path;
+    await checkFile(files[0], isCopy || flags.skipHashCheck);
+    const restored = await intoFolder(disk, folder, (part) => {
+      return restoreBackend({
+        disk,
+        clock: new RealClock(),
+        folder: part,
+        identity,
+        file: withoutHash(files[0]),
+        raftFiles: files.slice(1),
+        bumpRevision: flags.bumpRevision,
+      });
+    });
+    process.stdout.write(restoredText(path, folder, restored));
+  } finally {
+    for (const file of files) await file.close();
+  }
+}
+
+function identityFrom(flags: Flags): JournalIdentity {
+  if (flags.bumpRevision > 0 !== flags.markCompacted) {
+    throw new UsageError('--mark-compacted required if --bump-revision > 0', 'snapshot restore');
+  }
+  if (flags.walDir !== '') {
+    throw new UsageError('--wal-dir is not supported: the log is in the data folder', 'snapshot restore');
+  }
+  checkInitialCluster(flags.initialCluster, flags.name, 'snapshot restore');
+  return identityOf(flags.initialAdvertisePeerUrls.split(','), flags.initialClusterToken);
+}
+
+async function checkFile(file: OpenFile, isHashSkipped: boolean): Promise<void> {
+  if (isHashSkipped) return;
+  if (!hasHash(file.bytes)) throw new RefusedError(`${file.path}: snapshot missing hash but --skip-hash-check=false`);
+  await checkHash(file);
+}
+
+/** Lets `make` fill a folder that becomes `folder`, or goes again. */
+export async function intoFolder<Result>(
+  disk: Disk,
+  folder: string,
+  make: (part: string) => Promise<Result>,
+): Promise<Result> {
+  const target = resolve(folder);
+  await disk.ensureDirectory(dirname(target));
+  const part = mkdtempSync(`${target}.part-`);
+  try {
+    const result = await make(part);
+    await disk.rename(part, target);
+    await disk.syncDirectory(dirname(target));
+    return result;
+  } catch (error) {
+    rmSync(part, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+function restoredText(path: string, folder: string, { revision, compactRevision, replayed }: Restored): string {
+  const compacted = compactRevision < 0 ? 'never compacted' : `compacted at ${compactRevision}`;
+  const more = replayed === 0 ? '' : `, ${replayed} requests of etcd's log replayed`;
+  return `Restored ${path} to ${folder}: revision ${revision}, ${compacted}${more}\n`;
+}
