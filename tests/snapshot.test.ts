@@ -120,7 +120,7 @@ describe('a snapshot', () => {
 
   it('does not leave before the disk has all that is in it', async () => {
     const events: string[] = [];
-    server.disk.faults.push({ operation: 'datasync', pathPart: 'wal', times: 1, delayMs: 5_000 });
+    server.disk.faults.push({ operation: 'writeDurable', pathPart: 'wal', times: 1, delayMs: 5_000 });
     const written = client.put('late', 'x').then(() => events.push('written'));
     const pieces = client.snapshot();
     const first = pieces.next().then(() => events.push('snapshot'));
