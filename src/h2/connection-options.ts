@@ -38,7 +38,7 @@ export interface ConnectionOptions {
   readonly peerResetsMax: number;
   /** Streams we reset because the peer broke a rule ("made you reset"). */
   readonly provokedResetsMax: number;
-  /** SETTINGS and PING frames that we acknowledge. */
+  /** SETTINGS and PING frames that we acknowledge, above one for each DATA frame of ours. */
   readonly controlFramesMax: number;
   /** DATA frames without a byte and without END_STREAM. */
   readonly emptyDataFramesMax: number;

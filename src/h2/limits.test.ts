@@ -59,6 +59,17 @@ test('windowUpdatesMax allows one more for each DATA frame of ours', () => {
   assert.equal(bench.connection.isClosed, false);
 });
 
+test('controlFramesMax allows one more for each DATA frame of ours, as grpc-go pings while it receives', () => {
+  const options = { controlFramesMax: 2, pingMinTimeMs: 0 };
+  const bench = new Bench('server', options).handshake().pass(10_000).request(1);
+  bench.connection.sendHeaders(bench.stream(1), RESPONSE_FIELDS, null, false);
+  for (let n = 0; n < 20; n++) {
+    bench.connection.sendData(bench.stream(1), new Uint8Array(1), 0, 1, false);
+    bench.send(PING);
+  }
+  assert.equal(bench.connection.isClosed, false);
+});
+
 test('concurrentStreamsMax: a further stream is refused and can be tried again later', () => {
   const bench = new Bench('server', { concurrentStreamsMax: 2 }).handshake().request(1).request(3).request(5);
   assert.deepEqual(bench.output(), ['RST_STREAM 5 REFUSED_STREAM']);
