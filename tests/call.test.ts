@@ -9,7 +9,7 @@ import { SimulatedServer } from './compat/server-fixture.ts';
 
 it('a call whose deadline passes while the disk is slow ends with DEADLINE_EXCEEDED, and its write stays', async () => {
   const server = await SimulatedServer.open(1);
-  server.disk.faults.push({ operation: 'datasync', pathPart: '', times: 1, delayMs: 5_000 });
+  server.disk.faults.push({ operation: 'writeDurable', pathPart: '', times: 1, delayMs: 5_000 });
   const late = server.client.raw(methods.put, encoded(methods.put, put('a', '1')), 1_000);
   await assert.rejects(server.drive(late), { code: 4, message: 'context deadline exceeded' });
   await server.clock.pass(6_000);
@@ -22,7 +22,7 @@ it('nothing of a write is shown to readers and watchers while the disk has not g
   const stream = await server.drive(server.client.stream(methods.watch));
   stream.send({ create_request: watchKeys({ key: 'a' }) });
   await server.drive(stream.next());
-  server.disk.faults.push({ operation: 'datasync', pathPart: '', times: 1, delayMs: 5_000 });
+  server.disk.faults.push({ operation: 'writeDurable', pathPart: '', times: 1, delayMs: 5_000 });
   const written = server.client.unary(methods.put, put('a', '1'));
   await server.clock.pass(1_000);
   const { count, header } = await server.drive(server.client.unary(methods.range, range({ key: 'a' })));
