@@ -148,6 +148,20 @@ test('buffered batches stop when what a power cut may take is reached', async ()
   assert.equal(journal.hasRoom, false, 'the age limit is reached');
 });
 
+test('a batch of the class fsync that waited behind a sync for a new segment is no buffered one', async () => {
+  const fixture = new JournalFixture({ limits: { segmentBytesMax: 400, bufferedLossMsMax: 20 } });
+  const { journal } = await fixture.open();
+  commitPut(journal, 1, 'buffered');
+  await fixture.clock.pass(1);
+  // It does not fit: all before it is made durable first, then the segment is begun.
+  appendPut(journal, 2, 'v'.repeat(300), 'fsync');
+  journal.commit();
+  await fixture.clock.pass(1_000);
+  assert.equal(journal.durableSequence, journal.lastSequence);
+  assert.equal(journal.hasRoom, true);
+  await fixture.close(journal, 2);
+});
+
 test('sync asks for buffered batches at once', async () => {
   const fixture = new JournalFixture();
   const { journal } = await fixture.open();

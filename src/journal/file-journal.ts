@@ -289,8 +289,7 @@ export class FileJournal implements Journal {
     const [{ committedMs }] = group;
     const { sequence } = group[group.length - 1];
     const chunks = batches.map((batch) => batch.view());
-    let bytes = 0;
-    for (const chunk of chunks) bytes += chunk.length;
+    const bytes = batches.reduce((sum, batch) => sum + batch.bytes, 0);
     const startedMs = this.#clock.nowMs();
     const state = { isReserving: false, isDone: false };
     const write: RunningWrite = { batches, sequence, bytes, isDurable, committedMs, startedMs, ...state };
@@ -313,9 +312,8 @@ export class FileJournal implements Journal {
   /** Writes are reported in the order they began. */
   #onWriteDone(): void {
     while (this.#fatal === undefined && this.#writes.length > 0 && this.#writes[0].isDone) {
-      const write = this.#writes[0];
+      const [write] = this.#writes.splice(0, 1);
       const { sequence, bytes, isDurable } = write;
-      this.#writes.shift();
       for (const batch of write.batches) {
         batch.reset();
         this.#free.push(batch);
@@ -342,6 +340,14 @@ export class FileJournal implements Journal {
     this.#durableBytes = bytes;
     this.#syncingSequence = sequence;
     this.#syncingBytes = bytes;
+    this.#bufferedSinceMs = this.#oldestUnwrittenMs;
+  }
+
+  /** When the oldest batch was committed that is not written yet and a sync must make durable; infinite: there is none. */
+  get #oldestUnwrittenMs(): number {
+    const write = this.#writes.find(({ isDurable }) => !isDurable);
+    const waiting = write ?? this.#waiting.find(({ batch }) => batch.durability !== 'fsync');
+    return waiting?.committedMs ?? Number.POSITIVE_INFINITY;
   }
 
   #startSync(): void {
@@ -366,9 +372,7 @@ export class FileJournal implements Journal {
     this.#syncs.push(sync);
     this.#syncingSequence = sync.sequence;
     this.#syncingBytes = sync.writtenBytes;
-    // What is committed and not written yet waits for the next sync.
-    const next = this.#writes.length > 0 ? this.#writes[0] : this.#waiting[0];
-    this.#bufferedSinceMs = next?.committedMs ?? Number.POSITIVE_INFINITY;
+    this.#bufferedSinceMs = this.#oldestUnwrittenMs;
     this.#segments.sync((error) => {
       if (error !== undefined) {
         this.#fail(error);
