@@ -45,6 +45,11 @@ export class Compaction {
     return this.#isPending;
   }
 
+  /** The store was loaded as it is after a compaction at `revision`. */
+  restore(revision: number): void {
+    this.revision = revision;
+  }
+
   start(revision: number): void {
     this.revision = revision;
     this.#isPending = true;
@@ -96,6 +101,7 @@ export class Compaction {
     const row = history.row(position);
     if (history.positionOf(rows.last(row)) === position) {
       if (rows.mod(row) === 0) {
+        this.#releasePrevious(position);
         this.#removeKey(row);
         return;
       }

@@ -10,7 +10,7 @@
 //   +16 u32  previous record: offset
 //   +20 u32  distance back to the key's previous entry, 0 = none
 //   +24 u32  sub revision (bits 0…29), create (30): the put started the key's life
-//   +28 u32  unused
+//   +28 u32  1 = the key's change before this one is in no log
 //   +32 f64  main revision
 //   +40 f64  mod revision of the previous record, 0 = the key did not exist
 //
@@ -62,7 +62,8 @@ export class History {
 
   /**
    * Appends an entry and returns its position. A deletion has segment 0; without a previous version, `previousSegment`
-   * and `previousMain` are 0; `last` is the low half of the position of the key's previous entry, −1 = none.
+   * and `previousMain` are 0; `last` is the low half of the position of the key's previous entry, −1 = none;
+   * `isPreviousUnlogged` concerns the key's previous change, whether its entry is still there or not.
    * Arguments are flat because this is the hot path.
    */
   append(
@@ -76,6 +77,7 @@ export class History {
     previousOffset: number,
     previousMain: number,
     last: number,
+    isPreviousUnlogged: boolean,
   ): number {
     const position = this.#tail;
     assert(position - this.#head < HISTORY_ENTRY_COUNT_MAX, 'history entries');
@@ -91,12 +93,17 @@ export class History {
     words[at + 4] = previousOffset;
     words[at + 5] = last < 0 ? 0 : (position - last) >>> 0;
     words[at + 6] = isCreate ? sub | FLAG_CREATE : sub;
+    words[at + 7] = isPreviousUnlogged ? 1 : 0;
     const doubles = this.#doubles[chunk];
     const doubleAt = (from & CHUNK_MASK) * ENTRY_DOUBLES;
     doubles[doubleAt + 4] = main;
     doubles[doubleAt + 5] = previousMain;
     this.#tail = position + 1;
     return position;
+  }
+
+  isPreviousUnlogged(position: number): boolean {
+    return this.#word(position, 7) !== 0;
   }
 
   /** The previous record moved, or is gone (segment 0). */

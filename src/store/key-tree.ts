@@ -1,7 +1,5 @@
 // The keys in order: a counted B+ tree over the key bytes of rows, deleted keys that are still known included.
-//
-//   leaf, 64 words     [count][live count][row × 62]                     row word: row id | LIVE (bit 31)
-//   inner, 128 words   [count][unused][child × 42][live count × 42][first row × 42]
+// Its nodes are drawn in key-tree-nodes.ts.
 //
 // Nodes are words in chunks of memory and are named by number; there is no object per node. "First row" of a child is
 // the row of the lowest key below it. It is kept exact by every insertion and removal, so separators need no bytes of
@@ -15,19 +13,28 @@
 // prefixes. The tree never looks at a version; overwriting a key does not touch it.
 
 import { assert } from '../base/assert.ts';
+import {
+  appendRows,
+  buildTree,
+  CHILD_AT,
+  FIRST_AT,
+  INNER_CHILDREN,
+  INNER_WORDS,
+  insertChild,
+  insertRow,
+  LEAF_ROWS,
+  LEAF_WORDS,
+  LIVE,
+  LIVE_AT,
+  liveBelow,
+  liveOf,
+  moveChildren,
+  ROW_MASK,
+  ROWS_AT,
+} from './key-tree-nodes.ts';
 import { NodePool } from './node-pool.ts';
 import type { RowKeys } from './row-keys.ts';
 
-const LEAF_WORDS = 64;
-const LEAF_ROWS = 62;
-const ROWS_AT = 2;
-const INNER_WORDS = 128;
-const INNER_CHILDREN = 42;
-const CHILD_AT = 2;
-const LIVE_AT = 44;
-const FIRST_AT = 86;
-const LIVE = 0x8000_0000;
-const ROW_MASK = 0x7fff_ffff;
 /** 20 children deep at worst: more rows than there can be. */
 const HEIGHT_MAX = 16;
 
@@ -52,6 +59,16 @@ export class KeyTree {
 
   get memoryBytes(): number {
     return this.#leaves.memoryBytes + this.#inners.memoryBytes;
+  }
+
+  /** Fills an empty tree with the rows 0 to count − 1, whose keys ascend. */
+  build(count: number, isLive: (row: number) => boolean): void {
+    assert(this.#height === 0 && this.#leaves.words(this.#root)[this.#leaves.base(this.#root)] === 0, 'tree is empty');
+    if (count === 0) return;
+    const { root, height } = buildTree(this.#leaves, this.#inners, this.#root, count, isLive);
+    this.#root = root;
+    this.#height = height;
+    this.#last = count - 1;
   }
 
   /** Adds a live row whose key is not in the tree. */
@@ -379,60 +396,4 @@ export class KeyTree {
       return;
     }
   }
-}
-
-function liveOf(words: Uint32Array, base: number, count: number): number {
-  let live = 0;
-  for (let at = base + ROWS_AT; at < base + ROWS_AT + count; at++) live += words[at] >>> 31;
-  return live;
-}
-
-function liveBelow(words: Uint32Array, base: number): number {
-  let live = 0;
-  for (let at = base + LIVE_AT; at < base + LIVE_AT + words[base]; at++) live += words[at];
-  return live;
-}
-
-function insertRow(words: Uint32Array, base: number, index: number, row: number): void {
-  const count = words[base]++;
-  words[base + 1]++;
-  const at = base + ROWS_AT + index;
-  for (let i = base + ROWS_AT + count; i > at; i--) words[i] = words[i - 1];
-  words[at] = row | LIVE;
-}
-
-function appendRows(words: Uint32Array, base: number, from: Uint32Array, fromBase: number): void {
-  const rows = from.subarray(fromBase + ROWS_AT, fromBase + ROWS_AT + from[fromBase]);
-  words.set(rows, base + ROWS_AT + words[base]);
-  words[base] += from[fromBase];
-  words[base + 1] += from[fromBase + 1];
-}
-
-function insertChild(
-  words: Uint32Array,
-  base: number,
-  index: number,
-  child: number,
-  live: number,
-  first: number,
-): void {
-  const count = words[base]++;
-  for (let i = base + count; i > base + index; i--) {
-    words[i + CHILD_AT] = words[i + CHILD_AT - 1];
-    words[i + LIVE_AT] = words[i + LIVE_AT - 1];
-    words[i + FIRST_AT] = words[i + FIRST_AT - 1];
-  }
-  words[base + CHILD_AT + index] = child;
-  words[base + LIVE_AT + index] = live;
-  words[base + FIRST_AT + index] = first;
-}
-
-/** Moves the children from index `kept` on to the end of another node. */
-function moveChildren(words: Uint32Array, base: number, kept: number, to: Uint32Array, toBase: number): void {
-  const count = words[base];
-  for (const column of [CHILD_AT, LIVE_AT, FIRST_AT]) {
-    to.set(words.subarray(base + column + kept, base + column + count), toBase + column + to[toBase]);
-  }
-  words[base] = kept;
-  to[toBase] += count - kept;
 }

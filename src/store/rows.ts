@@ -1,6 +1,7 @@
 // Rows: one of 24 bytes per known key, in chunks of memory.
 //
-//   +0  u32  segment of the key's last record (bits 0…23, 0 = free row), history flag (31): `last` is valid
+//   +0  u32  segment of the key's last record (bits 0…23, 0 = free row), unlogged flag (30): the last change is in no log;
+//            history flag (31): `last` is valid
 //   +4  u32  offset of that record
 //   +8  f64  mod revision; 0 = deleted (the record is then the version that was deleted, kept for its key bytes)
 //   +16 u32  low 32 bits of the position of the key's last change in the history; of a free row: next free row + 1
@@ -15,12 +16,14 @@ import type { StoreMemory } from './memory.ts';
 export const ROW_COUNT_MAX = 0x7fff_fff0;
 
 const CHUNK_SHIFT = 16;
-const CHUNK_ROWS: number = 1 << CHUNK_SHIFT;
+export const CHUNK_ROWS: number = 1 << CHUNK_SHIFT;
 const CHUNK_MASK: number = CHUNK_ROWS - 1;
-const ROW_WORDS = 6;
+export const ROW_WORDS = 6;
 const ROW_DOUBLES = 3;
 const SEGMENT_MASK = 0x00ff_ffff;
+const FLAG_UNLOGGED = 0x4000_0000;
 const FLAG_HISTORY = 0x8000_0000;
+const FLAGS: number = (FLAG_HISTORY | FLAG_UNLOGGED) >>> 0;
 
 export class Rows {
   readonly #memory: StoreMemory;
@@ -62,6 +65,20 @@ export class Rows {
     return row;
   }
 
+  /** Takes a whole chunk of memory whose first `count` rows are written; every chunk before it is full. */
+  adopt(memory: ArrayBuffer | SharedArrayBuffer, count: number): void {
+    assert((this.#used & CHUNK_MASK) === 0 && this.#free === 0, 'rows are adopted before any is allocated');
+    assert(memory.byteLength === CHUNK_ROWS * ROW_WORDS * 4 && count <= CHUNK_ROWS, 'rows: chunk');
+    this.#words.push(new Uint32Array(memory));
+    this.#doubles.push(new Float64Array(memory));
+    this.#used += count;
+  }
+
+  /** The memory of the chunk that a row is in. */
+  chunkOf(row: number): Uint32Array {
+    return this.#words[row >>> CHUNK_SHIFT];
+  }
+
   free(row: number): void {
     this.#clear(row);
     this.#words[row >>> CHUNK_SHIFT][(row & CHUNK_MASK) * ROW_WORDS + 4] = this.#free;
@@ -83,7 +100,7 @@ export class Rows {
   setRecord(row: number, segment: number, offset: number): void {
     const words = this.#words[row >>> CHUNK_SHIFT];
     const at = (row & CHUNK_MASK) * ROW_WORDS;
-    words[at] = (words[at] & FLAG_HISTORY) | segment;
+    words[at] = (words[at] & FLAGS) | segment;
     words[at + 1] = offset;
   }
 
@@ -117,12 +134,21 @@ export class Rows {
   setLast(row: number, position: number): void {
     const words = this.#words[row >>> CHUNK_SHIFT];
     const at = (row & CHUNK_MASK) * ROW_WORDS;
-    words[at] |= FLAG_HISTORY;
+    words[at] = (words[at] & SEGMENT_MASK) | FLAG_HISTORY;
     words[at + 4] = position;
   }
 
   clearLast(row: number): void {
-    this.#words[row >>> CHUNK_SHIFT][(row & CHUNK_MASK) * ROW_WORDS] &= SEGMENT_MASK;
+    this.#words[row >>> CHUNK_SHIFT][(row & CHUNK_MASK) * ROW_WORDS] &= ~FLAG_HISTORY;
+  }
+
+  /** The row's last change is in no log; its next change takes the mark away. */
+  markUnlogged(row: number): void {
+    this.#words[row >>> CHUNK_SHIFT][(row & CHUNK_MASK) * ROW_WORDS] |= FLAG_UNLOGGED;
+  }
+
+  isUnlogged(row: number): boolean {
+    return (this.#words[row >>> CHUNK_SHIFT][(row & CHUNK_MASK) * ROW_WORDS] & FLAG_UNLOGGED) !== 0;
   }
 
   attachment(row: number): number {

@@ -212,6 +212,40 @@ export class Segments {
     this.#dropIfDead(segment);
   }
 
+  /**
+   * Takes memory that is full of records, none of them dead, as a segment; `mainMax` is the highest main revision in
+   * it. Returns its number, which follows the one before.
+   */
+  adopt(memory: ArrayBuffer | SharedArrayBuffer, mainMax: number): number {
+    const segment = this.#add(memory);
+    this.#live[segment] = memory.byteLength;
+    this.#liveBytes += memory.byteLength;
+    this.#mainMax[segment] = mainMax;
+    this.#seal(segment, memory.byteLength);
+    return segment;
+  }
+
+  /**
+   * Copies a record, dead or not, to `target` at `at`, as one with this owner. `words` is the same memory as
+   * `target`. Returns the bytes copied, always `recordBytes`.
+   */
+  copyRecord(
+    segment: number,
+    offset: number,
+    target: Uint8Array,
+    words: Uint32Array,
+    at: number,
+    owner: number,
+    isSuperseded: boolean,
+  ): number {
+    const head = this.#words[segment][offset >>> 2] & (LENGTH_MASK | FLAG_SUB);
+    const bytes = sizeOf(head);
+    Buffer.prototype.copy.call(this.#bytes[segment], target, at, offset, offset + bytes);
+    words[at >>> 2] = isSuperseded ? head | FLAG_SUPERSEDED : head;
+    words[(at >>> 2) + 1] = owner;
+    return bytes;
+  }
+
   /** Copies a record that is not dead into the cold segment; `lastSegment` and the result say where. */
   moveToCold(segment: number, offset: number, main: number): number {
     const words = this.#words[segment];
@@ -234,11 +268,14 @@ export class Segments {
   }
 
   #allocate(bytes: number): number {
+    return this.#add(this.#memory.allocate(bytes));
+  }
+
+  #add(memory: ArrayBuffer | SharedArrayBuffer): number {
     const reuse = this.#droppedNumbers.length > REUSE_AFTER_COUNT ? this.#droppedNumbers.shift() : undefined;
     const segment = reuse ?? this.#bytes.length;
     assert(segment < SEGMENT_COUNT_MAX, 'segment numbers');
-    const memory = this.#memory.allocate(bytes);
-    this.#bytes[segment] = Buffer.from(memory, 0, bytes);
+    this.#bytes[segment] = Buffer.from(memory, 0, memory.byteLength);
     this.#words[segment] = new Uint32Array(memory);
     this.#live[segment] = 0;
     this.#used[segment] = 0;

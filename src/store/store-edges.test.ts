@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { AssertionError } from '../base/assert.ts';
 import { KeyValueView } from './key-value.ts';
-import { AddressList } from './lists.ts';
 import { SharedMemory } from './memory.ts';
 import { Store } from './store.ts';
 
@@ -162,31 +161,6 @@ describe('store, at the edges', () => {
       keyValue(store, store.recordAt(find(store, 'a'), 4)),
     );
     assert.equal(replayed.historyPrevious(replayed.historySeek(4)) > 0, true);
-  });
-
-  it('loads a snapshot in any order and goes on from its revision', () => {
-    const store = new Store();
-    for (let main = 2; main < 200; main++) {
-      put(store, main, `key-${main % 50}`, Buffer.from(String(main)));
-      store.commit(main);
-    }
-    const revision = store.currentRevision;
-    store.compact(revision);
-    const out = new AddressList();
-    store.scan(Buffer.alloc(0), null, revision, 1000, out);
-    const loaded = new Store();
-    for (let i = out.length - 1; i >= 0; i--) {
-      const bytes = keyValue(store, out.at((i * 7) % out.length));
-      loaded.loadRecord(store.recordSub(out.at((i * 7) % out.length)), bytes, 0, bytes.length);
-    }
-    loaded.jumpTo(revision);
-    loaded.compact(revision);
-    finishCompaction(loaded);
-    assert.equal(loaded.liveKeyCount, 50);
-    assert.equal(hash(loaded, revision), hash(store, revision));
-    put(loaded, revision + 1, 'key-1', Buffer.from('after'));
-    loaded.commit(revision + 1);
-    assert.equal(loaded.version(find(loaded, 'key-1')), 4);
   });
 
   it('gives the memory of dead segments back', () => {

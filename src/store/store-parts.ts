@@ -10,6 +10,7 @@ import { Rows } from './rows.ts';
 import { addressOf, Segments } from './segments.ts';
 
 export class StoreParts {
+  readonly memory: StoreMemory;
   readonly segments: Segments;
   readonly rows: Rows;
   readonly history: History;
@@ -23,6 +24,7 @@ export class StoreParts {
   readonly tree: KeyTree;
 
   constructor(segmentBytes: number, hashSeed: number, memory: StoreMemory) {
+    this.memory = memory;
     this.segments = new Segments(segmentBytes, memory);
     this.rows = new Rows(memory);
     this.history = new History(memory);

@@ -17,6 +17,8 @@ import { compareArrays } from '../base/bytes.ts';
 import { Compaction } from './compaction.ts';
 import { HashKvJob } from './hash-kv.ts';
 import { SUB_MAX } from './history.ts';
+import { ImageLoader } from './image-loader.ts';
+import { ImageMaker } from './image-maker.ts';
 import {
   copyToSegment,
   KeyValueView,
@@ -188,7 +190,8 @@ export class Store {
     const segment = rows.segment(row);
     const offset = rows.offset(row);
     const last = rows.hasHistory(row) ? rows.last(row) : -1;
-    const position = history.append(row, main, sub, false, 0, 0, segment, offset, mod, last);
+    const isUnlogged = rows.isUnlogged(row);
+    const position = history.append(row, main, sub, false, 0, 0, segment, offset, mod, last, isUnlogged);
     segments.ownByHistory(segment, offset, position);
     rows.setLast(row, position);
     rows.setMod(row, 0);
@@ -233,32 +236,6 @@ export class Store {
     const row = this.find(key, start, end);
     assert(row >= 0, 'restored deletion: the key is not there');
     this.delete(main, sub, row);
-  }
-
-  /**
-   * Loads a live key from a snapshot, in any order, before any change and without history; afterwards `jumpTo` the
-   * snapshot's revision and `compact` there. Returns the row.
-   */
-  loadRecord(sub: number, bytes: Uint8Array, start: number, end: number): number {
-    const { hash, history, rows, segments, tree } = this.#parts;
-    assert(history.tail === 0, 'a snapshot is loaded before any change');
-    const { keyStart, keyEnd, modRevision } = this.#view.readHead(bytes, start);
-    assert(this.find(bytes, keyStart, keyEnd) < 0, 'a snapshot has a key once');
-    const offset = segments.append(segments.hot, end - start, sub, modRevision);
-    const segment = segments.lastSegment;
-    copyToSegment(segments.bytes(segment), offset + RECORD_HEADER_BYTES, bytes, start, end);
-    const row = rows.allocate();
-    segments.ownByRow(segment, offset, row);
-    rows.setRecord(row, segment, offset);
-    rows.setMod(row, modRevision);
-    hash.insert(bytes, keyStart, keyEnd, row);
-    tree.insert(row, bytes, keyStart, keyEnd);
-    this.#liveKeyCount++;
-    if (modRevision > this.#newestMain) {
-      this.#newestMain = modRevision;
-      this.#newestSub = SUB_MAX;
-    }
-    return row;
   }
 
   // Records
@@ -464,6 +441,31 @@ export class Store {
     return new VersionList(this.#parts, this.#compaction, revision);
   }
 
+  // Images (image.ts)
+
+  /** The changes at [from, to) of the history, which are their keys' last ones, are in no log. */
+  markUnlogged(from: number, to: number): void {
+    for (let at = from; at < to; at++) this.#parts.rows.markUnlogged(this.#parts.history.row(at));
+  }
+
+  /** Starts an image of the current revision. The caller runs it to its end or closes it. */
+  image(): ImageMaker {
+    return new ImageMaker(this.#parts, this.#compaction, this.#current);
+  }
+
+  /** Starts loading an image of `rowCount` keys into this empty store; `endLoad` ends it. */
+  beginLoad(rowCount: number): ImageLoader {
+    return new ImageLoader(this.#parts, rowCount);
+  }
+
+  /** The image was of `revision`, with everything below `compactedRevision` gone. */
+  endLoad(loader: ImageLoader, revision: number, compactedRevision: number): void {
+    loader.finish();
+    this.#liveKeyCount = loader.liveCount;
+    this.#compaction.restore(compactedRevision);
+    this.jumpTo(revision);
+  }
+
   #begin(main: number, sub: number): void {
     const isNext = main > this.#newestMain || (main === this.#newestMain && sub > this.#newestSub);
     assert(isNext && main > this.#current, 'changes ascend');
@@ -491,7 +493,19 @@ export class Store {
     const oldMod = rows.mod(row);
     const last = rows.hasHistory(row) ? rows.last(row) : -1;
     const previous = oldMod === 0 ? 0 : oldSegment;
-    const position = history.append(row, main, sub, isCreate, segment, offset, previous, oldOffset, oldMod, last);
+    const position = history.append(
+      row,
+      main,
+      sub,
+      isCreate,
+      segment,
+      offset,
+      previous,
+      oldOffset,
+      oldMod,
+      last,
+      rows.isUnlogged(row),
+    );
     segments.ownByRow(segment, offset, row);
     if (oldMod !== 0) segments.ownByHistory(oldSegment, oldOffset, position);
     else {
@@ -515,7 +529,7 @@ export class Store {
   ): number {
     const { hash, history, lives, rows, segments, tree } = this.#parts;
     const row = rows.allocate();
-    const position = history.append(row, main, sub, isCreate, segment, offset, 0, 0, 0, -1);
+    const position = history.append(row, main, sub, isCreate, segment, offset, 0, 0, 0, -1, false);
     rows.setVersion(row, segment, offset, main, position);
     segments.ownByRow(segment, offset, row);
     hash.insert(key, keyStart, keyEnd, row);

@@ -1,0 +1,97 @@
+// Fills an empty store from an image (image.ts), block by block in the image's order. No key is looked up or compared:
+//
+//   records      become segments as they are
+//   rows         become chunks of rows as they are; each key goes into a hash table of its final size by its stored hash
+//   changes      are appended to the history; links between a key's changes follow from their order
+//   end          the key tree is built bottom-up
+//
+// What an image is checked against is the file's business (checksums); here a wrong one is an assertion.
+
+import { assert } from '../base/assert.ts';
+import { IMAGE_CHANGE_BYTES, IMAGE_CREATE, IMAGE_DELETION, IMAGE_SUB_MASK, type ImageBlockKind } from './image.ts';
+import { CHUNK_ROWS, ROW_WORDS } from './rows.ts';
+import type { StoreParts } from './store-parts.ts';
+
+/** The word of a row that holds its attachment, and in an image the hash of its key. */
+const ATTACHMENT_WORD = 5;
+
+export class ImageLoader {
+  readonly #parts: StoreParts;
+  readonly #rowCount: number;
+  #rows = 0;
+  liveCount = 0;
+
+  /** `rowCount` is of the whole image. */
+  constructor(parts: StoreParts, rowCount: number) {
+    assert(parts.rows.end === 0 && parts.history.tail === 0, 'an image is loaded into an empty store');
+    this.#parts = parts;
+    this.#rowCount = rowCount;
+    parts.hash.reserve(rowCount);
+  }
+
+  /** Memory to read a block of `bytes` into; `accept` then takes it over. */
+  memoryFor(kind: ImageBlockKind, bytes: number): ArrayBuffer | SharedArrayBuffer {
+    if (kind === 'records') return this.#parts.memory.allocate(bytes);
+    if (kind === 'rows') return this.#parts.memory.allocate(CHUNK_ROWS * ROW_WORDS * 4);
+    return new ArrayBuffer(bytes);
+  }
+
+  /** The block is in memory[0, bytes). Attachments are the caller's. */
+  accept(kind: ImageBlockKind, memory: ArrayBuffer | SharedArrayBuffer, count: number, mainMax: number): void {
+    if (kind === 'records') this.#parts.segments.adopt(memory, mainMax);
+    else if (kind === 'rows') this.#acceptRows(memory, count);
+    else if (kind === 'changes') this.#acceptChanges(memory, count);
+  }
+
+  /** All blocks are there. */
+  finish(): void {
+    const { rows, tree } = this.#parts;
+    assert(this.#rows === this.#rowCount, 'image: rows');
+    tree.build(this.#rowCount, (row) => rows.mod(row) !== 0);
+  }
+
+  #acceptRows(memory: ArrayBuffer | SharedArrayBuffer, count: number): void {
+    const { hash, rows } = this.#parts;
+    const first = this.#rows;
+    rows.adopt(memory, count);
+    this.#rows += count;
+    const words = rows.chunkOf(first);
+    for (let row = first, at = ATTACHMENT_WORD; row < first + count; row++, at += ROW_WORDS) {
+      hash.insertTag(words[at], row);
+      words[at] = 0;
+      if (rows.mod(row) !== 0) this.liveCount++;
+    }
+  }
+
+  #acceptChanges(memory: ArrayBuffer | SharedArrayBuffer, count: number): void {
+    const { history, lives, rows } = this.#parts;
+    const words = new Uint32Array(memory, 0, count * (IMAGE_CHANGE_BYTES / 4));
+    const doubles = new Float64Array(memory, 0, count * (IMAGE_CHANGE_BYTES / 8));
+    for (let at = 0, double = 0; at < words.length; at += IMAGE_CHANGE_BYTES / 4, double += IMAGE_CHANGE_BYTES / 8) {
+      const row = words[at];
+      const flags = words[at + 1];
+      const previousSegment = words[at + 2];
+      const previousOffset = words[at + 3];
+      const previousMain = doubles[double + 3];
+      const isDelete = (flags & IMAGE_DELETION) !== 0;
+      const last = rows.hasHistory(row) ? rows.last(row) : -1;
+      // Its own record is the row's, until a later change of the key names it as the one replaced.
+      const position = history.append(
+        row,
+        doubles[double + 2],
+        flags & IMAGE_SUB_MASK,
+        (flags & IMAGE_CREATE) !== 0,
+        isDelete ? 0 : rows.segment(row),
+        isDelete ? 0 : rows.offset(row),
+        previousSegment,
+        previousOffset,
+        previousMain,
+        last,
+        false,
+      );
+      if (last >= 0 && previousSegment !== 0) history.moveOwn(last, previousSegment, previousOffset);
+      rows.setLast(row, position);
+      if (isDelete || previousMain === 0) lives.push(position);
+    }
+  }
+}
