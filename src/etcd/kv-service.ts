@@ -44,6 +44,8 @@ export class KvService {
   readonly #slices: Slices;
   readonly #budget: ReplyBudget;
   #isCompacting = false;
+  /** Whoever waits for the end of the removal. */
+  readonly #compactionWaiters: (() => void)[] = [];
 
   constructor(options: KvServiceOptions) {
     this.#engine = options.engine;
@@ -76,22 +78,21 @@ export class KvService {
 
   /** Begins the removal of what a compaction made unreachable. */
   startCompaction(onDone: () => void): void {
-    if (this.#isCompacting) {
-      // The job under way goes on to the newer revision.
-      this.#slices.add(() => {
-        if (this.#isCompacting) return false;
-        onDone();
-        return true;
-      });
-      return;
-    }
+    this.#compactionWaiters.push(onDone);
+    // A job under way goes on to the newer revision.
+    if (this.#isCompacting) return;
     this.#isCompacting = true;
-    this.#slices.add(() => {
+    const job = (): boolean => {
+      if (this.#store.compactionHeld) {
+        this.#store.whenCompactionReleased(() => this.#slices.add(job));
+        return true;
+      }
       if (!this.#store.compactStep(COMPACT_SLICE_UNITS)) return false;
       this.#isCompacting = false;
-      onDone();
+      for (const waiter of this.#compactionWaiters.splice(0)) waiter();
       return true;
-    });
+    };
+    this.#slices.add(job);
   }
 
   #answer(call: ServerCall): void {

@@ -9,7 +9,15 @@ import type { Clock } from '../io/clock.ts';
 import { type Disk, type DiskLock, datasync } from '../io/disk.ts';
 import { FILE_JOURNAL_LIMITS, FileJournal, type FileJournalLimits, type FileJournalStart } from './file-journal.ts';
 import { crcSeedOf, SEGMENT_HEADER_BYTES } from './format.ts';
-import type { Journal, JournalHandler, JournalIdentity, JournalObserver, JournalVisitor, Recovery } from './journal.ts';
+import type {
+  Journal,
+  JournalHandler,
+  JournalIdentity,
+  JournalObserver,
+  JournalVisitor,
+  LogBase,
+  Recovery,
+} from './journal.ts';
 import { type FoundLog, readLog } from './recovery.ts';
 import { createSegment, segmentName } from './segment.ts';
 
@@ -22,8 +30,12 @@ export interface FileJournalOpening {
   readonly identity: JournalIdentity;
   /** Refuses the log of another cluster; undefined takes any. */
   readonly clusterId?: bigint | undefined;
-  /** The log must reach back to this sequence; effects before it are not given to the visitor. Default 1. */
-  readonly fromSequence?: number | undefined;
+  /** What the log goes on from; effects of the batches it holds are not given to the visitor. */
+  readonly base?: LogBase | undefined;
+  /** The data folder's, when the caller has taken it already; let go of when the opening fails, as one taken here. */
+  readonly lock?: DiskLock | undefined;
+  /** Called after each segment that was read, of `count`. */
+  readonly onProgress?: ((done: number, count: number) => void) | undefined;
   readonly visitor: JournalVisitor;
   readonly handler: JournalHandler;
   readonly observer?: JournalObserver | undefined;
@@ -42,11 +54,11 @@ export interface OpenedJournal {
 export async function openFileJournal(opening: FileJournalOpening): Promise<OpenedJournal> {
   const { disk, folder } = opening;
   const segmentFolder = join(folder, 'wal');
-  await disk.ensureDirectory(segmentFolder);
-  const lock = await disk.lockDirectory(folder);
+  const lock = opening.lock ?? (await lockFolder(disk, folder));
   try {
-    const { clusterId, fromSequence, visitor } = opening;
-    const found = await readLog({ disk, folder: segmentFolder, visitor, clusterId, fromSequence });
+    await disk.ensureDirectory(segmentFolder);
+    const { clusterId, base, visitor, onProgress } = opening;
+    const found = await readLog({ disk, folder: segmentFolder, visitor, clusterId, base, onProgress });
     for (const name of found.unfinished) await disk.unlink(join(segmentFolder, name));
     const start = await prepare(opening, segmentFolder, found);
     const journal = await begin(opening, segmentFolder, start, found, lock);
@@ -55,6 +67,11 @@ export async function openFileJournal(opening: FileJournalOpening): Promise<Open
     await lock.release();
     throw error;
   }
+}
+
+async function lockFolder(disk: Disk, folder: string): Promise<DiskLock> {
+  await disk.ensureDirectory(folder);
+  return disk.lockDirectory(folder);
 }
 
 /** Opens the last segment at its end, or makes the first one. */
@@ -143,6 +160,7 @@ function recoveryOf(found: FoundLog, identity: JournalIdentity): Recovery {
     batches: found.batches,
     effects: found.state.effects,
     bytes: found.bytes,
+    replayedBytes: found.replayedBytes,
     cut: found.cut,
   };
 }

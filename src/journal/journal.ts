@@ -93,6 +93,17 @@ export interface JournalIdentity {
   readonly memberId: bigint;
 }
 
+/** A state that holds the first batches of a log, known without them: a snapshot. */
+export interface LogBase {
+  /** All batches up to it are in the state. */
+  readonly sequence: number;
+  /** No revision above it may have been shown when that batch was the last. */
+  readonly revision: number;
+  readonly clusterId: bigint;
+  /** Where it was read from, for messages. */
+  readonly file: string;
+}
+
 /** What opening a log found. */
 export interface Recovery {
   readonly identity: JournalIdentity;
@@ -105,6 +116,8 @@ export interface Recovery {
   readonly batches: number;
   readonly effects: number;
   readonly bytes: number;
+  /** Of the batches that were given to the visitor. */
+  readonly replayedBytes: number;
   /** The torn end that was cut off, if there was one. No acknowledged `fsync` write is in it. */
   readonly cut: TailCut | undefined;
 }

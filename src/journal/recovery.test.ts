@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { IDENTITY, JournalFixture } from '../testing/journal-fixture.ts';
+import { baseAt, type FixtureOpening, IDENTITY, JournalFixture } from '../testing/journal-fixture.ts';
 import { CorruptionError, ForeignLogError } from './errors.ts';
 import { SEGMENT_HEADER_BYTES } from './format.ts';
 
@@ -38,7 +38,7 @@ async function assertRefused(
   fixture: JournalFixture,
   errorClass: typeof CorruptionError | typeof ForeignLogError,
   pattern: RegExp,
-  opening: { clusterId?: bigint; fromSequence?: number } = {},
+  opening: FixtureOpening = {},
 ): Promise<Error> {
   const before = fixture.disk.snapshot();
   let refused: Error | undefined;
@@ -208,7 +208,8 @@ test('a batch of an earlier epoch behind the end proves no damage', async () => 
 test('another cluster, a newer format and foreign files are refused by name', async () => {
   const { fixture, bytes } = await writeLog();
   await assertRefused(fixture, ForeignLogError, /belongs to cluster edcba98765432.*not to 5$/, { clusterId: 5n });
-  await assertRefused(fixture, CorruptionError, /begins at batch 1, but batch 0 is needed/, { fromSequence: 0 });
+  const foreign = { ...baseAt(1), clusterId: 5n };
+  await assertRefused(fixture, ForeignLogError, /^base belongs to cluster 5, the log to edcba/, { base: foreign });
 
   const newer = bytes.slice();
   newer[8] = 2;
@@ -269,10 +270,50 @@ test('a log of several segments is replayed whole, and may begin late when that 
   await fixture.clock.runUntil(journal.trim(starts[1] + 1));
   assert.deepEqual([...fixture.disk.snapshot().keys()].sort()[0], fixture.segmentPath(starts[1]));
   fixture.disk.kill();
-  await assertRefused(fixture, CorruptionError, /but batch 1 is needed/);
-  await fixture.open({ fromSequence: starts[1] + 1 });
+  await assertRefused(fixture, CorruptionError, /but batch 1 is needed; no good snapshot/);
+  const base = baseAt(starts[1] - 2);
+  await assertRefused(fixture, CorruptionError, /but batch \d+ is needed; that is what follows base/, { base });
+  await fixture.open({ base: baseAt(starts[1]) });
   // Batch 1 is OPEN, batch n puts revision n.
   assert.deepEqual(fixture.visitor.lines, expected.slice(starts[1] - 1));
+});
+
+test('what a base holds is not applied again, and segments that it holds whole are not read', async () => {
+  const { fixture, starts } = await writeSegments();
+  fixture.disk.place(fixture.segmentPath(starts[0]), Buffer.from('rotten, but not needed'));
+  const { recovery, journal } = await fixture.open({ base: baseAt(9, 1000) });
+  assert.deepEqual(fixture.visitor.lines, ['put 0 value 10', 'put 0 value 11']);
+  assert.equal(recovery.revision, 1000);
+  assert.equal(journal.epoch, 2);
+  assert.ok(journal.storedBytes > recovery.bytes);
+});
+
+test('a base at the very end of the log goes on in the next epoch', async () => {
+  const { fixture } = await writeSegments();
+  const { recovery, journal } = await fixture.open({ base: baseAt(11) });
+  assert.deepEqual([recovery.replayedBytes, journal.epoch, journal.lastSequence], [0, 2, 12]);
+  assert.deepEqual(fixture.visitor.lines, []);
+});
+
+test('a base newer than the end of the log is refused', async () => {
+  const { fixture, starts } = await writeSegments();
+  const newer = /^base is newer than the log: it holds batch 12, and \/data\/wal ends at batch 11/;
+  await assertRefused(fixture, ForeignLogError, newer, { base: baseAt(12) });
+  const last = fixture.segmentPath(starts.at(-1) ?? 0);
+  const bytes = fixture.disk.bytes(last);
+  fixture.disk.place(last, bytes.subarray(0, bytes.length - 3));
+  await assertRefused(fixture, CorruptionError, /but base holds batches up to 11/, { base: baseAt(11) });
+  for (const start of starts) fixture.disk.remove(fixture.segmentPath(start));
+  await assertRefused(fixture, ForeignLogError, /ends at batch 0/, { base: baseAt(11) });
+});
+
+test('the end of an orderly shutdown counts although the base knows a higher mark', async () => {
+  const fixture = new JournalFixture();
+  const { journal } = await fixture.open();
+  journal.batch.appendMark(1000);
+  await fixture.put(journal, 2, 'shown');
+  await fixture.close(journal, 17);
+  assert.equal((await fixture.open({ base: baseAt(2, 1000) })).recovery.revision, 17);
 });
 
 test('damage in a segment that is not the last is refused, whatever it is', async () => {

@@ -9,6 +9,9 @@
 //   anything, and a later batch or segment tells that the
 //   missing batch had been durable                             damage: CorruptionError
 //
+// With a base, the state after some batch that is known without the log, reading begins at the segment that holds the next
+// one, and what the base holds already is not applied again.
+//
 // A segment is begun only when all of the one before it is durable, so that only the last may have an unfinished
 // end. Reading one segment overlaps with checking the one before; memory is two segments.
 
@@ -18,7 +21,7 @@ import { BatchReader, type ChainEnd, isZero } from './batch-reader.ts';
 import { EffectReader, type LogState } from './effects.ts';
 import { CorruptionError, ForeignLogError } from './errors.ts';
 import { crcSeedOf, SEGMENT_HEADER_BYTES } from './format.ts';
-import type { JournalIdentity, JournalVisitor, TailCut } from './journal.ts';
+import type { JournalIdentity, JournalVisitor, LogBase, TailCut } from './journal.ts';
 import { decodeSegmentHeader, isUnfinishedName, type SegmentHeader, sequenceOfName } from './segment.ts';
 
 export interface StoredSegment {
@@ -39,6 +42,8 @@ export interface FoundLog {
   readonly state: Readonly<LogState>;
   readonly batches: number;
   readonly bytes: number;
+  /** Of the batches behind the base. */
+  readonly replayedBytes: number;
   readonly cut: TailCut | undefined;
 }
 
@@ -49,24 +54,42 @@ export interface RecoveryOptions {
   readonly visitor: JournalVisitor;
   /** Refuses the log of another cluster; undefined takes any. */
   readonly clusterId?: bigint | undefined;
-  /** The log must reach back to this sequence; effects of batches before it are not given. Default 1. */
-  readonly fromSequence?: number | undefined;
+  /** What the log goes on from; undefined: from nothing, so that it must be whole. */
+  readonly base?: LogBase | undefined;
+  /** Called after each segment that was read, of `count`. */
+  readonly onProgress?: ((done: number, count: number) => void) | undefined;
 }
 
 /** Rejects with CorruptionError, ForeignLogError or DiskError. */
 export async function readLog(options: RecoveryOptions): Promise<FoundLog> {
   const { segments, unfinished } = segmentsOf(options.folder, await options.disk.list(options.folder));
+  const { base, onProgress } = options;
   const replay = new Replay(options);
   const blocks = new BlockReader(options.disk, options.folder);
-  let next = segments.length > 0 ? blocks.read(segments[0].name) : undefined;
-  for (let i = 0; next !== undefined; i++) {
+  const needed = (base?.sequence ?? 0) + 1;
+  const first = Math.max(
+    0,
+    segments.findLastIndex(({ firstSequence }) => firstSequence <= needed),
+  );
+  for (let i = 0; i < first; i++) segments[i].bytes = await blocks.size(segments[i].name);
+  let next = segments.length > 0 ? blocks.read(segments[first].name) : undefined;
+  for (let i = first; next !== undefined; i++) {
     const block = await next;
     next = i + 1 < segments.length ? blocks.read(segments[i + 1].name) : undefined;
     // Whoever throws below leaves this read behind; its own failure then is of no interest.
     next?.catch(() => {});
     segments[i].bytes = replay.segment(segments[i], block, i + 1 === segments.length);
+    onProgress?.(i + 1 - first, segments.length - first);
   }
-  return { segments, unfinished, ...replay.result() };
+  const result = replay.result();
+  if (base !== undefined && result.chain.sequence < base.sequence) {
+    throw new ForeignLogError(
+      base.file,
+      `is newer than the log: it holds batch ${base.sequence}, and ${options.folder} ends at batch ` +
+        `${result.chain.sequence}. Going on would use revisions twice; bring the log's missing segments back`,
+    );
+  }
+  return { segments, unfinished, ...result };
 }
 
 function segmentsOf(folder: string, names: readonly string[]): { segments: StoredSegment[]; unfinished: string[] } {
@@ -92,6 +115,15 @@ class BlockReader {
     this.#folder = folder;
   }
 
+  async size(name: string): Promise<number> {
+    const file = await this.#disk.open(join(this.#folder, name), 'read');
+    try {
+      return await file.size();
+    } finally {
+      await file.close();
+    }
+  }
+
   /** The result is valid until the next read but one. */
   async read(name: string): Promise<Uint8Array> {
     const file = await this.#disk.open(join(this.#folder, name), 'read');
@@ -110,24 +142,27 @@ class BlockReader {
 
 class Replay {
   readonly #folder: string;
-  readonly #fromSequence: number;
+  readonly #base: LogBase | undefined;
+  /** The last batch that the base holds. */
+  readonly #baseSequence: number;
   readonly #clusterId: bigint | undefined;
   readonly #reader: BatchReader = new BatchReader();
   readonly #effects: EffectReader;
-  readonly #skipped: EffectReader;
-  readonly #state: LogState = { identity: undefined, revision: 0, isClean: false, effects: 0 };
+  readonly #state: LogState;
   readonly #chain: ChainEnd = { sequence: 0, epoch: 0, crc: 0, crcSeed: 0 };
   #identity: JournalIdentity | undefined;
   #batches = 0;
   #bytes = 0;
+  #replayedBytes = 0;
   #cut: TailCut | undefined;
 
   constructor(options: RecoveryOptions) {
     this.#folder = options.folder;
-    this.#fromSequence = options.fromSequence ?? 1;
+    this.#base = options.base;
+    this.#baseSequence = options.base?.sequence ?? 0;
     this.#clusterId = options.clusterId;
+    this.#state = { identity: undefined, revision: options.base?.revision ?? 0, isClean: false, effects: 0 };
     this.#effects = new EffectReader(options.visitor, this.#state);
-    this.#skipped = new EffectReader(IGNORING_VISITOR, this.#state);
   }
 
   result(): Omit<FoundLog, 'segments' | 'unfinished'> {
@@ -137,6 +172,7 @@ class Replay {
       state: this.#state,
       batches: this.#batches,
       bytes: this.#bytes,
+      replayedBytes: this.#replayedBytes,
       cut: this.#cut,
     };
   }
@@ -173,15 +209,22 @@ class Replay {
     if (this.#clusterId !== undefined && this.#clusterId !== clusterId) {
       throw new ForeignLogError(file, `belongs to cluster ${hex(clusterId)}, not to ${hex(this.#clusterId)}`);
     }
-    if (header.firstSequence > this.#fromSequence) {
-      throw new CorruptionError(
-        file,
-        0,
-        `the log begins at batch ${header.firstSequence}, but batch ${this.#fromSequence} is needed`,
-      );
+    const base = this.#base;
+    if (base !== undefined && base.clusterId !== clusterId) {
+      throw new ForeignLogError(base.file, `belongs to cluster ${hex(base.clusterId)}, the log to ${hex(clusterId)}`);
+    }
+    const needed = this.#baseSequence + 1;
+    if (header.firstSequence > needed) {
+      const remedy =
+        base === undefined
+          ? 'no good snapshot holds what was before: bring one back, or the missing segments'
+          : `that is what follows ${base.file}: bring the missing segments back, or a newer snapshot`;
+      const found = `the log begins at batch ${header.firstSequence}, but batch ${needed} is needed`;
+      throw new CorruptionError(file, 0, `${found}; ${remedy}`);
     }
     this.#identity = header.identity;
     this.#chain.sequence = header.firstSequence - 1;
+    this.#chain.epoch = header.epoch;
     this.#chain.crc = header.previousCrc;
     this.#chain.crcSeed = crcSeedOf(clusterId);
   }
@@ -204,10 +247,12 @@ class Replay {
 
   #apply(file: string, block: Uint8Array, at: number): void {
     const reader = this.#reader;
-    const effects = reader.sequence < this.#fromSequence ? this.#skipped : this.#effects;
-    const wrong = effects.read(block, reader.bodyStart, reader.bodyEnd);
-    if (wrong !== undefined) throw new CorruptionError(file, at, wrong);
-    if (reader.lastRevision > this.#state.revision) this.#state.revision = reader.lastRevision;
+    if (reader.sequence > this.#baseSequence) {
+      const wrong = this.#effects.read(block, reader.bodyStart, reader.bodyEnd);
+      if (wrong !== undefined) throw new CorruptionError(file, at, wrong);
+      if (reader.lastRevision > this.#state.revision) this.#state.revision = reader.lastRevision;
+      this.#replayedBytes += reader.end - at;
+    }
     this.#chain.sequence = reader.sequence;
     this.#chain.epoch = reader.epoch;
     this.#chain.crc = reader.headerCrc;
@@ -219,6 +264,9 @@ class Replay {
     // Space set down ahead. Before another segment its header proves that no batch is missing; at the end nothing tells.
     if (isZero(block, at, block.length)) return;
     if (!isLast) throw new CorruptionError(file, at, wrong);
+    if (this.#base !== undefined && this.#chain.sequence < this.#baseSequence) {
+      throw new CorruptionError(file, at, `${wrong}, but ${this.#base.file} holds batches up to ${this.#baseSequence}`);
+    }
     if (this.#reader.tellsOfLoss(block, at, block.length, this.#chain)) {
       throw new CorruptionError(file, at, `${wrong}, but later batches are there`);
     }
@@ -229,12 +277,3 @@ class Replay {
 function hex(id: bigint): string {
   return BigInt.asUintN(64, id).toString(16);
 }
-
-const IGNORING_VISITOR: JournalVisitor = {
-  onPut: () => {},
-  onDelete: () => {},
-  onLeaseGrant: () => {},
-  onLeaseRevoke: () => {},
-  onCompact: () => {},
-  onAlarm: () => {},
-};

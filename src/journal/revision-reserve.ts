@@ -53,6 +53,11 @@ export class RevisionReserve {
     return revision <= this.#durableMark;
   }
 
+  /** The highest mark that was appended: revisions up to it may be shown one day without being in the log. */
+  get appendedMark(): number {
+    return this.#appendedMark;
+  }
+
   get durableMark(): number {
     return this.#durableMark;
   }

@@ -25,8 +25,9 @@ export class Compaction {
   readonly #parts: StoreParts;
   /** The compacted revision; −1 before the first compaction. */
   revision = -1;
-  /** Whoever needs the history and all records to stay as they are. */
-  holds = 0;
+  /** How many need the history and all records to stay as they are. */
+  #holds = 0;
+  readonly #waiting: (() => void)[] = [];
   #isPending = false;
   /** Entries before this position have given up what they replaced. */
   #released = 0;
@@ -45,6 +46,26 @@ export class Compaction {
     return this.#isPending;
   }
 
+  /** Nothing moves until `release`. Holds count. */
+  hold(): void {
+    this.#holds++;
+  }
+
+  release(): void {
+    if (--this.#holds > 0) return;
+    for (const callback of this.#waiting.splice(0)) callback();
+  }
+
+  get isHeld(): boolean {
+    return this.#holds > 0;
+  }
+
+  /** Calls back once when nobody holds the compaction any more. */
+  whenReleased(callback: () => void): void {
+    if (this.#holds === 0) callback();
+    else this.#waiting.push(callback);
+  }
+
   /** The store was loaded as it is after a compaction at `revision`. */
   restore(revision: number): void {
     this.revision = revision;
@@ -61,7 +82,7 @@ export class Compaction {
   /** Does about `units` of work; true when nothing is left. */
   step(units: number): boolean {
     if (!this.#isPending) return true;
-    if (this.holds > 0) return false;
+    if (this.#holds > 0) return false;
     this.#units = units;
     if (!this.#dropHistory() || !this.#releaseAtRevision()) return false;
     if (this.#segmentEnd === 0) this.#segmentEnd = this.#parts.segments.numberEnd;

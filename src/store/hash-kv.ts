@@ -47,7 +47,7 @@ export class HashKvJob {
     this.revision = revision;
     this.compactRevision = compaction.revision;
     this.#rowEnd = parts.rows.end;
-    compaction.holds++;
+    compaction.hold();
   }
 
   /** The hash; only when `step` has returned true. */
@@ -59,7 +59,7 @@ export class HashKvJob {
   close(): void {
     if (this.#phase === 'done') return;
     this.#phase = 'done';
-    this.#compaction.holds--;
+    this.#compaction.release();
   }
 
   /** Does about `units` of work (a row, a merged item, 128 hashed bytes); true when done. */

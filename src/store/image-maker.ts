@@ -87,7 +87,7 @@ export class ImageMaker {
     this.hashSeed = parts.hash.seed;
     this.#position = parts.history.seek(compaction.revision);
     this.#positionEnd = parts.history.tail;
-    compaction.holds++;
+    compaction.hold();
   }
 
   /** Keys in the image so far, deleted ones included. */
@@ -114,7 +114,7 @@ export class ImageMaker {
     this.#phase = 'done';
     this.#imageRows.length = 0;
     this.#ready.length = 0;
-    this.#compaction.holds--;
+    this.#compaction.release();
   }
 
   /** Does about `units` of work (0.1 to 0.3 µs each). True when a block is ready, or nothing is left to do. */
@@ -270,7 +270,7 @@ export class ImageMaker {
     this.#finish(this.#changes);
     this.#phase = 'done';
     this.#imageRows.length = 0;
-    this.#compaction.holds--;
+    this.#compaction.release();
     return 0;
   }
 

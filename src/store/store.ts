@@ -429,6 +429,16 @@ export class Store {
     return this.#compaction.isPending;
   }
 
+  /** A hash job or an image is under way: `compactStep` does nothing. */
+  get compactionHeld(): boolean {
+    return this.#compaction.isHeld;
+  }
+
+  /** Calls back once when `compactStep` can do something again. */
+  whenCompactionReleased(callback: () => void): void {
+    this.#compaction.whenReleased(callback);
+  }
+
   /** Starts hashing all versions up to `revision`, as etcd's HashKV. The caller runs it to its end or closes it. */
   hashKv(revision: number): HashKvJob {
     assert(revision >= this.#compaction.revision && revision <= this.#current, 'hash: out of range');

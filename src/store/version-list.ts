@@ -45,7 +45,7 @@ export class VersionList {
     const isJump = revision > 1 && (end === history.head || history.main(end - 1) !== revision);
     this.compactRevision = isJump ? revision : compaction.revision;
     this.#rowEnd = parts.rows.end;
-    compaction.holds++;
+    compaction.hold();
     parts.segments.pin();
   }
 
@@ -76,7 +76,7 @@ export class VersionList {
   /** Lets go of the records; harmless a second time. */
   close(): void {
     if (this.#phase === 'closed') return;
-    if (this.#phase !== 'done') this.#compaction.holds--;
+    if (this.#phase !== 'done') this.#compaction.release();
     this.#phase = 'closed';
     this.#parts.segments.unpin();
   }
@@ -144,7 +144,7 @@ export class VersionList {
       else this.#items.push(this.#parts.recordOf(this.#cursor));
     }
     this.#phase = 'done';
-    this.#compaction.holds--;
+    this.#compaction.release();
     this.#sorted.clear();
     return 0;
   }

@@ -3,12 +3,24 @@
 import type { DiskError } from '../io/disk.ts';
 import type { FileJournalLimits } from '../journal/file-journal.ts';
 import { type OpenedJournal, openFileJournal } from '../journal/file-journal-opening.ts';
-import type { Journal, JournalHandler, JournalIdentity, JournalVisitor, LoggedDurability } from '../journal/journal.ts';
+import type {
+  Journal,
+  JournalHandler,
+  JournalIdentity,
+  JournalVisitor,
+  LogBase,
+  LoggedDurability,
+} from '../journal/journal.ts';
 import { SimulatedClock } from './clock.ts';
 import { SimulatedDisk, type SimulatedDiskOptions } from './disk.ts';
 import { Random } from './random.ts';
 
 export const IDENTITY: JournalIdentity = { clusterId: -0x1234_5678_9abc_def1n, memberId: 0x7eef_0001_0002_0003n };
+
+/** A base that holds the batches up to `sequence`. */
+export function baseAt(sequence: number, revision: number = sequence): LogBase {
+  return { sequence, revision, clusterId: IDENTITY.clusterId, file: 'base' };
+}
 
 /** Effects as text, one a line. */
 export class RecordingVisitor implements JournalVisitor {
@@ -77,7 +89,7 @@ export interface FixtureOptions {
 
 export interface FixtureOpening {
   readonly clusterId?: bigint;
-  readonly fromSequence?: number;
+  readonly base?: LogBase;
 }
 
 const FOLDER = '/data';
