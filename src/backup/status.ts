@@ -3,20 +3,16 @@
 // The hash of a database is the CRC-32C over the names of its buckets, their keys and values, as etcdutl computes it; that of
 // a data folder of ours is its HashKV, since it has no buckets.
 
-import { join } from 'node:path';
 import { compareArrays } from '../base/bytes.ts';
 import type { RandomAccess } from '../bolt/block-cache.ts';
 import { BoltReader } from '../bolt/bolt-reader.ts';
 import type { LeafPage } from '../bolt/page-view.ts';
 import { KEY_BUCKET, META_BUCKET, readRevisionKey } from '../etcd/backend-schema.ts';
 import { STORAGE_VERSION } from '../etcd/maintenance-service.ts';
-import { Restorer } from '../etcd/restorer.ts';
+import { readState } from '../etcd/state-opening.ts';
 import type { Disk } from '../io/disk.ts';
 import { CorruptionError } from '../journal/errors.ts';
-import { readLog } from '../journal/recovery.ts';
-import { Lessor } from '../lease/lessor.ts';
 import { crc32c } from '../store/crc32c.ts';
-import { Store } from '../store/store.ts';
 import { ValueDecoder } from './value-decoder.ts';
 
 export interface SnapshotStatus {
@@ -54,15 +50,12 @@ export async function databaseStatus(file: RandomAccess): Promise<SnapshotStatus
 
 /** Of a data folder of ours, which is only read. Rejects with CorruptionError, ForeignLogError or DiskError. */
 export async function folderStatus(disk: Disk, folder: string): Promise<SnapshotStatus> {
-  const store = new Store();
-  const restorer = new Restorer(store, new Lessor(store, 1), () => 0);
-  const log = await readLog({ disk, folder: join(folder, 'wal'), visitor: restorer });
-  restorer.finish(log.state.revision, log.state.isClean);
+  const { store, bytes } = await readState({ disk, folder, onSnapshotDamaged: () => {} });
   const job = store.hashKv(store.currentRevision);
   while (!job.step(Number.MAX_SAFE_INTEGER));
   const { currentRevision, liveKeyCount } = store;
   const version = STORAGE_VERSION;
-  return { hash: job.hash, revision: currentRevision, totalKey: liveKeyCount, totalSize: log.bytes, version };
+  return { hash: job.hash, revision: currentRevision, totalKey: liveKeyCount, totalSize: bytes, version };
 }
 
 /** Keys whose last version so far is no deletion. In several sets, since one holds no more than 2^24. */

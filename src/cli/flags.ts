@@ -88,6 +88,11 @@ export const SERVE_FLAGS: readonly Flag[] = [
   own('buffered-loss-ms', 'number', '200', 'most milliseconds of buffered writes a power cut may take', 1),
   own('buffered-loss-bytes', 'number', '33554432', 'most bytes of buffered writes a power cut may take', 1),
   own('reply-bytes-max', 'number', '268435456', 'bytes of large replies in flight; more of them wait', 1),
+  {
+    ...own('snapshot-log-percent', 'number', '75', 'log since the last snapshot, in % of the state, for the next', 10),
+    max: 10_000,
+  },
+  own('snapshot-log-bytes', 'number', '67108864', 'no snapshot for less log than this, in bytes', 1),
   ...accepted(
     'string',
     'listen-peer-urls initial-cluster-state wal-dir logger log-format log-outputs log-rotation-config-json metrics host-whitelist cors ' +

@@ -3,13 +3,13 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
-import { resolve } from 'node:path';
+import { basename, resolve } from 'node:path';
 import { Command } from 'commander';
 import { pino } from 'pino';
 import { parse as parseYaml } from 'yaml';
 import type { DurabilityMap } from '../etcd/durability.ts';
 import { ETCD_VERSION } from '../etcd/maintenance-service.ts';
-import { openServer, type Server } from '../etcd/server.ts';
+import { openServer, type Server, type ServerNotices } from '../etcd/server.ts';
 import { SERVER_DEFAULTS } from '../h2/connection-options.ts';
 import { RealClock } from '../io/clock.ts';
 import { makeCollector } from '../io/collector.ts';
@@ -24,6 +24,8 @@ type Logger = ReturnType<typeof pino>;
 
 /** One watch message holds all events of a revision, however many; beyond this its stream is reset and resumes. */
 const STREAM_QUEUE_BYTES_MAX = 512 << 20;
+/** Between two lines on how far the start is. */
+const PROGRESS_MS = 2_000;
 const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'panic', 'fatal'];
 
 export function serveCommand(): Command {
@@ -150,6 +152,11 @@ async function run(config: ServeConfig, values: FlagValues, logger: Logger): Pro
     autoCompaction: config.autoCompaction,
     bufferedLossMsMax: values.number('buffered-loss-ms'),
     bufferedLossBytesMax: values.number('buffered-loss-bytes'),
+    snapshots: {
+      logBytesMin: values.number('snapshot-log-bytes'),
+      logShare: values.number('snapshot-log-percent') / 100,
+    },
+    notices: noticesTo(logger),
     onFatal,
   });
   const { store } = server.engine;
@@ -157,11 +164,37 @@ async function run(config: ServeConfig, values: FlagValues, logger: Logger): Pro
   if (cut !== undefined) logger.warn(cut, 'cut an unfinished end off the log');
   const startMs = Math.round(performance.now() - startedMs);
   const ports = server.ports;
-  logger.info({ revision: store.currentRevision, keys: store.liveKeyCount, 'took-ms': startMs }, 'restored');
+  const { snapshot } = server;
+  const from = snapshot && { snapshot: snapshot.path, 'snapshot-revision': snapshot.header.revision };
+  logger.info({ revision: store.currentRevision, keys: store.liveKeyCount, 'took-ms': startMs, ...from }, 'restored');
   process.stdout.write(welcome(config, server, ports));
   stopOnSignals(server, logger);
   // etcd's line: scripts wait for it, and may signal as soon as they see it.
   logger.info({ ports }, 'ready to serve client requests');
+}
+
+/** What the server tells of snapshots and of a long start, as log lines. */
+function noticesTo(logger: Logger): ServerNotices {
+  let shownMs = performance.now();
+  return {
+    onSnapshotDamaged: ({ file, offset, reason }) => {
+      logger.warn({ file, offset, reason }, 'a snapshot is damaged or incomplete; going on without it');
+    },
+    onProgress: (what, done, total) => {
+      if (performance.now() - shownMs < PROGRESS_MS) return;
+      shownMs = performance.now();
+      const percent = Math.floor((100 * done) / Math.max(1, total));
+      if (logger.isLevelEnabled('info')) logger.info({ what, percent }, 'restoring');
+      else process.stderr.write(`k1m: restoring, ${percent} % of the ${what}\n`);
+    },
+    onSnapshotTaken: ({ path, revision, bytes, durationSeconds }) => {
+      const tookMs = Math.round(durationSeconds * 1000);
+      logger.info({ file: path, revision, bytes, 'took-ms': tookMs }, 'took a snapshot');
+    },
+    onSnapshotFailed: (error, retryMs) => {
+      logger.warn({ error: error.message, 'retry-ms': retryMs }, 'a snapshot failed; the log keeps everything');
+    },
+  };
 }
 
 function stopOnSignals(server: Server, logger: Logger): void {
@@ -186,7 +219,9 @@ function welcome(config: ServeConfig, server: Server, ports: readonly number[]):
   const { host } = config.listen[0] ?? { host: '127.0.0.1' };
   const endpoint = `http://${host.includes(':') ? `[${host}]` : host}:${ports[0]}`;
   const { store } = server.engine;
-  const state = server.recovery.isNew ? 'new' : `${store.liveKeyCount} keys at revision ${store.currentRevision}`;
+  const from = server.snapshot === undefined ? '' : `, from ${basename(server.snapshot.path)}`;
+  const keys = `${store.liveKeyCount} keys at revision ${store.currentRevision}${from}`;
+  const state = server.recovery.isNew ? 'new' : keys;
   return (
     `k1m serves the etcd ${ETCD_VERSION.slice(0, 3)} API on ${endpoint}\n` +
     `  data        ${resolve(config.folder)} (${state})\n` +
@@ -227,7 +262,7 @@ function serveHelp(): string {
   return (
     'Usage: k1m serve [flags]\n\nServes the etcd v3 API on a data folder.\n\nFlags (as --x=y, --x y or -x=y):\n' +
     `${lines.join('\n')}\n\nEach flag has an environment variable: ETCD_DATA_DIR for --data-dir; K1M_… for durability,\n` +
-    'durability-prefix, buffered-loss-ms, buffered-loss-bytes and reply-bytes-max.\n\n' +
+    'durability-prefix, buffered-loss-ms, buffered-loss-bytes, reply-bytes-max and snapshot-log-*.\n\n' +
     `Understood for etcd's sake, without effect:\n  ${others('accepted')}\n\nRefused until supported:\n  ${others('later')}\n`
   );
 }

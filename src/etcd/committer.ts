@@ -117,6 +117,7 @@ export class Committer implements EffectLog, JournalHandler {
   /** The open batch holds something that has to be waited for. */
   #isOpenPending = false;
   #isScheduled = false;
+  readonly #committedCallbacks: (() => void)[] = [];
   /** Replies that wait for the disk. */
   pendingReplies = 0;
 
@@ -175,6 +176,15 @@ export class Committer implements EffectLog, JournalHandler {
   whenVisible(callback: () => void): void {
     if (this.isPending) this.#holder.addCallback(callback);
     else callback();
+  }
+
+  /** Calls back once, in the instant when all that was computed so far is committed; at once when that is now. */
+  whenCommitted(callback: () => void): void {
+    if (this.#journalNow.batch.isEmpty) callback();
+    else {
+      this.#committedCallbacks.push(callback);
+      this.#notePending();
+    }
   }
 
   onWritten(sequence: number): void {
@@ -243,6 +253,7 @@ export class Committer implements EffectLog, JournalHandler {
     this.#isOpenPending = false;
     const sequence = journal.commit();
     this.#inFlight.push({ sequence, isFsync, revision: this.#options.currentRevision(), held });
+    if (this.#committedCallbacks.length > 0) for (const callback of this.#committedCallbacks.splice(0)) callback();
   }
 
   #release(sequence: number, isDurable: boolean): void {

@@ -257,6 +257,7 @@ export class Engine {
       if (durability > strictest) strictest = durability;
     }
     if (strictest !== CLASS_NONE) this.#append(head, tail, strictest);
+    else store.markUnlogged(head, tail);
     this.#log.noteRevision(strictest);
   }
 

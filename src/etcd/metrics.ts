@@ -10,6 +10,8 @@ import { DurationHistogram } from '../base/duration-histogram.ts';
 import type { Registry } from '../grpc/registry.ts';
 import type { ConnectionStats } from '../h2/connection-options.ts';
 import type { ProcessUsage } from '../io/process-usage.ts';
+import type { SnapshotResult } from '../snapshot/snapshot-taking.ts';
+import type { Snapshotter } from '../snapshot/snapshotter.ts';
 import type { WatchHub } from '../watch/hub.ts';
 import type { Committer } from './committer.ts';
 import type { Engine } from './engine.ts';
@@ -19,6 +21,8 @@ import type { ReplyBudget } from './reply-budget.ts';
 
 /** etcd's buckets for disk durations, in seconds: 0.001 × 2^n. */
 const DISK_BUCKETS = Array.from({ length: 14 }, (_, n) => 0.001 * 2 ** n);
+/** etcd's for saving a database: 0.1 × 2^n. */
+const SAVE_BUCKETS = Array.from({ length: 10 }, (_, n) => 0.1 * 2 ** n);
 
 export interface MetricsSources {
   readonly engine: Engine;
@@ -27,6 +31,7 @@ export interface MetricsSources {
   readonly registry: Registry;
   readonly unserved: readonly Method[];
   readonly budget: ReplyBudget;
+  readonly snapshotter: Snapshotter;
   readonly http: () => HttpService;
   readonly usage: () => ProcessUsage;
   readonly connectionCount: () => number;
@@ -46,7 +51,13 @@ export class Metrics {
   readonly #writes = new DurationHistogram(DISK_BUCKETS);
   /** The journal is the backend: there is no second commit. Kept for dashboards; stays empty. */
   readonly #backendCommits = new DurationHistogram(DISK_BUCKETS);
+  readonly #snapshotSaves = new DurationHistogram(SAVE_BUCKETS);
+  readonly #snapshotSyncs = new DurationHistogram(DISK_BUCKETS);
   readonly #rolls: Counter;
+  #snapshotBytes = 0;
+  #snapshotWrittenBytes = 0;
+  #snapshotRevision = 0;
+  #snapshotFailures = 0;
 
   constructor(sources: MetricsSources) {
     this.#sources = sources;
@@ -54,6 +65,7 @@ export class Metrics {
     this.#rolls = new Counter({ name: 'k1m_journal_segments_total', help: 'Journal segments begun.', registers });
     this.#defineServer();
     this.#defineStore();
+    this.#defineSnapshots();
     this.#defineWatch();
     this.#defineGrpc();
     this.#defineConnections();
@@ -74,6 +86,21 @@ export class Metrics {
     this.#rolls.inc();
   }
 
+  observeSnapshot({ durationSeconds, bytes, revision }: SnapshotResult): void {
+    this.#snapshotSaves.observe(durationSeconds);
+    this.#snapshotBytes = bytes;
+    this.#snapshotWrittenBytes += bytes;
+    this.#snapshotRevision = revision;
+  }
+
+  observeSnapshotSync(durationSeconds: number): void {
+    this.#snapshotSyncs.observe(durationSeconds);
+  }
+
+  observeSnapshotFailure(): void {
+    this.#snapshotFailures++;
+  }
+
   #writtenBytes = 0;
 
   async text(): Promise<string> {
@@ -84,6 +111,14 @@ export class Metrics {
         'The latency distributions of fsync called by the journal.',
       ) +
       this.#writes.text('etcd_disk_wal_write_duration_seconds', 'The latency distributions of writes of the journal.') +
+      this.#snapshotSaves.text(
+        'etcd_debugging_snap_save_total_duration_seconds',
+        'The total latency distributions of save called by snapshot.',
+      ) +
+      this.#snapshotSyncs.text(
+        'etcd_snap_fsync_duration_seconds',
+        'The latency distributions of fsync called by snap.',
+      ) +
       this.#backendCommits.text(
         'etcd_disk_backend_commit_duration_seconds',
         'Always empty: the journal is all that is committed.',
@@ -225,6 +260,29 @@ export class Metrics {
     this.#gauge('k1m_record_bytes', 'Bytes of the records in memory.', () => store.recordBytesLive);
     this.#gauge('k1m_reply_bytes_in_flight', 'Bytes of large replies in flight.', () => budget.bytesInFlight);
     this.#gauge('k1m_replies_waiting', 'Large replies that wait for the budget.', () => budget.waitingCount);
+  }
+
+  #defineSnapshots(): void {
+    const { snapshotter } = this.#sources;
+    this.#gauge('k1m_snapshot_running', '1 while a snapshot is taken.', () => (snapshotter.isRunning ? 1 : 0));
+    this.#gauge(
+      'k1m_snapshot_sequence',
+      'The last batch in the newest snapshot, 0 without one.',
+      () => snapshotter.newestSequence,
+    );
+    this.#gauge('k1m_snapshot_log_bytes', 'Bytes logged since the newest snapshot.', () => snapshotter.logBytes);
+    this.#gauge('k1m_snapshot_bytes', 'Size of the last snapshot taken by this process.', () => this.#snapshotBytes);
+    this.#gauge(
+      'k1m_snapshot_revision',
+      'Revision of the last snapshot taken by this process.',
+      () => this.#snapshotRevision,
+    );
+    this.#counter(
+      'k1m_snapshot_written_bytes_total',
+      'Bytes of all snapshots taken by this process.',
+      () => this.#snapshotWrittenBytes,
+    );
+    this.#counter('k1m_snapshot_failures_total', 'Snapshots that failed.', () => this.#snapshotFailures);
   }
 
   #defineWatch(): void {

@@ -13,13 +13,15 @@ export class Restorer implements JournalVisitor {
   readonly #lessor: Lessor;
   readonly #nowMs: () => number;
   readonly #view = new KeyValueView();
-  readonly alarms: Set<number> = new Set();
+  readonly alarms: Set<number>;
   /** The revision being restored; committed when the next one begins. */
   #main = 0;
 
-  constructor(store: Store, lessor: Lessor, nowMs: () => number) {
+  /** Store, lessor and alarms hold what is known already, from a snapshot. */
+  constructor(store: Store, lessor: Lessor, nowMs: () => number, alarms: Set<number> = new Set()) {
     this.#store = store;
     this.#lessor = lessor;
+    this.alarms = alarms;
     this.#nowMs = nowMs;
   }
 

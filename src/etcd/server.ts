@@ -1,4 +1,4 @@
-// The server: opens the log, restores the state, listens, and ties engine, committer, hub and connections together.
+// The server: opens the state, listens, and ties engine, committer, hub, snapshots and connections together.
 // What is decided is decided in those; here they are connected, ticked and shut down.
 
 import { serverStopped } from '../api/errors.ts';
@@ -12,16 +12,18 @@ import { type ConnectionOptions, ConnectionStats } from '../h2/connection-option
 import type { Driver } from '../h2/driver.ts';
 import { DriverSet } from '../h2/driver-set.ts';
 import type { Clock, Timer } from '../io/clock.ts';
-import type { Disk } from '../io/disk.ts';
+import type { Disk, DiskError } from '../io/disk.ts';
 import { Http1 } from '../io/http1.ts';
 import type { ByteStream, Listener, ListenOptions, Network } from '../io/network.ts';
 import type { ProcessUsage } from '../io/process-usage.ts';
-import { openFileJournal } from '../journal/file-journal-opening.ts';
+import type { CorruptionError } from '../journal/errors.ts';
 import type { Journal, JournalIdentity, Recovery } from '../journal/journal.ts';
 import { RevisionReserve } from '../journal/revision-reserve.ts';
-import { Lessor } from '../lease/lessor.ts';
-import { SharedMemory } from '../store/memory.ts';
-import { Store } from '../store/store.ts';
+import type { RestoredSnapshot } from '../snapshot/restore.ts';
+import { snapshotFolder } from '../snapshot/snapshot-folder.ts';
+import type { SnapshotScheduleLimits } from '../snapshot/snapshot-schedule.ts';
+import type { SnapshotResult } from '../snapshot/snapshot-taking.ts';
+import { Snapshotter } from '../snapshot/snapshotter.ts';
 import { WATCH_LIMITS, WatchHub } from '../watch/hub.ts';
 import { Acceptor } from './acceptor.ts';
 import { AutoCompactor, type AutoCompactorOptions } from './auto-compactor.ts';
@@ -34,8 +36,8 @@ import { LeaseService } from './lease-service.ts';
 import { MaintenanceService, type MemberInfo } from './maintenance-service.ts';
 import { Metrics } from './metrics.ts';
 import { ReplyBudget } from './reply-budget.ts';
-import { Restorer } from './restorer.ts';
 import { Slices } from './slices.ts';
+import { type OpenedState, openState } from './state-opening.ts';
 import { WatchService } from './watch-service.ts';
 
 const TICK_MS = 100;
@@ -47,6 +49,8 @@ const TURN_MS_MAX = 3;
 const RESERVE_REVISIONS = 1_000_000;
 /** How long a shutdown waits for calls that are still open. */
 const SHUTDOWN_MS_MAX = 2_000;
+/** How long it may then take to write a snapshot that the next start gains by. */
+const SHUTDOWN_SNAPSHOT_MS_MAX = 10_000;
 
 export interface ServerOptions {
   readonly disk: Disk;
@@ -78,39 +82,43 @@ export interface ServerOptions {
   readonly autoCompaction: AutoCompactorOptions | undefined;
   readonly bufferedLossMsMax: number;
   readonly bufferedLossBytesMax: number;
+  /** Size of a segment of the log; undefined for the usual one. */
+  readonly segmentBytesMax?: number | undefined;
+  readonly snapshots: SnapshotScheduleLimits;
+  /** For the operator to know. */
+  readonly notices: ServerNotices;
   /** The process must end: the disk failed, or this program has a bug. */
   readonly onFatal: (error: unknown) => void;
 }
 
+export interface ServerNotices {
+  /** The start goes on without this snapshot. */
+  onSnapshotDamaged(error: CorruptionError): void;
+  /** The start has read `done` of `total`. Called often. */
+  onProgress(what: string, done: number, total: number): void;
+  onSnapshotTaken(result: SnapshotResult): void;
+  onSnapshotFailed(error: DiskError, retryMs: number): void;
+}
+
 /** Opens the data folder and listens. Rejects with the folder's or the network's error; nothing is left open then. */
 export async function openServer(options: ServerOptions): Promise<Server> {
-  const store = new Store({
-    hashSeed: Math.floor(options.random() * 0xffff_ffff),
-    memory: new SharedMemory(options.collect),
-  });
-  const lessor = new Lessor(store, options.minimumLeaseTtlSeconds);
-  const restorer = new Restorer(store, lessor, () => options.clock.nowMs());
   const late: { server: Server | undefined } = { server: undefined };
-  const { journal, recovery } = await openFileJournal({
-    disk: options.disk,
-    clock: options.clock,
-    folder: options.folder,
-    identity: options.identity,
-    visitor: restorer,
-    limits: { bufferedLossMsMax: options.bufferedLossMsMax, bufferedLossBytesMax: options.bufferedLossBytesMax },
+  const state = await openState({
+    ...options,
     handler: {
       onWritten: (sequence) => late.server?.committer.onWritten(sequence),
-      onDurable: (sequence) => late.server?.committer.onDurable(sequence),
+      onDurable: (sequence) => late.server?.onDurable(sequence),
       onFatal: (error) => options.onFatal(error),
     },
     observer: {
-      onWrite: (seconds, bytes) => late.server?.metrics.observeWrite(seconds, bytes),
+      onWrite: (seconds, bytes) => late.server?.onLogged(seconds, bytes),
       onSync: (seconds) => late.server?.metrics.observeSync(seconds),
       onRoll: () => late.server?.metrics.observeRoll(),
     },
+    onSnapshotDamaged: (error) => options.notices.onSnapshotDamaged(error),
+    onProgress: (what, done, total) => options.notices.onProgress(what, done, total),
   });
-  restorer.finish(recovery.revision, recovery.isClean);
-  const server = new Server(options, { store, lessor, alarms: restorer.alarms, journal, recovery });
+  const server = new Server(options, state);
   late.server = server;
   try {
     await server.start();
@@ -121,17 +129,12 @@ export async function openServer(options: ServerOptions): Promise<Server> {
   return server;
 }
 
-interface Restored {
-  readonly store: Store;
-  readonly lessor: Lessor;
-  readonly alarms: Set<number>;
-  readonly journal: Journal;
-  readonly recovery: Recovery;
-}
-
 export class Server {
   readonly identity: ServerIdentity;
   readonly recovery: Recovery;
+  /** What the start began with. */
+  readonly snapshot: RestoredSnapshot | undefined;
+  readonly snapshotter: Snapshotter;
   readonly engine: Engine;
   readonly committer: Committer;
   readonly metrics: Metrics;
@@ -156,22 +159,24 @@ export class Server {
   #isFlushScheduled = false;
   #isClosing = false;
 
-  constructor(options: ServerOptions, restored: Restored) {
-    const { store, lessor, journal, recovery } = restored;
+  constructor(options: ServerOptions, state: OpenedState) {
+    const { store, lessor, journal, recovery } = state;
     const { clock } = options;
     this.#options = options;
     this.#journal = journal;
     this.recovery = recovery;
+    this.snapshot = state.snapshot;
     this.identity = { ...recovery.identity, raftTerm: journal.epoch + 1 };
     const nowMs = (): number => clock.nowMs();
     const { autoCompaction } = options;
     this.#autoCompactor = autoCompaction && new AutoCompactor(autoCompaction, clock.nowMs());
     const defer = (callback: () => void): void => clock.defer(callback);
+    const reserve = options.durability.hasRelaxed
+      ? new RevisionReserve(store.currentRevision, RESERVE_REVISIONS)
+      : undefined;
     this.committer = new Committer({
       limits: COMMITTER_LIMITS,
-      reserve: options.durability.hasRelaxed
-        ? new RevisionReserve(store.currentRevision, RESERVE_REVISIONS)
-        : undefined,
+      reserve,
       currentRevision: () => store.currentRevision,
       onVisible: (revision) => this.#show(revision),
       onReleased: () => this.#flush(),
@@ -187,7 +192,7 @@ export class Server {
       quotaBytes: options.quotaBytes,
     };
     const { durability } = options;
-    const { alarms } = restored;
+    const { alarms } = state;
     this.engine = new Engine({
       store,
       lessor,
@@ -205,6 +210,7 @@ export class Server {
       random: options.random,
     });
     this.#slices = new Slices({ turnMsMax: TURN_MS_MAX, nowMs, defer, onTurnEnd: () => this.#flush() });
+    this.snapshotter = this.#makeSnapshotter(state, () => reserve?.appendedMark ?? 0);
     const budget = new ReplyBudget(options.replyBytesMax);
     const { engine, committer } = this;
     this.#kv = new KvService({ engine, committer, slices: this.#slices, budget });
@@ -231,6 +237,7 @@ export class Server {
       registry: this.#registry,
       unserved: UNSERVED_METHODS,
       budget,
+      snapshotter: this.snapshotter,
       http: () => this.#http,
       usage: options.usage,
       connectionCount: () => this.#drivers.count,
@@ -253,7 +260,56 @@ export class Server {
     return this.#listeners.map(({ port }) => port);
   }
 
+  #makeSnapshotter(state: OpenedState, revisionMark: () => number): Snapshotter {
+    const { disk, clock, folder, snapshots, notices, onFatal } = this.#options;
+    const { store, lessor, alarms, journal, recovery, snapshot } = state;
+    return new Snapshotter({
+      subject: {
+        disk,
+        clock,
+        folder: snapshotFolder(folder),
+        identity: recovery.identity,
+        journal,
+        store,
+        lessor,
+        alarms,
+        compactTarget: () => this.engine.compactTarget,
+        revisionMark,
+        whenCommitted: (callback) => this.committer.whenCommitted(callback),
+        addJob: (job) => this.#slices.add(job),
+      },
+      limits: snapshots,
+      replayedBytes: recovery.replayedBytes,
+      loadedSequence: snapshot?.header.sequence ?? 0,
+      observer: {
+        onSync: (seconds) => this.metrics.observeSnapshotSync(seconds),
+        onTaken: (result) => {
+          this.metrics.observeSnapshot(result);
+          notices.onSnapshotTaken(result);
+        },
+        onFailed: (error, retryMs) => {
+          this.metrics.observeSnapshotFailure();
+          notices.onSnapshotFailed(error, retryMs);
+        },
+      },
+      onFatal,
+    });
+  }
+
+  /** The journal took bytes; for its observer. */
+  onLogged(durationSeconds: number, bytes: number): void {
+    this.metrics.observeWrite(durationSeconds, bytes);
+    this.snapshotter.onLogged(bytes);
+  }
+
+  /** For the journal's handler. */
+  onDurable(sequence: number): void {
+    this.committer.onDurable(sequence);
+    this.snapshotter.onDurable(sequence);
+  }
+
   async start(): Promise<void> {
+    await this.snapshotter.open();
     const { network, listen, listenMetrics } = this.#options;
     for (const address of listen) {
       this.#listeners.push(await network.listen(address, (stream) => this.#accept(stream)));
@@ -280,6 +336,8 @@ export class Server {
     await Promise.race([drained, timeout]);
     this.#drivers.destroy();
     this.#http1.close();
+    // A start that failed is not held up by a snapshot.
+    if (this.#timer !== undefined) await this.snapshotter.close(SHUTDOWN_SNAPSHOT_MS_MAX);
     // Where keys are lost the next start has to begin behind the revisions that were shown, as after a crash, so that watches are
     // told: the log is not marked as clean.
     const { hasUnlogged } = this.#options.durability;
@@ -360,6 +418,7 @@ export class Server {
       this.#slices.add(() => !this.#leases.expire());
     }
     const compactTo = this.#autoCompactor?.tick(nowMs, this.engine.visibleRevision) ?? 0;
+    this.snapshotter.tick();
     if (compactTo > 0 && compactTo > this.engine.compactTarget) this.#kv.compactTo(compactTo, () => {});
     this.#flush();
     this.#timer = this.#options.clock.setTimer(TICK_MS, () => this.#tick());

@@ -204,8 +204,9 @@ export class SimulatedDisk implements Disk {
    * was cut meanwhile.
    */
   run(operation: DiskOperation, path: string, done: DiskCallback): void {
-    this.onOperation(operation, path);
+    // First: when the power is cut from inside, this operation is of those that never end.
     const generation = this.#generation;
+    this.onOperation(operation, path);
     const at = this.faults.findIndex((fault) => fault.operation === operation && path.includes(fault.pathPart));
     const fault = at < 0 ? undefined : this.faults[at];
     if (fault !== undefined && --fault.times <= 0) this.faults.splice(at, 1);

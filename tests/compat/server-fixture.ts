@@ -16,6 +16,7 @@ import { SimulatedClock } from '../../src/testing/clock.ts';
 import { SimulatedDisk } from '../../src/testing/disk.ts';
 import type { CrashStyle } from '../../src/testing/disk-file.ts';
 import { SimulatedNetwork } from '../../src/testing/network.ts';
+import { SimulatedProcess } from '../../src/testing/process.ts';
 import { Random } from '../../src/testing/random.ts';
 import { CompatClient } from './compat-client.ts';
 
@@ -35,6 +36,10 @@ export type ServerChanges = Partial<
     | 'replyBytesMax'
     | 'listen'
     | 'onFatal'
+    | 'snapshots'
+    | 'notices'
+    | 'segmentBytesMax'
+    | 'identity'
   >
 >;
 
@@ -73,6 +78,13 @@ export async function openOn(surroundings: Surroundings, changes: ServerChanges)
     autoCompaction: undefined,
     bufferedLossMsMax: 100,
     bufferedLossBytesMax: 16 * MIB,
+    snapshots: { logBytesMin: 64 * MIB, logShare: 0.75 },
+    notices: {
+      onSnapshotDamaged: () => {},
+      onProgress: () => {},
+      onSnapshotTaken: () => {},
+      onSnapshotFailed: () => {},
+    },
     onFatal: (error) => {
       throw error;
     },
@@ -94,6 +106,7 @@ export class SimulatedServer implements Subject {
   readonly network: SimulatedNetwork;
   readonly #random: Random;
   readonly #changes: ServerChanges;
+  #process: SimulatedProcess | undefined;
   #server: Server | undefined;
   #client: CompatClient | undefined;
 
@@ -122,9 +135,11 @@ export class SimulatedServer implements Subject {
   }
 
   async start(): Promise<void> {
-    const { clock, disk, network } = this;
+    const process = new SimulatedProcess(this.clock, this.network);
+    this.#process = process;
+    const { clock, network } = process;
     this.#server = await this.drive(
-      openOn({ clock, disk, network, folder: '/data', random: this.#random }, this.#changes),
+      openOn({ clock, disk: this.disk, network, folder: '/data', random: this.#random }, this.#changes),
     );
     this.#client = this.connect();
   }
@@ -135,11 +150,22 @@ export class SimulatedServer implements Subject {
     return new CompatClient({ network: this.network, clock: this.clock, endpoint });
   }
 
-  /** Cuts the power: connections and what was not synced are gone. The old server goes on in nobody's presence. */
+  /** Cuts the power: the process, its connections and what was not synced are gone. */
   crash(style?: CrashStyle): void {
-    this.client.close();
-    for (const stream of this.network.streams) stream.destroy();
+    this.#end();
     this.disk.crash(style);
+  }
+
+  /** The process dies; what it wrote is there. */
+  kill(): void {
+    this.#end();
+    this.disk.kill();
+  }
+
+  #end(): void {
+    this.client.close();
+    this.#process?.end(false);
+    for (const stream of this.network.streams) stream.destroy();
   }
 
   async drive<T>(promise: Promise<T>): Promise<T> {

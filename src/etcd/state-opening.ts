@@ -1,0 +1,141 @@
+// The state of a data folder: the newest good snapshot, then the log behind it. A server locks the folder first; nothing is
+// changed before all of it was read and found good.
+
+import { join } from 'node:path';
+import type { Clock } from '../io/clock.ts';
+import type { Disk } from '../io/disk.ts';
+import type { CorruptionError } from '../journal/errors.ts';
+import { openFileJournal } from '../journal/file-journal-opening.ts';
+import type { Journal, JournalHandler, JournalIdentity, JournalObserver, Recovery } from '../journal/journal.ts';
+import { readLog } from '../journal/recovery.ts';
+import { Lessor } from '../lease/lessor.ts';
+import { type RestoredSnapshot, restoreSnapshot } from '../snapshot/restore.ts';
+import { snapshotFolder } from '../snapshot/snapshot-folder.ts';
+import { PRIVATE_MEMORY, SharedMemory, type StoreMemory } from '../store/memory.ts';
+import { Store } from '../store/store.ts';
+import { Restorer } from './restorer.ts';
+
+export interface StateOpening {
+  readonly disk: Disk;
+  readonly clock: Clock;
+  /** A number in [0, 1). */
+  readonly random: () => number;
+  /** Asks for a garbage collection. */
+  readonly collect: () => void;
+  readonly folder: string;
+  readonly identity: JournalIdentity;
+  readonly minimumLeaseTtlSeconds: number;
+  readonly bufferedLossMsMax: number;
+  readonly bufferedLossBytesMax: number;
+  /** Size of a segment of the log; undefined for the usual one. */
+  readonly segmentBytesMax?: number | undefined;
+  readonly handler: JournalHandler;
+  readonly observer: JournalObserver;
+  /** A snapshot cannot be used: the one before it, or the log alone, has to do. */
+  readonly onSnapshotDamaged: (error: CorruptionError) => void;
+  /** How far the reading is: of `what`, `done` out of `total`. Called often. */
+  readonly onProgress: (what: string, done: number, total: number) => void;
+}
+
+export interface OpenedState {
+  readonly store: Store;
+  readonly lessor: Lessor;
+  readonly alarms: Set<number>;
+  readonly journal: Journal;
+  readonly recovery: Recovery;
+  readonly snapshot: RestoredSnapshot | undefined;
+}
+
+/** Rejects with what is wrong with the folder: see file-journal-opening.ts and restore.ts. Nothing is left open then. */
+export async function openState(opening: StateOpening): Promise<OpenedState> {
+  const { disk, folder } = opening;
+  await disk.ensureDirectory(folder);
+  const lock = await disk.lockDirectory(folder);
+  const loading = { ...opening, memory: new SharedMemory(opening.collect) };
+  const loaded = await load(loading).catch(async (error: unknown) => {
+    await lock.release();
+    throw error;
+  });
+  const { store, lessor, restorer, snapshot } = loaded;
+  const { bufferedLossMsMax, bufferedLossBytesMax, segmentBytesMax } = opening;
+  const { journal, recovery } = await openFileJournal({
+    disk,
+    clock: opening.clock,
+    folder,
+    lock,
+    base: snapshot?.base,
+    identity: opening.identity,
+    visitor: restorer,
+    limits: { bufferedLossMsMax, bufferedLossBytesMax, ...(segmentBytesMax && { segmentBytesMax }) },
+    handler: opening.handler,
+    observer: opening.observer,
+    onProgress: (done, count) => opening.onProgress('segments of the log', done, count),
+  });
+  restorer.finish(recovery.revision, recovery.isClean);
+  return { store, lessor, alarms: restorer.alarms, journal, recovery, snapshot };
+}
+
+export interface StateReading {
+  readonly disk: Disk;
+  readonly folder: string;
+  readonly onSnapshotDamaged: (error: CorruptionError) => void;
+}
+
+export interface ReadState {
+  readonly store: Store;
+  /** Bytes of snapshot and log. */
+  readonly bytes: number;
+}
+
+/** The state of a folder that nobody uses, which is only read. Rejects as `openState` does. */
+export async function readState(reading: StateReading): Promise<ReadState> {
+  const { disk, folder } = reading;
+  const { store, restorer, snapshot } = await load({
+    disk,
+    folder,
+    clock: { nowMs: () => 0 },
+    random: () => 0,
+    memory: PRIVATE_MEMORY,
+    minimumLeaseTtlSeconds: 1,
+    onSnapshotDamaged: reading.onSnapshotDamaged,
+    onProgress: () => {},
+  });
+  const base = snapshot?.base;
+  const { state, bytes } = await readLog({ disk, folder: join(folder, 'wal'), visitor: restorer, base });
+  restorer.finish(state.revision, state.isClean);
+  return { store, bytes: bytes + (snapshot?.bytes ?? 0) };
+}
+
+interface Loading {
+  readonly disk: Disk;
+  readonly clock: Pick<Clock, 'nowMs'>;
+  readonly random: () => number;
+  readonly folder: string;
+  readonly memory: StoreMemory;
+  readonly minimumLeaseTtlSeconds: number;
+  readonly onSnapshotDamaged: (error: CorruptionError) => void;
+  readonly onProgress: (what: string, done: number, total: number) => void;
+}
+
+/** What the newest good snapshot holds, or nothing, ready for the log. */
+async function load(loading: Loading): Promise<{
+  readonly store: Store;
+  readonly lessor: Lessor;
+  readonly restorer: Restorer;
+  readonly snapshot: RestoredSnapshot | undefined;
+}> {
+  const { disk, folder, memory, minimumLeaseTtlSeconds, onSnapshotDamaged, onProgress } = loading;
+  const nowMs = (): number => loading.clock.nowMs();
+  const snapshot = await restoreSnapshot({
+    disk,
+    folder: snapshotFolder(folder),
+    memory,
+    minimumLeaseTtlSeconds,
+    nowMs,
+    onDamaged: onSnapshotDamaged,
+    onProgress: (path, done, total) => onProgress(`bytes of ${path}`, done, total),
+  });
+  const store = snapshot?.store ?? new Store({ hashSeed: Math.floor(loading.random() * 0xffff_ffff), memory });
+  const lessor = snapshot?.lessor ?? new Lessor(store, minimumLeaseTtlSeconds);
+  return { store, lessor, restorer: new Restorer(store, lessor, nowMs, snapshot?.alarms), snapshot };
+}

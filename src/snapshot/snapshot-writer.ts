@@ -1,0 +1,122 @@
+// Writes one snapshot file: header, blocks as they come, index, trailer. It is made under `<name>.new`; `finish` syncs it,
+// gives it its name and makes the name durable, in this order, so that a file with a snapshot's name is whole unless
+// the disk damaged it.
+//
+// Every SYNC_BYTES the file is synced: the log's own syncs then never wait for more than that of it.
+
+import type { Clock } from '../io/clock.ts';
+import { type Disk, type DiskFile, datasync, writeAll } from '../io/disk.ts';
+import { crcOf } from '../journal/format.ts';
+import {
+  type BlockKind,
+  encodeHeader,
+  encodeIndexEntry,
+  encodeTrailer,
+  HEADER_BYTES,
+  INDEX_ENTRY_BYTES,
+  type IndexEntry,
+  type SnapshotCounts,
+  type SnapshotHeader,
+} from './format.ts';
+import { snapshotPath } from './snapshot-folder.ts';
+
+const SYNC_BYTES = 4 << 20;
+
+export interface SnapshotWriterOptions {
+  readonly disk: Disk;
+  readonly clock: Clock;
+  /** The folder of the snapshots. */
+  readonly folder: string;
+  readonly header: SnapshotHeader;
+  /** Told of each sync. */
+  readonly onSync: (durationSeconds: number) => void;
+}
+
+export class SnapshotWriter {
+  readonly path: string;
+  /** The last batch in it. */
+  readonly sequence: number;
+  readonly #options: SnapshotWriterOptions;
+  readonly #file: DiskFile;
+  readonly #crcSeed: number;
+  readonly #entries: IndexEntry[] = [];
+  #position = HEADER_BYTES;
+  #isClosed = false;
+  #synced = 0;
+
+  private constructor(options: SnapshotWriterOptions, path: string, file: DiskFile, crcSeed: number) {
+    this.#options = options;
+    this.path = path;
+    this.sequence = options.header.sequence;
+    this.#file = file;
+    this.#crcSeed = crcSeed;
+  }
+
+  /** Rejects with DiskError; a `.new` file may be left behind then. */
+  static async create(options: SnapshotWriterOptions): Promise<SnapshotWriter> {
+    const { disk, folder, header } = options;
+    const path = snapshotPath(folder, header.sequence);
+    const { bytes, crc } = encodeHeader(header);
+    const file = await disk.open(`${path}.new`, 'create');
+    try {
+      await writeAll(file, bytes, 0);
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+    return new SnapshotWriter(options, path, file, crc);
+  }
+
+  /** Bytes written so far. */
+  get bytes(): number {
+    return this.#position;
+  }
+
+  /** The bytes must not change until this resolves. */
+  async append(kind: BlockKind, count: number, bytes: Uint8Array, mainMax: number): Promise<void> {
+    const crc = crcOf(bytes, 0, bytes.length, this.#crcSeed);
+    const position = this.#position;
+    this.#entries.push({ kind, count, position, bytes: bytes.length, crc, mainMax });
+    this.#position += bytes.length;
+    await writeAll(this.#file, bytes, position);
+    if (this.#position - this.#synced >= SYNC_BYTES) await this.#sync();
+  }
+
+  /** The file is complete and durable under its name when this resolves. */
+  async finish(counts: SnapshotCounts): Promise<void> {
+    const { disk, folder } = this.#options;
+    const index = Buffer.alloc(this.#entries.length * INDEX_ENTRY_BYTES);
+    for (let i = 0; i < this.#entries.length; i++) encodeIndexEntry(index, i * INDEX_ENTRY_BYTES, this.#entries[i]);
+    const trailer = encodeTrailer(
+      {
+        ...counts,
+        indexPosition: this.#position,
+        blocks: this.#entries.length,
+        indexCrc: crcOf(index, 0, index.length, this.#crcSeed),
+      },
+      this.#crcSeed,
+    );
+    const end = Buffer.concat([index, trailer]);
+    await writeAll(this.#file, end, this.#position);
+    this.#position += end.length;
+    await this.#sync();
+    await this.abandon();
+    await disk.rename(`${this.path}.new`, this.path);
+    await disk.syncDirectory(folder);
+  }
+
+  /** Lets go of the file; once is enough. */
+  async abandon(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    await this.#file.close();
+  }
+
+  async #sync(): Promise<void> {
+    const { clock, onSync } = this.#options;
+    const startedMs = clock.nowMs();
+    await datasync(this.#file);
+    this.#synced = this.#position;
+    onSync((clock.nowMs() - startedMs) / 1000);
+  }
+}
