@@ -1,12 +1,14 @@
 // Cuts the DATA of a call into gRPC messages: a flag byte, four bytes of length, the message.
 //
 // A message that lies whole in a frame is given out where it lies. Of one that does not, the pieces are gathered in a
-// buffer that grows with what has really arrived, so that a length alone makes nobody allocate.
+// buffer that grows with what has really arrived, so that a length alone makes nobody allocate. The buffer is used again for
+// the next message, up to KEPT_BYTES_MAX.
 
 import { copyBytes, EMPTY_BYTES } from '../base/bytes.ts';
 
 const PREFIX_BYTES = 5;
 const GATHER_BYTES_MIN = 1024;
+const KEPT_BYTES_MAX: number = 8 << 20;
 
 export type MessageSink = (buffer: Uint8Array, start: number, end: number) => void;
 
@@ -51,8 +53,8 @@ export class MessageReader {
     const isComplete = this.#bytes === wantedBytes && (hasPrefix || messageLength(this.#gathered, 0) === 0);
     if (isComplete) {
       const message = this.#gathered;
-      this.#gathered = EMPTY_BYTES;
       this.#bytes = 0;
+      if (message.length > KEPT_BYTES_MAX) this.#gathered = EMPTY_BYTES;
       sink(message, PREFIX_BYTES, wantedBytes);
     }
     return start + takenBytes;

@@ -166,6 +166,7 @@ it('a range read in slices is of its revision, whatever is written meanwhile', (
   const { response } = call;
   assert.equal(response.header?.revision, revision);
   assertWhole(response, revision);
+  bench.turn();
   assert.deepEqual([bench.store.pins, bench.budget.bytesInFlight], [0, 0]);
 });
 
@@ -217,7 +218,10 @@ it('a range that was collected is sent whole although a compaction overtakes it'
   bench.turn();
   // The second one waits for the memory of the first.
   assert.deepEqual([calls[1].source, bench.budget.waitingCount], [undefined, 1]);
-  for (const call of calls) assertWhole(call.response, revision);
+  for (const call of calls) {
+    assertWhole(call.response, revision);
+    bench.turn();
+  }
   assert.deepEqual([bench.store.pins, bench.budget.bytesInFlight], [0, 0]);
   assert.equal(bench.slices.jobCount, 0);
 });
@@ -232,7 +236,9 @@ it('ranges whose clients went away let the others go on', () => {
   waiting.isOpen = false;
   sending.source?.read(1_000);
   sending.source?.abandon();
+  bench.turn();
   assertWhole(kept.response, revision);
+  bench.turn();
   assert.equal(waiting.source, undefined);
   assert.deepEqual([bench.store.pins, bench.budget.bytesInFlight], [0, 0]);
 });

@@ -41,7 +41,7 @@ export class RangeOp {
   maxCreateRevision = 0;
 
   reset(buffer: Uint8Array): void {
-    this.buffer = buffer;
+    if (this.buffer !== buffer) this.buffer = buffer;
     this.keyStart = this.keyEnd = this.endStart = this.endEnd = 0;
     this.limit = this.revision = this.sortOrder = this.sortTarget = 0;
     this.isKeysOnly = this.isCountOnly = false;
@@ -71,7 +71,7 @@ export class PutOp {
   isLeaseIgnored = false;
 
   reset(buffer: Uint8Array): void {
-    this.buffer = buffer;
+    if (this.buffer !== buffer) this.buffer = buffer;
     this.keyStart = this.keyEnd = this.valueStart = this.valueEnd = 0;
     this.lease = 0n;
     this.isPrevWanted = this.isValueIgnored = this.isLeaseIgnored = false;
@@ -88,7 +88,7 @@ export class DeleteOp {
   isPrevWanted = false;
 
   reset(buffer: Uint8Array): void {
-    this.buffer = buffer;
+    if (this.buffer !== buffer) this.buffer = buffer;
     this.keyStart = this.keyEnd = this.endStart = this.endEnd = 0;
     this.isPrevWanted = false;
   }
@@ -113,7 +113,7 @@ export class CompareOp {
   row = -1;
 
   reset(buffer: Uint8Array): void {
-    this.buffer = buffer;
+    if (this.buffer !== buffer) this.buffer = buffer;
     this.row = -1;
     this.result = this.target = 0;
     this.keyStart = this.keyEnd = this.endStart = this.endEnd = 0;

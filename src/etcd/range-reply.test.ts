@@ -9,7 +9,7 @@ import { Store } from '../store/store.ts';
 import { writeRange } from './engine.ts';
 import { OperationDecoder, type RangeOp } from './operations.ts';
 import { RangeQuery } from './range-query.ts';
-import { RangeReply, RangeReplySize } from './range-reply.ts';
+import { RangeReply, RangeReplySize, SCRATCH_BYTES } from './range-reply.ts';
 import { ReplyWriter } from './reply-writer.ts';
 
 const RUNS = Number(process.env.K1M_RUNS ?? 80);
@@ -62,7 +62,8 @@ function open(valueSizes: readonly number[], limit: number): Case {
     ends++;
   };
   const headerRevision = store.currentRevision;
-  const reply = new RangeReply({ store, identity: IDENTITY, op, query, headerRevision, onEnd });
+  const scratch = new Uint8Array(SCRATCH_BYTES);
+  const reply = new RangeReply({ store, identity: IDENTITY, op, query, headerRevision, scratch, onEnd });
   const inOneGo = new ReplyWriter(IDENTITY);
   inOneGo.header(headerRevision);
   writeRange(inOneGo, store, op, query);
@@ -70,7 +71,7 @@ function open(valueSizes: readonly number[], limit: number): Case {
   return { store, op, query, reply, totalBytes, whole: inOneGo.copy(), ends: () => ends };
 }
 
-/** Reads to the end with the limits in turn; copies are made at the end, as a connection sends what it was given later. */
+/** Reads to the end with the limits in turn; what is stable is copied at the end, as a connection sends it later. */
 function readAll({ reply }: Case, limits: readonly number[]): Uint8Array {
   const chunks: Uint8Array[] = [];
   for (let turn = 0; !reply.isDone; turn++) {
@@ -78,7 +79,7 @@ function readAll({ reply }: Case, limits: readonly number[]): Uint8Array {
     const chunk = reply.read(bytesMax);
     assert.ok(chunk !== null && chunk.length <= bytesMax, 'a chunk keeps to its limit');
     assert.ok(chunk.length > 0, 'a chunk makes progress');
-    chunks.push(chunk);
+    chunks.push(reply.isStable ? chunk : Buffer.from(chunk));
   }
   return Buffer.concat(chunks);
 }

@@ -12,7 +12,8 @@ import type { RangeQuery } from './range-query.ts';
 import { ReplyWriter } from './reply-writer.ts';
 
 const TAG_KV = 0x12;
-const CHUNK_BYTES = 64 << 10;
+/** Of the memory that pairs are gathered in. */
+export const SCRATCH_BYTES: number = 64 << 10;
 /** A value from this size on is sent from the store's memory instead of being copied. */
 const REFERENCED_BYTES_MIN = 16 << 10;
 
@@ -40,6 +41,8 @@ export interface RangeReplyOptions {
   readonly op: RangeOp;
   readonly query: RangeQuery;
   readonly headerRevision: number;
+  /** SCRATCH_BYTES, shared by all replies: what is in it is copied before the next read. */
+  readonly scratch: Uint8Array;
   /** Called once, when the reply has been read whole or abandoned. */
   readonly onEnd: () => void;
 }
@@ -54,6 +57,7 @@ export class RangeReply extends ReplySource {
   /** The rest of a pair that did not fit. */
   #rest: Uint8Array | undefined;
   #isEnded = false;
+  override isStable = true;
 
   constructor(options: RangeReplyOptions) {
     super();
@@ -78,8 +82,10 @@ export class RangeReply extends ReplySource {
   }
 
   override read(bytesMax: number): Uint8Array | null {
+    this.isStable = true;
     if (this.#rest !== undefined) return this.#readRest(bytesMax);
-    const chunk = Buffer.allocUnsafeSlow(Math.min(bytesMax, CHUNK_BYTES));
+    const { scratch } = this.#options;
+    const chunk = bytesMax < SCRATCH_BYTES ? scratch.subarray(0, bytesMax) : scratch;
     let used = 0;
     if (this.#state === 'head') {
       if (chunk.length < this.#head.length) return this.#cut(this.#head, bytesMax, 'pairs');
@@ -88,17 +94,18 @@ export class RangeReply extends ReplySource {
     }
     while (this.#state === 'pairs') {
       const next = this.#copyPair(chunk, used);
-      if (next < 0) return this.#large(chunk.subarray(0, used), bytesMax);
+      if (next < 0 && used === 0) return this.#large(bytesMax);
+      if (next < 0) return this.#gathered(used);
       used = next;
     }
     if (this.#state === 'tail') {
       if (chunk.length - used < this.#tail.length) {
-        return used > 0 ? chunk.subarray(0, used) : this.#cut(this.#tail, bytesMax, 'done');
+        return used > 0 ? this.#gathered(used) : this.#cut(this.#tail, bytesMax, 'done');
       }
       used = this.#put(chunk, used, this.#tail);
       this.#finish();
     }
-    return chunk.subarray(0, used);
+    return this.#gathered(used);
   }
 
   /** The peer went away. */
@@ -125,9 +132,13 @@ export class RangeReply extends ReplySource {
     return used + end - start;
   }
 
-  /** The next pair does not fit: what is there goes first; alone, it is cut or referenced. */
-  #large(filled: Uint8Array, bytesMax: number): Uint8Array {
-    if (filled.length > 0) return filled;
+  #gathered(bytes: number): Uint8Array {
+    this.isStable = false;
+    return this.#options.scratch.subarray(0, bytes);
+  }
+
+  /** The next pair does not fit although it is the first: it is cut or referenced. */
+  #large(bytesMax: number): Uint8Array {
     const { query, store } = this.#options;
     const address = query.addresses.at(this.#next++);
     const start = store.kvStart(address);

@@ -19,6 +19,7 @@ const PREFIX_BYTES = 5;
 export abstract class ReplySource implements DataSource {
   abstract readonly isDone: boolean;
   abstract read(bytesMax: number): Uint8Array | null;
+  abstract readonly isStable: boolean;
   /** Nobody will read on. */
   abstract abandon(): void;
 }

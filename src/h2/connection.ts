@@ -127,7 +127,7 @@ export class Connection {
     this.#sender.writer.output.release();
   }
 
-  /** The bytes to send since the last call, in order; empty when there are none. */
+  /** The bytes to send since the last call, in order; empty when there are none. Valid until setTransportBacklog(0). */
   takeOutput(): Uint8Array[] {
     const output = this.#sender.writer.output;
     this.stats.bytesSent += output.bytes;
@@ -138,9 +138,13 @@ export class Connection {
     return this.#sender.writer.output.bytes;
   }
 
-  /** The driver tells how many bytes the socket holds; lets sources and queues go on when it is little. */
+  /**
+   * The driver tells how many bytes of those taken the socket still needs; lets sources and queues go on when it is little. At 0 the
+   * memory of what was taken is written again.
+   */
   setTransportBacklog(bytes: number): void {
     this.#sender.backlogBytes = bytes;
+    if (bytes === 0) this.#sender.writer.output.recycle();
     if (!this.#isOver) this.#sender.pump();
   }
 

@@ -139,7 +139,13 @@ function prefixed(message: Buffer): Buffer {
 }
 
 const SIZE = fc.oneof(fc.nat(100), fc.nat(5_000), fc.nat(60_000));
-const CALL = fc.record({ request: SIZE, response: SIZE, isUnary: fc.boolean(), isSource: fc.boolean() });
+const CALL = fc.record({
+  request: SIZE,
+  response: SIZE,
+  isUnary: fc.boolean(),
+  isSource: fc.boolean(),
+  isStable: fc.boolean(),
+});
 const WINDOW = fc.oneof(fc.integer({ min: 1, max: 50 }), fc.integer({ min: 100, max: 20_000 }), fc.constant(1 << 20));
 
 interface Side {
@@ -238,6 +244,7 @@ interface Call {
   readonly response: number;
   readonly isUnary: boolean;
   readonly isSource: boolean;
+  readonly isStable: boolean;
 }
 
 function ask(connection: Connection, call: Call, want: Map<number, { request: Buffer; response: Buffer }>): void {
@@ -266,14 +273,18 @@ function answer(
   const bytes = want.get(stream.id)?.response ?? Buffer.alloc(0);
   if (call.isSource) {
     let at = 0;
+    const scratch = Buffer.alloc(bytes.length);
     connection.sendSource(
       stream,
       {
         read(bytesMax: number): Uint8Array {
           const part = bytes.subarray(at, at + bytesMax);
           at += part.length;
-          return part;
+          if (call.isStable) return part;
+          scratch.set(part);
+          return scratch.subarray(0, part.length);
         },
+        isStable: call.isStable,
         get isDone(): boolean {
           return at === bytes.length;
         },

@@ -70,6 +70,13 @@ export class FrameWriter {
     this.output.reference(bytes.subarray(start, end));
   }
 
+  /** One DATA frame of bytes that may change afterwards, at most frameBytesMax. */
+  copiedData(id: number, bytes: Uint8Array, endStream: boolean): void {
+    this.hasWrittenStream = true;
+    this.dataFrameCount++;
+    this.#frame(bytes, 0, bytes.length, DATA, endStream ? FLAG_END_STREAM : 0, id);
+  }
+
   /** DATA frames of one message with its prefix; as many as its size needs. */
   message(id: number, bytes: Uint8Array, start: number, end: number, endStream: boolean): void {
     const firstEnd = Math.min(end, start + this.frameBytesMax - MESSAGE_PREFIX_BYTES);

@@ -218,6 +218,7 @@ test('what a slow reader does not take waits in the source, and goes on when it 
       pulled += part.length;
       return part;
     },
+    isStable: true,
     get isDone(): boolean {
       return pulled === total;
     },

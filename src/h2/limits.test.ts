@@ -149,6 +149,7 @@ test('transportBacklogBytesMax: sources are not pulled while the socket holds mo
       left -= bytes.length;
       return bytes;
     },
+    isStable: true,
     get isDone(): boolean {
       return left === 0;
     },
@@ -181,6 +182,7 @@ test('a source that has nothing now is asked again after wake', () => {
   let isDone = false;
   const source = {
     read: (): Uint8Array | null => next,
+    isStable: true,
     get isDone(): boolean {
       return isDone;
     },

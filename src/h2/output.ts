@@ -1,12 +1,15 @@
 // The bytes a connection wants sent, as a list of chunks.
 //
 // Small things are written into a slab: buffer[position …) after reserve(). take() hands over what was written as
-// views of the slab; those bytes are never written again, the slab goes on behind them, and a fresh one is made when it
-// is full (the socket keeps the old one alive while it needs it). Large payloads are put in between by reference.
+// views of the slab; the slab goes on behind them, and when it is full another one follows. Large payloads are put in between by
+// reference. recycle() says that the transport holds nothing any more: then all slabs are used again, so that a connection whose
+// peer reads makes no garbage and writes into memory that is still in the processor's cache.
 // Slabs start small and grow, so an idle connection holds little; release() lets an idle one go altogether.
 
 const SLAB_BYTES_MIN = 4 * 1024;
 const SLAB_BYTES_MAX = 128 * 1024;
+/** Full slabs that are kept for another turn: what a socket may hold (transportBacklogBytesMax). */
+const SPARE_SLABS_MAX = 8;
 const EMPTY: Uint8Array = Buffer.allocUnsafeSlow(0);
 
 export class Output {
@@ -16,6 +19,9 @@ export class Output {
   #start = 0;
   #slabBytes = SLAB_BYTES_MIN / 4;
   #chunks: Uint8Array[] = [];
+  /** Slabs that are full since the last recycle, and those that may be used again; all of SLAB_BYTES_MAX. */
+  readonly #full: Uint8Array[] = [];
+  readonly #spare: Uint8Array[] = [];
   #chunkBytes = 0;
 
   /** Bytes not taken yet. */
@@ -43,9 +49,21 @@ export class Output {
     return chunks;
   }
 
-  /** Drops the slab when nothing is in it that was not taken. */
+  /** The transport needs nothing of what was taken. */
+  recycle(): void {
+    if (this.bytes > 0) return;
+    this.position = 0;
+    this.#start = 0;
+    for (let slab = this.#full.pop(); slab !== undefined; slab = this.#full.pop()) {
+      if (this.#spare.length < SPARE_SLABS_MAX) this.#spare.push(slab);
+    }
+  }
+
+  /** Drops the slabs when nothing is in them that was not taken. */
   release(): void {
     if (this.bytes > 0) return;
+    this.#full.length = 0;
+    this.#spare.length = 0;
     this.buffer = EMPTY;
     this.position = 0;
     this.#start = 0;
@@ -61,8 +79,10 @@ export class Output {
 
   #grow(bytes: number): void {
     this.#cut();
+    if (this.buffer.length === SLAB_BYTES_MAX) this.#full.push(this.buffer);
     this.#slabBytes = Math.min(this.#slabBytes * 4, SLAB_BYTES_MAX);
-    this.buffer = Buffer.allocUnsafeSlow(Math.max(this.#slabBytes, bytes));
+    const spare = bytes <= SLAB_BYTES_MAX ? this.#spare.pop() : undefined;
+    this.buffer = spare ?? Buffer.allocUnsafeSlow(Math.max(this.#slabBytes, bytes));
     this.position = 0;
     this.#start = 0;
   }

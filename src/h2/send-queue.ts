@@ -7,8 +7,10 @@ import type { PreparedHeaders } from './prepared-headers.ts';
 
 /** Data that is produced as windows and the socket allow, so that a large reply never exists as a whole. */
 export interface DataSource {
-  /** Up to bytesMax bytes that never change afterwards; null when nothing is there now (then call Connection.wake). */
+  /** Up to bytesMax bytes; null when nothing is there now (then call Connection.wake). */
   read(bytesMax: number): Uint8Array | null;
+  /** Whether the bytes last read never change. Otherwise they are the source's memory and copied before the next read. */
+  readonly isStable: boolean;
   /** Nothing more will come. */
   readonly isDone: boolean;
 }

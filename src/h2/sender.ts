@@ -299,6 +299,17 @@ export class Sender {
     if (endStream) this.#closeLocal(stream);
   }
 
+  #writePulled(stream: Stream, bytes: Uint8Array, isStable: boolean, endStream: boolean): void {
+    if (isStable) {
+      this.#writeData(stream, bytes, 0, bytes.length, endStream);
+      return;
+    }
+    this.writer.copiedData(stream.id, bytes, endStream);
+    stream.sendWindow -= bytes.length;
+    this.connectionWindow -= bytes.length;
+    if (endStream) this.#closeLocal(stream);
+  }
+
   #countData(stream: Stream, bytes: number): void {
     stream.sendWindow -= bytes;
     this.connectionWindow -= bytes;
@@ -398,9 +409,8 @@ export class Sender {
     const data = bytes ?? EMPTY_BYTES;
     assert(data.length <= bytesMax, 'a source gave more than was asked for');
     if (isDone) this.#queueOf(stream).shift();
-    if (data.length > 0 || (isDone && item.endStream)) {
-      this.#writeData(stream, data, 0, data.length, isDone && item.endStream);
-    }
+    const endStream = isDone && item.endStream;
+    if (data.length > 0 || endStream) this.#writePulled(stream, data, item.source.isStable, endStream);
     return true;
   }
 }
