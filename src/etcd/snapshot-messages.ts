@@ -3,7 +3,8 @@
 //
 //   10 remaining_bytes (left out at 0)   1a length blob   22 length version
 //
-// A message is built in place and never touched again, since the connection keeps a reference until it is sent.
+// A message is built in place, in a buffer of its own, and never touched again, since the connection keeps a reference until
+// it is sent.
 
 import { createHash } from 'node:crypto';
 import { ByteWriter } from '../base/byte-writer.ts';
@@ -11,22 +12,20 @@ import { copyBytes } from '../base/bytes.ts';
 import type { ByteSink } from '../bolt/bolt-writer.ts';
 
 export const BLOB_BYTES = 32_768;
-/** Messages that share one allocation. */
-const MESSAGES_PER_SLAB = 16;
+/** What is around a blob. */
 const FIELDS_BYTES_MAX = 64;
 
 export class SnapshotMessages implements ByteSink {
   readonly #send: (message: Uint8Array, start: number, end: number) => void;
   readonly #version: Uint8Array;
   readonly #hash = createHash('sha256');
+  readonly #fields = new ByteWriter(32);
   #remainingBytes: number;
-  #slab: Buffer = Buffer.alloc(0);
-  /** The message that is being filled: its start, its blob, how far the blob is. */
-  #messageStart = 0;
+  /** The message that is being filled: where its blob is, and how far that is. */
+  #message: Buffer = Buffer.alloc(0);
   #blobStart = 0;
   #at = 0;
   #blobEnd = 0;
-  #slabUsed = 0;
 
   /** `bytes` is the size of the file, without the hash; it is a multiple of the page size. */
   constructor(bytes: number, version: string, send: (message: Uint8Array, start: number, end: number) => void) {
@@ -41,23 +40,23 @@ export class SnapshotMessages implements ByteSink {
   write(source: Uint8Array, start: number, end: number): void {
     while (end - start > this.#blobEnd - this.#at) {
       const part = this.#blobEnd - this.#at;
-      copyBytes(this.#slab, this.#at, source, start, start + part);
+      copyBytes(this.#message, this.#at, source, start, start + part);
       this.#at += part;
       start += part;
       this.#finishMessage();
     }
-    copyBytes(this.#slab, this.#at, source, start, end);
+    copyBytes(this.#message, this.#at, source, start, end);
     this.#at += end - start;
   }
 
   pad(bytes: number): void {
     while (bytes > this.#blobEnd - this.#at) {
       bytes -= this.#blobEnd - this.#at;
-      this.#slab.fill(0, this.#at, this.#blobEnd);
+      this.#message.fill(0, this.#at, this.#blobEnd);
       this.#at = this.#blobEnd;
       this.#finishMessage();
     }
-    this.#slab.fill(0, this.#at, this.#at + bytes);
+    this.#message.fill(0, this.#at, this.#at + bytes);
     this.#at += bytes;
   }
 
@@ -66,36 +65,32 @@ export class SnapshotMessages implements ByteSink {
     this.#finishMessage();
     const digest = this.#hash.digest();
     this.#begin(digest.length);
-    copyBytes(this.#slab, this.#at, digest, 0, digest.length);
+    copyBytes(this.#message, this.#at, digest, 0, digest.length);
     this.#sendMessage();
   }
 
   #finishMessage(): void {
-    this.#hash.update(this.#slab.subarray(this.#blobStart, this.#blobEnd));
+    this.#hash.update(this.#message.subarray(this.#blobStart, this.#blobEnd));
     this.#sendMessage();
     if (this.#remainingBytes > 0) this.#begin(Math.min(BLOB_BYTES, this.#remainingBytes));
   }
 
   #sendMessage(): void {
-    copyBytes(this.#slab, this.#blobEnd, this.#version, 0, this.#version.length);
-    this.#send(this.#slab, this.#messageStart, this.#blobEnd + this.#version.length);
-    this.#slabUsed = this.#blobEnd + this.#version.length;
+    copyBytes(this.#message, this.#blobEnd, this.#version, 0, this.#version.length);
+    this.#send(this.#message, 0, this.#blobEnd + this.#version.length);
   }
 
   /** Writes the fields in front of the next blob. */
   #begin(blobBytes: number): void {
-    if (this.#slabUsed + blobBytes + FIELDS_BYTES_MAX > this.#slab.length) {
-      this.#slab = Buffer.allocUnsafeSlow(MESSAGES_PER_SLAB * (BLOB_BYTES + FIELDS_BYTES_MAX));
-      this.#slabUsed = 0;
-    }
     this.#remainingBytes = Math.max(0, this.#remainingBytes - blobBytes);
-    const fields = new ByteWriter(32);
+    const fields = this.#fields;
+    fields.reset();
     fields.int(0x10, this.#remainingBytes);
     fields.varint(0x1a);
     fields.varint(blobBytes);
-    this.#messageStart = this.#slabUsed;
-    copyBytes(this.#slab, this.#messageStart, fields.buffer, 0, fields.position);
-    this.#blobStart = this.#messageStart + fields.position;
+    this.#message = Buffer.allocUnsafeSlow(blobBytes + FIELDS_BYTES_MAX);
+    copyBytes(this.#message, 0, fields.buffer, 0, fields.position);
+    this.#blobStart = fields.position;
     this.#at = this.#blobStart;
     this.#blobEnd = this.#blobStart + blobBytes;
   }
