@@ -1,26 +1,29 @@
 /**
  * The way out and the way in, with a real etcd on the other side.
  *
- *   node conformance/snapshot.ts [--seed N] [--writes N] [--step out|in|folder]
+ *   node conformance/snapshot.ts [--seed N] [--writes N] [--step out|in|folder|migrate]
  *
  *   out      k1m under load ─ etcdctl snapshot save ─► etcdutl status, restore ─► etcd: the same as k1m at that revision
  *   in       etcd ─ etcdctl and k1m snapshot save ─► k1m snapshot status, restore ─► k1m: the same as etcd
  *   folder   etcd killed in the middle of writes ─ k1m snapshot restore FOLDER ─► k1m: the same as that etcd started again
+ *   migrate  k1m migrate follows an etcd under load, which is killed and started again ─► k1m: the same as that etcd
  *
  * Exits with 0 when all copies are the same, 1 when one differs, 2 when the command is wrong.
  */
 import { execFile } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
+import { StatusError } from '../src/api/errors.ts';
 import { Children } from './lab/child.ts';
 import { freePorts } from './lab/free-port.ts';
 import { peerPath, requirePeers } from './lab/peer-path.ts';
 import { StoreServer, type SubjectName } from './lab/subject.ts';
 import { diffLines } from './lab/text-diff.ts';
+import { sleep, until } from './lab/wait.ts';
 import { revisionOf, textOfStore } from './snapshot/store-text.ts';
-import { connect, fillStore } from './snapshot/workload.ts';
+import { connect, fillStore, type Workload } from './snapshot/workload.ts';
 
 const k1mProgram = join(import.meta.dirname, '..', 'bin', 'k1m.js');
 const run = promisify(execFile);
@@ -160,10 +163,67 @@ async function wayInFromFolder(lab: Lab): Promise<void> {
   await k1m.stop('SIGTERM');
 }
 
+/** Writes until told to stop, over the deaths of the store: what was not answered may be there or not. */
+async function writeOn(workload: Workload, signal: { isOver: boolean }): Promise<void> {
+  while (!signal.isOver) {
+    try {
+      await workload.writeOne();
+    } catch (error) {
+      if (!(error instanceof StatusError)) throw error;
+      await sleep(20);
+    }
+  }
+}
+
+async function migration(lab: Lab): Promise<void> {
+  const [clientPort = 0, peerPort = 0] = await freePorts(2);
+  const etcd = await lab.store('etcd', 'from-etcd', [clientPort, peerPort]);
+  const client = connect(etcd.endpoint);
+  const workload = await fillStore(client, lab.seed, lab.writes);
+  const signal = { isOver: false };
+  const writing = writeOn(workload, signal);
+  const folder = lab.path('to-k1m');
+  const args = [k1mProgram, 'migrate', '--from', etcd.endpoint, '--data-dir', folder];
+  const migrating = lab.children.start({ name: 'migrate', program: process.execPath, args });
+  const says = (text: string): Promise<void> =>
+    until(`migrate says "${text}"`, { timeoutMs: 30_000 }, () => {
+      migrating.assertRunning();
+      return readFileSync(migrating.logPath, 'utf8').includes(text);
+    });
+  await says('caught up');
+  for (let kills = 0; kills < 2; kills++) {
+    await sleep(500);
+    await etcd.stop('SIGKILL');
+    await sleep(1_200);
+    await etcd.start();
+  }
+  await workload.revokeLease();
+  await workload.compact();
+  signal.isOver = true;
+  await writing;
+  const revision = await revisionOf(client);
+  // It asks its source once a second.
+  await sleep(2_500);
+  await migrating.end('SIGTERM');
+  const lines = readFileSync(migrating.logPath, 'utf8').trim().split('\n');
+  for (const line of lines) process.stdout.write(`migrate: ${line.replaceAll(lab.folder, '')}\n`);
+  if (!lines.at(-1)?.includes(`stopped at revision ${revision};`) || !lines.at(-1)?.includes('verified'))
+    lab.problems++;
+  const k1m = await lab.store('k1m', 'to-k1m');
+  const k1mClient = connect(k1m.endpoint);
+  const expected = await textOfStore(client, revision);
+  lab.same('etcd, and the k1m that followed it', expected, await textOfStore(k1mClient, revision));
+  client.close();
+  k1mClient.close();
+  await etcd.stop('SIGTERM');
+  await k1m.stop('SIGTERM');
+}
+
 const steps = new Map([
   ['out', wayOut],
   ['in', wayIn],
   ['folder', wayInFromFolder],
+  ['migrate', migration],
 ]);
 
 async function main(): Promise<number> {

@@ -5,7 +5,25 @@ import { ByteReader, WireError } from '../base/byte-reader.ts';
 import { EMPTY_BYTES } from '../base/bytes.ts';
 import { keyValueBytes, writeKeyValueHead, writeKeyValueTail } from '../store/key-value.ts';
 
-export class ValueDecoder {
+export interface Version {
+  readonly key: Uint8Array;
+  readonly createRevision: number;
+  readonly modRevision: number;
+  readonly version: number;
+  readonly value: Uint8Array;
+  readonly lease: bigint;
+}
+
+/** In a buffer of its own. */
+export function encodeVersion({ key, createRevision, modRevision, version, value, lease }: Version): Uint8Array {
+  const bytes = keyValueBytes(key.length, createRevision, modRevision, version, value.length, lease);
+  const target = Buffer.allocUnsafe(bytes);
+  const at = writeKeyValueHead(target, 0, key, 0, key.length, createRevision);
+  writeKeyValueTail(target, at, modRevision, version, value, 0, value.length, lease);
+  return target;
+}
+
+export class ValueDecoder implements Version {
   key: Uint8Array = EMPTY_BYTES;
   createRevision = 0;
   modRevision = 0;
@@ -35,12 +53,7 @@ export class ValueDecoder {
 
   /** The bytes of a put, in a buffer of their own. Only when all numbers are in range, as `wrong` says. */
   encode(): Uint8Array {
-    const { key, createRevision, modRevision, version, value, lease } = this;
-    const bytes = keyValueBytes(key.length, createRevision, modRevision, version, value.length, lease);
-    const target = Buffer.allocUnsafe(bytes);
-    const at = writeKeyValueHead(target, 0, key, 0, key.length, createRevision);
-    writeKeyValueTail(target, at, modRevision, version, value, 0, value.length, lease);
-    return target;
+    return encodeVersion(this);
   }
 
   /** What is wrong with the numbers of a put, or undefined. */

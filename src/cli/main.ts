@@ -8,6 +8,7 @@ import { CorruptionError, ForeignLogError } from '../journal/errors.ts';
 import { benchCommand } from './bench.ts';
 import { completionCommand } from './completion.ts';
 import { UsageError } from './flag-values.ts';
+import { migrateCommand } from './migrate.ts';
 import { serveCommand } from './serve.ts';
 import { snapshotCommand } from './snapshot.ts';
 import { version, versionCommand } from './version.ts';
@@ -20,6 +21,7 @@ function program(): Command {
     .enablePositionalOptions()
     .addCommand(serveCommand())
     .addCommand(snapshotCommand())
+    .addCommand(migrateCommand())
     .addCommand(benchCommand())
     .addCommand(completionCommand())
     .addCommand(versionCommand());

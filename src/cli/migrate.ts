@@ -1,0 +1,167 @@
+// `k1m migrate`: copies a running etcd (or k1m) into a data folder and follows it until it is stopped. docs/operating.md has the
+// runbook.
+
+import { resolve } from 'node:path';
+import { Command } from 'commander';
+import { Follower, type Progress } from '../backup/follower.ts';
+import { beginCopy, finishCopy, type OpenCopy, openCopy, type SourceHash, verifyCopy } from '../backup/migrate.ts';
+import { RefusedError } from '../backup/refused-error.ts';
+import { EtcdClient } from '../client/etcd-client.ts';
+import { RealClock } from '../io/clock.ts';
+import { FileDisk } from '../io/file-disk.ts';
+import { TcpNetwork } from '../io/tcp-network.ts';
+import type { JournalIdentity } from '../journal/journal.ts';
+import { isFolderOfOurs, isFree } from './backup-source.ts';
+import { intoFolder } from './restore.ts';
+import { checkInitialCluster, identityOf } from './serve-config.ts';
+
+const CALL_TIMEOUT_MS = 30_000;
+/** Times that the source was asked between two lines about it. */
+const POLLS_PER_LINE = 10;
+
+/** commander's names of the options. */
+interface Flags {
+  readonly from: string;
+  readonly dataDir: string;
+  readonly name: string;
+  readonly initialCluster: string;
+  readonly initialClusterToken: string;
+  readonly initialAdvertisePeerUrls: string;
+  readonly resume: boolean;
+  readonly untilCaughtUp: boolean;
+  readonly verify: boolean;
+}
+
+export function migrateCommand(): Command {
+  return new Command('migrate')
+    .description('copy a running etcd into a data folder and follow it until stopped')
+    .requiredOption('--from <url>', 'the server to follow')
+    .option('--data-dir <folder>', 'the folder to make; without it NAME.k1m here', '')
+    .option('--name <name>', 'human-readable name of this member', 'default')
+    .option('--initial-cluster <members>', 'must name this member alone', '')
+    .option('--initial-cluster-token <token>', 'decides member and cluster id', 'etcd-cluster')
+    .option('--initial-advertise-peer-urls <urls>', 'decide the member id', 'http://localhost:2380')
+    .option('--resume', 'go on with a folder that an earlier run has left', false)
+    .option('--until-caught-up', 'stop when the source has nothing more, instead of on SIGINT or SIGTERM', false)
+    .option('--no-verify', 'do not compare the copy with the source at the end')
+    .action((flags: Flags) => migrate(flags));
+}
+
+async function migrate(flags: Flags): Promise<void> {
+  checkInitialCluster(flags.initialCluster, flags.name, 'migrate');
+  const identity = identityOf(flags.initialAdvertisePeerUrls.split(','), flags.initialClusterToken);
+  const folder = flags.dataDir === '' ? `${flags.name}.k1m` : flags.dataDir;
+  const clock = new RealClock();
+  const client = new EtcdClient({
+    network: new TcpNetwork(),
+    clock,
+    endpoints: [flags.from],
+    timeoutMs: CALL_TIMEOUT_MS,
+  });
+  try {
+    if (!flags.resume) await copyInto(client, folder, identity);
+    else if (isFree(folder) || !isFolderOfOurs(folder)) throw new RefusedError(`${folder} is no data folder of k1m`);
+    const disk = new FileDisk();
+    const copy = await openCopy({ disk, clock, folder: resolve(folder), identity });
+    const revision = await follow(client, copy, flags);
+    const source = await finishCopy(client, copy, revision);
+    await verify(folder, revision, flags, source);
+  } finally {
+    client.close();
+  }
+}
+
+async function copyInto(client: EtcdClient, folder: string, identity: JournalIdentity): Promise<void> {
+  if (!isFree(folder)) throw new RefusedError(`data-dir ${JSON.stringify(folder)} not empty or could not be read`);
+  const disk = new FileDisk();
+  const { revision } = await intoFolder(disk, folder, (part) => {
+    return beginCopy(client, { disk, clock: new RealClock(), folder: part, identity });
+  });
+  say(`copied revision ${revision} into ${folder}; following`);
+}
+
+/** Until a signal, or until caught up; the revision up to which the copy goes. */
+async function follow(client: EtcdClient, copy: OpenCopy, flags: Flags): Promise<number> {
+  const lines = new ProgressLines();
+  const end = Promise.withResolvers<void>();
+  const follower = new Follower({
+    client,
+    clock: new RealClock(),
+    filler: copy.filler,
+    revision: copy.revision,
+    leases: copy.leases,
+    onProgress: (progress) => {
+      lines.take(progress);
+      if (flags.untilCaughtUp && isCaughtUp(progress)) end.resolve();
+    },
+    onFailure: (error) => end.reject(error),
+  });
+  const stop = (): void => end.resolve();
+  process.on('SIGINT', stop);
+  process.on('SIGTERM', stop);
+  // The follower's timers do not keep the process alive while its connection is down.
+  const alive = setInterval(() => {}, 1 << 30);
+  try {
+    await end.promise;
+    return await follower.stop();
+  } catch (error) {
+    // What is in the log is good: the folder can be served, or resumed.
+    await follower.settled();
+    await copy.filler.close(undefined).catch(() => {});
+    throw error;
+  } finally {
+    clearInterval(alive);
+    process.removeListener('SIGINT', stop);
+    process.removeListener('SIGTERM', stop);
+  }
+}
+
+function isCaughtUp({ revision, sourceRevision, failure }: Progress): boolean {
+  return failure === undefined && revision >= sourceRevision;
+}
+
+async function verify(folder: string, revision: number, flags: Flags, source: SourceHash | undefined): Promise<void> {
+  const done = `stopped at revision ${revision}; k1m serve --data-dir ${folder} starts on it`;
+  if (source === undefined) {
+    say(`${done}; not compared with the source, which does not answer`);
+    return;
+  }
+  if (!flags.verify) {
+    say(done);
+    return;
+  }
+  await verifyCopy(new FileDisk(), folder, source);
+  say(`${done}; verified: HashKV ${source.hash}, compacted at ${source.compactRevision}, is the source's`);
+}
+
+/** A line when it has caught up, when the source fails or is back, and from time to time. */
+class ProgressLines {
+  #count = 0;
+  /** Where the source was when it was asked before. */
+  #sourceBefore = Number.POSITIVE_INFINITY;
+  #isFailing = false;
+  #hasCaughtUp = false;
+
+  take(progress: Progress): void {
+    const { revision, sourceRevision, leaseCount, failure } = progress;
+    const isFailing = failure !== undefined;
+    if (isFailing !== this.#isFailing)
+      say(isFailing ? `the source does not answer: ${failure}` : 'the source answers again');
+    this.#isFailing = isFailing;
+    if (isFailing) return;
+    const behind = Math.max(0, sourceRevision - revision);
+    // A source under load is always a few revisions ahead: what it had a poll ago has to be there.
+    if (!this.#hasCaughtUp && (behind === 0 || revision >= this.#sourceBefore)) {
+      this.#hasCaughtUp = true;
+      say(`caught up at revision ${revision}, ${behind} behind, ${leaseCount} leases`);
+    } else if (this.#count % POLLS_PER_LINE === 0) {
+      say(`at revision ${revision}, the source at ${sourceRevision}: ${behind} behind, ${leaseCount} leases`);
+    }
+    this.#sourceBefore = sourceRevision;
+    this.#count++;
+  }
+}
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
