@@ -5,11 +5,12 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import type { StatusError } from '../src/api/errors.ts';
 import type { SnapshotResponse } from '../src/api/messages.ts';
 import * as methods from '../src/api/methods.ts';
-import { type Restored, restoreBackend } from '../src/backup/restore.ts';
+import { type Restored, restoreBackend, restoreFolder } from '../src/backup/restore.ts';
 import { checkHash, hasHash, withoutHash } from '../src/backup/snapshot-file.ts';
 import { folderStatus } from '../src/backup/status.ts';
 import { MemoryFile } from '../src/bolt/bolt-fixture.ts';
 import { EtcdClient } from '../src/client/etcd-client.ts';
+import { readState } from '../src/etcd/state-opening.ts';
 import { readLog } from '../src/journal/recovery.ts';
 import { IDENTITY, RecordingVisitor } from '../src/testing/journal-fixture.ts';
 import { bytesOf, opDelete, opPut, put, remove, txn } from './compat/requests.ts';
@@ -69,10 +70,18 @@ describe('a snapshot', () => {
     return content;
   }
 
-  function restore(content: Buffer, folder: string, bumpRevision = 0): Promise<Restored> {
+  function restore(content: Buffer, folder: string, bumpRevision = 0, toRevision?: number): Promise<Restored> {
     const { disk, clock } = server;
     const file = withoutHash(new MemoryFile(content));
-    return server.drive(restoreBackend({ disk, clock, folder, identity: IDENTITY, file, raftFiles: [], bumpRevision }));
+    const target = { disk, clock, folder, identity: IDENTITY };
+    return server.drive(restoreBackend({ ...target, file, raftFiles: [], bumpRevision, toRevision }));
+  }
+
+  /** From the server's own folder. */
+  function restoreOurs(folder: string, toRevision?: number): Promise<Restored> {
+    const { disk, clock } = server;
+    const target = { disk, clock, folder, identity: IDENTITY };
+    return server.drive(restoreFolder({ ...target, source: '/data', bumpRevision: 0, toRevision }));
   }
 
   it('holds all of one revision, though it is read slowly while writes and compactions go on', async () => {
@@ -113,6 +122,19 @@ describe('a snapshot', () => {
     assert.equal(status.revision, bumped);
   });
 
+  it('is cut off at an earlier revision when that is asked for', async () => {
+    const first = await write(0, 30);
+    await server.drive(client.compact(first - 10, true));
+    const { hash } = await server.drive(client.call(methods.hashKv, { revision: first }));
+    const last = await write(30, 10);
+    const content = await contentOf(client.snapshot());
+    const expected = { revision: first, compactRevision: first - 10, replayed: 0 };
+    assert.deepEqual(await restore(content, '/restored', 0, first), expected);
+    assert.equal((await server.drive(folderStatus(server.disk, '/restored'))).hash, hash);
+    await assert.rejects(restore(content, '/a', 0, last + 1), new RegExp(`it ends at ${last}$`));
+    await assert.rejects(restore(content, '/b', 0, first - 11), new RegExp(`it was compacted at ${first - 10}$`));
+  });
+
   it('of an empty store is restored as one', async () => {
     const content = await contentOf(client.snapshot());
     assert.deepEqual(await restore(content, '/restored'), { revision: 1, compactRevision: -1, replayed: 0 });
@@ -128,6 +150,50 @@ describe('a snapshot', () => {
     assert.deepEqual(events, ['written', 'snapshot']);
     assert(server.clock.nowMs() >= 5_000);
     await server.drive(pieces.return(undefined));
+  });
+
+  it('of k1m and its log give back any state since, with its compaction and its leases', async () => {
+    await server.close();
+    server = await SimulatedServer.open(8, { segmentBytesMax: 20_000 });
+    const { network, clock } = server;
+    client = new EtcdClient({ network, clock, endpoints: [`http://127.0.0.1:${server.server.ports[0]}`] });
+    const { snapshotter } = server.server;
+    const states: { revision: number; compactRevision: number; hash: number; leases: number }[] = [];
+    for (let i = 0; i < 5; i++) {
+      await write(i * 10, 5);
+      await server.drive(client.leaseGrant(600));
+      const revision = await write(i * 10 + 5, 5);
+      if (i % 2 === 1) await server.drive(client.compact(revision - 3, true));
+      const answer = await server.drive(client.call(methods.hashKv, { revision }));
+      states.push({ revision, compactRevision: answer.compact_revision, hash: answer.hash, leases: i + 1 });
+      if (i === 1) await server.drive(snapshotter.take());
+    }
+    const stateOf = async (folder: string): Promise<{ hash: number; leases: number }> => {
+      const { store, lessor } = await server.drive(
+        readState({ disk: server.disk, folder, onSnapshotDamaged: assert.fail }),
+      );
+      const job = store.hashKv(store.currentRevision);
+      while (!job.step(1_000));
+      return { hash: job.hash, leases: lessor.count };
+    };
+    for (const { revision, compactRevision, hash, leases } of states) {
+      const folder = `/at-${revision}`;
+      assert.deepEqual(await restoreOurs(folder, revision), { revision, compactRevision, replayed: 0 });
+      assert.deepEqual(await stateOf(folder), { hash, leases });
+    }
+    const newest = states[4];
+    assert.equal((await restoreOurs('/newest')).revision, newest.revision);
+    await assert.rejects(restoreOurs('/later', newest.revision + 1), new RegExp(`it ends at ${newest.revision}$`));
+
+    // The log goes back to the older of two snapshots only; what is before it is in the history, or nowhere.
+    await server.drive(snapshotter.take());
+    await write(100, 5);
+    await server.drive(snapshotter.take());
+    const { compactRevision } = newest;
+    const history = await restoreOurs('/history', compactRevision + 1);
+    assert.deepEqual(history, { revision: compactRevision + 1, compactRevision, replayed: 0 });
+    const tooOld = restoreOurs('/too-old', compactRevision - 1);
+    await assert.rejects(tooOld, new RegExp(`it goes back to ${compactRevision}$`));
   });
 
   it('that is given up does not hold the compaction', async () => {

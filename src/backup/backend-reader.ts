@@ -82,12 +82,16 @@ export class BackendReader {
 
   /**
    * Gives everything to the visitor; between two revisions, and before the first, `pause` is called and awaited if it
-   * returns a promise. Once.
+   * returns a promise. Nothing above `toRevision` is given. Once.
    */
-  async read(visitor: BackendVisitor, pause: () => Promise<void> | undefined): Promise<void> {
+  async read(
+    visitor: BackendVisitor,
+    pause: () => Promise<void> | undefined,
+    toRevision: number = Number.MAX_SAFE_INTEGER,
+  ): Promise<void> {
     await pause();
     await this.#readLeases(visitor, pause);
-    await this.#readVersions(visitor, pause);
+    await this.#readVersions(visitor, pause, toRevision);
     await this.#readAlarms(visitor);
   }
 
@@ -109,7 +113,11 @@ export class BackendReader {
     }
   }
 
-  async #readVersions(visitor: BackendVisitor, pause: () => Promise<void> | undefined): Promise<void> {
+  async #readVersions(
+    visitor: BackendVisitor,
+    pause: () => Promise<void> | undefined,
+    toRevision: number,
+  ): Promise<void> {
     const { compactRevision } = this.state;
     let isCompacted = compactRevision < 0;
     let current = 0;
@@ -119,6 +127,11 @@ export class BackendReader {
         throw this.#damaged(leaf, leaf.keyStart(i), 'a key of the bucket "key" is no revision');
       }
       if (key.main !== current) {
+        if (key.main > toRevision) {
+          // There are later revisions: this one is reached, also when nothing changed in it.
+          current = toRevision;
+          break;
+        }
         current = key.main;
         const waits = pause();
         if (waits !== undefined) await waits;

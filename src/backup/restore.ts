@@ -1,4 +1,4 @@
-// A new data folder of ours from an etcd snapshot file, or from the data folder of an etcd that has stopped.
+// A new data folder of ours from an etcd snapshot file, or from the data folder of an etcd or a k1m that has stopped.
 //
 //   database ─► leases, versions, compaction, alarms ─► log        then, of a data folder:
 //   log read back ─► store, engine ◄─ requests of etcd's log above the database's consistent index ─► log
@@ -7,29 +7,37 @@
 
 import type { RandomAccess } from '../bolt/block-cache.ts';
 import { Restorer } from '../etcd/restorer.ts';
+import { type ReadState, readState } from '../etcd/state-opening.ts';
 import type { Clock } from '../io/clock.ts';
 import type { Disk } from '../io/disk.ts';
-import { ForeignLogError } from '../journal/errors.ts';
+import { CorruptionError, ForeignLogError } from '../journal/errors.ts';
 import type { JournalIdentity, JournalVisitor } from '../journal/journal.ts';
 import { Lessor } from '../lease/lessor.ts';
 import { Store } from '../store/store.ts';
 import { BackendReader } from './backend-reader.ts';
 import { JournalFiller } from './journal-filler.ts';
 import { RaftLog } from './raft-log.ts';
+import { RefusedError } from './refused-error.ts';
 import { RequestReplay } from './request-replay.ts';
+import { writeState } from './state-writer.ts';
 
-export interface RestoreOptions {
+/** Where the new data folder is. */
+interface CopyTarget {
   readonly disk: Disk;
   readonly clock: Clock;
-  /** The new data folder. */
   readonly folder: string;
   readonly identity: JournalIdentity;
+}
+
+export interface RestoreOptions extends CopyTarget {
   /** The database. */
   readonly file: RandomAccess;
   /** etcd's log, in the order of its files; empty for a snapshot file. */
   readonly raftFiles: readonly RandomAccess[];
   /** Added to the revision, which then counts as compacted; 0: neither. */
   readonly bumpRevision: number;
+  /** The state as it was at this revision; undefined for the newest. */
+  readonly toRevision?: number | undefined;
 }
 
 export interface Restored {
@@ -39,28 +47,80 @@ export interface Restored {
   readonly replayed: number;
 }
 
-/** Rejects with CorruptionError, ForeignLogError or DiskError. */
+/** Rejects with CorruptionError, ForeignLogError, DiskError, or RefusedError when the revision asked for is not there. */
 export async function restoreBackend(options: RestoreOptions): Promise<Restored> {
-  const { disk, clock, folder, identity, file, raftFiles, bumpRevision } = options;
+  const { file, raftFiles, toRevision = Number.MAX_SAFE_INTEGER } = options;
   const backend = await BackendReader.open(file);
-  const filler = await JournalFiller.open({ disk, clock, folder, identity, visitor: IGNORE });
+  const { compactRevision } = backend.state;
+  if (compactRevision > toRevision) {
+    throw new RefusedError(`revision ${toRevision} is not in ${file.path}: it was compacted at ${compactRevision}`);
+  }
+  const filler = await JournalFiller.open({ ...options, visitor: IGNORE });
   await closing(filler, async () => {
-    await backend.read(filler, () => filler.pause());
+    await backend.read(filler, () => filler.pause(), toRevision);
     return backend.revision;
   });
-  let { revision } = backend;
-  let { compactRevision } = backend.state;
-  let replayed = 0;
-  const entries = await readRaftLog(file, raftFiles, backend);
-  if (entries.length > 0) ({ revision, compactRevision, replayed } = await replay(options, entries));
-  if (bumpRevision === 0) return { revision, compactRevision, replayed };
-  revision += bumpRevision;
-  const bump = await JournalFiller.open({ disk, clock, folder, identity, visitor: IGNORE });
-  await closing(bump, async () => {
-    bump.onCompact(revision);
+  let restored: Restored = { revision: backend.revision, compactRevision, replayed: 0 };
+  if (backend.revision < toRevision) {
+    const entries = await readRaftLog(file, raftFiles, backend);
+    if (entries.length > 0) restored = await replay(options, entries);
+  }
+  checkRevision(file.path, restored.revision, options.toRevision);
+  return bump(options, restored);
+}
+
+function checkRevision(path: string, newest: number, wanted: number | undefined): void {
+  if (wanted === undefined || newest >= wanted) return;
+  throw new RefusedError(`revision ${wanted} is not in ${path}: it ends at ${newest}`);
+}
+
+export interface FolderRestoreOptions extends Omit<RestoreOptions, 'file' | 'raftFiles'> {
+  /** A data folder of ours that nobody uses. */
+  readonly source: string;
+}
+
+/**
+ * A new data folder from one of ours, as it is, or as it was at a revision that its snapshots and its log, or its history,
+ * reach back to. Rejects as `restoreBackend` does.
+ */
+export async function restoreFolder(options: FolderRestoreOptions): Promise<Restored> {
+  const { disk, source, toRevision } = options;
+  const state = await stateAt(disk, source, toRevision);
+  checkRevision(source, state.newestRevision, toRevision);
+  const { store } = state;
+  const revision = toRevision ?? store.currentRevision;
+  const filler = await JournalFiller.open({ ...options, visitor: IGNORE });
+  let compactRevision = -1;
+  await closing(filler, async () => {
+    compactRevision = await writeState(filler, state, revision);
     return revision;
   });
-  return { revision, compactRevision: revision, replayed };
+  return bump(options, { revision, compactRevision, replayed: 0 });
+}
+
+/** From a snapshot before the revision and the log; where they do not reach back, from the history of the newest state. */
+async function stateAt(disk: Disk, folder: string, revision: number | undefined): Promise<ReadState> {
+  const reading = { disk, folder, onSnapshotDamaged: () => {} };
+  try {
+    return await readState({ ...reading, revision });
+  } catch (error) {
+    if (revision === undefined || !(error instanceof ForeignLogError || error instanceof CorruptionError)) throw error;
+  }
+  const newest = await readState(reading);
+  const { compactedRevision } = newest.store;
+  if (compactedRevision <= revision) return newest;
+  throw new RefusedError(`revision ${revision} is not in ${folder}: it goes back to ${compactedRevision}`);
+}
+
+async function bump(options: Pick<RestoreOptions, 'bumpRevision'> & CopyTarget, restored: Restored): Promise<Restored> {
+  if (options.bumpRevision === 0) return restored;
+  const revision = restored.revision + options.bumpRevision;
+  const filler = await JournalFiller.open({ ...options, visitor: IGNORE });
+  await closing(filler, async () => {
+    filler.onCompact(revision);
+    return revision;
+  });
+  return { ...restored, revision, compactRevision: revision };
 }
 
 /** Ends the log at the revision that `fill` resolves with; when it rejects, only lets go of it. */
@@ -105,7 +165,7 @@ async function readRaftLog(
 }
 
 async function replay(options: RestoreOptions, entries: Entries): Promise<Restored> {
-  const { disk, clock, folder, identity } = options;
+  const { disk, clock, folder, identity, toRevision = Number.MAX_SAFE_INTEGER } = options;
   const store = new Store();
   const lessor = new Lessor(store, 1);
   const restorer = new Restorer(store, lessor, () => 0);
@@ -121,6 +181,7 @@ async function replay(options: RestoreOptions, entries: Entries): Promise<Restor
     };
     const requests = new RequestReplay({ store, lessor, alarms, identity, log });
     for (const entry of entries) {
+      if (store.currentRevision >= toRevision) break;
       requests.apply(entry);
       await filler.pause();
     }

@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { Command } from 'commander';
 import { RefusedError } from '../backup/refused-error.ts';
-import { type Restored, restoreBackend } from '../backup/restore.ts';
+import { type Restored, type RestoreOptions, restoreBackend, restoreFolder } from '../backup/restore.ts';
 import { checkHash, hasHash, type OpenFile, openFile, withoutHash } from '../backup/snapshot-file.ts';
 import { RealClock } from '../io/clock.ts';
 import type { Disk } from '../io/disk.ts';
@@ -29,12 +29,13 @@ interface Flags {
   readonly bumpRevision: number;
   readonly markCompacted: boolean;
   readonly walDir: string;
+  readonly toRevision: number;
 }
 
 export function restoreCommand(): Command {
   return new Command('restore')
-    .description('make a data folder from a snapshot file, or from the data folder of an etcd that has stopped')
-    .argument('<filename>', "etcd's snapshot file, or its data folder")
+    .description('make a data folder from a snapshot file, or from the data folder of an etcd or k1m that has stopped')
+    .argument('<filename>', "etcd's snapshot file, its data folder, or one of k1m")
     .option('--data-dir <folder>', 'the folder to make; without it NAME.k1m here', '')
     .option('--name <name>', 'human-readable name of this member', 'default')
     .option('--initial-cluster <members>', 'must name this member alone', '')
@@ -43,6 +44,7 @@ export function restoreCommand(): Command {
     .option('--skip-hash-check', 'take a file without the right hash (a copied database has none)', false)
     .option('--bump-revision <n>', 'how much to increase the latest revision after restore', wholeNumber, 0)
     .option('--mark-compacted', 'count the latest revision as compacted (with --bump-revision only)', false)
+    .option('--to-revision <n>', 'the state as it was at this revision; 0: the newest', wholeNumber, 0)
     .option('--wal-dir <folder>', "etcd's flag; the log is in the data folder here", '')
     .option('--initial-memory-map-size <bytes>', "etcd's flag; no effect here", wholeNumber, 0)
     .action((path: string, flags: Flags) => restore(path, flags));
@@ -51,31 +53,48 @@ export function restoreCommand(): Command {
 async function restore(path: string, flags: Flags): Promise<void> {
   const folder = flags.dataDir === '' ? `${flags.name}.k1m` : flags.dataDir;
   const identity = identityFrom(flags);
-  if (isFolderOfOurs(path))
-    throw new RefusedError(`${path} is a data folder of k1m already: copy it while its server is stopped`);
   if (!isFree(folder)) throw new RefusedError(`data-dir ${JSON.stringify(folder)} not empty or could not be read`);
+  const disk = new FileDisk();
+  const common = {
+    disk,
+    clock: new RealClock(),
+    identity,
+    bumpRevision: flags.bumpRevision,
+    toRevision: flags.toRevision === 0 ? undefined : flags.toRevision,
+  };
+  const restored = isFolderOfOurs(path)
+    ? await restoreOurs(common, path, folder)
+    : await restoreEtcds(common, path, folder, flags.skipHashCheck);
+  process.stdout.write(restoredText(path, folder, restored));
+}
+
+type Common = Omit<RestoreOptions, 'folder' | 'file' | 'raftFiles'>;
+
+/** From a data folder of ours; its lock is held meanwhile, so that no server changes it. */
+async function restoreOurs(common: Common, source: string, folder: string): Promise<Restored> {
+  const lock = await common.disk.lockDirectory(source);
+  try {
+    return await intoFolder(common.disk, folder, (part) => restoreFolder({ ...common, source, folder: part }));
+  } finally {
+    await lock.release();
+  }
+}
+
+/** From a snapshot file, or from the data folder of an etcd. */
+async function restoreEtcds(common: Common, path: string, folder: string, isHashSkipped: boolean): Promise<Restored> {
+  const { disk } = common;
   const database = databaseOf(path);
   const holder = lockHolder(database);
   if (holder !== undefined) throw new RefusedError(`${database} is in use by process ${holder}: stop that etcd first`);
-  const disk = new FileDisk();
   const files: OpenFile[] = [];
   try {
     files.push(await openFile(disk, database));
     for (const file of raftFilesOf(path)) files.push(await openFile(disk, file));
     const isCopy = database !== path;
-    await checkFile(files[0], isCopy || flags.skipHashCheck);
-    const restored = await intoFolder(disk, folder, (part) => {
-      return restoreBackend({
-        disk,
-        clock: new RealClock(),
-        folder: part,
-        identity,
-        file: withoutHash(files[0]),
-        raftFiles: files.slice(1),
-        bumpRevision: flags.bumpRevision,
-      });
+    await checkFile(files[0], isCopy || isHashSkipped);
+    return await intoFolder(disk, folder, (part) => {
+      return restoreBackend({ ...common, folder: part, file: withoutHash(files[0]), raftFiles: files.slice(1) });
     });
-    process.stdout.write(restoredText(path, folder, restored));
   } finally {
     for (const file of files) await file.close();
   }

@@ -14,6 +14,7 @@ import { snapshotFolder } from '../snapshot/snapshot-folder.ts';
 import { PRIVATE_MEMORY, SharedMemory, type StoreMemory } from '../store/memory.ts';
 import { Store } from '../store/store.ts';
 import { Restorer } from './restorer.ts';
+import { RevisionCut } from './revision-cut.ts';
 
 export interface StateOpening {
   readonly disk: Disk;
@@ -79,31 +80,50 @@ export interface StateReading {
   readonly disk: Disk;
   readonly folder: string;
   readonly onSnapshotDamaged: (error: CorruptionError) => void;
+  /** The state as it was at this revision, from a snapshot before it and the log; undefined for the newest. */
+  readonly revision?: number | undefined;
 }
 
 export interface ReadState {
   readonly store: Store;
+  readonly lessor: Lessor;
+  readonly alarms: ReadonlySet<number>;
+  /** The newest revision that the folder knows, also when an older state was asked for. */
+  readonly newestRevision: number;
   /** Bytes of snapshot and log. */
   readonly bytes: number;
 }
 
-/** The state of a folder that nobody uses, which is only read. Rejects as `openState` does. */
+/**
+ * The state of a folder that nobody uses, which is only read. Rejects as `openState` does; a revision above the newest one
+ * gives the newest state.
+ */
 export async function readState(reading: StateReading): Promise<ReadState> {
-  const { disk, folder } = reading;
-  const { store, restorer, snapshot } = await load({
+  const { disk, folder, revision } = reading;
+  const { store, lessor, restorer, snapshot } = await load({
     disk,
     folder,
     clock: { nowMs: () => 0 },
     random: () => 0,
     memory: PRIVATE_MEMORY,
     minimumLeaseTtlSeconds: 1,
+    revisionMax: revision,
     onSnapshotDamaged: reading.onSnapshotDamaged,
     onProgress: () => {},
   });
   const base = snapshot?.base;
-  const { state, bytes } = await readLog({ disk, folder: join(folder, 'wal'), visitor: restorer, base });
-  restorer.finish(state.revision, state.isClean);
-  return { store, bytes: bytes + (snapshot?.bytes ?? 0) };
+  const cut = new RevisionCut(restorer, revision ?? Number.POSITIVE_INFINITY);
+  const { state, bytes } = await readLog({ disk, folder: join(folder, 'wal'), visitor: cut, base });
+  const known = Math.max(cut.newestRevision, state.revision);
+  if (known > cut.revision) restorer.finish(cut.revision, true);
+  else restorer.finish(state.revision, state.isClean);
+  return {
+    store,
+    lessor,
+    alarms: restorer.alarms,
+    newestRevision: Math.max(store.currentRevision, known),
+    bytes: bytes + (snapshot?.bytes ?? 0),
+  };
 }
 
 interface Loading {
@@ -113,6 +133,8 @@ interface Loading {
   readonly folder: string;
   readonly memory: StoreMemory;
   readonly minimumLeaseTtlSeconds: number;
+  /** Of the snapshot. */
+  readonly revisionMax?: number | undefined;
   readonly onSnapshotDamaged: (error: CorruptionError) => void;
   readonly onProgress: (what: string, done: number, total: number) => void;
 }
@@ -124,13 +146,14 @@ async function load(loading: Loading): Promise<{
   readonly restorer: Restorer;
   readonly snapshot: RestoredSnapshot | undefined;
 }> {
-  const { disk, folder, memory, minimumLeaseTtlSeconds, onSnapshotDamaged, onProgress } = loading;
+  const { disk, folder, memory, minimumLeaseTtlSeconds, revisionMax, onSnapshotDamaged, onProgress } = loading;
   const nowMs = (): number => loading.clock.nowMs();
   const snapshot = await restoreSnapshot({
     disk,
     folder: snapshotFolder(folder),
     memory,
     minimumLeaseTtlSeconds,
+    revisionMax,
     nowMs,
     onDamaged: onSnapshotDamaged,
     onProgress: (path, done, total) => onProgress(`bytes of ${path}`, done, total),

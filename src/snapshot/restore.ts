@@ -25,7 +25,9 @@ export interface RestoreOptions {
   /** Of the store; undefined for private memory. */
   readonly memory?: StoreMemory | undefined;
   readonly nowMs: () => number;
-  /** A snapshot was passed over. */
+  /** Snapshots of later revisions are passed over. */
+  readonly revisionMax?: number | undefined;
+  /** A snapshot was passed over because it is damaged. */
   readonly onDamaged: (error: CorruptionError) => void;
   readonly onProgress: (path: string, bytesDone: number, bytesTotal: number) => void;
 }
@@ -48,7 +50,8 @@ export async function restoreSnapshot(options: RestoreOptions): Promise<Restored
   for (const sequence of sequences) {
     const path = snapshotPath(folder, sequence);
     try {
-      return await load(options, path, sequence);
+      const snapshot = await load(options, path, sequence);
+      if (snapshot !== undefined) return snapshot;
     } catch (error) {
       const damage = damageOf(path, error);
       if (damage === undefined) throw error;
@@ -65,14 +68,16 @@ function damageOf(path: string, error: unknown): CorruptionError | undefined {
   return isUnreadable ? new CorruptionError(path, 0, error.message) : undefined;
 }
 
-async function load(options: RestoreOptions, path: string, sequence: number): Promise<RestoredSnapshot> {
+/** Undefined when it is of a revision that is too late. */
+async function load(options: RestoreOptions, path: string, sequence: number): Promise<RestoredSnapshot | undefined> {
   const reader = await SnapshotReader.open(options.disk, path);
   try {
     const { header, trailer, bytes } = reader;
     if (header.sequence !== sequence) {
       throw new CorruptionError(path, 0, `it holds batch ${header.sequence}, its name says otherwise`);
     }
-    const { memory } = options;
+    const { memory, revisionMax = Number.POSITIVE_INFINITY } = options;
+    if (header.revision > revisionMax) return undefined;
     const store = new Store({ hashSeed: header.hashSeed, ...(memory && { memory }) });
     const lessor = new Lessor(store, options.minimumLeaseTtlSeconds);
     const filler = new Filler(store.beginLoad(trailer.rows), lessor, options.nowMs());
