@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as methods from '../src/api/methods.ts';
 import { DurabilityMap } from '../src/etcd/durability.ts';
-import type { ServerNotices } from '../src/etcd/server.ts';
+import type { ServerNotices } from '../src/etcd/server-options.ts';
 import { CorruptionError, ForeignLogError } from '../src/journal/errors.ts';
 import { encodeHeader, HEADER_BYTES, TRAILER_BYTES } from '../src/snapshot/format.ts';
 import { Random } from '../src/testing/random.ts';
@@ -39,6 +39,10 @@ class Notes implements ServerNotices {
   onSnapshotFailed(error: Error): void {
     this.failed.push(error.message);
   }
+
+  onBackupTaken(): void {}
+
+  onBackupFailed(): void {}
 }
 
 interface Prepared {

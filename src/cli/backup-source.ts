@@ -1,8 +1,9 @@
-// What a path given to `k1m snapshot` is: a snapshot file, the data folder of an etcd, or one of ours.
+// What a path given to `k1m snapshot` is: a snapshot file, a folder of backups, the data folder of an etcd, or one of ours.
 
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { RefusedError } from '../backup/refused-error.ts';
+import { type BackupName, parseBackupName } from '../etcd/backups.ts';
 
 /** Throws the operating system's error when there is nothing. */
 function isFolder(path: string): boolean {
@@ -55,4 +56,33 @@ export function lockHolder(path: string): number | undefined {
 /** True when a data folder may be made there: nothing is, or an empty folder. */
 export function isFree(path: string): boolean {
   return !exists(path) || (isFolder(path) && readdirSync(path).length === 0);
+}
+
+/** Which state is wanted; undefined: the newest. */
+export interface Wanted {
+  readonly revision: number | undefined;
+  readonly wallMs: number | undefined;
+}
+
+/**
+ * Of a folder of backups, the file to restore from: the newest one not after the time, or the first one that has the revision.
+ * Undefined: it is no such folder. Throws RefusedError when there is none as old, or as new, as that.
+ */
+export function backupIn(path: string, { revision, wallMs }: Wanted): string | undefined {
+  if (!isFolder(path)) return undefined;
+  const backups = readdirSync(path)
+    .sort()
+    .map(parseBackupName)
+    .filter((backup) => backup !== undefined);
+  const [oldest, newest] = [backups.at(0), backups.at(-1)];
+  if (oldest === undefined || newest === undefined) return undefined;
+  let chosen: BackupName | undefined = newest;
+  if (wallMs !== undefined) chosen = backups.findLast((backup) => backup.wallMs <= wallMs);
+  else if (revision !== undefined) chosen = backups.find((backup) => backup.revision >= revision);
+  if (chosen !== undefined) return join(path, chosen.name);
+  throw new RefusedError(
+    wallMs === undefined
+      ? `revision ${revision} is in no backup of ${path}: the newest is ${newest.name}`
+      : `no backup in ${path} is as old as ${new Date(wallMs).toISOString()}: the oldest is ${oldest.name}`,
+  );
 }

@@ -5,7 +5,7 @@
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { Command } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
 import { RefusedError } from '../backup/refused-error.ts';
 import { type Restored, type RestoreOptions, restoreBackend, restoreFolder } from '../backup/restore.ts';
 import { checkHash, hasHash, type OpenFile, openFile, withoutHash } from '../backup/snapshot-file.ts';
@@ -13,7 +13,7 @@ import { RealClock } from '../io/clock.ts';
 import type { Disk } from '../io/disk.ts';
 import { FileDisk } from '../io/file-disk.ts';
 import type { JournalIdentity } from '../journal/journal.ts';
-import { databaseOf, isFolderOfOurs, isFree, lockHolder, raftFilesOf } from './backup-source.ts';
+import { backupIn, databaseOf, isFolderOfOurs, isFree, lockHolder, raftFilesOf } from './backup-source.ts';
 import { UsageError } from './flag-values.ts';
 import { checkInitialCluster, identityOf } from './serve-config.ts';
 import { wholeNumber } from './whole-number.ts';
@@ -30,12 +30,13 @@ interface Flags {
   readonly markCompacted: boolean;
   readonly walDir: string;
   readonly toRevision: number;
+  readonly toTime: number | undefined;
 }
 
 export function restoreCommand(): Command {
   return new Command('restore')
     .description('make a data folder from a snapshot file, or from the data folder of an etcd or k1m that has stopped')
-    .argument('<filename>', "etcd's snapshot file, its data folder, or one of k1m")
+    .argument('<filename>', "etcd's snapshot file, a folder of them that k1m serve made, or a data folder")
     .option('--data-dir <folder>', 'the folder to make; without it NAME.k1m here', '')
     .option('--name <name>', 'human-readable name of this member', 'default')
     .option('--initial-cluster <members>', 'must name this member alone', '')
@@ -45,12 +46,23 @@ export function restoreCommand(): Command {
     .option('--bump-revision <n>', 'how much to increase the latest revision after restore', wholeNumber, 0)
     .option('--mark-compacted', 'count the latest revision as compacted (with --bump-revision only)', false)
     .option('--to-revision <n>', 'the state as it was at this revision; 0: the newest', wholeNumber, 0)
+    .option(
+      '--to-time <time>',
+      'of a folder of backups, the newest not after this time, like 2026-01-31T12:00:00Z',
+      time,
+    )
     .option('--wal-dir <folder>', "etcd's flag; the log is in the data folder here", '')
     .option('--initial-memory-map-size <bytes>', "etcd's flag; no effect here", wholeNumber, 0)
     .action((path: string, flags: Flags) => restore(path, flags));
 }
 
-async function restore(path: string, flags: Flags): Promise<void> {
+async function restore(source: string, flags: Flags): Promise<void> {
+  const wanted = { revision: flags.toRevision === 0 ? undefined : flags.toRevision, wallMs: flags.toTime };
+  const backup = backupIn(source, wanted);
+  if (backup === undefined && flags.toTime !== undefined) {
+    throw new RefusedError(`${source} is no folder of backups: only they have a time`);
+  }
+  const path = backup ?? source;
   const folder = flags.dataDir === '' ? `${flags.name}.k1m` : flags.dataDir;
   const identity = identityFrom(flags);
   if (!isFree(folder)) throw new RefusedError(`data-dir ${JSON.stringify(folder)} not empty or could not be read`);
@@ -60,7 +72,7 @@ async function restore(path: string, flags: Flags): Promise<void> {
     clock: new RealClock(),
     identity,
     bumpRevision: flags.bumpRevision,
-    toRevision: flags.toRevision === 0 ? undefined : flags.toRevision,
+    toRevision: wanted.revision,
   };
   const restored = isFolderOfOurs(path)
     ? await restoreOurs(common, path, folder)
@@ -98,6 +110,12 @@ async function restoreEtcds(common: Common, path: string, folder: string, isHash
   } finally {
     for (const file of files) await file.close();
   }
+}
+
+function time(text: string): number {
+  const ms = Date.parse(text);
+  if (Number.isNaN(ms)) throw new InvalidArgumentError('It must be a time, like 2026-01-31T12:00:00Z.');
+  return ms;
 }
 
 function identityFrom(flags: Flags): JournalIdentity {

@@ -2,6 +2,7 @@
 // configuration is found here, before anything is opened.
 
 import { createHash } from 'node:crypto';
+import type { BackupOptions } from '../etcd/backups.ts';
 import { DURABILITY_RULES_MAX, DurabilityMap, type DurabilityRule } from '../etcd/durability.ts';
 import type { ListenOptions } from '../io/network.ts';
 import type { Durability, JournalIdentity } from '../journal/journal.ts';
@@ -9,6 +10,8 @@ import { type FlagValues, parseDurationMs, UsageError } from './flag-values.ts';
 
 /** Part of the machine's memory that the store may use when no quota is given. */
 const QUOTA_SHARE = 0.7;
+
+const BACKUP_INTERVAL_MS_MIN = 1_000;
 
 export interface AutoCompaction {
   readonly mode: 'periodic' | 'revision';
@@ -28,6 +31,7 @@ export interface ServeConfig {
   readonly quotaBytes: number;
   readonly minimumLeaseTtlSeconds: number;
   readonly autoCompaction: AutoCompaction | undefined;
+  readonly backups: BackupOptions | undefined;
 }
 
 export function serveConfig(values: FlagValues, memoryBytes: number): ServeConfig {
@@ -60,6 +64,7 @@ export function serveConfig(values: FlagValues, memoryBytes: number): ServeConfi
     quotaBytes: quotaOf(values.number('quota-backend-bytes'), memoryBytes),
     minimumLeaseTtlSeconds: minimumTtlSeconds(values),
     autoCompaction: autoCompactionOf(values),
+    backups: backupsOf(values),
   };
 }
 
@@ -121,6 +126,13 @@ export function identityOf(peerUrls: readonly string[], token: string): JournalI
   const memberId = memberHash.readBigInt64BE(0);
   const clusterId = createHash('sha1').update(memberHash.subarray(0, 8)).digest().readBigInt64BE(0);
   return { memberId, clusterId };
+}
+
+function backupsOf(values: FlagValues): BackupOptions | undefined {
+  const folder = values.string('backup-dir');
+  const intervalMs = values.durationMs('backup-interval');
+  if (intervalMs < BACKUP_INTERVAL_MS_MIN) throw new UsageError('--backup-interval must be at least 1s');
+  return folder === '' ? undefined : { folder, intervalMs, keptMax: values.number('backup-keep') };
 }
 
 function durabilityOf(values: FlagValues): DurabilityMap {

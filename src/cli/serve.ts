@@ -9,7 +9,8 @@ import { pino } from 'pino';
 import { parse as parseYaml } from 'yaml';
 import type { DurabilityMap } from '../etcd/durability.ts';
 import { ETCD_VERSION } from '../etcd/maintenance-service.ts';
-import { openServer, type Server, type ServerNotices } from '../etcd/server.ts';
+import { openServer, type Server } from '../etcd/server.ts';
+import type { ServerNotices } from '../etcd/server-options.ts';
 import { SERVER_DEFAULTS } from '../h2/connection-options.ts';
 import { RealClock } from '../io/clock.ts';
 import { makeCollector } from '../io/collector.ts';
@@ -156,6 +157,7 @@ async function run(config: ServeConfig, values: FlagValues, logger: Logger): Pro
       logBytesMin: values.number('snapshot-log-bytes'),
       logShare: values.number('snapshot-log-percent') / 100,
     },
+    backups: config.backups,
     notices: noticesTo(logger),
     onFatal,
   });
@@ -193,6 +195,13 @@ function noticesTo(logger: Logger): ServerNotices {
     },
     onSnapshotFailed: (error, retryMs) => {
       logger.warn({ error: error.message, 'retry-ms': retryMs }, 'a snapshot failed; the log keeps everything');
+    },
+    onBackupTaken: ({ path, revision, bytes, durationSeconds }) => {
+      const tookMs = Math.round(durationSeconds * 1000);
+      logger.info({ file: path, revision, bytes, 'took-ms': tookMs }, 'made a backup');
+    },
+    onBackupFailed: (error, retryMs) => {
+      logger.warn({ error: error.message, 'retry-ms': retryMs }, 'a backup failed');
     },
   };
 }
@@ -262,7 +271,7 @@ function serveHelp(): string {
   return (
     'Usage: k1m serve [flags]\n\nServes the etcd v3 API on a data folder.\n\nFlags (as --x=y, --x y or -x=y):\n' +
     `${lines.join('\n')}\n\nEach flag has an environment variable: ETCD_DATA_DIR for --data-dir; K1M_… for durability,\n` +
-    'durability-prefix, buffered-loss-ms, buffered-loss-bytes, reply-bytes-max and snapshot-log-*.\n\n' +
+    'durability-prefix, buffered-loss-ms, buffered-loss-bytes, reply-bytes-max, snapshot-log-* and backup-*.\n\n' +
     `Understood for etcd's sake, without effect:\n  ${others('accepted')}\n\nRefused until supported:\n  ${others('later')}\n`
   );
 }

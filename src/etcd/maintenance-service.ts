@@ -22,7 +22,8 @@ import type { Committer } from './committer.ts';
 import type { Engine } from './engine.ts';
 import { headerOf } from './lease-service.ts';
 import type { Slices } from './slices.ts';
-import { SnapshotStream } from './snapshot-stream.ts';
+import { SnapshotCall } from './snapshot-messages.ts';
+import { SnapshotStream, type SnapshotTarget } from './snapshot-stream.ts';
 
 /** The etcd version we are compatible with; clients choose features by it. */
 export const ETCD_VERSION = '3.7.3';
@@ -179,9 +180,18 @@ export class MaintenanceService {
   #startSnapshot(call: ServerCall): SnapshotStream {
     if (this.#snapshotCount === SNAPSHOTS_MAX) throw tooManyRequests();
     this.#snapshotCount++;
+    const stream = this.snapshotTo(new SnapshotCall(call, STORAGE_VERSION), () => {
+      this.#snapshotCount--;
+    });
+    stream.start();
+    return stream;
+  }
+
+  /** The state as it is now, as etcd's snapshot file; to be started. `onEnd` is called when it is over, complete or not. */
+  snapshotTo(target: SnapshotTarget, onEnd: () => void): SnapshotStream {
     const { memberId, raftTerm } = this.#engine.identity;
-    const stream = new SnapshotStream({
-      call,
+    return new SnapshotStream({
+      target,
       engine: this.#engine,
       member: { id: memberId, ...this.#options.member },
       meta: {
@@ -193,12 +203,8 @@ export class MaintenanceService {
       clusterVersion: ETCD_CLUSTER_VERSION,
       whenVisible: (callback) => this.#committer.whenVisible(callback),
       schedule: (step) => this.#slices.add(step),
-      onEnd: () => {
-        this.#snapshotCount--;
-      },
+      onEnd,
     });
-    stream.start();
-    return stream;
   }
 
   #members(): Partial<MemberListResponse> {

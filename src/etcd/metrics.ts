@@ -13,6 +13,7 @@ import type { ProcessUsage } from '../io/process-usage.ts';
 import type { SnapshotResult } from '../snapshot/snapshot-taking.ts';
 import type { Snapshotter } from '../snapshot/snapshotter.ts';
 import type { WatchHub } from '../watch/hub.ts';
+import type { Backups } from './backups.ts';
 import type { Committer } from './committer.ts';
 import type { Engine } from './engine.ts';
 import type { HttpService } from './http-service.ts';
@@ -32,6 +33,7 @@ export interface MetricsSources {
   readonly unserved: readonly Method[];
   readonly budget: ReplyBudget;
   readonly snapshotter: Snapshotter;
+  readonly backups: Backups | undefined;
   readonly http: () => HttpService;
   readonly usage: () => ProcessUsage;
   readonly connectionCount: () => number;
@@ -263,7 +265,10 @@ export class Metrics {
   }
 
   #defineSnapshots(): void {
-    const { snapshotter } = this.#sources;
+    const { snapshotter, backups } = this.#sources;
+    this.#counter('k1m_backups_total', 'Backups made.', () => backups?.taken ?? 0);
+    this.#counter('k1m_backup_failures_total', 'Backups that failed.', () => backups?.failed ?? 0);
+    this.#gauge('k1m_backup_last_seconds', 'Unix time of the last backup.', () => backups?.lastSeconds ?? 0);
     this.#gauge('k1m_snapshot_running', '1 while a snapshot is taken.', () => (snapshotter.isRunning ? 1 : 0));
     this.#gauge(
       'k1m_snapshot_sequence',

@@ -8,34 +8,30 @@ import { UNSERVED_METHODS } from '../api/methods.ts';
 import { Deadlines } from '../grpc/deadlines.ts';
 import { Registry } from '../grpc/registry.ts';
 import { ServerConnection } from '../grpc/server-connection.ts';
-import { type ConnectionOptions, ConnectionStats } from '../h2/connection-options.ts';
+import { ConnectionStats } from '../h2/connection-options.ts';
 import type { Driver } from '../h2/driver.ts';
 import { DriverSet } from '../h2/driver-set.ts';
-import type { Clock, Timer } from '../io/clock.ts';
-import type { Disk, DiskError } from '../io/disk.ts';
+import type { Timer } from '../io/clock.ts';
 import { Http1 } from '../io/http1.ts';
-import type { ByteStream, Listener, ListenOptions, Network } from '../io/network.ts';
-import type { ProcessUsage } from '../io/process-usage.ts';
-import type { CorruptionError } from '../journal/errors.ts';
-import type { Journal, JournalIdentity, Recovery } from '../journal/journal.ts';
+import type { ByteStream, Listener } from '../io/network.ts';
+import type { Journal, Recovery } from '../journal/journal.ts';
 import { RevisionReserve } from '../journal/revision-reserve.ts';
 import type { RestoredSnapshot } from '../snapshot/restore.ts';
 import { snapshotFolder } from '../snapshot/snapshot-folder.ts';
-import type { SnapshotScheduleLimits } from '../snapshot/snapshot-schedule.ts';
-import type { SnapshotResult } from '../snapshot/snapshot-taking.ts';
 import { Snapshotter } from '../snapshot/snapshotter.ts';
 import { WATCH_LIMITS, WatchHub } from '../watch/hub.ts';
 import { Acceptor } from './acceptor.ts';
-import { AutoCompactor, type AutoCompactorOptions } from './auto-compactor.ts';
+import { AutoCompactor } from './auto-compactor.ts';
+import { Backups } from './backups.ts';
 import { COMMITTER_LIMITS, Committer } from './committer.ts';
-import type { DurabilityMap } from './durability.ts';
 import { Engine } from './engine.ts';
 import { HttpService } from './http-service.ts';
 import { KvService } from './kv-service.ts';
 import { LeaseService } from './lease-service.ts';
-import { MaintenanceService, type MemberInfo } from './maintenance-service.ts';
+import { MaintenanceService } from './maintenance-service.ts';
 import { Metrics } from './metrics.ts';
 import { ReplyBudget } from './reply-budget.ts';
+import type { ServerOptions } from './server-options.ts';
 import { Slices } from './slices.ts';
 import { type OpenedState, openState } from './state-opening.ts';
 import { WatchService } from './watch-service.ts';
@@ -51,54 +47,6 @@ const RESERVE_REVISIONS = 1_000_000;
 const SHUTDOWN_MS_MAX = 2_000;
 /** How long it may then take to write a snapshot that the next start gains by. */
 const SHUTDOWN_SNAPSHOT_MS_MAX = 10_000;
-
-export interface ServerOptions {
-  readonly disk: Disk;
-  readonly network: Network;
-  readonly clock: Clock;
-  /** A number in [0, 1). */
-  readonly random: () => number;
-  /** 64 random bits. */
-  readonly randomId: () => bigint;
-  readonly usage: () => ProcessUsage;
-  readonly loopStallSeconds: () => number;
-  /** Asks for a garbage collection. */
-  readonly collect: () => void;
-  readonly folder: string;
-  /** For a new data folder; an existing one keeps its own. */
-  readonly identity: JournalIdentity;
-  readonly member: MemberInfo;
-  readonly listen: readonly ListenOptions[];
-  /** Addresses that serve only the plain HTTP endpoints. */
-  readonly listenMetrics: readonly ListenOptions[];
-  readonly durability: DurabilityMap;
-  readonly h2: ConnectionOptions;
-  readonly requestBytesMax: number;
-  readonly txnOpsMax: number;
-  readonly quotaBytes: number;
-  readonly replyBytesMax: number;
-  readonly progressIntervalMs: number;
-  readonly minimumLeaseTtlSeconds: number;
-  readonly autoCompaction: AutoCompactorOptions | undefined;
-  readonly bufferedLossMsMax: number;
-  readonly bufferedLossBytesMax: number;
-  /** Size of a segment of the log; undefined for the usual one. */
-  readonly segmentBytesMax?: number | undefined;
-  readonly snapshots: SnapshotScheduleLimits;
-  /** For the operator to know. */
-  readonly notices: ServerNotices;
-  /** The process must end: the disk failed, or this program has a bug. */
-  readonly onFatal: (error: unknown) => void;
-}
-
-export interface ServerNotices {
-  /** The start goes on without this snapshot. */
-  onSnapshotDamaged(error: CorruptionError): void;
-  /** The start has read `done` of `total`. Called often. */
-  onProgress(what: string, done: number, total: number): void;
-  onSnapshotTaken(result: SnapshotResult): void;
-  onSnapshotFailed(error: DiskError, retryMs: number): void;
-}
 
 /** Opens the data folder and listens. Rejects with the folder's or the network's error; nothing is left open then. */
 export async function openServer(options: ServerOptions): Promise<Server> {
@@ -135,6 +83,7 @@ export class Server {
   /** What the start began with. */
   readonly snapshot: RestoredSnapshot | undefined;
   readonly snapshotter: Snapshotter;
+  readonly #backups: Backups | undefined;
   readonly engine: Engine;
   readonly committer: Committer;
   readonly metrics: Metrics;
@@ -229,6 +178,7 @@ export class Server {
     this.#watches.register(this.#registry);
     this.#leases.register(this.#registry);
     maintenance.register(this.#registry);
+    this.#backups = this.#makeBackups(maintenance);
     this.#drivers = new DriverSet(clock);
     this.metrics = new Metrics({
       engine,
@@ -238,6 +188,7 @@ export class Server {
       unserved: UNSERVED_METHODS,
       budget,
       snapshotter: this.snapshotter,
+      backups: this.#backups,
       http: () => this.#http,
       usage: options.usage,
       connectionCount: () => this.#drivers.count,
@@ -296,6 +247,21 @@ export class Server {
     });
   }
 
+  #makeBackups(maintenance: MaintenanceService): Backups | undefined {
+    const { disk, clock, backups, notices, onFatal } = this.#options;
+    return (
+      backups &&
+      new Backups(backups, {
+        disk,
+        clock,
+        snapshotTo: (target, onEnd) => maintenance.snapshotTo(target, onEnd),
+        onTaken: (result) => notices.onBackupTaken(result),
+        onFailed: (error, retryMs) => notices.onBackupFailed(error, retryMs),
+        onFatal,
+      })
+    );
+  }
+
   /** The journal took bytes; for its observer. */
   onLogged(durationSeconds: number, bytes: number): void {
     this.metrics.observeWrite(durationSeconds, bytes);
@@ -336,6 +302,7 @@ export class Server {
     await Promise.race([drained, timeout]);
     this.#drivers.destroy();
     this.#http1.close();
+    await this.#backups?.close();
     // A start that failed is not held up by a snapshot.
     if (this.#timer !== undefined) await this.snapshotter.close(SHUTDOWN_SNAPSHOT_MS_MAX);
     // Where keys are lost the next start has to begin behind the revisions that were shown, as after a crash, so that watches are
@@ -419,6 +386,7 @@ export class Server {
     }
     const compactTo = this.#autoCompactor?.tick(nowMs, this.engine.visibleRevision) ?? 0;
     this.snapshotter.tick();
+    this.#backups?.tick();
     if (compactTo > 0 && compactTo > this.engine.compactTarget) this.#kv.compactTo(compactTo, () => {});
     this.#flush();
     this.#timer = this.#options.clock.setTimer(TICK_MS, () => this.#tick());

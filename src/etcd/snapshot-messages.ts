@@ -10,12 +10,46 @@ import { createHash } from 'node:crypto';
 import { ByteWriter } from '../base/byte-writer.ts';
 import { copyBytes } from '../base/bytes.ts';
 import type { ByteSink } from '../bolt/bolt-writer.ts';
+import type { ServerCall } from '../grpc/server-call.ts';
+import type { SnapshotTarget } from './snapshot-stream.ts';
 
-export const BLOB_BYTES = 32_768;
+const BLOB_BYTES = 32_768;
+/** No further message while this much waits on the call. */
+const QUEUE_BYTES_MAX = 1 << 20;
 /** What is around a blob. */
 const FIELDS_BYTES_MAX = 64;
 
-export class SnapshotMessages implements ByteSink {
+/** A Maintenance.Snapshot call. */
+export class SnapshotCall implements SnapshotTarget {
+  readonly #call: ServerCall;
+  readonly #version: string;
+  #messages: SnapshotMessages | undefined;
+  writtenBytes = 0;
+
+  constructor(call: ServerCall, version: string) {
+    this.#call = call;
+    this.#version = version;
+  }
+
+  get isFull(): boolean {
+    return this.#call.queuedBytes > QUEUE_BYTES_MAX;
+  }
+
+  open(bytes: number): ByteSink {
+    this.#messages = new SnapshotMessages(bytes, this.#version, (message, start, end) => {
+      this.#call.send(message, start, end);
+      this.writtenBytes += end - start;
+    });
+    return this.#messages;
+  }
+
+  finish(): void {
+    this.#messages?.finish();
+    this.#call.end();
+  }
+}
+
+class SnapshotMessages implements ByteSink {
   readonly #send: (message: Uint8Array, start: number, end: number) => void;
   readonly #version: Uint8Array;
   readonly #hash = createHash('sha256');

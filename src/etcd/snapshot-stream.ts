@@ -1,18 +1,17 @@
-// One Maintenance.Snapshot call: a bbolt file with etcd's buckets, made while it is sent.
+// The state as a bbolt file with etcd's buckets, made while it is sent to a client or written to a file.
 //
 //   begun: revision, alarms ─► gathered: versions, leases ─► planned: page numbers ─► visible ─► streamed
 //
-// The state is that of the moment when the call came in, R = the newest revision then, and it leaves when that is visible:
+// The state is that of the moment when it was asked for, R = the newest revision then, and it leaves when that is visible:
 // nothing that a crash could take back is in the file. Writes go on meanwhile; compaction stands still while the versions
-// are gathered and then goes on, with the memory of what is in the file pinned until the call ends. A client that reads
+// are gathered and then goes on, with the memory of what is in the file pinned until the end. A client that reads
 // slowly therefore holds memory, as it holds free pages in etcd.
 //
-// Work is done in slices; nothing is made while `QUEUE_BYTES_MAX` wait for the peer.
+// Work is done in slices; nothing is made while the target is full.
 
 import { assert } from '../base/assert.ts';
 import { BoltPlan } from '../bolt/bolt-plan.ts';
-import { BoltWriter } from '../bolt/bolt-writer.ts';
-import type { ServerCall } from '../grpc/server-call.ts';
+import { BoltWriter, type ByteSink } from '../bolt/bolt-writer.ts';
 import type { LeaseWalk } from '../lease/lease-walk.ts';
 import { KeyValueView } from '../store/key-value.ts';
 import type { Store } from '../store/store.ts';
@@ -44,10 +43,7 @@ import {
   writeRevisionKey,
 } from './backend-schema.ts';
 import type { Engine } from './engine.ts';
-import { SnapshotMessages } from './snapshot-messages.ts';
 
-/** No further message while this much waits on the stream. */
-const QUEUE_BYTES_MAX = 1 << 20;
 /** Versions looked at in one piece of work, and bytes written in one: about a millisecond each. */
 const SLICE_VERSIONS = 2_000;
 const SLICE_BYTES = 512 << 10;
@@ -55,8 +51,20 @@ const LEASE_KEY_BYTES = 8;
 
 type Phase = 'leases' | 'sort leases' | 'versions' | 'plan' | 'plan leases' | 'wait' | 'keys' | 'write leases' | 'over';
 
+/** Where a snapshot goes. */
+export interface SnapshotTarget {
+  /** What takes the file, which has `bytes` bytes. Called once. */
+  open(bytes: number): ByteSink;
+  /** Bytes taken so far. */
+  readonly writtenBytes: number;
+  /** No more now: `drained` will be called. */
+  readonly isFull: boolean;
+  /** The file is complete; the hash is the target's affair. */
+  finish(): void;
+}
+
 export interface SnapshotStreamOptions {
-  readonly call: ServerCall;
+  readonly target: SnapshotTarget;
   readonly engine: Engine;
   readonly member: BackendMember;
   readonly meta: Omit<BackendMeta, 'compactRevision'>;
@@ -75,7 +83,7 @@ interface SmallBucket {
 
 export class SnapshotStream {
   readonly #options: SnapshotStreamOptions;
-  readonly #call: ServerCall;
+  readonly #target: SnapshotTarget;
   readonly #store: Store;
   readonly #versions: VersionList;
   readonly #leaseWalk: LeaseWalk;
@@ -89,17 +97,15 @@ export class SnapshotStream {
   #isVisible = false;
   #cursor = 0;
   #deletion = 0;
-  #messages: SnapshotMessages | undefined;
   #writer: BoltWriter | undefined;
-  #writtenBytes = 0;
   /** Buckets behind the leases that are too large to be inline. */
   readonly #late: SmallBucket[] = [];
-  /** The peer, or the disk, has to do something before the next step. */
+  /** The target, or the disk, has to do something before the next step. */
   #isWaiting = false;
 
   constructor(options: SnapshotStreamOptions) {
     this.#options = options;
-    this.#call = options.call;
+    this.#target = options.target;
     const { engine, member } = options;
     this.#store = engine.store;
     this.#versions = engine.store.listVersions(engine.store.currentRevision);
@@ -113,11 +119,16 @@ export class SnapshotStream {
     });
   }
 
+  /** Of the state in the file. */
+  get revision(): number {
+    return this.#versions.revision;
+  }
+
   start(): void {
     this.#options.schedule(() => this.#step());
   }
 
-  /** The peer has taken something. */
+  /** The target has room again. */
   drained(): void {
     this.#wake();
   }
@@ -235,26 +246,20 @@ export class SnapshotStream {
       return true;
     }
     const layout = this.#plan.finish();
-    const call = this.#call;
-    const bytes = layout.pageCount * layout.pageBytes;
-    this.#messages = new SnapshotMessages(bytes, this.#options.meta.storageVersion, (message, start, end) => {
-      call.send(message, start, end);
-      this.#writtenBytes += end - start;
-    });
-    this.#writer = new BoltWriter(layout, this.#messages);
+    this.#writer = new BoltWriter(layout, this.#target.open(layout.pageCount * layout.pageBytes));
     if (this.#versions.count > 0) this.#writer.begin(KEY_BUCKET);
     this.#begin('keys');
     return false;
   }
 
   #write(): boolean {
-    if (this.#call.queuedBytes > QUEUE_BYTES_MAX) {
+    if (this.#target.isFull) {
       this.#isWaiting = true;
       return true;
     }
     const writer = this.#writer;
     assert(writer !== undefined, 'planned before it is written');
-    const until = this.#writtenBytes + SLICE_BYTES;
+    const until = this.#target.writtenBytes + SLICE_BYTES;
     const isDone = this.#phase === 'keys' ? this.#writeKeys(writer, until) : this.#writeLeases(writer, until);
     if (!isDone) return false;
     if (this.#phase === 'keys') {
@@ -270,9 +275,8 @@ export class SnapshotStream {
       writer.end();
     }
     writer.finish();
-    this.#messages?.finish();
     this.close();
-    this.#call.end();
+    this.#target.finish();
     return true;
   }
 
@@ -280,7 +284,7 @@ export class SnapshotStream {
     const store = this.#store;
     const versions = this.#versions;
     const key = this.#key;
-    for (const { count } = versions; this.#cursor < count && this.#writtenBytes < until; this.#cursor++) {
+    for (const { count } = versions; this.#cursor < count && this.#target.writtenBytes < until; this.#cursor++) {
       const item = versions.item(this.#cursor);
       const start = this.#valueStart(item);
       const end = this.#valueEnd(item);
@@ -299,7 +303,7 @@ export class SnapshotStream {
 
   #writeLeases(writer: BoltWriter, until: number): boolean {
     const { count } = this.#leases;
-    for (; this.#cursor < count && this.#writtenBytes < until; this.#cursor++) {
+    for (; this.#cursor < count && this.#target.writtenBytes < until; this.#cursor++) {
       const { id, ttlSeconds } = this.#leaseAt(this.#cursor);
       const value = leaseValue(id, ttlSeconds);
       writer.add(leaseKey(id), 0, LEASE_KEY_BYTES, value, 0, value.length);

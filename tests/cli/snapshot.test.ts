@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { etcdSnapshot } from '../../src/bolt/bolt-fixture.ts';
+import { backupIn } from '../../src/cli/backup-source.ts';
 import { sizeText, statusText } from '../../src/cli/snapshot.ts';
 import { message, run, serve, temporaryFolder } from './binary-fixture.ts';
 
@@ -120,6 +121,36 @@ describe('k1m snapshot', () => {
       '└──────────┴──────────┴────────────┴────────────┴─────────┘',
     ];
     assert.equal(statusText(status, 'table'), `${table.join('\n')}\n`);
+  });
+
+  it('restore picks of a folder of backups the one for a revision or a time', (test) => {
+    const folder = temporaryFolder(test);
+    for (const name of [
+      'backup-20260130T120000Z-r100.db',
+      'backup-20260131T120000Z-r200.db',
+      'backup-20260201T120000Z-r300.db',
+      'mine.db',
+    ]) {
+      writeFileSync(join(folder, name), '');
+    }
+    const pick = (revision: number | undefined, time: string | undefined): string => {
+      const wallMs = time === undefined ? undefined : Date.parse(time);
+      return basename(backupIn(folder, { revision, wallMs }) ?? 'none');
+    };
+    assert.equal(pick(undefined, undefined), 'backup-20260201T120000Z-r300.db');
+    assert.equal(pick(150, undefined), 'backup-20260131T120000Z-r200.db');
+    assert.equal(pick(200, undefined), 'backup-20260131T120000Z-r200.db');
+    assert.equal(pick(undefined, '2026-01-31T11:59:59Z'), 'backup-20260130T120000Z-r100.db');
+    assert.throws(
+      () => pick(301, undefined),
+      /^RefusedError: revision 301 is in no backup of \S+: the newest is backup-20260201/,
+    );
+    const early = (): string => pick(undefined, '2026-01-01T00:00:00Z');
+    assert.throws(
+      early,
+      /^RefusedError: no backup in \S+ is as old as 2026-01-01T00:00:00.000Z: the oldest is backup-20260130/,
+    );
+    assert.equal(backupIn(temporaryFolder(test), { revision: 1, wallMs: undefined }), undefined);
   });
 
   it('says sizes as etcdutl does', () => {

@@ -4,7 +4,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DurabilityMap } from '../../src/etcd/durability.ts';
-import { openServer, type Server, type ServerOptions } from '../../src/etcd/server.ts';
+import { openServer, type Server } from '../../src/etcd/server.ts';
+import type { ServerOptions } from '../../src/etcd/server-options.ts';
 import { SERVER_DEFAULTS } from '../../src/h2/connection-options.ts';
 import { type Clock, RealClock } from '../../src/io/clock.ts';
 import type { Disk } from '../../src/io/disk.ts';
@@ -39,6 +40,7 @@ export type ServerChanges = Partial<
     | 'snapshots'
     | 'notices'
     | 'segmentBytesMax'
+    | 'backups'
     | 'identity'
   >
 >;
@@ -84,6 +86,8 @@ export async function openOn(surroundings: Surroundings, changes: ServerChanges)
       onProgress: () => {},
       onSnapshotTaken: () => {},
       onSnapshotFailed: () => {},
+      onBackupTaken: () => {},
+      onBackupFailed: () => {},
     },
     onFatal: (error) => {
       throw error;
