@@ -7,6 +7,8 @@
 import { copyBytes } from './bytes.ts';
 
 const TWO_32 = 0x1_0000_0000;
+/** Below this many bytes a loop beats a call into the runtime. */
+const SHORT_TEXT_BYTES_MAX = 64;
 
 export class ByteWriter {
   buffer: Uint8Array;
@@ -116,6 +118,11 @@ export class ByteWriter {
     this.varint(tag);
     this.varint(length);
     this.ensure(length);
+    if (length === value.length && length <= SHORT_TEXT_BYTES_MAX) {
+      // One byte a character: ASCII. A loop beats making a view and a call into the runtime.
+      for (let i = 0; i < length; i++) this.buffer[this.position++] = value.charCodeAt(i);
+      return;
+    }
     Buffer.from(this.buffer.buffer, this.buffer.byteOffset, this.buffer.length).write(value, this.position);
     this.position += length;
   }

@@ -122,3 +122,17 @@ test('a put carries its key and its number', () => {
     [2, 0],
   ]);
 });
+
+test('leases made from one are those that would be encoded one by one', () => {
+  const value = new NodeLeaseValue('node-', 300, 1_700_000_000);
+  for (const index of [7, 0, 123, 9_999_999]) {
+    const text = Buffer.from(value.makeValue(index)).toString('latin1');
+    const fresh = new NodeLeaseValue(`node-`, 300, 1_700_000_000);
+    const first = Buffer.from(fresh.makeValue(0)).toString('latin1');
+    const digits = String(index).padStart(7, '0');
+    assert.equal(
+      text,
+      first.replaceAll('node-0000000', `node-${digits}`).replaceAll('-000000000000', `-00000${digits}`),
+    );
+  }
+});

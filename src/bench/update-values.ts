@@ -1,7 +1,7 @@
 // What updates write: the Lease of a node, renewed; or opaque bytes of some size, with a counter.
 
 import { encodeNodeLease, type NodeLease } from '../kube/node-lease.ts';
-import { numbered, writeDigits } from './key-digits.ts';
+import { endsOf, KEY_DIGITS, numbered, writeDigits } from './key-digits.ts';
 import type { SeededChance } from './seeded-chance.ts';
 import type { UpdateValue } from './update-load.ts';
 
@@ -22,6 +22,7 @@ export class NodeLeaseValue implements UpdateValue {
   readonly #valueBytes: number;
   readonly #seconds: number;
   #micros = 0;
+  #template: { readonly bytes: Uint8Array; readonly ends: readonly number[] } | undefined;
   /** Of the last buffer touched: where its nanoseconds are. */
   #touched: Uint8Array | undefined;
   #nanosAt = 0;
@@ -34,7 +35,16 @@ export class NodeLeaseValue implements UpdateValue {
     this.marks = [nodePrefix, UID_START];
   }
 
+  /** Leases differ in the digits behind the marks only, so one is encoded and the others are made from it. */
   makeValue(index: number): Uint8Array {
+    this.#template ??= this.#encode(0);
+    const { bytes, ends } = this.#template;
+    const value = Uint8Array.prototype.slice.call(bytes);
+    for (const end of ends) writeDigits(value, end - KEY_DIGITS, index);
+    return value;
+  }
+
+  #encode(index: number): { bytes: Uint8Array; ends: readonly number[] } {
     const node: NodeLease = {
       nodeName: numbered(this.#nodePrefix, index),
       uid: numbered(UID_START, index),
@@ -42,7 +52,8 @@ export class NodeLeaseValue implements UpdateValue {
       renewSeconds: this.#seconds,
       renewMicros: MICROS_MIN,
     };
-    return encodeNodeLease(node, this.#valueBytes);
+    const bytes = encodeNodeLease(node, this.#valueBytes);
+    return { bytes, ends: this.marks.flatMap((mark) => endsOf(bytes, numbered(mark, index))) };
   }
 
   touch(buffer: Uint8Array, start: number, end: number): void {

@@ -83,6 +83,8 @@ function checkOp(op: Op, opsMax: number): void {
 
 interface Touched {
   readonly puts: PutOp[];
+  /** The keys of `puts`, filled only where something is held against them. */
+  readonly putKeys: Set<string>;
   readonly deletes: DeleteOp[];
 }
 
@@ -92,7 +94,7 @@ interface Touched {
  * held against later puts only.
  */
 function checkDuplicates(ops: readonly Op[]): Touched {
-  const touched: Touched = { puts: [], deletes: [] };
+  const touched: Touched = { puts: [], putKeys: new Set(), deletes: [] };
   if (ops.length < 2 && ops[0]?.kind !== OP_TXN) {
     const only = ops[0];
     if (only?.kind === OP_PUT) touched.puts.push(only);
@@ -104,24 +106,36 @@ function checkDuplicates(ops: readonly Op[]): Touched {
     if (op.kind !== OP_TXN) continue;
     const success = checkDuplicates(op.success);
     const failure = checkDuplicates(op.failure);
-    const nested = { puts: [...success.puts, ...failure.puts], deletes: [...success.deletes, ...failure.deletes] };
-    refuseOverlap(nested.puts, touched);
-    touched.puts.push(...nested.puts);
-    touched.deletes.push(...nested.deletes);
+    const puts = [...success.puts, ...failure.puts];
+    refuseOverlap(puts, touched);
+    addPuts(touched, puts);
+    touched.deletes.push(...success.deletes, ...failure.deletes);
   }
   for (const op of ops) {
     if (op.kind !== OP_PUT) continue;
     refuseOverlap([op], touched);
-    touched.puts.push(op);
+    addPuts(touched, [op]);
   }
   return touched;
 }
 
 function refuseOverlap(puts: readonly PutOp[], touched: Touched): void {
   for (const put of puts) {
-    for (const other of touched.puts) if (isSameKey(put, other)) throw duplicateKey();
+    if (touched.putKeys.has(keyText(put))) throw duplicateKey();
     for (const deletion of touched.deletes) if (isCovered(put, deletion)) throw duplicateKey();
   }
+}
+
+function addPuts(touched: Touched, puts: readonly PutOp[]): void {
+  for (const put of puts) {
+    touched.puts.push(put);
+    touched.putKeys.add(keyText(put));
+  }
+}
+
+/** The key, a character a byte. */
+function keyText({ buffer, keyStart, keyEnd }: PutOp): string {
+  return Buffer.from(buffer.buffer, buffer.byteOffset + keyStart, keyEnd - keyStart).toString('latin1');
 }
 
 function isSameKey(a: PutOp | DeleteOp, b: PutOp | DeleteOp): boolean {
