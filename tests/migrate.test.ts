@@ -6,6 +6,7 @@ import * as methods from '../src/api/methods.ts';
 import { Follower, type Progress } from '../src/backup/follower.ts';
 import { beginCopy, type CopyPlace, finishCopy, type OpenCopy, openCopy, verifyCopy } from '../src/backup/migrate.ts';
 import { EtcdClient } from '../src/client/etcd-client.ts';
+import { readState } from '../src/etcd/state-opening.ts';
 import { IDENTITY } from '../src/testing/journal-fixture.ts';
 import { opDelete, opPut, put, remove, txn } from './compat/requests.ts';
 import { SimulatedServer } from './compat/server-fixture.ts';
@@ -88,9 +89,15 @@ describe('a copy that follows', () => {
     await until(() => follower.revision === revision);
     await server.drive(client.compact(revision - 5, true));
     await server.drive(follower.stop());
+    const { keys } = await server.drive(client.leaseTimeToLive(brief.ID, true));
     const source = await server.drive(finishCopy(client, second, revision));
     assert.equal(source?.compactRevision, revision - 5);
     await server.drive(verifyCopy(server.disk, '/copy', source ?? { hash: 0, compactRevision: 0 }));
+    const { lessor } = await server.drive(
+      readState({ disk: server.disk, folder: '/copy', onSnapshotDamaged: assert.fail }),
+    );
+    assert(keys.length > 0);
+    assert.equal(lessor.find(brief.ID)?.keyCount, keys.length);
     const wrong = server.drive(verifyCopy(server.disk, '/copy', { hash: 1, compactRevision: 0 }));
     await assert.rejects(wrong, /^RefusedError: \/copy differs from the source: HashKV of revision \d+ is \d+, not 1$/);
   });

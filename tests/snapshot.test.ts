@@ -12,6 +12,7 @@ import { MemoryFile } from '../src/bolt/bolt-fixture.ts';
 import { EtcdClient } from '../src/client/etcd-client.ts';
 import { readState } from '../src/etcd/state-opening.ts';
 import { readLog } from '../src/journal/recovery.ts';
+import type { VersionList } from '../src/store/version-list.ts';
 import { IDENTITY, RecordingVisitor } from '../src/testing/journal-fixture.ts';
 import { bytesOf, opDelete, opPut, put, remove, txn } from './compat/requests.ts';
 import { SimulatedServer } from './compat/server-fixture.ts';
@@ -196,14 +197,26 @@ describe('a snapshot', () => {
     await assert.rejects(tooOld, new RegExp(`it goes back to ${compactRevision}$`));
   });
 
-  it('that is given up does not hold the compaction', async () => {
+  it('that is given up holds neither memory nor the compaction', async () => {
     const revision = await write(0, 100);
     const { store } = server.server.engine;
+    let closed = 0;
+    const listVersions = store.listVersions.bind(store);
+    store.listVersions = (at): VersionList => {
+      const list = listVersions(at);
+      const close = list.close.bind(list);
+      list.close = (): void => {
+        closed++;
+        close();
+      };
+      return list;
+    };
     const pieces = client.snapshot();
     await server.drive(pieces.next());
     await server.drive(pieces.return(undefined));
     await server.drive(client.compact(revision, true));
     assert.equal(store.compactionPending, false);
+    assert.equal(closed, 1);
   });
 
   it('is refused while four are on their way', async () => {

@@ -142,15 +142,40 @@ describe('bolt', () => {
     assert.notEqual(refused, 0);
   });
 
-  it('finds a page that two branches lead to, and one that is free', async () => {
-    const content = etcdSnapshot();
-    // The freelist of this one is not kept. The deep database has branches.
-    const deep = deepDatabase();
-    const root = Number((await rootOfFirstBucket(deep)) ?? 0);
-    const first = deep.readBigUInt64LE(root * 1024 + 16 + 8);
-    deep.writeBigUInt64LE(first, root * 1024 + 32 + 8);
-    await assert.rejects(readDatabase(deep), /page \d+ is in use twice/);
-    assert.equal(content.length % 512, 32);
+  it('finds a page that two elements of a branch lead to', async () => {
+    const content = deepDatabase();
+    const root = rootOfFirstBucket(content) * 1024;
+    content.writeBigUInt64LE(content.readBigUInt64LE(root + 16 + 8), root + 32 + 8);
+    await assert.rejects(readDatabase(content), /page \d+ is in use twice/);
+  });
+
+  it('says of each structure what is wrong with it', async () => {
+    const whole = deepDatabase();
+    const root = rootOfFirstBucket(whole) * 1024;
+    // The first leaf: its header, then elements of 16 bytes; the key of element 0 is at its position.
+    let leaf = root;
+    while (whole.readUInt16LE(leaf + 8) !== 2) leaf = Number(whole.readBigUInt64LE(leaf + 16 + 8)) * 1024;
+    const firstKey = leaf + 16 + whole.readUInt32LE(leaf + 16 + 4);
+    // The leaf behind it.
+    const next = leaf + (1 + whole.readUInt32LE(leaf + 12)) * 1024;
+    const nextKey = next + 16 + whole.readUInt32LE(next + 16 + 4);
+    const wrong: [change: (content: Buffer) => void, says: RegExp][] = [
+      [(content) => content.writeUInt32LE(1 << 20, leaf + 12), /a page goes on outside of the file/],
+      [(content) => content.writeUInt32LE(1 << 20, leaf + 16 + 12), /element 0 of a page lies outside of it/],
+      [(content) => content.writeUInt32LE(4, leaf + 16 + 4), /element 0 of a page lies outside of it/],
+      [(content) => content.writeUInt16LE(500, leaf + 10), /a page has 500 elements/],
+      [(content) => content.writeUInt16LE(0, leaf + 10), /a leaf is empty/],
+      [(content) => content.writeUInt16LE(16, leaf + 8), /a page has flags 16/],
+      [(content) => content.writeBigUInt64LE(9n, leaf), /a page has another number/],
+      [(content) => content.writeUInt8(0x7a, firstKey), /a key is not below its branch/],
+      [(content) => content.writeUInt8(0x41, nextKey), /a key is out of order/],
+      [(content) => content.writeBigUInt64LE(1n << 40n, root + 16 + 8), /page 1099511627776 is outside of the file/],
+    ];
+    for (const [change, says] of wrong) {
+      const content = Buffer.from(whole);
+      change(content);
+      await assert.rejects(readDatabase(content), says);
+    }
   });
 
   it('computes FNV-1a as published', () => {
@@ -159,8 +184,8 @@ describe('bolt', () => {
 });
 
 /** From the root leaf in page 3: the header of the first bucket. */
-function rootOfFirstBucket(content: Buffer): Promise<bigint> {
+function rootOfFirstBucket(content: Buffer): number {
   const at = 3 * 1024 + 16;
   const key = at + content.readUInt32LE(at + 4);
-  return Promise.resolve(content.readBigUInt64LE(key + content.readUInt32LE(at + 8)));
+  return Number(content.readBigUInt64LE(key + content.readUInt32LE(at + 8)));
 }
