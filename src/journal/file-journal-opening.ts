@@ -6,7 +6,7 @@
 
 import { join } from 'node:path';
 import type { Clock } from '../io/clock.ts';
-import { type Disk, type DiskLock, datasync } from '../io/disk.ts';
+import { type Disk, type DiskFile, type DiskLock, datasync, writeAll } from '../io/disk.ts';
 import { FILE_JOURNAL_LIMITS, FileJournal, type FileJournalLimits, type FileJournalStart } from './file-journal.ts';
 import { crcSeedOf, SEGMENT_HEADER_BYTES } from './format.ts';
 import type {
@@ -20,6 +20,9 @@ import type {
 } from './journal.ts';
 import { type FoundLog, readLog } from './recovery.ts';
 import { createSegment, segmentName } from './segment.ts';
+
+/** Written again at a time, after an end that was no orderly one. */
+const REWRITE_BYTES = 4 << 20;
 
 export interface FileJournalOpening {
   readonly disk: Disk;
@@ -91,11 +94,22 @@ async function prepare(opening: FileJournalOpening, folder: string, found: Found
   const position = last.bytes;
   // Cuts off an unfinished end, or zeros.
   await file.truncate(position);
-  // Also what was read may not be on the disk yet, after the death of a process; the batches to come will say that
-  // it is durable.
+  // What was read may not be on the disk yet, after the death of a process; the batches to come will say that it is durable. After a
+  // failed sync the system takes such pages for clean, so that only writing them again gets them there.
+  if (!found.state.isClean) await rewrite(file, found.provenBytes, position);
   await datasync(file);
   await disk.syncDirectory(folder);
   return { ...common, crcSeed, segments: found.segments, file, position };
+}
+
+/** Writes what is there once more. */
+async function rewrite(file: DiskFile, start: number, end: number): Promise<void> {
+  const chunk = Buffer.allocUnsafe(Math.min(REWRITE_BYTES, Math.max(0, end - start)));
+  for (let at = start; at < end; at += chunk.length) {
+    const piece = chunk.subarray(0, Math.min(chunk.length, end - at));
+    await file.read(piece, at);
+    await writeAll(file, piece, at);
+  }
 }
 
 /** Writes the OPEN batch, which from then on shuts out whoever wrote before. */

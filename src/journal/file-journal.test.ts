@@ -162,6 +162,26 @@ test('a batch of the class fsync that waited behind a sync for a new segment is 
   await fixture.close(journal, 2);
 });
 
+test('what a failed write left in memory alone is on the disk after the next start', async () => {
+  for (const operation of ['writeDurable', 'datasync'] as const) {
+    const fixture = new JournalFixture();
+    const first = await fixture.open();
+    await fixture.put(first.journal, 1, 'one');
+    const durability = operation === 'datasync' ? 'buffered' : 'fsync';
+    fixture.disk.faults.push({ operation, pathPart: '.wal', times: 1, code: 'EIO' });
+    await fixture.put(first.journal, 2, 'two', durability);
+    assert.ok(fixture.handler.fatal !== undefined);
+    // The process ends, the machine goes on: the next one reads what the disk does not have.
+    fixture.disk.kill();
+    const second = await fixture.open();
+    assert.deepEqual(fixture.visitor.lines, ['put 0 one', 'put 0 two']);
+    await fixture.put(second.journal, 3, 'three');
+    fixture.disk.crash('lose');
+    await fixture.open();
+    assert.deepEqual(fixture.visitor.lines, ['put 0 one', 'put 0 two', 'put 0 three'], operation);
+  }
+});
+
 test('sync asks for buffered batches at once', async () => {
   const fixture = new JournalFixture();
   const { journal } = await fixture.open();

@@ -44,8 +44,13 @@ export interface FoundLog {
   readonly bytes: number;
   /** Of the batches behind the base. */
   readonly replayedBytes: number;
+  /** Of the last segment: up to here a batch tells that all had been durable. */
+  readonly provenBytes: number;
   readonly cut: TailCut | undefined;
 }
+
+/** Batches whose places are kept, to find where what is proven ends. Above it nothing counts as proven. */
+const PLACES = 1024;
 
 export interface RecoveryOptions {
   readonly disk: Disk;
@@ -155,6 +160,11 @@ class Replay {
   #bytes = 0;
   #replayedBytes = 0;
   #cut: TailCut | undefined;
+  /** Where the last batches begin in the last segment, by sequence modulo PLACES. */
+  readonly #places = new Float64Array(PLACES);
+  #durableSequence = 0;
+  #firstOfSegment = 0;
+  #endOfSegment = 0;
 
   constructor(options: RecoveryOptions) {
     this.#folder = options.folder;
@@ -173,8 +183,17 @@ class Replay {
       batches: this.#batches,
       bytes: this.#bytes,
       replayedBytes: this.#replayedBytes,
+      provenBytes: this.#provenBytes,
       cut: this.#cut,
     };
+  }
+
+  get #provenBytes(): number {
+    const unproven = this.#durableSequence + 1;
+    const { sequence } = this.#chain;
+    if (unproven > sequence) return this.#endOfSegment;
+    if (unproven < this.#firstOfSegment || sequence - unproven >= PLACES) return 0;
+    return this.#places[unproven % PLACES];
   }
 
   /** Where its batches end. */
@@ -190,6 +209,7 @@ class Replay {
     }
     if (this.#identity === undefined) this.#begin(file, header);
     else this.#goOn(file, header, this.#identity);
+    this.#firstOfSegment = header.firstSequence;
     let at = SEGMENT_HEADER_BYTES;
     let wrong: string | undefined;
     while (at < block.length && wrong === undefined) {
@@ -201,6 +221,7 @@ class Replay {
     }
     if (wrong !== undefined) this.#tail(file, block, at, wrong, isLast);
     this.#bytes += at;
+    this.#endOfSegment = at;
     return at;
   }
 
@@ -256,6 +277,8 @@ class Replay {
     this.#chain.sequence = reader.sequence;
     this.#chain.epoch = reader.epoch;
     this.#chain.crc = reader.headerCrc;
+    this.#places[reader.sequence % PLACES] = at;
+    this.#durableSequence = reader.durableSequence;
     this.#batches++;
   }
 

@@ -20,6 +20,8 @@ export interface WriteEnd {
   done(): void;
   /** And its bytes are on the medium. */
   endDurably(): void;
+  /** It was to be durable and is not: as after a failed datasync, no later one saves it. */
+  forget(): void;
 }
 
 /** How a crash treats what was not synced. */
@@ -56,6 +58,9 @@ export class SimulatedContent {
         if (!this.#changes.includes(change)) return;
         this.#medium = applied(this.#medium, change);
         this.#changes = this.#changes.filter((other) => other !== change);
+      },
+      forget: (): void => {
+        change.isForgotten = true;
       },
     };
   }

@@ -279,6 +279,7 @@ class OpenFile implements DiskFile {
   writeDurable(chunks: readonly Uint8Array[], position: number, done: DiskCallback): void {
     this.#write('writeDurable', chunks, position, (change, error) => {
       if (error === undefined) change?.endDurably();
+      else change?.forget();
       done(error);
     });
   }
