@@ -45,12 +45,10 @@ export class SeenRevisions {
     return this.#rises[this.#count((sighting) => sighting.revision < revision)];
   }
 
-  /** The revision that had been seen `windowMs` before the last one that was seen by `ms`. */
-  lossFloor(ms: number, windowMs: number): number {
-    const last = this.#rises[this.#count((sighting) => sighting.ms <= ms) - 1];
-    if (last === undefined) return 0;
-    const floor = this.#rises[this.#count((sighting) => sighting.ms <= last.ms - windowMs) - 1];
-    return floor?.revision ?? 0;
+  /** The highest revision that anybody saw by then. */
+  by(ms: number): number {
+    const count = this.#count((sighting) => sighting.ms <= ms);
+    return count === 0 ? 0 : this.#rises[count - 1].revision;
   }
 
   get highest(): number {

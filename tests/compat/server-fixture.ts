@@ -45,6 +45,15 @@ export type ServerChanges = Partial<
   >
 >;
 
+export const NO_NOTICES: ServerOptions['notices'] = {
+  onSnapshotDamaged: () => {},
+  onProgress: () => {},
+  onSnapshotTaken: () => {},
+  onSnapshotFailed: () => {},
+  onBackupTaken: () => {},
+  onBackupFailed: () => {},
+};
+
 export interface Surroundings {
   readonly disk: Disk;
   readonly network: Network;
@@ -81,14 +90,7 @@ export async function openOn(surroundings: Surroundings, changes: ServerChanges)
     bufferedLossMsMax: 100,
     bufferedLossBytesMax: 16 * MIB,
     snapshots: { logBytesMin: 64 * MIB, logShare: 0.75 },
-    notices: {
-      onSnapshotDamaged: () => {},
-      onProgress: () => {},
-      onSnapshotTaken: () => {},
-      onSnapshotFailed: () => {},
-      onBackupTaken: () => {},
-      onBackupFailed: () => {},
-    },
+    notices: NO_NOTICES,
     onFatal: (error) => {
       throw error;
     },

@@ -18,7 +18,7 @@ test('whatever a power cut leaves of a log, what was acknowledged is there and n
 
 test('whatever a power cut leaves of a data folder, the server has what it told its clients', async (context) => {
   for (let seed = SEED; seed < SEED + RUNS / 3; seed++) {
-    const { points, states } = await crashServer({ seed, statesMax: 3 });
+    const { points, states } = await crashServer({ seed, statesMax: 2 });
     context.diagnostic(`seed ${seed}: ${points} points, ${states} states`);
     assert.ok(states > 50);
   }

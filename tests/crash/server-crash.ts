@@ -34,6 +34,8 @@ interface Acknowledged {
 
 const FOLDER = '/data';
 const WRITES = 25;
+/** Small, so that segments and snapshots come and go. */
+const SIZES = { segmentBytesMax: 6000, snapshots: { logBytesMin: 3000, logShare: 0.1 } };
 
 /** Throws an Error that tells what is wrong with which state. */
 export async function crashServer({ seed, statesMax }: ServerCrashOptions): Promise<ServerCrashCounts> {
@@ -102,7 +104,7 @@ interface Started {
 
 async function start(clock: SimulatedClock, disk: TracingDisk | SimulatedDisk, random: Random): Promise<Started> {
   const network = new SimulatedNetwork({ clock, random });
-  const server = await clock.runUntil(openOn({ clock, disk, network, folder: FOLDER, random }, {}));
+  const server = await clock.runUntil(openOn({ clock, disk, network, folder: FOLDER, random }, SIZES));
   const client = new CompatClient({ network, clock, endpoint: `http://127.0.0.1:${server.ports[0]}` });
   return { server, client };
 }

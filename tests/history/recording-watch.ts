@@ -28,7 +28,7 @@ type WatchStream = CompatStream<m.WatchRequest, m.WatchResponse>;
 
 export class RecordingWatch {
   readonly #options: RecordingWatchOptions;
-  readonly #connection: CompatClient;
+  readonly #connection: Pick<CompatClient, 'stream'>;
   readonly #clock: Clock;
   readonly #recorder: HistoryRecorder;
   #stream: WatchStream | undefined;
@@ -40,7 +40,12 @@ export class RecordingWatch {
   /** Resolves after stop(). */
   readonly ended: Promise<void>;
 
-  constructor(options: RecordingWatchOptions, connection: CompatClient, clock: Clock, recorder: HistoryRecorder) {
+  constructor(
+    options: RecordingWatchOptions,
+    connection: Pick<CompatClient, 'stream'>,
+    clock: Clock,
+    recorder: HistoryRecorder,
+  ) {
     this.#options = options;
     this.#connection = connection;
     this.#clock = clock;
@@ -90,7 +95,8 @@ export class RecordingWatch {
     const flags = { wantsPrevious, skipsPuts, skipsDeletes, allowsFragments };
     const invoked = this.#recorder.moment();
     const stream: WatchStream = await this.#connection.stream(methods.watch);
-    if (this.#isStopped) {
+    // No call: the connection was lost meanwhile.
+    if (this.#isStopped || stream.call === null) {
       stream.cancel();
       return true;
     }

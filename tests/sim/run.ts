@@ -25,7 +25,8 @@ for (; seeds < seedsMax && performance.now() < endMs; seeds++) {
   if (violations.length === 0) continue;
   failed++;
   process.stdout.write(`seed ${seed} fails; repeat it with: node tests/sim/run.ts --seed ${seed}\n`);
-  for (const { promise, text } of violations.slice(0, 5)) process.stdout.write(`  ${promise}: ${text.slice(0, 600)}\n`);
+  for (const { promise, text } of violations.slice(0, 5))
+    process.stdout.write(`  ${promise}: ${text.slice(0, 600).replaceAll('\0', '\\0')}\n`);
 }
 const summary = Object.entries(totals).map(([name, count]) => `${name} ${count}`);
 process.stdout.write(`${seeds} seeds from ${first}, ${failed} failed; ${summary.join(', ')}\n`);

@@ -13,7 +13,7 @@ import { SimulatedNetwork } from '../../src/testing/network.ts';
 import { SimulatedProcess } from '../../src/testing/process.ts';
 import { Random } from '../../src/testing/random.ts';
 import { CompatClient } from '../compat/compat-client.ts';
-import { openOn } from '../compat/server-fixture.ts';
+import { NO_NOTICES, openOn } from '../compat/server-fixture.ts';
 import { HistoryRecorder } from '../history/recorder.ts';
 import { RecordingClient } from '../history/recording-client.ts';
 import { RecordingWatch } from '../history/recording-watch.ts';
@@ -34,7 +34,10 @@ export interface SimulationCounts {
   powerCuts: number;
   kills: number;
   cleanEnds: number;
+  /** Starts during which the process or the power ended. */
+  endedStarts: number;
   diskErrors: number;
+  snapshots: number;
   stalls: number;
   cutConnections: number;
   /** Restarts after which the revision had jumped. */
@@ -83,6 +86,8 @@ class Simulation {
   #isStopping = false;
   #busy = 0;
   readonly #thinkMsMax: number;
+  /** Small, so that segments and snapshots come and go. */
+  readonly #sizes: { segmentBytesMax: number; snapshots: { logBytesMin: number; logShare: number } };
   readonly counts: SimulationCounts = {
     calls: 0,
     unknown: 0,
@@ -90,7 +95,9 @@ class Simulation {
     powerCuts: 0,
     kills: 0,
     cleanEnds: 0,
+    endedStarts: 0,
     diskErrors: 0,
+    snapshots: 0,
     stalls: 0,
     cutConnections: 0,
     jumps: 0,
@@ -119,9 +126,13 @@ class Simulation {
     ];
     this.#durability = new DurabilityMap('fsync', this.#isMixed ? rules : []);
     this.#thinkMsMax = random.pick([2, 10, 40]);
+    this.#sizes = {
+      segmentBytesMax: random.pick([5_000, 50_000]),
+      snapshots: { logBytesMin: random.pick([2_000, 20_000, 1_000_000]), logShare: random.pick([0.1, 1]) },
+    };
     this.#workload = new Workload({
       random,
-      prefixes: this.#isMixed ? ['f/', 'b/', 'n/'] : ['f/'],
+      prefixes: this.#isMixed ? random.pick([['f/', 'b/', 'n/'], ['b/'], ['b/', 'n/']]) : ['f/'],
       keysPerPrefix: random.between(1, 5),
       hasLeases: !this.#isMixed,
       compactableRevision: () => (this.#witness?.nextRevision ?? 0) - 1,
@@ -143,21 +154,41 @@ class Simulation {
     return { violations: this.#violations, traceHash: this.#trace.digest('hex'), counts: this.counts };
   }
 
+  /** Some starts do not come to their end. */
   async #start(): Promise<void> {
+    while (this.#random.chance(0.15)) {
+      const start = this.#open();
+      start.catch(() => {});
+      await this.#clock.pass(this.#random.fraction() * 30);
+      this.#die(this.#random.pick(['power', 'kill']));
+      this.counts.endedStarts++;
+    }
+    this.#server = await this.#clock.runUntil(this.#open());
+  }
+
+  #open(): Promise<Server> {
     const { network, clock } = this.#process;
     const surroundings = { disk: this.#disk, network, clock, folder: FOLDER, random: this.#random };
     this.#hasFatal = false;
-    this.#server = await this.#clock.runUntil(
-      openOn(surroundings, {
-        durability: this.#durability,
-        listen: [{ host: '127.0.0.1', port: PORT }],
-        progressIntervalMs: 300,
-        onFatal: (error) => {
-          this.#hasFatal = true;
-          if (this.counts.diskErrors === 0) throw error;
+    return openOn(surroundings, {
+      durability: this.#durability,
+      listen: [{ host: '127.0.0.1', port: PORT }],
+      progressIntervalMs: 300,
+      ...this.#sizes,
+      notices: {
+        ...NO_NOTICES,
+        onSnapshotDamaged: (error) => {
+          this.#violations.push({ promise: 'snapshots', text: error.message });
         },
-      }),
-    );
+        onSnapshotTaken: () => {
+          this.counts.snapshots++;
+        },
+      },
+      onFatal: (error) => {
+        this.#hasFatal = true;
+        if (this.counts.diskErrors === 0) throw error;
+      },
+    });
   }
 
   #connect(): EtcdClient {
@@ -273,14 +304,15 @@ class Simulation {
       else if (kind < 0.35) this.#stall();
       else if (kind < 0.45) this.#cutConnection();
       else if (kind < 0.5) random.pick(this.#watches).drop();
-      else if (kind < 0.52) this.#failDisk();
+      else if (kind < 0.53) this.#failDisk();
     }
   }
 
   #stall(): void {
     const operation = this.#random.pick(['write', 'writeDurable', 'datasync'] as const);
     const delayMs = this.#random.between(10, 1200);
-    this.#disk.faults.push({ operation, pathPart: '.wal', times: this.#random.between(1, 3), delayMs });
+    const pathPart = this.#random.pick(['.wal', '.wal', '.snap']);
+    this.#disk.faults.push({ operation, pathPart, times: this.#random.between(1, 3), delayMs });
     this.counts.stalls++;
   }
 
@@ -298,29 +330,32 @@ class Simulation {
   }
 
   #failDisk(): void {
-    const operation = this.#random.pick(['write', 'writeDurable', 'datasync'] as const);
-    this.#disk.faults.push({ operation, pathPart: '.wal', times: 1, code: 'EIO' });
+    const operation = this.#random.pick(['write', 'writeDurable', 'writeDurable', 'datasync'] as const);
+    const pathPart = this.#random.pick(['.wal', '.wal', '.wal', '.snap']);
+    this.#disk.faults.push({ operation, pathPart, times: 1, code: 'EIO' });
     this.counts.diskErrors++;
   }
 
   async #end(): Promise<void> {
     const random = this.#random;
-    const process = this.#process;
     this.#disk.faults.length = 0;
+    // After a failed sync too: what the page cache still shows is not on the disk, and the machine knows no more of it.
     const kind = this.#hasFatal || random.chance(0.5) ? 'power' : random.pick(['kill', 'kill', 'clean'] as const);
     if (kind === 'clean') {
       await this.#clock.runUntil(this.#server?.close() ?? Promise.resolve());
-      process.end(false);
       this.counts.cleanEnds++;
-    } else if (kind === 'kill') {
-      process.end(false);
-      this.#disk.kill();
-      this.counts.kills++;
-    } else {
-      // After a failed sync too: what the page cache still shows is not on the disk, and the machine knows no more of it.
-      process.end(random.chance(0.5));
+    } else if (kind === 'kill') this.counts.kills++;
+    else this.counts.powerCuts++;
+    this.#die(kind);
+  }
+
+  #die(kind: ServerEnd['kind']): void {
+    const random = this.#random;
+    const process = this.#process;
+    process.end(kind === 'power' && random.chance(0.5));
+    if (kind === 'kill') this.#disk.kill();
+    else if (kind === 'power') {
       this.#disk.crash();
-      this.counts.powerCuts++;
       this.#clock.setTimer(random.between(300, 1500), () => process.resetPeers());
     }
     this.#ends.push({ ms: this.#clock.nowMs(), kind });
