@@ -14,6 +14,8 @@ import type { ServerNotices } from '../etcd/server-options.ts';
 import { SERVER_DEFAULTS } from '../h2/connection-options.ts';
 import { RealClock } from '../io/clock.ts';
 import { makeCollector } from '../io/collector.ts';
+import type { Disk } from '../io/disk.ts';
+import { FailpointDisk, parseFailpoints } from '../io/failpoints.ts';
 import { FileDisk } from '../io/file-disk.ts';
 import { LoopMonitor, processUsage } from '../io/process-usage.ts';
 import { TcpNetwork } from '../io/tcp-network.ts';
@@ -122,7 +124,7 @@ async function run(config: ServeConfig, values: FlagValues, logger: Logger): Pro
   process.on('uncaughtException', onFatal);
   process.on('unhandledRejection', onFatal);
   const server = await openServer({
-    disk: new FileDisk(),
+    disk: makeDisk(logger),
     network: new TcpNetwork(),
     clock: new RealClock(),
     random: Math.random,
@@ -204,6 +206,25 @@ function noticesTo(logger: Logger): ServerNotices {
       logger.warn({ error: error.message, 'retry-ms': retryMs }, 'a backup failed');
     },
   };
+}
+
+/** For tests that kill the program: see docs/testing.md. */
+function makeDisk(logger: Logger): Disk {
+  const text = process.env.K1M_FAILPOINTS ?? '';
+  if (text === '') return new FileDisk();
+  logger.warn({ failpoints: text }, 'failpoints are set: this server ends or fails on purpose');
+  try {
+    const die = (): void => {
+      process.kill(process.pid, 'SIGKILL');
+    };
+    return new FailpointDisk(new FileDisk(), parseFailpoints(text), {
+      clock: new RealClock(),
+      random: Math.random,
+      die,
+    });
+  } catch (error) {
+    throw new UsageError(`K1M_FAILPOINTS: ${firstLine(error)}`);
+  }
 }
 
 function stopOnSignals(server: Server, logger: Logger): void {
