@@ -64,8 +64,42 @@ both() { # name, bench arguments
   stop
 }
 
+# large CLASS: 3 million leases; the closed loop, half of its rate, and half of its rate while all history is compacted
+large() {
+  local class=$1 port=33791 rate
+  local load="bench renew --keys 3000000 --connections 10 --in-flight 50 --keep --endpoint http://127.0.0.1:$port"
+  echo "== large, $class: k1m $load"
+  rm -rf "${work:?}"/*
+  "$root/bin/k1m.js" serve --data-dir "$work/k1m" --listen-client-urls "http://127.0.0.1:$port" \
+    --advertise-client-urls "http://127.0.0.1:$port" --log-level warn --durability "$class" >"$work/k1m.log" 2>&1 &
+  pids+=($!)
+  wait_healthy "http://127.0.0.1:$port"
+  stalls() { curl -sf "http://127.0.0.1:$port/metrics" | awk '/^k1m_event_loop_stall_seconds/{print "longest stall, ms " $2 * 1000}'; }
+  "$root/bin/k1m.js" $load --duration "${seconds}s" 2>/dev/null | tee "$work/peak" | sed -n '3,$p'
+  rate=$(awk '/^renew +[0-9]/{print int($2 / 2)}' "$work/peak")
+  stalls >/dev/null
+  echo "-- $rate/s"
+  "$root/bin/k1m.js" $load --duration "$((seconds * 3))s" --rate "$rate" 2>/dev/null | sed -n '3,$p'
+  stalls
+  echo "-- $rate/s, and a compaction"
+  "$root/bin/k1m.js" $load --duration "$((seconds * 3))s" --rate "$rate" 2>/dev/null >"$work/during" &
+  local bench=$!
+  # Behind the keys' creation and the warm-up.
+  until curl -sf "http://127.0.0.1:$port/metrics" | awk '/^etcd_mvcc_txn_total/{exit $2 > '"$(txns "$port")"' + '"$rate"' ? 0 : 1}'; do sleep 0.2; done
+  "$peers/etcdctl" --endpoints "http://127.0.0.1:$port" --command-timeout 60s compact --physical "$(revision "$port")"
+  wait "$bench"
+  sed -n '3,$p' "$work/during"
+  stalls
+  curl -sf "http://127.0.0.1:$port/metrics" | awk '/^etcd_mvcc_db_total_size_in_use_in_bytes|^process_resident_memory_bytes/{print $1, $2 / 1e6, "MB"}'
+  stop
+}
+revision() { curl -sf "http://127.0.0.1:$1/metrics" | awk '/^etcd_debugging_mvcc_current_revision/{print $2}'; }
+txns() { curl -sf "http://127.0.0.1:$1/metrics" | awk '/^etcd_mvcc_txn_total/{print $2}'; }
+
 figure() {
   case $1 in
+    large-fsync) large fsync ;;
+    large-buffered) large buffered ;;
     renew) both renew renew --keys 100000 --connections 10 --in-flight 50 ;;
     renew-70x4) both renew-70x4 renew --keys 100000 --connections 70 --in-flight 4 ;;
     put-1k) both put-1k put --value-bytes 1024 --keys 10000 --connections 10 --in-flight 50 ;;
@@ -85,6 +119,6 @@ figure() {
     *) echo "no figure $1" >&2; exit 2 ;;
   esac
 }
-all=(renew renew-70x4 put-1k put-100x1 get list count watch classes)
+all=(renew renew-70x4 put-1k put-100x1 get list count watch classes large-buffered large-fsync)
 [[ $# -gt 0 ]] || set -- "${all[@]}"
 for name in "$@"; do figure "$name"; done

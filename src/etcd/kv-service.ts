@@ -86,7 +86,7 @@ export class KvService {
     this.#isCompacting = true;
     const job = (): boolean => {
       if (this.#store.compactionHeld) {
-        this.#store.whenCompactionReleased(() => this.#slices.add(job));
+        this.#store.whenCompactionReleased(() => this.#slices.addBackground(job));
         return true;
       }
       if (!this.#store.compactStep(COMPACT_SLICE_UNITS)) return false;
@@ -94,7 +94,7 @@ export class KvService {
       for (const waiter of this.#compactionWaiters.splice(0)) waiter();
       return true;
     };
-    this.#slices.add(job);
+    this.#slices.addBackground(job);
   }
 
   #answer(call: ServerCall): void {

@@ -154,7 +154,7 @@ export class MaintenanceService {
     const at = this.#engine.readRevision(revision);
     const job = store.hashKv(at);
     store.pin();
-    this.#slices.add(() => {
+    this.#slices.addBackground(() => {
       if (call.isOpen && !job.step(HASH_SLICE_UNITS)) return false;
       store.unpin();
       job.close();
@@ -202,7 +202,7 @@ export class MaintenanceService {
       },
       clusterVersion: ETCD_CLUSTER_VERSION,
       whenVisible: (callback) => this.#committer.whenVisible(callback),
-      schedule: (step) => this.#slices.add(step),
+      schedule: (step) => this.#slices.addBackground(step),
       onEnd,
     });
   }

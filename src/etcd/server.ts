@@ -41,6 +41,7 @@ const TICK_MS = 100;
 const GRPC_OVERHEAD_BYTES = 512 << 10;
 /** How long one turn of sliced work may hold the event loop. */
 const TURN_MS_MAX = 3;
+const BACKGROUND_MS_MAX = 1;
 /** Revisions reserved ahead for relaxed durability classes. */
 const RESERVE_REVISIONS = 1_000_000;
 /** How long a shutdown waits for calls that are still open. */
@@ -158,7 +159,13 @@ export class Server {
       progressIntervalMs: options.progressIntervalMs,
       random: options.random,
     });
-    this.#slices = new Slices({ turnMsMax: TURN_MS_MAX, nowMs, defer, onTurnEnd: () => this.#flush() });
+    this.#slices = new Slices({
+      turnMsMax: TURN_MS_MAX,
+      backgroundMsMax: BACKGROUND_MS_MAX,
+      nowMs,
+      defer,
+      onTurnEnd: () => this.#flush(),
+    });
     this.snapshotter = this.#makeSnapshotter(state, () => reserve?.appendedMark ?? 0);
     const budget = new ReplyBudget(options.replyBytesMax);
     const { engine, committer } = this;
@@ -227,7 +234,7 @@ export class Server {
         compactTarget: () => this.engine.compactTarget,
         revisionMark,
         whenCommitted: (callback) => this.committer.whenCommitted(callback),
-        addJob: (job) => this.#slices.add(job),
+        addJob: (job) => this.#slices.addBackground(job),
       },
       limits: snapshots,
       replayedBytes: recovery.replayedBytes,
