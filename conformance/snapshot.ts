@@ -197,13 +197,13 @@ async function migration(lab: Lab): Promise<void> {
     await sleep(1_200);
     await etcd.start();
   }
+  await sleep(1_000);
   await workload.revokeLease();
-  await workload.compact();
+  // A copy that is further behind than that has to begin again.
+  await workload.compact(3_000);
   signal.isOver = true;
   await writing;
   const revision = await revisionOf(client);
-  // It asks its source once a second.
-  await sleep(2_500);
   await migrating.end('SIGTERM');
   const lines = readFileSync(migrating.logPath, 'utf8').trim().split('\n');
   for (const line of lines) process.stdout.write(`migrate: ${line.replaceAll(lab.folder, '')}\n`);

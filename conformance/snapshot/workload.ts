@@ -68,9 +68,9 @@ export class Workload {
     if (id !== undefined) await this.#client.leaseRevoke(id);
   }
 
-  /** Keeps some of the history. */
-  async compact(): Promise<void> {
-    await this.#client.compact(Math.max(1, this.revision - 200), true);
+  /** Keeps so many revisions of the history. */
+  async compact(kept = 200): Promise<void> {
+    await this.#client.compact(Math.max(1, this.revision - kept), true);
   }
 
   async #took(answer: Promise<{ header: m.ResponseHeader | undefined }>): Promise<void> {

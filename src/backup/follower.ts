@@ -24,6 +24,9 @@ import { encodeVersion } from './value-decoder.ts';
 export const POLL_MS = 1_000;
 /** After which a source that says nothing counts as one that does not answer. */
 const POLL_TIMEOUT_MS = 5_000;
+/** How long the end waits for what the source has. */
+const DRAIN_MS_MAX = 10_000;
+const DRAIN_STEP_MS = 20;
 /** Leases asked for at a time. */
 const LEASES_AT_ONCE = 64;
 const EVERYTHING = Uint8Array.of(0);
@@ -62,6 +65,11 @@ export class Follower {
   #timer: Timer | undefined;
   /** Work on the log under way: messages and leases, one after the other. */
   #work: Promise<void> = Promise.resolve();
+  /** The asking of the source under way. */
+  #polling: Promise<void> = Promise.resolve();
+  /** It is not to be asked again. */
+  #isLast = false;
+  /** What is not taken yet stays out. */
   #isStopping = false;
   #isOver = false;
 
@@ -86,13 +94,20 @@ export class Follower {
     return this.#revision;
   }
 
-  /** Asks the source for its leases once more, and ends. The log has everything up to the result. */
+  /** Takes what the source has now, for `DRAIN_MS_MAX` at most, and ends. The log has everything up to the result. */
   async stop(): Promise<number> {
-    this.#isStopping = true;
     this.#timer?.cancel();
+    this.#isLast = true;
+    await this.#polling;
+    try {
+      await this.#reach(await this.#askRevision());
+      await this.#askLeases();
+    } catch (error) {
+      ignoreStatus(error);
+    }
+    this.#isStopping = true;
     this.#watch.cancel();
     await this.#work;
-    if (!this.#isOver) await this.#pollLeases().catch(ignoreStatus);
     this.#isOver = true;
     await this.#options.filler.flush();
     return this.#revision;
@@ -156,63 +171,40 @@ export class Follower {
   }
 
   async #grant(ids: readonly bigint[]): Promise<void> {
-    const { filler } = this.#options;
     for (let at = 0; at < ids.length; at += LEASES_AT_ONCE) {
       const some = ids.slice(at, at + LEASES_AT_ONCE);
       const answers = await Promise.all(some.map((id) => this.#timeToLive(id)));
-      for (const [i, { grantedTTL }] of answers.entries()) {
-        const id = some[i];
-        // One that is gone takes its keys with it, which the watch will tell.
-        if (grantedTTL <= 0 || this.#leases.has(id)) continue;
-        this.#leases.add(id);
-        filler.onLeaseGrant(id, grantedTTL);
-      }
+      this.#granted(some, answers);
+    }
+  }
+
+  #granted(ids: readonly bigint[], answers: readonly { readonly grantedTTL: number }[]): void {
+    for (const [i, id] of ids.entries()) {
+      const { grantedTTL } = answers[i];
+      // One that is gone takes its keys with it, which the watch will tell.
+      if (grantedTTL <= 0 || this.#leases.has(id)) continue;
+      this.#leases.add(id);
+      this.#options.filler.onLeaseGrant(id, grantedTTL);
     }
   }
 
   /** Asks until there is an answer: what comes with the lease cannot be logged before. */
   async #timeToLive(id: bigint): Promise<{ readonly grantedTTL: number }> {
-    const { client, clock } = this.#options;
+    const { client } = this.#options;
     for (;;) {
       try {
-        return await client.leaseTimeToLive(id);
+        return await client.leaseTimeToLive(id, false, { timeoutMs: POLL_TIMEOUT_MS });
       } catch (error) {
         if (!(error instanceof StatusError) || this.#isOver || this.#isStopping) throw error;
       }
-      await new Promise<void>((resolve) => {
-        clock.setTimer(POLL_MS, resolve);
-      });
+      await this.#sleep(POLL_MS);
     }
-  }
-
-  async #pollLeases(): Promise<void> {
-    const { client, filler } = this.#options;
-    // A lease that is granted after the list was made is not in it, and is no lost one.
-    const known = [...this.#leases];
-    const { leases } = await client.call(methods.leaseLeases, {}, { timeoutMs: POLL_TIMEOUT_MS });
-    const listed = new Set(leases.map(({ ID }) => ID));
-    for (const id of known) {
-      if (listed.has(id)) continue;
-      this.#leases.delete(id);
-      filler.onLeaseRevoke(id);
-    }
-    await this.#grant([...listed].filter((id) => !this.#leases.has(id)));
-    await filler.flush();
   }
 
   #poll(): void {
-    const { clock, onProgress } = this.#options;
-    let failure: string | undefined;
-    this.#enqueue(async () => {
-      if (this.#isOver) return;
-      try {
-        await this.#pollSource();
-      } catch (error) {
-        if (!(error instanceof StatusError)) throw error;
-        failure = error.message;
-      }
-    }).then(() => {
-      if (this.#isOver || this.#isStopping) return;
+    this.#polling = this.#ask().then((failure) => {
+      if (this.#isOver || this.#isLast) return;
+      const { clock, onProgress } = this.#options;
       onProgress({
         revision: this.#revision,
         sourceRevision: this.#sourceRevision,
@@ -223,17 +215,66 @@ export class Follower {
     });
   }
 
-  async #pollSource(): Promise<void> {
+  /** Why the source did not answer; undefined when it did. Changes are taken meanwhile. */
+  async #ask(): Promise<string | undefined> {
+    try {
+      await this.#askRevision();
+      await this.#askLeases();
+      return undefined;
+    } catch (error) {
+      if (error instanceof StatusError) return error.message;
+      this.#fail(error);
+      return undefined;
+    }
+  }
+
+  async #askRevision(): Promise<number> {
+    const before = this.#revision;
     const request = { key: EVERYTHING, range_end: EMPTY_BYTES, count_only: true };
     const { header } = await this.#options.client.range(request, { timeoutMs: POLL_TIMEOUT_MS });
     const revision = header?.revision ?? 0;
-    if (revision < this.#revision) {
-      throw new RefusedError(
-        `the source is at revision ${revision}, behind its copy at ${this.#revision}: it lost data`,
-      );
+    if (revision < before) {
+      throw new RefusedError(`the source is at revision ${revision}, behind its copy at ${before}: it lost data`);
     }
     this.#sourceRevision = revision;
-    await this.#pollLeases();
+    return revision;
+  }
+
+  async #askLeases(): Promise<void> {
+    const { client, filler } = this.#options;
+    // A lease that is granted after the list was made is not in it, and is no lost one.
+    const known = [...this.#leases];
+    const { leases } = await client.call(methods.leaseLeases, {}, { timeoutMs: POLL_TIMEOUT_MS });
+    const listed = new Set(leases.map(({ ID }) => ID));
+    const fresh = [...listed].filter((id) => !this.#leases.has(id));
+    const answers: { readonly grantedTTL: number }[] = [];
+    for (let at = 0; at < fresh.length; at += LEASES_AT_ONCE) {
+      const some = fresh.slice(at, at + LEASES_AT_ONCE);
+      const ask = (id: bigint): Promise<{ readonly grantedTTL: number }> => {
+        return client.leaseTimeToLive(id, false, { timeoutMs: POLL_TIMEOUT_MS });
+      };
+      answers.push(...(await Promise.all(some.map(ask))));
+    }
+    await this.#enqueue(async () => {
+      if (this.#isOver) return;
+      for (const id of known) {
+        if (!listed.has(id) && this.#leases.delete(id)) filler.onLeaseRevoke(id);
+      }
+      this.#granted(fresh, answers);
+      await filler.flush();
+    });
+  }
+
+  async #reach(revision: number): Promise<void> {
+    const { clock } = this.#options;
+    const untilMs = clock.nowMs() + DRAIN_MS_MAX;
+    while (!this.#isOver && this.#revision < revision && clock.nowMs() < untilMs) await this.#sleep(DRAIN_STEP_MS);
+  }
+
+  #sleep(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#options.clock.setTimer(ms, resolve);
+    });
   }
 
   #ended(error: StatusError | undefined, compactRevision: number): void {
