@@ -84,8 +84,9 @@ large() {
   echo "-- $rate/s, and a compaction"
   "$root/bin/k1m.js" $load --duration "$((seconds * 3))s" --rate "$rate" 2>/dev/null >"$work/during" &
   local bench=$!
-  # Behind the keys' creation and the warm-up.
-  until curl -sf "http://127.0.0.1:$port/metrics" | awk '/^etcd_mvcc_txn_total/{exit $2 > '"$(txns "$port")"' + '"$rate"' ? 0 : 1}'; do sleep 0.2; done
+  # Behind the keys' creation: when renewals have come for two seconds.
+  local until=$(($(txns "$port") + 3000000 / 100 + rate * 2))
+  while [[ $(txns "$port") -lt $until ]]; do sleep 0.2; done
   "$peers/etcdctl" --endpoints "http://127.0.0.1:$port" --command-timeout 60s compact --physical "$(revision "$port")"
   wait "$bench"
   sed -n '3,$p' "$work/during"
@@ -93,8 +94,8 @@ large() {
   curl -sf "http://127.0.0.1:$port/metrics" | awk '/^etcd_mvcc_db_total_size_in_use_in_bytes|^process_resident_memory_bytes/{print $1, $2 / 1e6, "MB"}'
   stop
 }
-revision() { curl -sf "http://127.0.0.1:$1/metrics" | awk '/^etcd_debugging_mvcc_current_revision/{print $2}'; }
-txns() { curl -sf "http://127.0.0.1:$1/metrics" | awk '/^etcd_mvcc_txn_total/{print $2}'; }
+revision() { curl -sf "http://127.0.0.1:$1/metrics" | awk '/^etcd_debugging_mvcc_current_revision/{printf "%d", $2}'; }
+txns() { curl -sf "http://127.0.0.1:$1/metrics" | awk '/^etcd_mvcc_txn_total/{printf "%d", $2}'; }
 
 figure() {
   case $1 in
