@@ -94,6 +94,13 @@ export function writeAll(file: DiskFile, chunk: Uint8Array, position: number): P
   });
 }
 
+/** `writeDurable` as a promise, for what is not hot. */
+export function writeDurable(file: DiskFile, chunk: Uint8Array, position: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    file.writeDurable([chunk], position, (error) => (error === undefined ? resolve() : reject(error)));
+  });
+}
+
 /** `datasync` as a promise. */
 export function datasync(file: DiskFile): Promise<void> {
   return new Promise((resolve, reject) => {

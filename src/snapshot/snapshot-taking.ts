@@ -50,6 +50,8 @@ export interface SnapshotTaking {
   /** The capture was made: what is logged from now on is not in the snapshot. */
   readonly onCaptured: () => void;
   readonly onSync: (durationSeconds: number) => void;
+  /** How long to pause after a durable write, in times of its duration, when so many bytes of the file are written. */
+  readonly pauseShare: (bytesWritten: number) => number;
   /** Resolves when all batches up to `sequence` are durable. */
   readonly durable: (sequence: number) => Promise<void>;
   /** Asked between blocks: the snapshot is to be given up. */
@@ -80,7 +82,8 @@ export async function takeSnapshot(taking: SnapshotTaking): Promise<SnapshotResu
   try {
     if (header.sequence === taking.newestSequence) return undefined;
     const { disk, folder } = taking.subject;
-    const writer = await SnapshotWriter.create({ disk, clock, folder, header, onSync: taking.onSync });
+    const { onSync, pauseShare } = taking;
+    const writer = await SnapshotWriter.create({ disk, clock, folder, header, onSync, pauseShare });
     const isComplete = await fill(taking, writer, image, leases).catch(async (error: unknown) => {
       await writer.abandon();
       throw error;

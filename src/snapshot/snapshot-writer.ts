@@ -2,10 +2,11 @@
 // gives it its name and makes the name durable, in this order, so that a file with a snapshot's name is whole unless
 // the disk damaged it.
 //
-// Every SYNC_BYTES the file is synced: the log's own syncs then never wait for more than that of it.
+// Blocks are written durably in small pieces with pauses between: the log's own writes to the same disk then wait for one
+// piece at most, and seldom. Syncing much at once would stall them, since a file system orders its files' data among each other.
 
 import type { Clock } from '../io/clock.ts';
-import { type Disk, type DiskFile, datasync, writeAll } from '../io/disk.ts';
+import { type Disk, type DiskFile, datasync, writeAll, writeDurable } from '../io/disk.ts';
 import { crcOf } from '../journal/format.ts';
 import {
   type BlockKind,
@@ -20,7 +21,9 @@ import {
 } from './format.ts';
 import { snapshotPath } from './snapshot-folder.ts';
 
-const SYNC_BYTES = 4 << 20;
+const PIECE_BYTES = 256 << 10;
+/** Not worth a timer. */
+const PAUSE_MS_MIN = 0.1;
 
 export interface SnapshotWriterOptions {
   readonly disk: Disk;
@@ -28,8 +31,10 @@ export interface SnapshotWriterOptions {
   /** The folder of the snapshots. */
   readonly folder: string;
   readonly header: SnapshotHeader;
-  /** Told of each sync. */
+  /** Told of each durable write. */
   readonly onSync: (durationSeconds: number) => void;
+  /** How long to pause after a durable write, in times of its duration, when the file has so many bytes. */
+  readonly pauseShare: (bytes: number) => number;
 }
 
 export class SnapshotWriter {
@@ -42,7 +47,6 @@ export class SnapshotWriter {
   readonly #entries: IndexEntry[] = [];
   #position = HEADER_BYTES;
   #isClosed = false;
-  #synced = 0;
 
   private constructor(options: SnapshotWriterOptions, path: string, file: DiskFile, crcSeed: number) {
     this.#options = options;
@@ -78,8 +82,22 @@ export class SnapshotWriter {
     const position = this.#position;
     this.#entries.push({ kind, count, position, bytes: bytes.length, crc, mainMax });
     this.#position += bytes.length;
-    await writeAll(this.#file, bytes, position);
-    if (this.#position - this.#synced >= SYNC_BYTES) await this.#sync();
+    for (let from = 0; from < bytes.length; from += PIECE_BYTES) {
+      await this.#writePiece(bytes.subarray(from, from + PIECE_BYTES), position + from);
+    }
+  }
+
+  async #writePiece(piece: Uint8Array, position: number): Promise<void> {
+    const { clock, onSync, pauseShare } = this.#options;
+    const startedMs = clock.nowMs();
+    await writeDurable(this.#file, piece, position);
+    const tookMs = clock.nowMs() - startedMs;
+    onSync(tookMs / 1000);
+    const pauseMs = tookMs * pauseShare(position + piece.length);
+    if (pauseMs < PAUSE_MS_MIN) return;
+    await new Promise<void>((resolve) => {
+      clock.setTimer(pauseMs, resolve);
+    });
   }
 
   /** The file is complete and durable under its name when this resolves. */
@@ -116,7 +134,6 @@ export class SnapshotWriter {
     const { clock, onSync } = this.#options;
     const startedMs = clock.nowMs();
     await datasync(this.#file);
-    this.#synced = this.#position;
     onSync((clock.nowMs() - startedMs) / 1000);
   }
 }

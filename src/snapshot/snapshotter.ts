@@ -13,6 +13,10 @@ import { SnapshotSchedule, type SnapshotScheduleLimits } from './snapshot-schedu
 import { type SnapshotResult, type SnapshotSubject, takeSnapshot } from './snapshot-taking.ts';
 
 const KEPT_COUNT = 2;
+/** Pauses between the writes of a snapshot, in times of their duration: so that others get most of the disk, */
+const PAUSE_SHARE = 7;
+/** … and when the log would else grow faster than the snapshot. */
+const PAUSE_SHARE_HURRIED = 1;
 /** Left free for the log when a snapshot is begun. */
 const FREE_BYTES_MIN = 256 << 20;
 /** Bytes of a snapshot for each key and each change, beside their records. */
@@ -47,6 +51,7 @@ export class Snapshotter {
   #kept: number[];
   #running: Promise<void> | undefined;
   #isAborted = false;
+  #isClosing = false;
   #durableWaiters: { readonly sequence: number; readonly resolve: () => void }[] = [];
 
   constructor(options: SnapshotterOptions) {
@@ -112,6 +117,7 @@ export class Snapshotter {
    * at most; then it is given up. No more are taken.
    */
   async close(timeMsMax: number): Promise<void> {
+    this.#isClosing = true;
     if (this.#running === undefined && this.#schedule.isWorthIt(this.#stateBytes)) this.#start();
     const timer = this.#subject.clock.setTimer(timeMsMax, () => {
       this.#isAborted = true;
@@ -144,6 +150,7 @@ export class Snapshotter {
           logBytes = this.#schedule.started();
         },
         onSync: (seconds) => this.#observer.onSync(seconds),
+        pauseShare: (bytes) => this.#pauseShare(bytes),
         durable: (sequence) => this.#durable(sequence),
         isAborted: () => this.#isAborted,
         newestSequence: this.newestSequence,
@@ -161,6 +168,11 @@ export class Snapshotter {
       // A failure to remove what is left is met again, and reported, at the next snapshot.
       await this.#removeUnfinished().catch(() => {});
     }
+  }
+
+  #pauseShare(bytesWritten: number): number {
+    if (this.#isClosing) return 0;
+    return this.#schedule.logBytes * 2 > bytesWritten ? PAUSE_SHARE_HURRIED : PAUSE_SHARE;
   }
 
   async #checkRoom(): Promise<void> {
