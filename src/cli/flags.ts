@@ -92,7 +92,7 @@ export const SERVE_FLAGS: readonly Flag[] = [
     ...own('snapshot-log-percent', 'number', '75', 'log since the last snapshot, in % of the state, for the next', 10),
     max: 10_000,
   },
-  own('snapshot-log-bytes', 'number', '67108864', 'no snapshot for less log than this, in bytes', 1),
+  own('snapshot-log-bytes', 'number', '268435456', 'no snapshot for less log than this, in bytes', 1),
   own('backup-dir', 'string', '', "folder for backups by the clock, as etcd's snapshot files; without it none"),
   own('backup-interval', 'duration', '1h0m0s', 'time from one backup to the next'),
   own('backup-keep', 'number', '24', 'backups kept; older ones are removed', 1),

@@ -12,6 +12,7 @@ import { migrateCommand } from './migrate.ts';
 import { serveCommand } from './serve.ts';
 import { snapshotCommand } from './snapshot.ts';
 import { version, versionCommand } from './version.ts';
+import { walCommand } from './wal.ts';
 
 function program(): Command {
   const root = new Command('k1m')
@@ -22,6 +23,7 @@ function program(): Command {
     .addCommand(serveCommand())
     .addCommand(snapshotCommand())
     .addCommand(migrateCommand())
+    .addCommand(walCommand())
     .addCommand(benchCommand())
     .addCommand(completionCommand())
     .addCommand(versionCommand());

@@ -57,31 +57,50 @@ export class BatchReader {
 
   /** Reads buffer[at, limit) as the batch after `chain`. Returns what is wrong with it, or undefined. */
   check(buffer: Uint8Array, at: number, limit: number, chain: ChainEnd): string | undefined {
-    const wrong = this.#readHeader(buffer, at, limit, chain.crcSeed);
+    const wrong = this.readHeader(buffer, at, limit, chain.crcSeed);
     if (wrong !== undefined) return wrong;
     if (this.sequence !== chain.sequence + 1) {
       return `batch ${this.sequence} stands where batch ${chain.sequence + 1} should`;
     }
-    if (readUint32(buffer, at + AT_PREVIOUS_CRC) !== chain.crc) return 'the batch does not follow the one before it';
+    if (this.previousCrcAt(buffer, at) !== chain.crc) return 'the batch does not follow the one before it';
     if (this.epoch < chain.epoch) return `the epoch goes back from ${chain.epoch} to ${this.epoch}`;
+    return this.checkBody(buffer, at, limit, chain.crcSeed);
+  }
+
+  /** After `readHeader`, the same for its body. */
+  checkBody(buffer: Uint8Array, at: number, limit: number, crcSeed: number): string | undefined {
     if (this.end > limit) return 'the batch is cut off';
-    const crc = crcOf(buffer, this.bodyStart, this.end, chain.crcSeed);
+    const crc = crcOf(buffer, this.bodyStart, this.end, crcSeed);
     if (crc !== readUint32(buffer, at + AT_BODY_CRC)) return 'the checksum of the batch body does not match';
     return undefined;
   }
 
+  /** The header CRC of the batch before, as the one at `at` names it. */
+  previousCrcAt(buffer: Uint8Array, at: number): number {
+    return readUint32(buffer, at + AT_PREVIOUS_CRC);
+  }
+
   /** True when some batch in buffer[from, limit) tells that the one after `chain` had been durable. */
   tellsOfLoss(buffer: Uint8Array, from: number, limit: number, chain: ChainEnd): boolean {
-    const searched = Buffer.from(buffer.buffer, buffer.byteOffset, limit);
-    for (let at = searched.indexOf(this.#magic, from); at >= 0; at = searched.indexOf(this.#magic, at + 1)) {
-      if (at % BATCH_ALIGNMENT_BYTES !== 0) continue;
-      if (this.#readHeader(buffer, at, limit, chain.crcSeed) !== undefined) continue;
+    for (let at = this.nextHeader(buffer, from, limit, chain.crcSeed); at >= 0; ) {
       if (this.epoch >= chain.epoch && this.durableSequence > chain.sequence) return true;
+      at = this.nextHeader(buffer, at + BATCH_ALIGNMENT_BYTES, limit, chain.crcSeed);
     }
     return false;
   }
 
-  #readHeader(buffer: Uint8Array, at: number, limit: number, crcSeed: number): string | undefined {
+  /** Where the next good batch header in buffer[from, limit) is, whatever its place in the chain; it has been read. Or -1. */
+  nextHeader(buffer: Uint8Array, from: number, limit: number, crcSeed: number): number {
+    const searched = Buffer.from(buffer.buffer, buffer.byteOffset, limit);
+    for (let at = searched.indexOf(this.#magic, from); at >= 0; at = searched.indexOf(this.#magic, at + 1)) {
+      if (at % BATCH_ALIGNMENT_BYTES !== 0) continue;
+      if (this.readHeader(buffer, at, limit, crcSeed) === undefined) return at;
+    }
+    return -1;
+  }
+
+  /** Reads the header of a batch by itself. Returns what is wrong with it, or undefined. */
+  readHeader(buffer: Uint8Array, at: number, limit: number, crcSeed: number): string | undefined {
     if (at + BATCH_HEADER_BYTES > limit) return 'the batch header is cut off';
     if (readUint32(buffer, at) !== BATCH_MAGIC) return 'no batch begins here';
     this.headerCrc = readUint32(buffer, at + AT_HEADER_CRC);

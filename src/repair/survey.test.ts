@@ -1,0 +1,204 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { readLog } from '../journal/recovery.ts';
+import { IDENTITY, JournalFixture, RecordingVisitor } from '../testing/journal-fixture.ts';
+import { Random } from '../testing/random.ts';
+import type { Finding } from './damage.ts';
+import { isWhole, type Survey, surveyFolder } from './survey.ts';
+
+const RUNS = Number(process.env.K1M_RUNS ?? 400);
+
+interface Log {
+  readonly fixture: JournalFixture;
+  /** Offsets of the batches in the first segment; batch n begins at offsets[n − 1]. */
+  readonly offsets: readonly number[];
+}
+
+/** Nine batches of one put each (after the first, which opens the log), two or more to a segment if it is small. */
+async function someLog(segmentBytesMax: number, isEnded = true): Promise<Log> {
+  const fixture = new JournalFixture({ limits: { segmentBytesMax } });
+  const { journal } = await fixture.open();
+  const offsets = [64];
+  for (let revision = 2; revision <= 10; revision++) {
+    offsets.push(fixture.disk.bytes(fixture.segmentPath()).length);
+    await fixture.put(journal, revision, `value ${revision} ${'x'.repeat(revision * 10)}`);
+  }
+  if (isEnded) await fixture.close(journal, 10);
+  else fixture.disk.kill();
+  return { fixture, offsets };
+}
+
+function survey({ fixture }: Log): Promise<Survey> {
+  return fixture.clock.runUntil(surveyFolder(fixture.disk, '/data'));
+}
+
+function change({ fixture }: Log, edit: (bytes: Uint8Array) => Uint8Array, segment = 1): void {
+  const path = fixture.segmentPath(segment);
+  fixture.disk.place(path, edit(fixture.disk.bytes(path)));
+}
+
+function text({ kind, offset, bytes, sequences, revisions }: Finding): string {
+  const range = (of: Finding['sequences']): string => (of === undefined ? '-' : `${of.first}-${of.last}`);
+  return `${kind} at ${offset}+${bytes}: ${range(sequences)}, ${range(revisions)}`;
+}
+
+const ONE_SEGMENT = 1 << 20;
+
+describe('a survey of a log', () => {
+  it('finds a whole one whole, and says what is in it', async () => {
+    const log = await someLog(ONE_SEGMENT);
+    const found = await survey(log);
+    assert.ok(isWhole(found));
+    assert.deepEqual(found.findings, []);
+    assert.deepEqual(found.identity, IDENTITY);
+    assert.equal(found.revision, 10);
+    assert.deepEqual(found.segments[0].parts.counts, { puts: 9, deletes: 0, others: 3 });
+    assert.deepEqual(
+      found.order.spans.map(({ first, last }) => [first, last]),
+      [[1, 11]],
+    );
+  });
+
+  const cases: readonly {
+    readonly name: string;
+    readonly edit: (bytes: Uint8Array, offsets: readonly number[]) => Uint8Array;
+    readonly says: (offsets: readonly number[]) => readonly string[];
+    readonly isEnded?: boolean;
+  }[] = [
+    {
+      name: 'a flipped bit in a body',
+      edit: (bytes, at) => flip(bytes, at[4] + 70),
+      says: (at) => [`flipped at ${at[4]}+${at[5] - at[4]}: 5-5, 5-5`],
+    },
+    {
+      name: 'a flipped bit in a header',
+      edit: (bytes, at) => flip(bytes, at[4] + 33),
+      says: (at) => [`flipped at ${at[4]}+${at[5] - at[4]}: 5-5, 5-5`],
+    },
+    {
+      name: 'a flipped bit in the segment header',
+      edit: (bytes) => flip(bytes, 20),
+      says: () => ['header at 0+64: -, -'],
+    },
+    {
+      name: 'zeros over two batches',
+      edit: (bytes, at) => Buffer.from(bytes).fill(0, at[3], at[5]),
+      says: (at) => [`zero-filled at ${at[3]}+${at[5] - at[3]}: 4-5, 4-5`],
+    },
+    {
+      name: 'zeros to the end, when only the start of a file vouches for what was there',
+      edit: (bytes, at) => Buffer.from(bytes).fill(0, at[8]),
+      says: () => [],
+    },
+    {
+      name: 'a batch twice',
+      edit: (bytes, at) =>
+        Buffer.concat([bytes.subarray(0, at[5]), bytes.subarray(at[4], at[5]), bytes.subarray(at[5])]),
+      says: (at) => [`duplicated at ${at[5]}+${at[5] - at[4]}: 5-5, 5-5`],
+    },
+    {
+      name: 'two batches in the wrong order',
+      edit: (bytes, at) => {
+        const [a, b] = [bytes.subarray(at[4], at[5]), bytes.subarray(at[5], at[6])];
+        return Buffer.concat([bytes.subarray(0, at[4]), b, a, bytes.subarray(at[6])]);
+      },
+      says: (at) => [`reordered at ${at[4] + at[6] - at[5]}+${at[5] - at[4]}: 5-5, 5-5`],
+    },
+    {
+      name: 'a batch that is gone',
+      edit: (bytes, at) => Buffer.concat([bytes.subarray(0, at[4]), bytes.subarray(at[5])]),
+      says: (at) => [`missing at ${at[4]}+0: 5-5, 5-5`],
+    },
+    {
+      name: 'a torn last batch',
+      edit: (bytes, at) => bytes.subarray(0, at[9] + 100),
+      says: (at) => [`torn at ${at[9]}+100: 10-10, 10-10`],
+      isEnded: false,
+    },
+    {
+      name: 'a torn batch before one that came in time',
+      edit: (bytes, at) => flip(bytes, at[8] + 70),
+      // Batch 10 was written when batch 9 was durable.
+      says: (at) => [`flipped at ${at[8]}+${at[9] - at[8]}: 9-9, 9-9`],
+      isEnded: false,
+    },
+  ];
+  for (const { name, edit, says, isEnded } of cases) {
+    it(`tells ${name}`, async () => {
+      const log = await someLog(ONE_SEGMENT, isEnded);
+      change(log, (bytes) => edit(bytes, log.offsets));
+      const found = await survey(log);
+      assert.deepEqual(found.findings.map(text), says(log.offsets));
+    });
+  }
+
+  it('tells a segment that is gone, one that is cut off, and zeros at the end of an earlier one', async () => {
+    for (const damage of ['missing', 'cut-off', 'zero-filled'] as const) {
+      const log = await someLog(400);
+      const before = await survey(log);
+      assert.ok(before.segments.length > 3);
+      const [, second, third] = before.segments;
+      const { firstSequence, lastSequence, offset } = second.parts.runs[0];
+      if (damage === 'missing') log.fixture.disk.remove(second.file);
+      if (damage === 'cut-off') change(log, (bytes) => bytes.subarray(0, offset), firstSequence);
+      if (damage === 'zero-filled') change(log, (bytes) => Buffer.from(bytes).fill(0, offset), firstSequence);
+      const { findings } = await survey(log);
+      assert.equal(findings.length, 1);
+      const [{ kind, file, sequences, revisions }] = findings;
+      assert.equal(kind, damage === 'missing' ? 'cut-off' : damage);
+      assert.equal(file, damage === 'missing' ? before.segments[0].file : second.file);
+      assert.deepEqual(sequences, { first: firstSequence, last: lastSequence });
+      assert.deepEqual(revisions, { first: firstSequence, last: third.firstSequence - 1 });
+    }
+  });
+
+  it('finds damage wherever recovery refuses the log, and the same end where it does not', async () => {
+    const counts = { refused: 0, read: 0 };
+    for (let seed = 1; seed <= RUNS; seed++) {
+      const random = new Random(seed);
+      const log = await someLog(random.pick([300, 500, ONE_SEGMENT]), random.chance(0.5));
+      const { disk, clock } = log.fixture;
+      const paths = [...disk.snapshot().keys()].filter((path) => path.endsWith('.wal'));
+      for (let n = random.between(0, 3); n > 0; n--) damage(log, random.pick(paths), random);
+      const found = await survey(log);
+      const visitor = new RecordingVisitor();
+      const reading = readLog({ disk, folder: '/data/wal', visitor });
+      const read = await clock.runUntil(
+        reading.catch((error: unknown) => (error instanceof Error ? error : undefined)),
+      );
+      if (read === undefined || read instanceof Error) {
+        counts.refused++;
+        assert.ok(
+          found.findings.some(({ isDamage }) => isDamage),
+          `seed ${seed}: refused, but nothing was found`,
+        );
+      } else {
+        counts.read++;
+        assert.equal(found.order.lastSequence, read.chain.sequence, `seed ${seed}: another end`);
+        assert.deepEqual(found.order.gaps, [], `seed ${seed}`);
+        if (read.cut !== undefined) assert.ok(found.findings.length > 0, `seed ${seed}: cut, but nothing was found`);
+      }
+    }
+    assert.ok(counts.refused > RUNS / 10 && counts.read > RUNS / 10, JSON.stringify(counts));
+  });
+});
+
+function flip(bytes: Uint8Array, at: number): Uint8Array {
+  bytes[at] ^= 4;
+  return bytes;
+}
+
+/** Something that disks do to a file. */
+function damage({ fixture }: Log, path: string, random: Random): void {
+  const { disk } = fixture;
+  const bytes = disk.bytes(path);
+  if (bytes.length === 0) return;
+  const at = random.between(0, bytes.length - 1);
+  const end = Math.min(bytes.length, at + random.pick([8, 64, 512]));
+  const kind = random.between(0, 4);
+  if (kind === 0) disk.place(path, flip(bytes, at));
+  else if (kind === 1) disk.place(path, Buffer.from(bytes).fill(0, at, end));
+  else if (kind === 2) disk.place(path, bytes.subarray(0, at));
+  else if (kind === 3) disk.place(path, Buffer.concat([bytes.subarray(0, end), bytes.subarray(at)]));
+  else disk.place(path, Buffer.concat([bytes.subarray(0, at), bytes.subarray(end), bytes.subarray(at, end)]));
+}

@@ -1,0 +1,265 @@
+// A data folder looked at whatever its state: every segment of the log and every snapshot, what they hold, and what is wrong
+// with them. Nothing is written. One segment at a time is in memory.
+//
+// Beside its own findings the survey asks what a start asks: recovery reads the log from the newest good snapshot on. A start
+// that is refused is damage, whatever the findings say.
+
+import { join } from 'node:path';
+import { type Disk, DiskError } from '../io/disk.ts';
+import { BatchReader } from '../journal/batch-reader.ts';
+import { CorruptionError, ForeignLogError } from '../journal/errors.ts';
+import { BATCH_HEADER_BYTES, crcSeedOf, META, readId, SEGMENT_HEADER_BYTES } from '../journal/format.ts';
+import type { JournalIdentity, JournalVisitor, LogBase, TailCut } from '../journal/journal.ts';
+import { readLog } from '../journal/recovery.ts';
+import { decodeSegmentHeader, isUnfinishedName, type SegmentHeader, sequenceOfName } from '../journal/segment.ts';
+import { snapshotFolder } from '../snapshot/snapshot-folder.ts';
+import { type BatchOrder, orderBatches } from './batch-order.ts';
+import { type Finding, findingOf } from './damage.ts';
+import { logFindings } from './log-findings.ts';
+import { type SegmentParts, surveySegment } from './segment-survey.ts';
+import { type SurveyedSnapshot, surveySnapshots } from './snapshot-survey.ts';
+
+export interface SurveyedSegment {
+  readonly file: string;
+  /** As the name says. */
+  readonly firstSequence: number;
+  readonly bytes: number;
+  /** Undefined when it is damaged. */
+  readonly header: SegmentHeader | undefined;
+  readonly headerError: string | undefined;
+  readonly parts: SegmentParts;
+}
+
+export interface Survey {
+  readonly folder: string;
+  /** Undefined when nothing tells whose the folder is. */
+  readonly identity: JournalIdentity | undefined;
+  readonly segments: readonly SurveyedSegment[];
+  /** Newest first. */
+  readonly snapshots: readonly SurveyedSnapshot[];
+  /** The newest good snapshot: what a start begins with. */
+  readonly base: LogBase | undefined;
+  readonly order: BatchOrder;
+  /** The last batch known to have been durable. */
+  readonly durableSequence: number;
+  readonly findings: readonly Finding[];
+  /** Why a start on this folder is refused; undefined when it is not. */
+  readonly refusal: string | undefined;
+  /** What a start would cut off the end of the log. */
+  readonly cut: TailCut | undefined;
+  /** The highest that a batch, a mark or a snapshot names; a damaged batch's header too. */
+  readonly revision: number;
+  /** The highest that anything names, damaged or not. */
+  readonly sequence: number;
+  readonly epoch: number;
+}
+
+/** True when a start finds everything that was durable, and every file is good. */
+export function isWhole({ findings, refusal }: Pick<Survey, 'findings' | 'refusal'>): boolean {
+  return refusal === undefined && findings.every(({ isDamage }) => !isDamage);
+}
+
+/** Of a folder that nobody uses. Rejects with DiskError. */
+export async function surveyFolder(disk: Disk, folder: string): Promise<Survey> {
+  const walFolder = join(folder, 'wal');
+  const snapshots = await surveySnapshots(disk, snapshotFolder(folder));
+  const base = baseOf(snapshots);
+  const log = await surveyLog(disk, walFolder, snapshots);
+  const { segments, findings } = log;
+  const durableSequence = durableOf(segments, snapshots);
+  const placed = segments.flatMap(({ parts }, segment) => parts.runs.map((run) => ({ run, segment })));
+  const start = Math.min(segments.at(0)?.firstSequence ?? 1, (base?.sequence ?? 0) + 1);
+  const order = orderBatches(placed, start, durableSequence);
+  findings.push(...logFindings({ walFolder, segments, order, base }));
+  for (const { path, error } of snapshots) {
+    if (error === undefined) continue;
+    const kind = error instanceof ForeignLogError ? 'foreign' : 'snapshot';
+    const { offset, reason } = error instanceof CorruptionError ? error : { offset: 0, reason: error.message };
+    findings.push(findingOf({ kind, file: path, offset, reason }));
+  }
+  const { identity } = log;
+  const asked = await askRecovery(disk, walFolder, base);
+  const highest = highestOf(segments, snapshots);
+  return { folder, identity, segments, snapshots, base, order, durableSequence, findings, ...asked, ...highest };
+}
+
+function baseOf(snapshots: readonly SurveyedSnapshot[]): LogBase | undefined {
+  const good = snapshots.find(({ error }) => error === undefined);
+  if (good?.header === undefined) return undefined;
+  const { identity, revisionMark } = good.header;
+  return { sequence: good.sequence, revision: revisionMark, clusterId: identity.clusterId, file: good.path };
+}
+
+interface SurveyedLog {
+  readonly identity: JournalIdentity | undefined;
+  readonly segments: readonly SurveyedSegment[];
+  readonly findings: Finding[];
+}
+
+async function surveyLog(disk: Disk, folder: string, snapshots: readonly SurveyedSnapshot[]): Promise<SurveyedLog> {
+  const findings: Finding[] = [];
+  const names = await namesIn(disk, folder, findings);
+  const heads = await Promise.all(names.map((name) => readHead(disk, join(folder, name))));
+  const identity =
+    heads.find(({ header }) => header !== undefined)?.header?.identity ??
+    snapshots.find(({ header }) => header !== undefined)?.header?.identity ??
+    (await identityInLog(disk, folder, names));
+  const crcSeed = crcSeedOf(identity?.clusterId ?? 0n);
+  const segments: SurveyedSegment[] = [];
+  for (let i = 0; i < names.length; i++) {
+    const file = join(folder, names[i]);
+    const { header, error } = heads[i];
+    if (error instanceof ForeignLogError) findings.push(foreign(file, error.message));
+    else if (header !== undefined && identity !== undefined && header.identity.clusterId !== identity.clusterId) {
+      findings.push(foreign(file, 'it belongs to another cluster than the files before it'));
+    }
+    const block = await readWhole(disk, file);
+    const firstSequence = sequenceOfName(names[i]) ?? 0;
+    const parts = surveySegment(block, crcSeed);
+    const headerError = headerReason(header, error, firstSequence);
+    const segment = { file, firstSequence, bytes: block.length, header, headerError, parts };
+    if (isLeftByRepair(segment, snapshots)) {
+      const reason = 'made by a repair that did not come to its end; the next repair removes it';
+      findings.push(findingOf({ kind: 'leftover', file, offset: 0, bytes: block.length, reason }));
+    } else segments.push(segment);
+  }
+  return { identity, segments, findings };
+}
+
+function headerReason(header: SegmentHeader | undefined, error: Error | undefined, first: number): string | undefined {
+  if (error instanceof CorruptionError) return error.reason;
+  if (header === undefined || header.firstSequence === first) return undefined;
+  return `the segment begins at batch ${header.firstSequence}, its name says otherwise`;
+}
+
+/** Repair makes an empty segment that names no batch before it, and then the snapshot that it goes on from. */
+export function isLeftByRepair(
+  { header, firstSequence, parts }: SurveyedSegment,
+  snapshots: readonly SurveyedSnapshot[],
+): boolean {
+  const isEmpty = parts.runs.length === 0 && parts.broken.length === 0;
+  if (header === undefined || header.previousCrc !== 0 || firstSequence === 1 || !isEmpty) return false;
+  return !snapshots.some(({ sequence, error }) => error === undefined && sequence + 1 === firstSequence);
+}
+
+function foreign(file: string, reason: string): Finding {
+  return findingOf({ kind: 'foreign', file, offset: 0, reason });
+}
+
+/** Of the segments, in order; the rest become findings. */
+async function namesIn(disk: Disk, folder: string, findings: Finding[]): Promise<string[]> {
+  const names = await disk.list(folder).catch((error: unknown) => {
+    if (error instanceof DiskError && error.code === 'ENOENT') return [];
+    throw error;
+  });
+  return names.filter((name) => {
+    if (sequenceOfName(name) !== undefined) return true;
+    if (!isUnfinishedName(name)) findings.push(foreign(join(folder, name), 'is not a file of the log; move it away'));
+    return false;
+  });
+}
+
+interface SegmentHead {
+  readonly header: SegmentHeader | undefined;
+  readonly error: Error | undefined;
+}
+
+async function readHead(disk: Disk, file: string): Promise<SegmentHead> {
+  const opened = await disk.open(file, 'read');
+  try {
+    const bytes = Buffer.alloc(SEGMENT_HEADER_BYTES);
+    const header = decodeSegmentHeader(file, bytes.subarray(0, await opened.read(bytes, 0)));
+    return { header, error: undefined };
+  } catch (error) {
+    if (error instanceof CorruptionError || error instanceof ForeignLogError) return { header: undefined, error };
+    throw error;
+  } finally {
+    await opened.close();
+  }
+}
+
+export async function readWhole(disk: Disk, path: string): Promise<Uint8Array> {
+  const file = await disk.open(path, 'read');
+  try {
+    const bytes = Buffer.allocUnsafeSlow(await file.size());
+    return bytes.subarray(0, await file.read(bytes, 0));
+  } finally {
+    await file.close();
+  }
+}
+
+/** Where every header is damaged: META, the first effect of a log, names the ids; its batch's checksum confirms them. */
+async function identityInLog(
+  disk: Disk,
+  folder: string,
+  names: readonly string[],
+): Promise<JournalIdentity | undefined> {
+  if (names.length === 0) return undefined;
+  const block = await readWhole(disk, join(folder, names[0]));
+  const body = SEGMENT_HEADER_BYTES + BATCH_HEADER_BYTES;
+  if (block.length < body + 17 || block[body] !== META) return undefined;
+  const identity = { memberId: readId(block, body + 1), clusterId: readId(block, body + 9) };
+  const seed = crcSeedOf(identity.clusterId);
+  const wrong = new BatchReader().readHeader(block, SEGMENT_HEADER_BYTES, block.length, seed);
+  return wrong === undefined ? identity : undefined;
+}
+
+/** What any good header says, a segment's beginning (all before it was durable then), and a snapshot's name. */
+function durableOf(segments: readonly SurveyedSegment[], snapshots: readonly SurveyedSnapshot[]): number {
+  let durable = 0;
+  for (const { parts, firstSequence } of segments) {
+    durable = Math.max(durable, firstSequence - 1);
+    for (const { durableSequence } of parts.runs) durable = Math.max(durable, durableSequence);
+    for (const { head } of parts.broken) durable = Math.max(durable, head?.durableSequence ?? 0);
+  }
+  for (const { sequence, header } of snapshots) if (header !== undefined) durable = Math.max(durable, sequence);
+  return durable;
+}
+
+function highestOf(
+  segments: readonly SurveyedSegment[],
+  snapshots: readonly SurveyedSnapshot[],
+): Pick<Survey, 'revision' | 'sequence' | 'epoch'> {
+  const highest = { revision: 0, sequence: 0, epoch: 0 };
+  const see = (sequence: number, epoch: number, revision: number): void => {
+    highest.sequence = Math.max(highest.sequence, sequence);
+    highest.epoch = Math.max(highest.epoch, epoch);
+    highest.revision = Math.max(highest.revision, revision);
+  };
+  for (const { parts, firstSequence, header } of segments) {
+    see(firstSequence, header?.epoch ?? 0, parts.namedRevision);
+    for (const { lastSequence, lastEpoch, lastRevision } of parts.runs) see(lastSequence, lastEpoch, lastRevision);
+    for (const { head } of parts.broken) if (head) see(head.sequence, head.epoch, head.revisions?.last ?? 0);
+  }
+  for (const { sequence, header } of snapshots) see(sequence, header?.epoch ?? 0, header?.revisionMark ?? 0);
+  return highest;
+}
+
+const IGNORE: JournalVisitor = {
+  onPut: () => {},
+  onDelete: () => {},
+  onLeaseGrant: () => {},
+  onLeaseRevoke: () => {},
+  onCompact: () => {},
+  onAlarm: () => {},
+};
+
+async function askRecovery(
+  disk: Disk,
+  folder: string,
+  base: LogBase | undefined,
+): Promise<Pick<Survey, 'refusal' | 'cut'>> {
+  try {
+    const { cut } = await readLog({ disk, folder, visitor: IGNORE, base });
+    return { refusal: undefined, cut };
+  } catch (error) {
+    if (error instanceof CorruptionError || error instanceof ForeignLogError) {
+      return { refusal: error.message, cut: undefined };
+    }
+    if (error instanceof DiskError && error.code === 'ENOENT' && base !== undefined) {
+      return { refusal: `${folder} is missing, but there is a snapshot: ${base.file}`, cut: undefined };
+    }
+    if (error instanceof DiskError && error.code === 'ENOENT') return { refusal: undefined, cut: undefined };
+    throw error;
+  }
+}
