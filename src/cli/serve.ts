@@ -7,6 +7,7 @@ import { basename, resolve } from 'node:path';
 import { Command } from 'commander';
 import { pino } from 'pino';
 import { parse as parseYaml } from 'yaml';
+import type { DiskNotices } from '../etcd/disk-health.ts';
 import type { DurabilityMap } from '../etcd/durability.ts';
 import { ETCD_VERSION } from '../etcd/maintenance-service.ts';
 import { openServer, type Server } from '../etcd/server.ts';
@@ -159,6 +160,11 @@ async function run(config: ServeConfig, values: FlagValues, logger: Logger): Pro
       logBytesMin: values.number('snapshot-log-bytes'),
       logShare: values.number('snapshot-log-percent') / 100,
     },
+    diskLimits: {
+      stallMsMax: values.number('disk-stall-ms'),
+      reserveBytes: values.number('disk-reserve-bytes'),
+    },
+    diskNotices: diskNoticesTo(logger, values.number('disk-stall-ms')),
     backups: config.backups,
     notices: noticesTo(logger),
     onFatal,
@@ -227,6 +233,26 @@ function makeDisk(logger: Logger): Disk {
   }
 }
 
+/** What the server tells of its disk, as log lines. */
+function diskNoticesTo(logger: Logger, stallMs: number): DiskNotices {
+  return {
+    onDiskStalled: (stalledMs, isFull) => {
+      const reason = isFull ? 'the disk is full' : 'the disk does not answer';
+      logger.warn({ 'since-ms': Math.round(stalledMs) }, `${reason}; writes wait, reads go on`);
+    },
+    // etcd's words for it.
+    onDiskAnswered: (stalledMs) => {
+      const took = `${(stalledMs / 1000).toFixed(3)}s`;
+      logger.warn({ took, 'expected-duration': `${stallMs / 1000}s` }, 'slow fdatasync');
+    },
+    onSpaceLow: (freeBytes, reserveBytes) => {
+      logger.warn({ 'free-bytes': freeBytes, 'reserve-bytes': reserveBytes }, 'little room on the disk; alarm NOSPACE');
+    },
+    onSpaceEnough: (freeBytes) => logger.info({ 'free-bytes': freeBytes }, 'room on the disk again; no alarm NOSPACE'),
+    onSpaceUnknown: ({ message }) => logger.warn({ error: message }, 'cannot tell how much room the disk has'),
+  };
+}
+
 function stopOnSignals(server: Server, logger: Logger): void {
   let isStopping = false;
   const stop = (signal: NodeJS.Signals): void => {
@@ -292,7 +318,7 @@ function serveHelp(): string {
   return (
     'Usage: k1m serve [flags]\n\nServes the etcd v3 API on a data folder.\n\nFlags (as --x=y, --x y or -x=y):\n' +
     `${lines.join('\n')}\n\nEach flag has an environment variable: ETCD_DATA_DIR for --data-dir; K1M_… for durability,\n` +
-    'durability-prefix, buffered-loss-ms, buffered-loss-bytes, reply-bytes-max, snapshot-log-* and backup-*.\n\n' +
+    'durability-prefix, buffered-loss-ms, buffered-loss-bytes, reply-bytes-max, snapshot-log-*, disk-* and backup-*.\n\n' +
     `Understood for etcd's sake, without effect:\n  ${others('accepted')}\n\nRefused until supported:\n  ${others('later')}\n`
   );
 }

@@ -59,6 +59,18 @@ export interface EffectLog {
   noteEffect(): void;
 }
 
+/** The place of the log. */
+export interface EngineSpace {
+  /** Whether a write that adds about `bytes` may be taken. */
+  hasRoom(bytes: number): boolean;
+  /** Writes that add are refused. */
+  readonly isLow: boolean;
+  /** Nothing at all can be logged. */
+  readonly isSpent: boolean;
+}
+
+const ENDLESS_SPACE: EngineSpace = { hasRoom: () => true, isLow: false, isSpent: false };
+
 export interface EngineLimits {
   /** --max-request-bytes: of a write, as etcd would put it into its log. */
   readonly requestBytesMax: number;
@@ -75,6 +87,8 @@ export interface EngineOptions {
   readonly durability: DurabilityMap;
   readonly limits: EngineLimits;
   readonly identity: ServerIdentity;
+  /** Undefined: there is always room. */
+  readonly space?: EngineSpace | undefined;
   /** Those that stood before a restart. */
   readonly alarms?: Set<number>;
 }
@@ -89,7 +103,7 @@ export class Engine {
   readonly limits: EngineLimits;
   /** Bytes of the last reply, from 0 to reply.position; valid until the next request. */
   readonly reply: ReplyWriter;
-  /** Alarms of this member that stand. */
+  /** Alarms in the log: they stand until disarmed. */
   readonly alarms: Set<number>;
   /** Newest revision that plain reads and watches may show. */
   visibleRevision: number;
@@ -103,6 +117,7 @@ export class Engine {
   putBytes = 0;
   readonly #log: EffectLog;
   readonly #durability: DurabilityMap;
+  readonly #space: EngineSpace;
   readonly #decoder = new OperationDecoder();
   readonly #view = new KeyValueView();
   /** The only compare of the transaction that runs, if it is of one key: a put of that key needs no second lookup. */
@@ -122,6 +137,14 @@ export class Engine {
     this.alarms = options.alarms ?? new Set();
     this.#log = options.log;
     this.#durability = options.durability;
+    this.#space = options.space ?? ENDLESS_SPACE;
+  }
+
+  /** Those in the log, and NOSPACE while the disk has little room: that one ends by itself. */
+  get standingAlarms(): number[] {
+    const alarms = new Set(this.alarms);
+    if (this.#space.isLow) alarms.add(ALARM_NOSPACE);
+    return [...alarms];
   }
 
   /** PutRequest → PutResponse. */
@@ -145,6 +168,7 @@ export class Engine {
     checkDelete(op);
     this.#checkSize(end - start);
     this.#refuseCorrupt();
+    this.#refuseSpent();
     this.#begin();
     const { reply } = this;
     reply.reset();
@@ -181,6 +205,7 @@ export class Engine {
     this.#refuseCorrupt();
     if (revision <= this.compactTarget) throw compacted();
     if (revision > this.store.currentRevision) throw futureRevision();
+    this.#refuseSpent();
     this.compactTarget = revision;
     this.#log.batch.appendCompact(revision);
     this.#log.noteEffect();
@@ -215,6 +240,7 @@ export class Engine {
     this.#refuseCorrupt();
     const lease = this.lessor.find(id);
     if (lease === undefined) throw leaseNotFound();
+    this.#refuseSpent();
     this.#begin();
     for (const row of this.#inKeyOrder(this.lessor.rows(lease))) this.#deleteRow(row);
     this.#end();
@@ -434,6 +460,7 @@ export class Engine {
     if (!hasWrites(txn)) return;
     this.#checkSize(bytes);
     this.#refuseCorrupt();
+    this.#refuseSpent();
     if (hasPuts(txn)) this.#refuseNoSpace(txnCost(txn));
   }
 
@@ -465,9 +492,15 @@ export class Engine {
     if (this.alarms.size > 0 && this.alarms.has(ALARM_CORRUPT)) throw corruptCluster();
   }
 
+  /** For what etcd takes also under NOSPACE. */
+  #refuseSpent(): void {
+    if (this.#space.isLow && this.#space.isSpent) throw noSpace();
+  }
+
   /** `cost` is what etcd reckons the request adds (server/storage/quota.go). Raises the alarm at the quota. */
   #refuseNoSpace(cost: number): void {
     if (this.alarms.size > 0 && this.alarms.has(ALARM_NOSPACE)) throw noSpace();
+    if (!this.#space.hasRoom(cost)) throw noSpace();
     const { quotaBytes } = this.limits;
     if (quotaBytes === 0 || this.store.memoryBytes + cost < quotaBytes) return;
     this.setAlarm(ALARM_NOSPACE, true);

@@ -73,7 +73,7 @@ export class HttpService {
   #health(method: string, query: URLSearchParams): HttpResponse {
     if (method !== 'GET') return respond(405, 'text/plain; charset=utf-8', 'Method Not Allowed\n', [['allow', 'GET']]);
     const excluded = new Set(query.getAll('exclude'));
-    for (const alarm of this.#engine.alarms) {
+    for (const alarm of this.#engine.standingAlarms) {
       const name = alarmName(alarm);
       if (excluded.has(name)) continue;
       this.counters.failures++;

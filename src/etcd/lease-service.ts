@@ -24,6 +24,8 @@ export interface LeaseServiceOptions {
   readonly engine: Engine;
   readonly committer: Committer;
   readonly nowMs: () => number;
+  /** The log would not take a revocation now. */
+  readonly isHeldBack: () => boolean;
   /** 64 random bits. */
   readonly randomId: () => bigint;
 }
@@ -33,6 +35,7 @@ export class LeaseService {
   readonly #committer: Committer;
   readonly #nowMs: () => number;
   readonly #randomId: () => bigint;
+  readonly #isHeldBack: () => boolean;
   /** Leases whose grant is not durable yet. */
   readonly #unseen = new Set<Lease>();
 
@@ -41,6 +44,7 @@ export class LeaseService {
     this.#committer = options.committer;
     this.#nowMs = options.nowMs;
     this.#randomId = options.randomId;
+    this.#isHeldBack = options.isHeldBack;
   }
 
   register(registry: Registry): void {
@@ -83,9 +87,9 @@ export class LeaseService {
     registry.stream(methods.leaseKeepAlive, (call) => this.#keepAlive(call));
   }
 
-  /** Revokes what has expired; true when more may be left. Leases stay while the disk cannot keep up. */
+  /** Revokes what has expired; true when more may be left. Leases stay while the disk cannot keep up, does not answer or is full. */
   expire(): boolean {
-    if (this.#committer.isOverloaded) return false;
+    if (this.#committer.isOverloaded || this.#isHeldBack()) return false;
     const expired = this.#engine.lessor.takeExpired(this.#nowMs(), EXPIRIES_PER_TURN_MAX);
     for (const lease of expired) this.#engine.revokeLease(lease.id);
     return expired.length === EXPIRIES_PER_TURN_MAX;

@@ -111,7 +111,7 @@ export class MaintenanceService {
     const engine = this.#engine;
     const { memberId, raftTerm } = engine.identity;
     const errors: string[] = [];
-    for (const alarm of engine.alarms)
+    for (const alarm of engine.standingAlarms)
       errors.push(`memberID:${BigInt.asUintN(64, memberId)} alarm:${alarmName(alarm)}`);
     return {
       header: headerOf(engine),
@@ -133,7 +133,7 @@ export class MaintenanceService {
     const engine = this.#engine;
     const { memberId } = engine.identity;
     if (request.action === ALARM_GET) {
-      const alarms = [...engine.alarms].filter((alarm) => request.alarm === ALARM_NONE || alarm === request.alarm);
+      const alarms = engine.standingAlarms.filter((alarm) => request.alarm === ALARM_NONE || alarm === request.alarm);
       return { header: headerOf(engine), alarms: alarms.map((alarm) => ({ memberID: memberId, alarm })) };
     }
     const isKnown = request.action === ALARM_ACTIVATE || request.action === ALARM_DEACTIVATE;

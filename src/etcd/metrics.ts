@@ -15,9 +15,12 @@ import type { Snapshotter } from '../snapshot/snapshotter.ts';
 import type { WatchHub } from '../watch/hub.ts';
 import type { Backups } from './backups.ts';
 import type { Committer } from './committer.ts';
+import { defineConnectionMetrics } from './connection-metrics.ts';
+import type { DiskHealth } from './disk-health.ts';
 import type { Engine } from './engine.ts';
 import type { HttpService } from './http-service.ts';
 import { ETCD_CLUSTER_VERSION, ETCD_VERSION } from './maintenance-service.ts';
+import type { MetricDefiner } from './metric-definer.ts';
 import type { ReplyBudget } from './reply-budget.ts';
 
 /** etcd's buckets for disk durations, in seconds: 0.001 × 2^n. */
@@ -34,6 +37,7 @@ export interface MetricsSources {
   readonly budget: ReplyBudget;
   readonly snapshotter: Snapshotter;
   readonly backups: Backups | undefined;
+  readonly disk: DiskHealth;
   readonly http: () => HttpService;
   readonly usage: () => ProcessUsage;
   readonly connectionCount: () => number;
@@ -70,7 +74,12 @@ export class Metrics {
     this.#defineSnapshots();
     this.#defineWatch();
     this.#defineGrpc();
-    this.#defineConnections();
+    const definer: MetricDefiner = {
+      gauge: (name, help, read) => this.#gauge(name, help, read),
+      counter: (name, help, read) => this.#counter(name, help, read),
+    };
+    defineConnectionMetrics(definer, sources.connectionStats, sources.connectionCount);
+    sources.disk.defineMetrics(definer);
     this.#defineProcess();
   }
 
@@ -208,7 +217,7 @@ export class Metrics {
     this.#info('etcd_cluster_version', 'Which version is running. 1 for its label.', {
       cluster_version: ETCD_CLUSTER_VERSION.slice(0, 3),
     });
-    this.#gauge('etcd_debugging_server_alarms', 'Alarms that stand.', () => engine.alarms.size);
+    this.#gauge('etcd_debugging_server_alarms', 'Alarms that stand.', () => engine.standingAlarms.length);
     this.#counter(
       'etcd_disk_wal_write_bytes_total',
       'Total number of bytes written to the journal.',
@@ -350,61 +359,6 @@ export class Metrics {
         }
       },
     });
-  }
-
-  #defineConnections(): void {
-    const { connectionStats: stats, connectionCount } = this.#sources;
-    this.#counter(
-      'etcd_network_client_grpc_received_bytes_total',
-      'The total number of bytes received from grpc clients.',
-      () => stats().bytesReceived,
-    );
-    this.#counter(
-      'etcd_network_client_grpc_sent_bytes_total',
-      'The total number of bytes sent to grpc clients.',
-      () => stats().bytesSent,
-    );
-    this.#gauge('k1m_h2_connections', 'HTTP/2 connections.', connectionCount);
-    this.#counter(
-      'k1m_h2_streams_refused_total',
-      'Streams above the limit of concurrent streams.',
-      () => stats().streamsRefused,
-    );
-    this.#counter(
-      'k1m_h2_resets_received_total',
-      'RST_STREAM frames received for open streams.',
-      () => stats().resetsReceived,
-    );
-    this.#counter('k1m_h2_resets_sent_total', 'RST_STREAM frames sent.', () => stats().resetsSent);
-    this.#counter(
-      'k1m_h2_provoked_resets_total',
-      'Streams reset because the peer broke a rule.',
-      () => stats().provokedResets,
-    );
-    this.#counter(
-      'k1m_h2_control_frames_total',
-      'SETTINGS and PING frames received.',
-      () => stats().controlFramesReceived,
-    );
-    this.#counter(
-      'k1m_h2_empty_data_frames_total',
-      'Empty DATA frames received.',
-      () => stats().emptyDataFramesReceived,
-    );
-    this.#counter('k1m_h2_window_updates_total', 'WINDOW_UPDATE frames received.', () => stats().windowUpdatesReceived);
-    this.#counter('k1m_h2_ignored_frames_total', 'Frames received and ignored.', () => stats().ignoredFramesReceived);
-    this.#counter(
-      'k1m_h2_header_lists_too_long_total',
-      'Header lists above the limit.',
-      () => stats().headerListsTooLong,
-    );
-    this.#counter('k1m_h2_queue_overflows_total', 'Streams whose send queue overflowed.', () => stats().queueOverflows);
-    this.#counter('k1m_h2_ping_strikes_total', 'Pings that came too early.', () => stats().pingStrikes);
-    this.#counter(
-      'k1m_h2_limits_exceeded_total',
-      'Connections closed because a limit was exceeded.',
-      () => stats().limitsExceeded,
-    );
   }
 
   #defineProcess(): void {

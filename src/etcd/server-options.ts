@@ -11,6 +11,7 @@ import type { SnapshotScheduleLimits } from '../snapshot/snapshot-schedule.ts';
 import type { SnapshotResult } from '../snapshot/snapshot-taking.ts';
 import type { AutoCompactorOptions } from './auto-compactor.ts';
 import type { BackupOptions, BackupResult } from './backups.ts';
+import type { DiskLimits, DiskNotices } from './disk-health.ts';
 import type { DurabilityMap } from './durability.ts';
 import type { MemberInfo } from './maintenance-service.ts';
 
@@ -46,11 +47,15 @@ export interface ServerOptions {
   readonly bufferedLossBytesMax: number;
   /** Size of a segment of the log; undefined for the usual one. */
   readonly segmentBytesMax?: number | undefined;
+  /** Writes that wait for the log, in bytes; undefined for the usual limit. Beyond it they are refused. */
+  readonly openBytesMax?: number | undefined;
+  readonly diskLimits: DiskLimits;
   readonly snapshots: SnapshotScheduleLimits;
   /** Undefined: none are made. */
   readonly backups?: BackupOptions | undefined;
   /** For the operator to know. */
   readonly notices: ServerNotices;
+  readonly diskNotices: DiskNotices;
   /** The process must end: the disk failed, or this program has a bug. */
   readonly onFatal: (error: unknown) => void;
 }

@@ -24,6 +24,7 @@ import { Acceptor } from './acceptor.ts';
 import { AutoCompactor } from './auto-compactor.ts';
 import { Backups } from './backups.ts';
 import { COMMITTER_LIMITS, Committer } from './committer.ts';
+import { DiskHealth } from './disk-health.ts';
 import { Engine } from './engine.ts';
 import { HttpService } from './http-service.ts';
 import { KvService } from './kv-service.ts';
@@ -37,6 +38,8 @@ import { type OpenedState, openState } from './state-opening.ts';
 import { WatchService } from './watch-service.ts';
 
 const TICK_MS = 100;
+/** The part of the disk's reserve that a snapshot leaves free for the log. */
+const SNAPSHOT_RESERVE_SHARE = 1 / 2;
 /** gRPC's allowance over --max-request-bytes. */
 const GRPC_OVERHEAD_BYTES = 512 << 10;
 /** How long one turn of sliced work may hold the event loop. */
@@ -88,7 +91,9 @@ export class Server {
   readonly engine: Engine;
   readonly committer: Committer;
   readonly metrics: Metrics;
+  readonly http: HttpService;
   readonly #options: ServerOptions;
+  readonly #disk: DiskHealth;
   readonly #journal: Journal;
   readonly #hub: WatchHub;
   readonly #slices: Slices;
@@ -97,7 +102,6 @@ export class Server {
   readonly #watches: WatchService;
   readonly #leases: LeaseService;
   readonly #kv: KvService;
-  readonly #http: HttpService;
   readonly #http1: Http1;
   readonly #drivers: DriverSet;
   readonly #dirty: ServerConnection[] = [];
@@ -125,7 +129,7 @@ export class Server {
       ? new RevisionReserve(store.currentRevision, RESERVE_REVISIONS)
       : undefined;
     this.committer = new Committer({
-      limits: COMMITTER_LIMITS,
+      limits: { ...COMMITTER_LIMITS, openBytesMax: options.openBytesMax ?? COMMITTER_LIMITS.openBytesMax },
       reserve,
       currentRevision: () => store.currentRevision,
       onVisible: (revision) => this.#show(revision),
@@ -141,8 +145,9 @@ export class Server {
       txnOpsMax: options.txnOpsMax,
       quotaBytes: options.quotaBytes,
     };
-    const { durability } = options;
+    const { durability, disk, folder, diskLimits, diskNotices } = options;
     const { alarms } = state;
+    this.#disk = new DiskHealth({ disk, clock, folder, limits: diskLimits, journal, notices: diskNotices });
     this.engine = new Engine({
       store,
       lessor,
@@ -151,6 +156,7 @@ export class Server {
       limits,
       identity: this.identity,
       alarms,
+      space: this.#disk,
     });
     this.#hub = new WatchHub({
       store,
@@ -171,7 +177,13 @@ export class Server {
     const { engine, committer } = this;
     this.#kv = new KvService({ engine, committer, slices: this.#slices, budget });
     this.#watches = new WatchService({ hub: this.#hub, slices: this.#slices, nowMs });
-    this.#leases = new LeaseService({ engine, committer, nowMs, randomId: options.randomId });
+    this.#leases = new LeaseService({
+      engine,
+      committer,
+      nowMs,
+      isHeldBack: () => this.#disk.isHeldBack,
+      randomId: options.randomId,
+    });
     const maintenance = new MaintenanceService({
       engine,
       committer,
@@ -196,7 +208,8 @@ export class Server {
       budget,
       snapshotter: this.snapshotter,
       backups: this.#backups,
-      http: () => this.#http,
+      disk: this.#disk,
+      http: () => this.http,
       usage: options.usage,
       connectionCount: () => this.#drivers.count,
       connectionStats: () => this.#sumStats(),
@@ -205,12 +218,12 @@ export class Server {
       loopStallSeconds: options.loopStallSeconds,
       startedSeconds: clock.wallMs() / 1000,
     });
-    this.#http = new HttpService({
+    this.http = new HttpService({
       engine,
       metrics: () => this.metrics.text(),
-      unreadyReason: () => (committer.isOverloaded ? 'the disk does not keep up' : undefined),
+      unreadyReason: () => this.#disk.stallReason ?? (committer.isOverloaded ? 'the disk does not keep up' : undefined),
     });
-    this.#http1 = new Http1((request, reply) => this.#http.handle(request, reply));
+    this.#http1 = new Http1((request, reply) => this.http.handle(request, reply));
   }
 
   /** The ports in use, in the order of `listen`. */
@@ -219,7 +232,7 @@ export class Server {
   }
 
   #makeSnapshotter(state: OpenedState, revisionMark: () => number): Snapshotter {
-    const { disk, clock, folder, snapshots, notices, onFatal } = this.#options;
+    const { disk, clock, folder, snapshots, diskLimits, notices, onFatal } = this.#options;
     const { store, lessor, alarms, journal, recovery, snapshot } = state;
     return new Snapshotter({
       subject: {
@@ -237,6 +250,7 @@ export class Server {
         addJob: (job) => this.#slices.addBackground(job),
       },
       limits: snapshots,
+      freeBytesMin: diskLimits.reserveBytes * SNAPSHOT_RESERVE_SHARE,
       replayedBytes: recovery.replayedBytes,
       loadedSequence: snapshot?.header.sequence ?? 0,
       observer: {
@@ -273,6 +287,7 @@ export class Server {
   onLogged(durationSeconds: number, bytes: number): void {
     this.metrics.observeWrite(durationSeconds, bytes);
     this.snapshotter.onLogged(bytes);
+    this.#disk.onWritten(bytes);
   }
 
   /** For the journal's handler. */
@@ -283,6 +298,7 @@ export class Server {
 
   async start(): Promise<void> {
     await this.snapshotter.open();
+    await this.#disk.open();
     const { network, listen, listenMetrics } = this.#options;
     for (const address of listen) {
       this.#listeners.push(await network.listen(address, (stream) => this.#accept(stream)));
@@ -340,7 +356,7 @@ export class Server {
       h2,
       registry: this.#registry,
       deadlines: this.#deadlines,
-      http: (request, reply) => this.#http.handle(request, reply),
+      http: (request, reply) => this.http.handle(request, reply),
       messageBytesMax: requestBytesMax + GRPC_OVERHEAD_BYTES,
       nowMs: () => clock.nowMs(),
       onBug: onFatal,
@@ -388,13 +404,16 @@ export class Server {
     const nowMs = this.#options.clock.nowMs();
     this.#deadlines.tick(nowMs, (call) => call.connection.expire(call));
     this.#hub.tick(nowMs);
+    this.#disk.tick();
     if (this.#leases.expire()) {
       this.#slices.add(() => !this.#leases.expire());
     }
     const compactTo = this.#autoCompactor?.tick(nowMs, this.engine.visibleRevision) ?? 0;
-    this.snapshotter.tick();
+    if (this.#disk.isLow) this.snapshotter.relieve();
+    else this.snapshotter.tick();
     this.#backups?.tick();
-    if (compactTo > 0 && compactTo > this.engine.compactTarget) this.#kv.compactTo(compactTo, () => {});
+    if (compactTo > 0 && compactTo > this.engine.compactTarget && !this.#disk.isSpent)
+      this.#kv.compactTo(compactTo, () => {});
     this.#flush();
     this.#timer = this.#options.clock.setTimer(TICK_MS, () => this.#tick());
   }

@@ -7,7 +7,8 @@
 import { join } from 'node:path';
 import type { Clock } from '../io/clock.ts';
 import { type Disk, type DiskFile, type DiskLock, datasync, writeAll } from '../io/disk.ts';
-import { FILE_JOURNAL_LIMITS, FileJournal, type FileJournalLimits, type FileJournalStart } from './file-journal.ts';
+import { FileJournal } from './file-journal.ts';
+import { FILE_JOURNAL_LIMITS, type FileJournalLimits, type FileJournalStart } from './file-journal-options.ts';
 import { crcSeedOf, SEGMENT_HEADER_BYTES } from './format.ts';
 import type {
   Journal,

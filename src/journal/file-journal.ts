@@ -12,57 +12,21 @@
 // reached all the same (a slow disk), `hasRoom` is false: a power cut never takes more than the limits and one batch.
 //
 // A new segment is begun when the old one is full and all of it is durable (recovery.ts relies on it).
+//
+// A write or a new segment that finds the disk full waits and is tried again every FULL_RETRY_MS: what is in it was promised to
+// nobody, and reads go on meanwhile. Every other failure, and that of a sync, is fatal; so is a full disk at the start and at the end.
 
 import { assert } from '../base/assert.ts';
 import type { Clock, Timer } from '../io/clock.ts';
-import type { Disk, DiskLock } from '../io/disk.ts';
+import type { DiskLock } from '../io/disk.ts';
 import { type BatchPlace, BatchWriter } from './batch-writer.ts';
+import type { FileJournalLimits, FileJournalOptions } from './file-journal-options.ts';
 import type { Journal, JournalHandler, JournalIdentity, JournalObserver } from './journal.ts';
-import { type SegmentLimits, SegmentWriter, type SegmentWriterStart } from './segment-writer.ts';
+import type { SegmentHeader } from './segment.ts';
+import { isFull, SegmentWriter } from './segment-writer.ts';
 import { Waiters } from './waiters.ts';
 
-export interface FileJournalLimits extends SegmentLimits {
-  /** A batch this large is full. */
-  readonly batchBytesMax: number;
-  /** Batches committed whose class is not satisfied yet. At the limit `hasRoom` is false. */
-  readonly inFlightBatchesMax: number;
-  /** Syncs, and durable writes. */
-  readonly syncsInFlightMax: number;
-  /** What a power cut may take of the class `buffered`: age and size of what is not durable. */
-  readonly bufferedLossMsMax: number;
-  readonly bufferedLossBytesMax: number;
-}
-
-export const FILE_JOURNAL_LIMITS: FileJournalLimits = {
-  batchBytesMax: 1 << 20,
-  inFlightBatchesMax: 4,
-  syncsInFlightMax: 2,
-  segmentBytesMax: 64 << 20,
-  bufferedLossMsMax: 200,
-  bufferedLossBytesMax: 32 << 20,
-  reserveBytes: 256 << 10,
-};
-
-/** Where an opened log ends. */
-export interface FileJournalStart extends SegmentWriterStart {
-  readonly identity: JournalIdentity;
-  readonly epoch: number;
-  readonly sequence: number;
-  readonly previousCrc: number;
-  readonly crcSeed: number;
-}
-
-export interface FileJournalOptions {
-  readonly disk: Disk;
-  readonly clock: Clock;
-  readonly handler: JournalHandler;
-  readonly observer: JournalObserver | undefined;
-  readonly limits: FileJournalLimits;
-  /** The folder of the segments. */
-  readonly folder: string;
-  readonly lock: DiskLock;
-  readonly start: FileJournalStart;
-}
+const FULL_RETRY_MS = 200;
 
 /** A batch between commit and the beginning of its write. */
 interface WaitingBatch {
@@ -116,7 +80,12 @@ export class FileJournal implements Journal {
 
   readonly #segments: SegmentWriter;
   #isRolling = false;
+  #rollingSinceMs = 0;
+  /** Operations that wait for space. */
+  #fullCount = 0;
 
+  /** The last batch of those before; the next one is the OPEN batch. */
+  readonly #startSequence: number;
   #lastSequence: number;
   #writtenSequence: number;
   #syncingSequence: number;
@@ -153,8 +122,9 @@ export class FileJournal implements Journal {
       previousCrc: start.previousCrc,
       crcSeed: start.crcSeed,
     };
-    this.#segments = new SegmentWriter(options.disk, options.folder, limits, start);
+    this.#segments = new SegmentWriter(options.disk, options.folder, limits, start, (again) => this.#whenFull(again));
     this.#lastSequence = start.sequence;
+    this.#startSequence = start.sequence;
     this.#writtenSequence = start.sequence;
     this.#syncingSequence = start.sequence;
     this.#durableSequence = start.sequence;
@@ -182,6 +152,20 @@ export class FileJournal implements Journal {
 
   get pendingBytes(): number {
     return this.#committedBytes - this.#durableBytes;
+  }
+
+  get unwrittenBytes(): number {
+    return this.#committedBytes - this.#writtenBytes;
+  }
+
+  get oldestOperationMs(): number {
+    const never = Number.POSITIVE_INFINITY;
+    const rollingMs = this.#isRolling ? this.#rollingSinceMs : never;
+    return Math.min(this.#writes.at(0)?.startedMs ?? never, this.#syncs.at(0)?.startedMs ?? never, rollingMs);
+  }
+
+  get isFull(): boolean {
+    return this.#fullCount > 0;
   }
 
   get storedBytes(): number {
@@ -416,17 +400,33 @@ export class FileJournal implements Journal {
       return;
     }
     this.#isRolling = true;
-    const startedMs = this.#clock.nowMs();
-    const header = { identity: this.#identity, firstSequence: sequence, epoch: this.epoch, previousCrc };
+    this.#rollingSinceMs = this.#clock.nowMs();
+    this.#roll({ identity: this.#identity, firstSequence: sequence, epoch: this.epoch, previousCrc });
+  }
+
+  #roll(header: SegmentHeader): void {
     this.#segments.roll(header).then(
       () => {
         this.#isRolling = false;
-        this.#observer?.onRoll((this.#clock.nowMs() - startedMs) / 1000);
+        this.#observer?.onRoll((this.#clock.nowMs() - this.#rollingSinceMs) / 1000);
         this.#startWrite();
         this.#wake();
       },
-      (error) => this.#fail(error instanceof Error ? error : new Error(String(error))),
+      (error) => {
+        if (isFull(error) && this.#whenFull(() => this.#roll(header))) return;
+        this.#fail(error instanceof Error ? error : new Error(String(error)));
+      },
     );
+  }
+
+  #whenFull(again: () => void): boolean {
+    if (this.#isClosing || this.#fatal !== undefined || this.#durableSequence === this.#startSequence) return false;
+    this.#fullCount++;
+    this.#clock.setTimer(FULL_RETRY_MS, () => {
+      this.#fullCount--;
+      again();
+    });
+    return true;
   }
 
   #fail(error: Error): void {

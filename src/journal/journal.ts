@@ -60,6 +60,12 @@ export interface Journal {
   readonly durableSequence: number;
   /** Bytes committed that are not durable yet. */
   readonly pendingBytes: number;
+  /** Bytes committed that are not written yet: they will still take space. */
+  readonly unwrittenBytes: number;
+  /** When the oldest operation under way was begun, in the clock's milliseconds; infinite when there is none. */
+  readonly oldestOperationMs: number;
+  /** An operation waits for space: the place of the log is full. It is tried again until there is some. */
+  readonly isFull: boolean;
   /** Bytes the log takes at its place: what `trim` could free, and the open segment. */
   readonly storedBytes: number;
   /** Seals the open batch, which must not be empty, and sends it off. Returns its sequence. */

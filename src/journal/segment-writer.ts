@@ -8,12 +8,18 @@
 // they are, and close cuts them off.
 //
 // A new segment is begun when the caller says so: all of the one before must be durable (recovery.ts relies on it).
+//
+// A write that finds the disk full (ENOSPC) is asked of the caller: tried again, or an error. To try again is safe, because all of
+// its bytes are written anew at the same place, and nothing was said of them. That does not hold for a sync.
 
 import { join } from 'node:path';
-import type { Disk, DiskCallback, DiskFile } from '../io/disk.ts';
+import { type Disk, type DiskCallback, DiskError, type DiskFile } from '../io/disk.ts';
 import { SEGMENT_HEADER_BYTES } from './format.ts';
 import type { StoredSegment } from './recovery.ts';
 import { createSegment, type SegmentHeader, segmentName } from './segment.ts';
+
+/** The disk is full: calls `again` later and returns true, or returns false when the error is to be told. */
+export type FullHandler = (again: () => void) => boolean;
 
 export interface SegmentLimits {
   /** A segment is not continued beyond this; a larger batch gets one of its own. */
@@ -29,6 +35,8 @@ export interface SegmentWriterStart {
   readonly position: number;
 }
 
+type Attempt = (done: DiskCallback) => void;
+
 /** What counts as small: behind more, the zeros would cost more than they save. */
 const RESERVING_WRITE_BYTES_MAX: number = 16 << 10;
 
@@ -36,6 +44,7 @@ export class SegmentWriter {
   readonly #disk: Disk;
   readonly #folder: string;
   readonly #limits: SegmentLimits;
+  readonly #onFull: FullHandler;
   readonly #zeros: Uint8Array;
   readonly #segments: StoredSegment[];
   #file: DiskFile;
@@ -43,10 +52,11 @@ export class SegmentWriter {
   #reservedEnd = 0;
 
   /** `folder` is that of the segments. */
-  constructor(disk: Disk, folder: string, limits: SegmentLimits, start: SegmentWriterStart) {
+  constructor(disk: Disk, folder: string, limits: SegmentLimits, start: SegmentWriterStart, onFull: FullHandler) {
     this.#disk = disk;
     this.#folder = folder;
     this.#limits = limits;
+    this.#onFull = onFull;
     this.#zeros = Buffer.alloc(limits.reserveBytes);
     this.#segments = start.segments.map((segment) => ({ ...segment }));
     this.#file = start.file;
@@ -69,7 +79,7 @@ export class SegmentWriter {
   write(chunks: readonly Uint8Array[], bytes: number, done: DiskCallback): void {
     const position = this.#position;
     this.#position += bytes;
-    this.#file.write(chunks, position, done);
+    this.#untilRoom((ended) => this.#file.write(chunks, position, ended), done);
   }
 
   /** True when this write also sets down zeros: then nothing may be written until it is done. */
@@ -77,12 +87,21 @@ export class SegmentWriter {
     const position = this.#position;
     this.#position += bytes;
     const zeroBytes = this.#zeroBytesBehind(bytes);
+    const write: Attempt = (ended) => this.#file.writeDurable(chunks, position, ended);
     if (zeroBytes === 0) {
-      this.#file.writeDurable(chunks, position, done);
+      this.#untilRoom(write, done);
       return false;
     }
     this.#reservedEnd = this.#position + zeroBytes;
-    this.#file.writeDurable([...chunks, this.#zeros.subarray(0, zeroBytes)], position, done);
+    this.#file.writeDurable([...chunks, this.#zeros.subarray(0, zeroBytes)], position, (error) => {
+      if (!isFull(error)) {
+        done(error);
+        return;
+      }
+      // The batches may fit where the zeros do not.
+      this.#reservedEnd = 0;
+      this.#untilRoom(write, done);
+    });
     return true;
   }
 
@@ -120,9 +139,19 @@ export class SegmentWriter {
     await this.#file.close();
   }
 
+  #untilRoom(attempt: Attempt, done: DiskCallback): void {
+    attempt((error) => {
+      if (!isFull(error) || !this.#onFull(() => this.#untilRoom(attempt, done))) done(error);
+    });
+  }
+
   /** What a durable write of `bytes`, which ends at the position, sets down behind itself. */
   #zeroBytesBehind(bytes: number): number {
     if (this.#position <= this.#reservedEnd || bytes > RESERVING_WRITE_BYTES_MAX) return 0;
     return Math.max(0, Math.min(this.#zeros.length, this.#limits.segmentBytesMax - this.#position));
   }
+}
+
+export function isFull(error: unknown): boolean {
+  return error instanceof DiskError && error.code === 'ENOSPC';
 }

@@ -91,15 +91,22 @@ export function decodeSegmentHeader(file: string, bytes: Uint8Array): SegmentHea
   };
 }
 
-/** Makes an empty segment; it is durable, header and name, when this resolves. */
+/** Makes an empty segment; it is durable, header and name, when this resolves. After a failure it may be tried again. */
 export async function createSegment(disk: Disk, folder: string, header: SegmentHeader): Promise<DiskFile> {
   const path = join(folder, segmentName(header.firstSequence));
   const file = await disk.open(`${path}.new`, 'create');
-  await writeAll(file, encodeSegmentHeader(header), 0);
-  await datasync(file);
-  await disk.rename(`${path}.new`, path);
-  await disk.syncDirectory(folder);
-  return file;
+  try {
+    await writeAll(file, encodeSegmentHeader(header), 0);
+    await datasync(file);
+    await disk.rename(`${path}.new`, path);
+    await disk.syncDirectory(folder);
+    return file;
+  } catch (error) {
+    // What these say matters less than why they are done. Nothing is there to remove when it was renamed.
+    await file.close().catch(() => {});
+    await disk.unlink(`${path}.new`).catch(() => {});
+    throw error;
+  }
 }
 
 function headerCrc(bytes: Uint8Array): number {

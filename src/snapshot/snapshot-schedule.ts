@@ -3,6 +3,7 @@
 //   due      the log since the last one ≥ max(logBytesMin, logShare × the state's size)
 //            so what snapshots add to the disk's writing is at most 1 / logShare of the log's, and the log stays bounded
 //   idle     hardly anything was logged for QUIET_MS, and the log since is large enough to slow the next start
+//   relief   the disk has little room, and the log takes RELIEF_LOG_SHARE of the state or more: two snapshots let go of most of it
 //   retry    after a failure: not before RETRY_MS_MIN, doubled with each further one up to RETRY_MS_MAX
 //
 // "The state's size" is what a snapshot would have now, not what the last one had: a store that only grows would
@@ -21,6 +22,10 @@ const QUIET_BYTES_MAX = 1 << 20;
 const IDLE_LOG_BYTES_MIN = 16 << 20;
 /** Log over the state's size from which an idle server takes one. */
 const IDLE_LOG_SHARE = 0.1;
+/** Log over the state's size from which a full disk gains by a snapshot. */
+const RELIEF_LOG_SHARE = 0.25;
+/** Between two tries to gain room. */
+const RELIEF_MS = 10_000;
 const RETRY_MS_MIN = 30_000;
 const RETRY_MS_MAX = 600_000;
 
@@ -32,6 +37,7 @@ export class SnapshotSchedule {
   #quietBytes = 0;
   #retryMs = 0;
   #notBeforeMs = 0;
+  #reliefNotBeforeMs = 0;
 
   /** `logBytes` were replayed at the start. */
   constructor(limits: SnapshotScheduleLimits, logBytes: number, nowMs: number) {
@@ -60,6 +66,14 @@ export class SnapshotSchedule {
     if (this.#logBytes >= Math.max(logBytesMin, logShare * stateBytes)) return true;
     const isIdle = nowMs - this.#quietSinceMs >= QUIET_MS;
     return isIdle && this.isWorthIt(stateBytes);
+  }
+
+  /** Asked instead of isDue while the disk has little room; `keptLogBytes` is all of the log that is there. */
+  isReliefDue(stateBytes: number, keptLogBytes: number, nowMs: number): boolean {
+    if (nowMs < this.#reliefNotBeforeMs || this.#logBytes === 0) return false;
+    if (keptLogBytes < RELIEF_LOG_SHARE * stateBytes) return false;
+    this.#reliefNotBeforeMs = nowMs + RELIEF_MS;
+    return true;
   }
 
   /** Whether a snapshot makes the next start noticeably faster. */

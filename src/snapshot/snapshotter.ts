@@ -17,8 +17,6 @@ const KEPT_COUNT = 2;
 const PAUSE_SHARE = 7;
 /** … and when the log would else grow faster than the snapshot. */
 const PAUSE_SHARE_HURRIED = 1;
-/** Left free for the log when a snapshot is begun. */
-const FREE_BYTES_MIN = 256 << 20;
 /** Bytes of a snapshot for each key and each change, beside their records. */
 const ROW_BYTES = 24;
 const CHANGE_BYTES = 32;
@@ -34,6 +32,8 @@ export interface SnapshotterObserver {
 export interface SnapshotterOptions {
   readonly subject: SnapshotSubject;
   readonly limits: SnapshotScheduleLimits;
+  /** Left free for the log when a snapshot is begun. */
+  readonly freeBytesMin: number;
   /** Bytes of the log behind the loaded snapshot. */
   readonly replayedBytes: number;
   /** The last batch in the snapshot that was loaded; 0 when none was. */
@@ -47,6 +47,7 @@ export class Snapshotter {
   readonly #observer: SnapshotterObserver;
   readonly #onFatal: (error: unknown) => void;
   readonly #schedule: SnapshotSchedule;
+  readonly #freeBytesMin: number;
   /** Sequences of the good ones, the newest first. */
   #kept: number[];
   #running: Promise<void> | undefined;
@@ -59,6 +60,7 @@ export class Snapshotter {
     this.#subject = subject;
     this.#observer = options.observer;
     this.#onFatal = options.onFatal;
+    this.#freeBytesMin = options.freeBytesMin;
     this.#schedule = new SnapshotSchedule(limits, replayedBytes, subject.clock.nowMs());
     this.#kept = loadedSequence > 0 ? [loadedSequence] : [];
   }
@@ -104,6 +106,16 @@ export class Snapshotter {
   tick(): void {
     if (this.#running !== undefined || this.#isAborted) return;
     if (this.#schedule.isDue(this.#stateBytes, this.#subject.clock.nowMs())) this.#start();
+  }
+
+  /**
+   * Called from time to time instead of `tick` while the disk has little room: begins a snapshot where the log can be cut off
+   * behind it, or behind the next.
+   */
+  relieve(): void {
+    if (this.#running !== undefined || this.#isAborted) return;
+    const { journal, clock } = this.#subject;
+    if (this.#schedule.isReliefDue(this.#stateBytes, journal.storedBytes, clock.nowMs())) this.#start();
   }
 
   /** Takes one now, unless one is under way; resolves when it is over, well or not. */
@@ -178,7 +190,7 @@ export class Snapshotter {
   async #checkRoom(): Promise<void> {
     const { disk, folder } = this.#subject;
     await this.#removeUnfinished();
-    const neededBytes = this.#stateBytes + FREE_BYTES_MIN;
+    const neededBytes = this.#stateBytes + this.#freeBytesMin;
     const freeBytes = await disk.freeBytes(folder);
     if (freeBytes >= neededBytes) return;
     const message = `${freeBytes} bytes are free, a snapshot beside the log needs ${neededBytes}`;

@@ -26,7 +26,8 @@ export type DiskOperation =
   | 'list'
   | 'rename'
   | 'unlink'
-  | 'syncDirectory';
+  | 'syncDirectory'
+  | 'freeBytes';
 
 /** What the next operations meet; the first rule that matches is asked. */
 export interface DiskFault {
@@ -59,7 +60,8 @@ export class SimulatedDisk implements Disk {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #latencyMsMax: number;
-  readonly #capacityBytes: number;
+  /** May change at any time, as when others use the disk too. */
+  capacityBytes: number;
   readonly #folders = new Map<string, Folder>();
   readonly #locks = new Set<string>();
   readonly faults: DiskFault[] = [];
@@ -71,7 +73,7 @@ export class SimulatedDisk implements Disk {
     this.#clock = options.clock;
     this.#random = options.random;
     this.#latencyMsMax = options.latencyMsMax ?? 0;
-    this.#capacityBytes = options.capacityBytes ?? Number.POSITIVE_INFINITY;
+    this.capacityBytes = options.capacityBytes ?? Number.POSITIVE_INFINITY;
   }
 
   /** Cuts the power; without a style one is drawn. Afterwards the disk can be used again. */
@@ -185,8 +187,9 @@ export class SimulatedDisk implements Disk {
     };
   }
 
-  async freeBytes(): Promise<number> {
-    return this.#capacityBytes - this.#usedBytes();
+  async freeBytes(path: string): Promise<number> {
+    await this.#turn('freeBytes', path);
+    return Math.max(0, this.capacityBytes - this.usedBytes());
   }
 
   /** For open files: handles of an earlier one are dead, and do nothing. */
@@ -196,7 +199,7 @@ export class SimulatedDisk implements Disk {
 
   /** For open files: true when `bytes` more do not fit. */
   isFull(bytes: number): boolean {
-    return this.#usedBytes() + bytes > this.#capacityBytes;
+    return this.usedBytes() + bytes > this.capacityBytes;
   }
 
   /**
@@ -247,7 +250,8 @@ export class SimulatedDisk implements Disk {
     folder.pending.push(change);
   }
 
-  #usedBytes(): number {
+  /** Of all files. */
+  usedBytes(): number {
     let bytes = 0;
     for (const folder of this.#folders.values()) {
       for (const content of folder.entries.values()) bytes += content.visible.length;

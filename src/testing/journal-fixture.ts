@@ -1,8 +1,8 @@
 // A journal on a simulated disk, with what its handler and its visitor heard written down.
 
 import type { DiskError } from '../io/disk.ts';
-import type { FileJournalLimits } from '../journal/file-journal.ts';
 import { type OpenedJournal, openFileJournal } from '../journal/file-journal-opening.ts';
+import type { FileJournalLimits } from '../journal/file-journal-options.ts';
 import type {
   Journal,
   JournalHandler,

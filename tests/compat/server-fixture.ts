@@ -3,6 +3,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { DiskNotices } from '../../src/etcd/disk-health.ts';
 import { DurabilityMap } from '../../src/etcd/durability.ts';
 import { openServer, type Server } from '../../src/etcd/server.ts';
 import type { ServerOptions } from '../../src/etcd/server-options.ts';
@@ -26,6 +27,14 @@ const MIB = 1 << 20;
 const SIMULATED_MS_MAX = 120_000;
 const REAL_MS_MAX = 20_000;
 
+const SILENT_DISK_NOTICES: DiskNotices = {
+  onDiskStalled: () => {},
+  onDiskAnswered: () => {},
+  onSpaceLow: () => {},
+  onSpaceEnough: () => {},
+  onSpaceUnknown: () => {},
+};
+
 export type ServerChanges = Partial<
   Pick<
     ServerOptions,
@@ -42,6 +51,9 @@ export type ServerChanges = Partial<
     | 'segmentBytesMax'
     | 'backups'
     | 'identity'
+    | 'diskLimits'
+    | 'openBytesMax'
+    | 'diskNotices'
   >
 >;
 
@@ -89,7 +101,9 @@ export async function openOn(surroundings: Surroundings, changes: ServerChanges)
     autoCompaction: undefined,
     bufferedLossMsMax: 100,
     bufferedLossBytesMax: 16 * MIB,
+    diskLimits: { stallMsMax: 500, reserveBytes: MIB },
     snapshots: { logBytesMin: 64 * MIB, logShare: 0.75 },
+    diskNotices: SILENT_DISK_NOTICES,
     notices: NO_NOTICES,
     onFatal: (error) => {
       throw error;
