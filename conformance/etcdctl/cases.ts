@@ -380,7 +380,8 @@ export const caseGroups: readonly CaseGroup[] = [
   compactions,
   maintenance,
   concurrency,
-  auth,
+  // Before the cases of auth, which make revisions on one of the two only.
   snapshot,
+  auth,
   clusterChanges,
 ];
