@@ -3,7 +3,8 @@
  * are. They log in as the users that RBAC's own roles are made for, elect leaders, and keep their ports over a restart.
  *
  * Not as by default: the API server compacts every 30 s (else a run would see no compaction) and lets events live 60 s (else it
- * would see no lease expire), and ends watches when it is stopped (else it waits for them for a minute); its advertised address is one of TEST-NET-1, since a loopback one is refused for endpoints.
+ * would see no lease expire); leaders have longer to renew than a store is away with all that reconnects to it (else they give up
+ * on a busy machine, on etcd too); and it ends watches when it is stopped (else it waits for them for a minute); its advertised address is one of TEST-NET-1, since a loopback one is refused for endpoints.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -25,6 +26,8 @@ export interface ControlPlaneOptions {
   readonly storeEndpoint: string;
   readonly ports: { readonly api: number; readonly controllers: number; readonly scheduler: number };
 }
+
+const patience: readonly string[] = ['--leader-elect-lease-duration=60s', '--leader-elect-renew-deadline=40s'];
 
 export class ControlPlane {
   readonly client: KubeClient;
@@ -118,6 +121,7 @@ export class ControlPlane {
           '--use-service-account-credentials=true',
           '--kube-api-qps=1000',
           '--kube-api-burst=2000',
+          ...patience,
         ],
       }),
       children.start({
@@ -128,6 +132,7 @@ export class ControlPlane {
           `--secure-port=${ports.scheduler}`,
           '--kube-api-qps=1000',
           '--kube-api-burst=2000',
+          ...patience,
         ],
       }),
     );
