@@ -24,6 +24,7 @@ export class BackupFile implements SnapshotTarget, ByteSink {
   /** All writes so far, one after the other. */
   #writing: Promise<void> = Promise.resolve();
   #failure: DiskError | undefined;
+  #isClosed = false;
   /** Called when it is no longer full, or failed. */
   onDrain: () => void = () => {};
   /** Called when all bytes have been given. */
@@ -84,7 +85,7 @@ export class BackupFile implements SnapshotTarget, ByteSink {
     await writeAll(this.#file, digest, this.#position);
     this.writtenBytes += digest.length;
     await datasync(this.#file);
-    await this.#file.close();
+    await this.#close();
     await this.#disk.rename(this.#file.path, path);
     await this.#disk.syncDirectory(dirname(path));
   }
@@ -92,8 +93,15 @@ export class BackupFile implements SnapshotTarget, ByteSink {
   /** Nothing of it remains. */
   async abandon(): Promise<void> {
     await this.#writing;
-    await this.#file.close().catch(() => {});
+    await this.#close().catch(() => {});
     await this.#disk.unlink(this.#file.path).catch(() => {});
+  }
+
+  /** Once: the descriptors' numbers may be somebody else's afterwards. */
+  async #close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    await this.#file.close();
   }
 
   #took(bytes: number): void {

@@ -5,7 +5,7 @@ import { it } from 'node:test';
 import * as m from '../api/messages.ts';
 import * as methods from '../api/methods.ts';
 import { ByteWriter } from '../base/byte-writer.ts';
-import { Registry } from '../grpc/registry.ts';
+import { type CallListener, Registry } from '../grpc/registry.ts';
 import type { ReplySource, ServerCall } from '../grpc/server-call.ts';
 import { BatchWriter } from '../journal/batch-writer.ts';
 import { Lessor } from '../lease/lessor.ts';
@@ -38,6 +38,8 @@ class PinnedStore extends Store {
 /** A call as the service uses it: it keeps what it was answered with. */
 class FakeCall {
   isOpen = true;
+  /** More than any stream may have queued. */
+  readonly queuedBytes = Number.MAX_SAFE_INTEGER;
   error: Error | undefined;
   message: Uint8Array | undefined;
   source: ReplySource | undefined;
@@ -103,6 +105,14 @@ class Bench {
   range(revision = 0): FakeCall {
     const request = { key: Buffer.from('k'), range_end: Buffer.from('l'), revision };
     return this.#call(methods.range.path, encode(m.RangeRequest, m.RangeRequest.create(request)));
+  }
+
+  /** What the service does with the messages of a RangeStream call. */
+  rangeStream(): CallListener {
+    const call = new FakeCall();
+    const listener = this.#registry.find(methods.rangeStream.path)?.stream?.(call as unknown as ServerCall);
+    assert.ok(listener !== undefined);
+    return listener;
   }
 
   compact(revision: number): void {
@@ -241,4 +251,16 @@ it('ranges whose clients went away let the others go on', () => {
   bench.turn();
   assert.equal(waiting.source, undefined);
   assert.deepEqual([bench.store.pins, bench.budget.bytesInFlight], [0, 0]);
+});
+
+it('a stream of a range takes one request, and gives its pin back', () => {
+  const bench = new Bench();
+  const listener = bench.rangeStream();
+  const request = { key: Buffer.from('k'), range_end: Buffer.from('l') };
+  const bytes = encode(m.RangeRequest, m.RangeRequest.create(request));
+  for (let messages = 0; messages < 2; messages++) listener.onMessage(bytes, 0, bytes.length);
+  bench.turn();
+  assert.equal(bench.store.pins, 1);
+  listener.onCancel();
+  assert.equal(bench.store.pins, 0);
 });

@@ -231,6 +231,8 @@ export class KvService {
     let stream: RangeStream | undefined;
     return {
       onMessage: (buffer, start, end) => {
+        // One request a call; another stream would leave the first one's pin behind.
+        if (stream !== undefined) return;
         const request = Uint8Array.prototype.slice.call(buffer, start, end);
         const op = new OperationDecoder().range(request, 0, request.length);
         checkRange(op);

@@ -53,6 +53,17 @@ test('durable writes may run beside each other', async () => {
   await file.close();
 });
 
+test('a file is closed once: its descriptors may be those of another file afterwards', async () => {
+  const file = await disk.open(join(folder, 'a'), 'create');
+  await file.close();
+  const others = await Promise.all(['b', 'c', 'd'].map((name) => disk.open(join(folder, name), 'create')));
+  await assert.rejects(file.close(), /closed once/);
+  for (const other of others) {
+    await writeAll(other, Buffer.from('x'), 0);
+    await other.close();
+  }
+});
+
 test('folders are made, listed in order, and files renamed and removed', async () => {
   const inner = join(folder, 'x', 'y', 'z');
   await disk.ensureDirectory(inner);

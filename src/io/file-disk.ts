@@ -3,6 +3,7 @@
 
 import fs from 'node:fs';
 import { dirname } from 'node:path';
+import { assert } from '../base/assert.ts';
 import { type Disk, type DiskCallback, DiskError, type DiskFile, type DiskLock, type OpenMode } from './disk.ts';
 import { lockFolder } from './folder-lock.ts';
 
@@ -30,6 +31,7 @@ class RealFile implements DiskFile {
   readonly #descriptor: number;
   /** The same file with O_DSYNC; none where it was opened for reading. */
   readonly #durable: DurableDescriptor[];
+  #isClosed = false;
 
   constructor(path: string, descriptor: number, durable: readonly number[]) {
     this.path = path;
@@ -94,6 +96,8 @@ class RealFile implements DiskFile {
   }
 
   async close(): Promise<void> {
+    assert(!this.#isClosed, 'a file is closed once');
+    this.#isClosed = true;
     for (const { descriptor } of this.#durable) {
       await settle('close', this.path, (done) => fs.close(descriptor, done));
     }

@@ -96,8 +96,9 @@ async function prepare(opening: FileJournalOpening, folder: string, found: Found
   // Cuts off an unfinished end, or zeros.
   await file.truncate(position);
   // What was read may not be on the disk yet, after the death of a process; the batches to come will say that it is durable. After a
-  // failed sync the system takes such pages for clean, so that only writing them again gets them there.
-  if (!found.state.isClean) await rewrite(file, found.provenBytes, position);
+  // failed sync the system takes such pages for clean, so that only writing them again gets them there: also behind an orderly end,
+  // whose own last batch may be the one that failed.
+  await rewrite(file, found.provenBytes, position);
   await datasync(file);
   await disk.syncDirectory(folder);
   return { ...common, crcSeed, segments: found.segments, file, position };

@@ -296,6 +296,54 @@ test('nothing is written beside a write that sets down zeros', async () => {
   assert.equal(recovery.revision, 2, 'the second one had not begun');
 });
 
+test('what an orderly end could not make durable is written again by the next start', async () => {
+  const fixture = new JournalFixture();
+  const first = await fixture.open();
+  await fixture.put(first.journal, 1, 'before');
+  fixture.disk.faults.push({ operation: 'writeDurable', pathPart: '.wal', times: 1, code: 'EIO' });
+  await assert.rejects(fixture.close(first.journal, 1), /EIO/);
+  fixture.disk.kill();
+  const second = await fixture.open();
+  await fixture.put(second.journal, 2, 'after');
+  fixture.disk.crash('lose');
+  await fixture.open();
+  assert.deepEqual(fixture.visitor.lines, ['put 0 before', 'put 0 after']);
+});
+
+test('a sync of other batches does not hide how old those of the class buffered are', async () => {
+  const fixture = new JournalFixture({ limits: { bufferedLossMsMax: 200, inFlightBatchesMax: 8 } });
+  const { journal } = await fixture.open();
+  fixture.disk.faults.push({ operation: 'datasync', pathPart: '.wal', times: 1, delayMs: 5 });
+  fixture.disk.faults.push({ operation: 'datasync', pathPart: '.wal', times: 9, delayMs: 60_000 });
+  commitPut(journal, 1, 'buffered');
+  await fixture.clock.pass(1);
+  journal.sync();
+  // Written behind it, and covered by two more syncs, which stall.
+  commitPut(journal, 2);
+  await fixture.clock.pass(10);
+  commitPut(journal, 3);
+  await fixture.clock.pass(1);
+  assert.equal(fixture.handler.durable, 2);
+  const startMs = fixture.clock.nowMs();
+  for (let revision = 4; journal.hasRoom && fixture.clock.nowMs() < startMs + 2_000; revision++) {
+    commitPut(journal, revision, 'buffered');
+    await fixture.clock.pass(1);
+  }
+  assert.ok(!journal.hasRoom && fixture.clock.nowMs() - startMs <= 210, `${fixture.clock.nowMs() - startMs} ms`);
+});
+
+test('a trim goes on after one that could not sync the folder', async () => {
+  const fixture = new JournalFixture({ limits: { segmentBytesMax: 300 } });
+  const { journal } = await fixture.open();
+  for (let revision = 1; revision <= 6; revision++) await fixture.put(journal, revision, 'x'.repeat(150));
+  const count = (await fixture.clock.runUntil(fixture.disk.list(fixture.segmentFolder))).length;
+  fixture.disk.faults.push({ operation: 'syncDirectory', pathPart: 'wal', times: 1, code: 'EIO' });
+  await assert.rejects(fixture.clock.runUntil(journal.trim(journal.lastSequence)), { code: 'EIO' });
+  await fixture.clock.runUntil(journal.trim(journal.lastSequence));
+  const left = await fixture.clock.runUntil(fixture.disk.list(fixture.segmentFolder));
+  assert.ok(count > 3 && left.length === 1, `${count} segments, ${left.length} left`);
+});
+
 test('a second opening of the folder is refused', async () => {
   const fixture = new JournalFixture();
   const { journal } = await fixture.open();

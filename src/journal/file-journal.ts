@@ -77,7 +77,6 @@ export class FileJournal implements Journal {
   readonly #writes: RunningWrite[] = [];
   readonly #syncs: RunningSync[] = [];
   #timer: Timer | undefined;
-
   readonly #segments: SegmentWriter;
   #isRolling = false;
   #rollingSinceMs = 0;
@@ -209,7 +208,8 @@ export class FileJournal implements Journal {
     if (this.#free.length === 0) return false;
     if (this.#urgentSequence - this.#durableSequence >= this.#limits.inFlightBatchesMax) return false;
     if (this.pendingBytes >= this.#limits.bufferedLossBytesMax) return false;
-    const sinceMs = this.#syncs.length > 0 ? this.#syncs[0].bufferedSinceMs : this.#bufferedSinceMs;
+    // A sync under way may cover none of the class `buffered`.
+    const sinceMs = Math.min(this.#bufferedSinceMs, ...this.#syncs.map((sync) => sync.bufferedSinceMs));
     return sinceMs === Number.POSITIVE_INFINITY || this.#clock.nowMs() - sinceMs < this.#limits.bufferedLossMsMax;
   }
 

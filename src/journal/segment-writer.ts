@@ -50,6 +50,8 @@ export class SegmentWriter {
   #file: DiskFile;
   #position: number;
   #reservedEnd = 0;
+  /** A segment is removed, and the folder not synced since. */
+  #isRemovalOwed = false;
 
   /** `folder` is that of the segments. */
   constructor(disk: Disk, folder: string, limits: SegmentLimits, start: SegmentWriterStart, onFull: FullHandler) {
@@ -124,12 +126,20 @@ export class SegmentWriter {
   /** Removes segments that hold only batches below `sequence`. */
   async trim(sequence: number): Promise<void> {
     while (this.#segments.length > 1 && this.#segments[1].firstSequence <= sequence) {
+      // One by one: were the names to go in another order, a power cut could leave a gap. So one whose removal was not made durable
+      // is, before the next goes.
+      if (this.#isRemovalOwed) await this.#syncRemoval();
       const [oldest] = this.#segments;
       await this.#disk.unlink(join(this.#folder, oldest.name));
-      // One by one: were the names to go in another order, a power cut could leave a gap.
-      await this.#disk.syncDirectory(this.#folder);
       this.#segments.shift();
+      this.#isRemovalOwed = true;
+      await this.#syncRemoval();
     }
+  }
+
+  async #syncRemoval(): Promise<void> {
+    await this.#disk.syncDirectory(this.#folder);
+    this.#isRemovalOwed = false;
   }
 
   /** Nothing is being written. */
