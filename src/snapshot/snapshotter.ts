@@ -3,7 +3,7 @@
 // The log is kept from the older snapshot on, so that the start can fall back to it; before there are two, all of it.
 //
 // A failure (a full disk, a failed sync) concerns only the unfinished file, which nothing relies on: it is removed,
-// reported, and tried again later. That is unlike the log, where a failed write ends the process: there something was
+// reported, and tried again later. That is unlike the log, where a failed write ends the process (a full disk is waited for): there something was
 // promised. A bug (an assertion) is fatal here too.
 
 import { join } from 'node:path';
