@@ -22,9 +22,13 @@ export function surveyText(survey: Survey): string {
 }
 
 function verdict(survey: Survey): string {
-  const { refusal, findings } = survey;
+  const { refusal, findings, cutBatches } = survey;
   if (refusal !== undefined) {
     return `Damaged: k1m serve refuses to start: ${refusal}.`;
+  }
+  if (cutBatches !== undefined) {
+    const batches = rangeText(cutBatches);
+    return `Damaged: k1m serve starts, but cuts batches ${batches}, which are good and may have been acknowledged. Keep a copy.`;
   }
   if (!isWhole(survey)) return 'Damaged, but nothing that a start needs: k1m serve starts and loses nothing.';
   const torn = findings.some(({ kind }) => kind === 'torn');
@@ -109,13 +113,14 @@ export function findingJson(finding: Finding): object {
 }
 
 export function surveyJson(survey: Survey): object {
-  const { folder, identity, segments, snapshots, findings, refusal, cut } = survey;
+  const { folder, identity, segments, snapshots, findings, refusal, cut, cutBatches } = survey;
   const hex = (id: bigint): string => BigInt.asUintN(64, id).toString(16);
   return {
     folder,
     isWhole: isWhole(survey),
     refusal: refusal ?? null,
     cut: cut ?? null,
+    cutBatches: rangeJson(cutBatches),
     cluster: identity === undefined ? null : hex(identity.clusterId),
     member: identity === undefined ? null : hex(identity.memberId),
     revision: survey.revision,

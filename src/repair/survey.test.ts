@@ -174,7 +174,12 @@ describe('a survey of a log', () => {
         );
       } else {
         counts.read++;
-        assert.equal(found.order.lastSequence, read.chain.sequence, `seed ${seed}: another end`);
+        const end = found.cutBatches === undefined ? found.order.lastSequence : found.cutBatches.first - 1;
+        assert.equal(end, read.chain.sequence, `seed ${seed}: another end`);
+        assert.ok(
+          found.cutBatches === undefined || !isWhole(found),
+          `seed ${seed}: good batches are cut off a whole log`,
+        );
         assert.deepEqual(found.order.gaps, [], `seed ${seed}`);
         if (read.cut !== undefined) assert.ok(found.findings.length > 0, `seed ${seed}: cut, but nothing was found`);
       }

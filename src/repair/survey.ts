@@ -14,7 +14,7 @@ import { readLog } from '../journal/recovery.ts';
 import { decodeSegmentHeader, isUnfinishedName, type SegmentHeader, sequenceOfName } from '../journal/segment.ts';
 import { snapshotFolder } from '../snapshot/snapshot-folder.ts';
 import { type BatchOrder, orderBatches } from './batch-order.ts';
-import { type Finding, findingOf } from './damage.ts';
+import { type Finding, findingOf, type NumberRange } from './damage.ts';
 import { logFindings } from './log-findings.ts';
 import { type SegmentParts, surveySegment } from './segment-survey.ts';
 import { type SurveyedSnapshot, surveySnapshots } from './snapshot-survey.ts';
@@ -47,6 +47,8 @@ export interface Survey {
   readonly refusal: string | undefined;
   /** What a start would cut off the end of the log. */
   readonly cut: TailCut | undefined;
+  /** Good batches that a start would cut off with it, since nothing says that they were durable; or undefined. */
+  readonly cutBatches: NumberRange | undefined;
   /** The highest that a batch, a mark or a snapshot names; a damaged batch's header too. */
   readonly revision: number;
   /** The highest that anything names, damaged or not. */
@@ -78,9 +80,24 @@ export async function surveyFolder(disk: Disk, folder: string): Promise<Survey> 
     findings.push(findingOf({ kind, file: path, offset, reason }));
   }
   const { identity } = log;
-  const asked = await askRecovery(disk, walFolder, base);
+  const { refusal, cut, endSequence } = await askRecovery(disk, walFolder, base);
+  const isCutShort = endSequence !== undefined && endSequence < order.lastSequence;
+  const cutBatches = isCutShort ? { first: endSequence + 1, last: order.lastSequence } : undefined;
   const highest = highestOf(segments, snapshots);
-  return { folder, identity, segments, snapshots, base, order, durableSequence, findings, ...asked, ...highest };
+  return {
+    folder,
+    identity,
+    segments,
+    snapshots,
+    base,
+    order,
+    durableSequence,
+    findings,
+    refusal,
+    cut,
+    cutBatches,
+    ...highest,
+  };
 }
 
 function baseOf(snapshots: readonly SurveyedSnapshot[]): LogBase | undefined {
@@ -248,18 +265,19 @@ async function askRecovery(
   disk: Disk,
   folder: string,
   base: LogBase | undefined,
-): Promise<Pick<Survey, 'refusal' | 'cut'>> {
+): Promise<Pick<Survey, 'refusal' | 'cut'> & { readonly endSequence: number | undefined }> {
+  const none = { refusal: undefined, cut: undefined, endSequence: undefined };
   try {
-    const { cut } = await readLog({ disk, folder, visitor: IGNORE, base });
-    return { refusal: undefined, cut };
+    const { cut, chain } = await readLog({ disk, folder, visitor: IGNORE, base });
+    return { refusal: undefined, cut, endSequence: chain.sequence };
   } catch (error) {
     if (error instanceof CorruptionError || error instanceof ForeignLogError) {
-      return { refusal: error.message, cut: undefined };
+      return { ...none, refusal: error.message };
     }
     if (error instanceof DiskError && error.code === 'ENOENT' && base !== undefined) {
-      return { refusal: `${folder} is missing, but there is a snapshot: ${base.file}`, cut: undefined };
+      return { ...none, refusal: `${folder} is missing, but there is a snapshot: ${base.file}` };
     }
-    if (error instanceof DiskError && error.code === 'ENOENT') return { refusal: undefined, cut: undefined };
+    if (error instanceof DiskError && error.code === 'ENOENT') return none;
     throw error;
   }
 }
