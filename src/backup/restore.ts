@@ -11,7 +11,7 @@ import { type ReadState, readState } from '../etcd/state-opening.ts';
 import type { Clock } from '../io/clock.ts';
 import type { Disk } from '../io/disk.ts';
 import { CorruptionError, ForeignLogError } from '../journal/errors.ts';
-import type { JournalIdentity, JournalVisitor } from '../journal/journal.ts';
+import { IGNORING_VISITOR, type JournalIdentity } from '../journal/journal.ts';
 import { Lessor } from '../lease/lessor.ts';
 import { Store } from '../store/store.ts';
 import { BackendReader } from './backend-reader.ts';
@@ -55,7 +55,7 @@ export async function restoreBackend(options: RestoreOptions): Promise<Restored>
   if (compactRevision > toRevision) {
     throw new RefusedError(`revision ${toRevision} is not in ${file.path}: it was compacted at ${compactRevision}`);
   }
-  const filler = await JournalFiller.open({ ...options, visitor: IGNORE });
+  const filler = await JournalFiller.open({ ...options, visitor: IGNORING_VISITOR });
   await closing(filler, async () => {
     await backend.read(filler, () => filler.pause(), toRevision);
     return backend.revision;
@@ -89,7 +89,7 @@ export async function restoreFolder(options: FolderRestoreOptions): Promise<Rest
   checkRevision(source, state.newestRevision, toRevision);
   const { store } = state;
   const revision = toRevision ?? store.currentRevision;
-  const filler = await JournalFiller.open({ ...options, visitor: IGNORE });
+  const filler = await JournalFiller.open({ ...options, visitor: IGNORING_VISITOR });
   let compactRevision = -1;
   await closing(filler, async () => {
     compactRevision = await writeState(filler, state, revision);
@@ -115,7 +115,7 @@ async function stateAt(disk: Disk, folder: string, revision: number | undefined)
 async function bump(options: Pick<RestoreOptions, 'bumpRevision'> & CopyTarget, restored: Restored): Promise<Restored> {
   if (options.bumpRevision === 0) return restored;
   const revision = restored.revision + options.bumpRevision;
-  const filler = await JournalFiller.open({ ...options, visitor: IGNORE });
+  const filler = await JournalFiller.open({ ...options, visitor: IGNORING_VISITOR });
   await closing(filler, async () => {
     filler.onCompact(revision);
     return revision;
@@ -132,15 +132,6 @@ async function closing(filler: JournalFiller, fill: () => Promise<number>): Prom
     await filler.close(revision);
   }
 }
-
-const IGNORE: JournalVisitor = {
-  onPut: () => {},
-  onDelete: () => {},
-  onLeaseGrant: () => {},
-  onLeaseRevoke: () => {},
-  onCompact: () => {},
-  onAlarm: () => {},
-};
 
 type Entries = RaftLog['entries'];
 

@@ -93,6 +93,16 @@ export interface JournalVisitor {
   onAlarm(alarm: number, isRaised: boolean): void;
 }
 
+/** For those who want to know of a log only whether it is good, or where it ends. */
+export const IGNORING_VISITOR: JournalVisitor = {
+  onPut: () => {},
+  onDelete: () => {},
+  onLeaseGrant: () => {},
+  onLeaseRevoke: () => {},
+  onCompact: () => {},
+  onAlarm: () => {},
+};
+
 /** Who the log belongs to. */
 export interface JournalIdentity {
   readonly clusterId: bigint;

@@ -9,7 +9,7 @@ import { type Disk, DiskError } from '../io/disk.ts';
 import { BatchReader } from '../journal/batch-reader.ts';
 import { CorruptionError, ForeignLogError } from '../journal/errors.ts';
 import { BATCH_HEADER_BYTES, crcSeedOf, META, readId, SEGMENT_HEADER_BYTES } from '../journal/format.ts';
-import type { JournalIdentity, JournalVisitor, LogBase, TailCut } from '../journal/journal.ts';
+import { IGNORING_VISITOR, type JournalIdentity, type LogBase, type TailCut } from '../journal/journal.ts';
 import { readLog } from '../journal/recovery.ts';
 import { decodeSegmentHeader, isUnfinishedName, type SegmentHeader, sequenceOfName } from '../journal/segment.ts';
 import { snapshotFolder } from '../snapshot/snapshot-folder.ts';
@@ -252,15 +252,6 @@ function highestOf(
   return highest;
 }
 
-const IGNORE: JournalVisitor = {
-  onPut: () => {},
-  onDelete: () => {},
-  onLeaseGrant: () => {},
-  onLeaseRevoke: () => {},
-  onCompact: () => {},
-  onAlarm: () => {},
-};
-
 async function askRecovery(
   disk: Disk,
   folder: string,
@@ -268,7 +259,7 @@ async function askRecovery(
 ): Promise<Pick<Survey, 'refusal' | 'cut'> & { readonly endSequence: number | undefined }> {
   const none = { refusal: undefined, cut: undefined, endSequence: undefined };
   try {
-    const { cut, chain } = await readLog({ disk, folder, visitor: IGNORE, base });
+    const { cut, chain } = await readLog({ disk, folder, visitor: IGNORING_VISITOR, base });
     return { refusal: undefined, cut, endSequence: chain.sequence };
   } catch (error) {
     if (error instanceof CorruptionError || error instanceof ForeignLogError) {
