@@ -8,10 +8,11 @@ import { compareArrays } from '../base/bytes.ts';
 import type { RandomAccess } from '../bolt/block-cache.ts';
 import { BoltReader, type Bucket } from '../bolt/bolt-reader.ts';
 import type { LeafPage } from '../bolt/page-view.ts';
-import { ALARM_BUCKET, KEY_BUCKET, LEASE_BUCKET, META_BUCKET, readRevisionKey } from '../etcd/backend-schema.ts';
+import { ALARM_BUCKET, KEY_BUCKET, LEASE_BUCKET, META_BUCKET } from '../etcd/backend-schema.ts';
 import { CorruptionError, ForeignLogError } from '../journal/errors.ts';
 import type { JournalVisitor } from '../journal/journal.ts';
 import { SUB_MAX } from '../store/history.ts';
+import { readRevisionKey } from '../store/revision-key.ts';
 import { ValueDecoder } from './value-decoder.ts';
 
 /** The newest storage version that is understood: etcd 3.7's. */

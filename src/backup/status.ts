@@ -7,12 +7,13 @@ import { compareArrays } from '../base/bytes.ts';
 import type { RandomAccess } from '../bolt/block-cache.ts';
 import { BoltReader } from '../bolt/bolt-reader.ts';
 import type { LeafPage } from '../bolt/page-view.ts';
-import { KEY_BUCKET, META_BUCKET, readRevisionKey } from '../etcd/backend-schema.ts';
+import { KEY_BUCKET, META_BUCKET } from '../etcd/backend-schema.ts';
 import { STORAGE_VERSION } from '../etcd/maintenance-service.ts';
 import { readState } from '../etcd/state-opening.ts';
 import type { Disk } from '../io/disk.ts';
 import { CorruptionError } from '../journal/errors.ts';
 import { crc32c } from '../store/crc32c.ts';
+import { readRevisionKey } from '../store/revision-key.ts';
 import { ValueDecoder } from './value-decoder.ts';
 
 export interface SnapshotStatus {

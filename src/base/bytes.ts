@@ -54,3 +54,11 @@ export function copyBytes(target: Uint8Array, at: number, source: Uint8Array, st
   }
   Buffer.prototype.copy.call(source, target, at, start, end);
 }
+
+/** Big endian. */
+export function writeUint32(target: Uint8Array, at: number, value: number): void {
+  target[at] = value >>> 24;
+  target[at + 1] = value >>> 16;
+  target[at + 2] = value >>> 8;
+  target[at + 3] = value;
+}

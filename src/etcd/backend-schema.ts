@@ -6,18 +6,11 @@
 //   members    id in hex → JSON                 members_removed, authUsers, authRoles: empty here
 //   cluster    clusterVersion                   auth: authRevision
 //   meta       consistent_index, term (8 bytes big endian), confState (JSON), storageVersion, and after a compaction
-//              scheduledCompactRev, finishedCompactRev (revision keys)
-//
-//   revision key   [u64 main, big endian] '_' [u64 sub, big endian] ('t' if a deletion)
+//              scheduledCompactRev, finishedCompactRev (revision keys: src/store/revision-key.ts)
 
 import { ByteWriter } from '../base/byte-writer.ts';
 import { EMPTY_BYTES } from '../base/bytes.ts';
-
-export const REVISION_KEY_BYTES = 17;
-export const TOMBSTONE_KEY_BYTES = 18;
-const UNDERSCORE = 0x5f;
-const TOMBSTONE_MARK = 0x74;
-const TWO_32 = 0x1_0000_0000;
+import { REVISION_KEY_BYTES, writeRevisionKey } from '../store/revision-key.ts';
 
 /** Names of the buckets, in their order. */
 export const ALARM_BUCKET: Uint8Array = Buffer.from('alarm');
@@ -47,37 +40,6 @@ export interface BackendMeta {
   readonly storageVersion: string;
   /** −1: there was no compaction. */
   readonly compactRevision: number;
-}
-
-/** Writes a revision key at 0; returns its length. `target` has room for 18 bytes. */
-export function writeRevisionKey(target: Uint8Array, main: number, sub: number, isDeletion: boolean): number {
-  writeUint32(target, 0, Math.floor(main / TWO_32));
-  writeUint32(target, 4, main >>> 0);
-  target[8] = UNDERSCORE;
-  writeUint32(target, 9, 0);
-  writeUint32(target, 13, sub);
-  if (!isDeletion) return REVISION_KEY_BYTES;
-  target[17] = TOMBSTONE_MARK;
-  return TOMBSTONE_KEY_BYTES;
-}
-
-export interface RevisionKey {
-  readonly main: number;
-  readonly sub: number;
-  readonly isDeletion: boolean;
-}
-
-/** Undefined: these bytes are no revision key. */
-export function readRevisionKey(source: Buffer, start: number, end: number): RevisionKey | undefined {
-  const bytes = end - start;
-  if ((bytes !== REVISION_KEY_BYTES && bytes !== TOMBSTONE_KEY_BYTES) || source[start + 8] !== UNDERSCORE) {
-    return undefined;
-  }
-  const main = source.readUInt32BE(start) * TWO_32 + source.readUInt32BE(start + 4);
-  const sub = source.readUInt32BE(start + 9) * TWO_32 + source.readUInt32BE(start + 13);
-  if (main > Number.MAX_SAFE_INTEGER || sub > Number.MAX_SAFE_INTEGER) return undefined;
-  const isDeletion = bytes === TOMBSTONE_KEY_BYTES && source[start + 17] === TOMBSTONE_MARK;
-  return { main, sub, isDeletion };
 }
 
 /** The key in the lease bucket, where ids are ordered without sign. */
@@ -138,11 +100,4 @@ function uint64(value: number): Uint8Array {
   const bytes = Buffer.alloc(8);
   bytes.writeBigUInt64BE(BigInt(value));
   return bytes;
-}
-
-function writeUint32(target: Uint8Array, at: number, value: number): void {
-  target[at] = value >>> 24;
-  target[at + 1] = value >>> 16;
-  target[at + 2] = value >>> 8;
-  target[at + 3] = value;
 }

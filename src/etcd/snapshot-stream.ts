@@ -14,6 +14,7 @@ import { BoltPlan } from '../bolt/bolt-plan.ts';
 import { BoltWriter, type ByteSink } from '../bolt/bolt-writer.ts';
 import type { LeaseWalk } from '../lease/lease-walk.ts';
 import { KeyValueView } from '../store/key-value.ts';
+import { REVISION_KEY_BYTES, TOMBSTONE_KEY_BYTES, writeRevisionKey } from '../store/revision-key.ts';
 import type { Store } from '../store/store.ts';
 import type { VersionList } from '../store/version-list.ts';
 import { VersionSort } from '../store/version-sort.ts';
@@ -38,9 +39,6 @@ import {
   META_BUCKET,
   memberPair,
   metaPairs,
-  REVISION_KEY_BYTES,
-  TOMBSTONE_KEY_BYTES,
-  writeRevisionKey,
 } from './backend-schema.ts';
 import type { Engine } from './engine.ts';
 

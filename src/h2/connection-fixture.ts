@@ -1,10 +1,11 @@
 // For tests of connections: a handler that records, frames as bytes, and frames read back as text.
 
+import { writeUint32 } from '../base/bytes.ts';
 import { Connection, type Role } from './connection.ts';
 import type { ConnectionHandler } from './connection-handler.ts';
 import { CLIENT_DEFAULTS, type ConnectionOptions, SERVER_DEFAULTS } from './connection-options.ts';
 import { errorCodeName } from './error-code.ts';
-import { FRAME_HEADER_BYTES, PREFACE, readUint31, readUint32, writeFrameHeader, writeUint32 } from './frame.ts';
+import { FRAME_HEADER_BYTES, PREFACE, readUint31, readUint32, writeFrameHeader } from './frame.ts';
 import type { HeaderBlock, HeaderField } from './header-block.ts';
 import { HpackEncoder } from './hpack-encoder.ts';
 import type { Stream } from './stream.ts';

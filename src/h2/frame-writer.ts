@@ -1,7 +1,7 @@
 // Writes frames into the output. Knows the frame layout and the peer's frame size; windows and states are the
 // sender's business.
 
-import { copyBytes } from '../base/bytes.ts';
+import { copyBytes, writeUint32 } from '../base/bytes.ts';
 import {
   CONTINUATION,
   DATA,
@@ -20,7 +20,6 @@ import {
   WINDOW_UPDATE,
   writeFrameHeader,
   writeMessagePrefix,
-  writeUint32,
 } from './frame.ts';
 import { Output } from './output.ts';
 

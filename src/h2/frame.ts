@@ -2,6 +2,8 @@
 //
 //   length (24) | type (8) | flags (8) | R (1) stream id (31) | payload (length bytes)
 
+import { writeUint32 } from '../base/bytes.ts';
+
 export const FRAME_HEADER_BYTES = 9;
 export const FRAME_BYTES_MIN_MAX = 16_384;
 export const FRAME_BYTES_MAX_MAX = 16_777_215;
@@ -50,13 +52,6 @@ export function writeFrameHeader(
   target[at + 6] = id >>> 16;
   target[at + 7] = id >>> 8;
   target[at + 8] = id;
-}
-
-export function writeUint32(target: Uint8Array, at: number, value: number): void {
-  target[at] = value >>> 24;
-  target[at + 1] = value >>> 16;
-  target[at + 2] = value >>> 8;
-  target[at + 3] = value;
 }
 
 /** Flag 0 (not compressed) and the length of the message that follows. */

@@ -1,5 +1,6 @@
 // SETTINGS (RFC 9113 §6.5): the peer's values as they stand, and ours as bytes.
 
+import { writeUint32 } from '../base/bytes.ts';
 import type { ConnectionOptions } from './connection-options.ts';
 import { ConnectionError, FLOW_CONTROL_ERROR, PROTOCOL_ERROR } from './error-code.ts';
 import {
@@ -8,7 +9,6 @@ import {
   FRAME_BYTES_MIN_MAX,
   readUint32,
   WINDOW_BYTES_MAX,
-  writeUint32,
 } from './frame.ts';
 
 export const SETTING_BYTES = 6;

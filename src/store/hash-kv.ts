@@ -1,7 +1,7 @@
 // The hash of all versions up to a revision, as etcd's HashKV computes it (etcd server/storage/mvcc, hash by revision):
 // CRC-32C over "key", then for every version in (main, sub) order its revision key and its bytes.
 //
-//   revision key   [u64 main, big endian] '_' [u64 sub, big endian] ('t' if a deletion)
+//   revision key   revision-key.ts
 //   bytes          the marshalled KeyValue; of a deletion, a KeyValue with the key alone
 //
 // Which versions: every change above the compacted revision C up to the revision asked for (R); of those at or below C,
@@ -14,15 +14,12 @@
 import type { Compaction } from './compaction.ts';
 import { crc32c } from './crc32c.ts';
 import { KeyValueView, keyValueKeyBytes, keyValueKeyStart } from './key-value.ts';
+import { TOMBSTONE_KEY_BYTES, writeRevisionKey } from './revision-key.ts';
 import { addressOffset, addressSegment, RECORD_HEADER_BYTES } from './segments.ts';
 import type { StoreParts } from './store-parts.ts';
 import { VersionSort } from './version-sort.ts';
 
 const BUCKET_NAME: Uint8Array = Buffer.from('key');
-const REVISION_KEY_BYTES = 17;
-const UNDERSCORE = 0x5f;
-const TOMBSTONE_MARK = 0x74;
-const TWO_32 = 0x1_0000_0000;
 const HASH_BYTES_PER_UNIT = 128;
 
 export class HashKvJob {
@@ -39,7 +36,7 @@ export class HashKvJob {
   #cursor = 0;
   readonly #rowEnd: number;
   readonly #view = new KeyValueView();
-  readonly #revisionKey: Uint8Array = new Uint8Array(REVISION_KEY_BYTES + 1);
+  readonly #revisionKey: Uint8Array = new Uint8Array(TOMBSTONE_KEY_BYTES);
 
   constructor(parts: StoreParts, compaction: Compaction, revision: number) {
     this.#parts = parts;
@@ -162,19 +159,7 @@ export class HashKvJob {
   }
 
   #hashRevision(main: number, sub: number, isDelete: boolean): void {
-    const key = this.#revisionKey;
-    writeUint32(key, 0, Math.floor(main / TWO_32));
-    writeUint32(key, 4, main >>> 0);
-    key[8] = UNDERSCORE;
-    writeUint32(key, 13, sub);
-    key[17] = TOMBSTONE_MARK;
-    this.#crc = crc32c(this.#crc, key, 0, isDelete ? REVISION_KEY_BYTES + 1 : REVISION_KEY_BYTES);
+    const bytes = writeRevisionKey(this.#revisionKey, main, sub, isDelete);
+    this.#crc = crc32c(this.#crc, this.#revisionKey, 0, bytes);
   }
-}
-
-function writeUint32(target: Uint8Array, at: number, value: number): void {
-  target[at] = value >>> 24;
-  target[at + 1] = value >>> 16;
-  target[at + 2] = value >>> 8;
-  target[at + 3] = value;
 }
