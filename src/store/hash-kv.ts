@@ -17,7 +17,7 @@ import { KeyValueView, keyValueKeyBytes, keyValueKeyStart } from './key-value.ts
 import { TOMBSTONE_KEY_BYTES, writeRevisionKey } from './revision-key.ts';
 import { addressOffset, addressSegment, RECORD_HEADER_BYTES } from './segments.ts';
 import type { StoreParts } from './store-parts.ts';
-import { VersionSort } from './version-sort.ts';
+import { StoreVersionSort } from './store-version-sort.ts';
 
 const BUCKET_NAME: Uint8Array = Buffer.from('key');
 const HASH_BYTES_PER_UNIT = 128;
@@ -30,8 +30,7 @@ export class HashKvJob {
   readonly compactRevision: number;
   #phase: 'gather' | 'gatherCompacted' | 'sort' | 'records' | 'history' | 'done' = 'gather';
   #crc: number = crc32c(0, BUCKET_NAME, 0, BUCKET_NAME.length);
-  /** An item below 0 is a deletion: −1 − its history position; above, the address of a record. */
-  readonly #sorted: VersionSort = new VersionSort((item) => this.#subOf(item));
+  readonly #sorted: StoreVersionSort;
   #liveCount = 0;
   #cursor = 0;
   readonly #rowEnd: number;
@@ -40,6 +39,7 @@ export class HashKvJob {
 
   constructor(parts: StoreParts, compaction: Compaction, revision: number) {
     this.#parts = parts;
+    this.#sorted = new StoreVersionSort(parts);
     this.#compaction = compaction;
     this.revision = revision;
     this.compactRevision = compaction.revision;
@@ -91,23 +91,9 @@ export class HashKvJob {
       this.#phase = 'gatherCompacted';
       return units;
     }
-    if (this.#phase === 'gatherCompacted') this.#addDeletions();
+    if (this.#phase === 'gatherCompacted') this.#sorted.addDeletions(this.compactRevision);
     this.#phase = 'sort';
     return units;
-  }
-
-  /** Adds the deletions at exactly the compacted revision. */
-  #addDeletions(): void {
-    const { history } = this.#parts;
-    for (let position = history.seek(this.compactRevision); position < history.tail; position++) {
-      if (history.main(position) !== this.compactRevision) return;
-      if (history.isDelete(position)) this.#sorted.add(this.compactRevision, -1 - position);
-    }
-  }
-
-  #subOf(item: number): number {
-    if (item < 0) return this.#parts.history.sub(-1 - item);
-    return this.#parts.segments.sub(addressSegment(item), addressOffset(item));
   }
 
   #hashItems(units: number): number {
@@ -115,7 +101,7 @@ export class HashKvJob {
       if (units <= 0) return 0;
       const item = this.#sorted.item(this.#cursor);
       if (item < 0) units -= this.#hashDeletion(-1 - item);
-      else units -= this.#hashRecord(this.#sorted.main(this.#cursor), this.#subOf(item), item);
+      else units -= this.#hashRecord(this.#sorted.main(this.#cursor), this.#sorted.subOf(item), item);
     }
     this.#cursor = this.#parts.history.seek(this.compactRevision + 1);
     this.#phase = 'history';

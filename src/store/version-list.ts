@@ -15,7 +15,7 @@ import { KeyValueView } from './key-value.ts';
 import { NumberLog } from './number-log.ts';
 import { addressOf, addressOffset, addressSegment, RECORD_HEADER_BYTES } from './segments.ts';
 import type { StoreParts } from './store-parts.ts';
-import { VersionSort } from './version-sort.ts';
+import { StoreVersionSort } from './store-version-sort.ts';
 
 export class VersionList {
   readonly #parts: StoreParts;
@@ -24,8 +24,7 @@ export class VersionList {
   /** C: older revisions cannot be read from the copy. −1 = there was no compaction. */
   readonly compactRevision: number;
   #phase: 'gather' | 'sort' | 'resolve' | 'history' | 'done' | 'closed' = 'gather';
-  /** An item below 0 is a deletion: −1 − its history position; above, the address of a record. */
-  readonly #sorted: VersionSort = new VersionSort((item) => this.#subOf(item));
+  readonly #sorted: StoreVersionSort;
   readonly #rowEnd: number;
   #cursor = 0;
   readonly #view = new KeyValueView();
@@ -38,6 +37,7 @@ export class VersionList {
   /** `revision` lies between the compacted and the current revision. */
   constructor(parts: StoreParts, compaction: Compaction, revision: number) {
     this.#parts = parts;
+    this.#sorted = new StoreVersionSort(parts);
     this.#compaction = compaction;
     this.revision = revision;
     const { history } = parts;
@@ -103,19 +103,10 @@ export class VersionList {
       const start = addressOffset(address) + RECORD_HEADER_BYTES;
       this.#sorted.add(this.#view.readHead(segments.bytes(addressSegment(address)), start).modRevision, address);
     }
-    this.#addDeletions();
+    this.#sorted.addDeletions(this.compactRevision);
     this.#cursor = 0;
     this.#phase = 'sort';
     return units;
-  }
-
-  /** Adds the deletions at exactly the compacted revision. */
-  #addDeletions(): void {
-    const { history } = this.#parts;
-    for (let position = history.seek(this.compactRevision); position < history.tail; position++) {
-      if (history.main(position) !== this.compactRevision) return;
-      if (history.isDelete(position)) this.#sorted.add(this.compactRevision, -1 - position);
-    }
   }
 
   #sort(units: number): number {
@@ -155,10 +146,5 @@ export class VersionList {
     this.#items.push(-addressOf(rows.segment(row), rows.offset(row)));
     this.#deletionMains.push(history.main(position));
     this.#deletionSubs.push(history.sub(position));
-  }
-
-  #subOf(item: number): number {
-    if (item < 0) return this.#parts.history.sub(-1 - item);
-    return this.#parts.segments.sub(addressSegment(item), addressOffset(item));
   }
 }
