@@ -64,7 +64,6 @@ export class ImageMaker {
   /** By row of the store: its row in the image + 1; 0 = not in it. */
   readonly #imageRows: (Uint32Array | undefined)[] = [];
   #rowCount = 0;
-  #liveCount = 0;
   #changeCount = 0;
   /** The next change to write, and the end of those at the revision. */
   #position: number;
@@ -93,10 +92,6 @@ export class ImageMaker {
   /** Keys in the image so far, deleted ones included. */
   get rowCount(): number {
     return this.#rowCount;
-  }
-
-  get liveCount(): number {
-    return this.#liveCount;
   }
 
   get changeCount(): number {
@@ -193,7 +188,6 @@ export class ImageMaker {
     const view = this.#view.read(records.bytes, start, start + segments.keyValueBytes(segment, offset));
     this.#pushRow(row, at, mod, hashKey(records.bytes, view.keyStart, view.keyEnd, this.hashSeed));
     if (view.lease !== 0n) this.#pushAttachment(this.#rowCount - 1, view.lease);
-    this.#liveCount++;
     this.#flushRows();
     this.#flushJumbo(records);
     return bytes / BYTES_PER_UNIT;

@@ -148,7 +148,7 @@ describe('store, at the edges', () => {
     const replayed = new Store({ memory: new SharedMemory(() => {}) });
     for (let at = store.historyHead; at < store.historyTail; at++) {
       const [main, sub] = [store.historyMain(at), store.historySub(at)];
-      if (store.historyIsDelete(at)) replayed.restoreDelete(main, sub, Buffer.from('b'), 0, 1);
+      if (store.historyIsDelete(at)) replayed.delete(main, sub, find(replayed, 'b'));
       else {
         const bytes = keyValue(store, store.historyRecord(at));
         replayed.restoreRecord(main, sub, bytes, 0, bytes.length);

@@ -231,13 +231,6 @@ export class Store {
     return this.#setVersion(main, sub, row, segment, offset, bytes, keyStart, keyEnd, createRevision === main);
   }
 
-  /** Replays a deletion; the key is live. */
-  restoreDelete(main: number, sub: number, key: Uint8Array, start: number, end: number): void {
-    const row = this.find(key, start, end);
-    assert(row >= 0, 'restored deletion: the key is not there');
-    this.delete(main, sub, row);
-  }
-
   // Records
 
   /** Address of the version of a row's key at `revision`; 0 = it did not exist then. */
