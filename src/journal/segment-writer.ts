@@ -126,18 +126,18 @@ export class SegmentWriter {
   /** Removes segments that hold only batches below `sequence`. */
   async trim(sequence: number): Promise<void> {
     while (this.#segments.length > 1 && this.#segments[1].firstSequence <= sequence) {
-      // One by one: were the names to go in another order, a power cut could leave a gap. So one whose removal was not made durable
-      // is, before the next goes.
-      if (this.#isRemovalOwed) await this.#syncRemoval();
+      // One by one: were the names to go in another order, a power cut could leave a gap.
+      await this.#syncRemoval();
       const [oldest] = this.#segments;
       await this.#disk.unlink(join(this.#folder, oldest.name));
       this.#segments.shift();
       this.#isRemovalOwed = true;
-      await this.#syncRemoval();
     }
+    await this.#syncRemoval();
   }
 
   async #syncRemoval(): Promise<void> {
+    if (!this.#isRemovalOwed) return;
     await this.#disk.syncDirectory(this.#folder);
     this.#isRemovalOwed = false;
   }
