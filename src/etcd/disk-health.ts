@@ -2,7 +2,7 @@
 // those who ask: the engine (writes), the lease service (expiry), /readyz, the snapshotter.
 
 import type { Clock } from '../io/clock.ts';
-import type { Disk, DiskError } from '../io/disk.ts';
+import { type Disk, DiskError } from '../io/disk.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { EngineSpace } from './engine.ts';
 import type { MetricDefiner } from './metric-definer.ts';
@@ -87,7 +87,9 @@ export class DiskHealth implements EngineSpace {
 
   /** Before anything is served: the first look. A file system that is not to be asked is told, and taken for one with room. */
   async open(): Promise<void> {
-    await this.#space.look().catch(() => {});
+    await this.#space.look().catch((error: unknown) => {
+      if (!(error instanceof DiskError)) throw error;
+    });
   }
 
   /** The log wrote bytes. */

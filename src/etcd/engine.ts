@@ -494,7 +494,7 @@ export class Engine {
 
   /** For what etcd takes also under NOSPACE. */
   #refuseSpent(): void {
-    if (this.#space.isLow && this.#space.isSpent) throw noSpace();
+    if (this.#space.isSpent) throw noSpace();
   }
 
   /** `cost` is what etcd reckons the request adds (server/storage/quota.go). Raises the alarm at the quota. */

@@ -10,7 +10,7 @@
 // Our own writes are counted before they are made, so that they cannot run past the mark however fast they are. Those of others
 // are seen at the next look.
 
-import type { Disk, DiskError } from '../io/disk.ts';
+import { type Disk, DiskError } from '../io/disk.ts';
 
 export interface SpaceWatchOptions {
   readonly disk: Disk;
@@ -83,8 +83,9 @@ export class SpaceWatch {
         const isNear = this.freeBytes < NEAR_RESERVES * this.#options.reserveBytes;
         this.#nextLookMs = nowMs + (isNear ? NEAR_LOOK_MS : LOOK_MS);
       },
-      // It is told already.
-      () => {
+      (error: unknown) => {
+        // What concerns the disk is told already.
+        if (!(error instanceof DiskError)) throw error;
         this.#nextLookMs = nowMs + LOOK_MS;
       },
     );
@@ -102,7 +103,7 @@ export class SpaceWatch {
       this.#seenBytes = freeBytes;
       this.#hasFailed = false;
     } catch (error) {
-      if (!this.#hasFailed) onFailed(error as DiskError);
+      if (error instanceof DiskError && !this.#hasFailed) onFailed(error);
       this.#hasFailed = true;
       throw error;
     } finally {
