@@ -2,10 +2,10 @@
 // the disk and the hash at its end is right.
 
 import { createHash } from 'node:crypto';
-import { dirname } from 'node:path';
 import type { SnapshotResponse } from '../api/messages.ts';
 import { copyBytes, EMPTY_BYTES } from '../base/bytes.ts';
 import { type Disk, type DiskFile, datasync, writeAll } from '../io/disk.ts';
+import { NewFile } from '../io/new-file.ts';
 import { RefusedError } from './refused-error.ts';
 import { HASH_BYTES } from './snapshot-file.ts';
 
@@ -26,17 +26,14 @@ export async function saveSnapshot(
 ): Promise<SavedSnapshot> {
   const part = `${path}.part`;
   await disk.unlink(part).catch(() => {});
-  const file = await disk.open(part, 'create');
+  const made = await NewFile.create(disk, part);
   try {
-    const saved = await writePieces(file, pieces);
-    await datasync(file);
-    await file.close();
-    await disk.rename(part, path);
-    await disk.syncDirectory(dirname(path));
+    const saved = await writePieces(made.file, pieces);
+    await datasync(made.file);
+    await made.publish(path);
     return saved;
   } catch (error) {
-    await file.close().catch(() => {});
-    await disk.unlink(part).catch(() => {});
+    await made.discard();
     throw error;
   }
 }

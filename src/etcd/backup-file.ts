@@ -4,18 +4,17 @@
 // full until the disk has taken one.
 
 import { createHash } from 'node:crypto';
-import { dirname } from 'node:path';
 import { copyBytes } from '../base/bytes.ts';
 import type { ByteSink } from '../bolt/bolt-writer.ts';
-import { type Disk, DiskError, type DiskFile, datasync, writeAll } from '../io/disk.ts';
+import { type Disk, DiskError, datasync, writeAll } from '../io/disk.ts';
+import { NewFile } from '../io/new-file.ts';
 import type { SnapshotTarget } from './snapshot-stream.ts';
 
 const CHUNK_BYTES = 1 << 20;
 const PENDING_CHUNKS_MAX = 2;
 
 export class BackupFile implements SnapshotTarget, ByteSink {
-  readonly #disk: Disk;
-  readonly #file: DiskFile;
+  readonly #made: NewFile;
   readonly #hash = createHash('sha256');
   #chunk: Buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES);
   #chunkUsed = 0;
@@ -24,22 +23,20 @@ export class BackupFile implements SnapshotTarget, ByteSink {
   /** All writes so far, one after the other. */
   #writing: Promise<void> = Promise.resolve();
   #failure: DiskError | undefined;
-  #isClosed = false;
   /** Called when it is no longer full, or failed. */
   onDrain: () => void = () => {};
   /** Called when all bytes have been given. */
   onComplete: () => void = () => {};
   writtenBytes = 0;
 
-  private constructor(disk: Disk, file: DiskFile) {
-    this.#disk = disk;
-    this.#file = file;
+  private constructor(made: NewFile) {
+    this.#made = made;
   }
 
   /** At `path` until `commit`. Rejects with DiskError. */
   static async create(disk: Disk, path: string): Promise<BackupFile> {
     await disk.unlink(path).catch(ignoreMissing);
-    return new BackupFile(disk, await disk.open(path, 'create'));
+    return new BackupFile(await NewFile.create(disk, path));
   }
 
   get failure(): DiskError | undefined {
@@ -82,26 +79,16 @@ export class BackupFile implements SnapshotTarget, ByteSink {
     const digest = this.#hash.digest();
     await this.#writing;
     if (this.#failure !== undefined) throw this.#failure;
-    await writeAll(this.#file, digest, this.#position);
+    await writeAll(this.#made.file, digest, this.#position);
     this.writtenBytes += digest.length;
-    await datasync(this.#file);
-    await this.#close();
-    await this.#disk.rename(this.#file.path, path);
-    await this.#disk.syncDirectory(dirname(path));
+    await datasync(this.#made.file);
+    await this.#made.publish(path);
   }
 
   /** Nothing of it remains. */
   async abandon(): Promise<void> {
     await this.#writing;
-    await this.#close().catch(() => {});
-    await this.#disk.unlink(this.#file.path).catch(() => {});
-  }
-
-  /** Once: the descriptors' numbers may be somebody else's afterwards. */
-  async #close(): Promise<void> {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
-    await this.#file.close();
+    await this.#made.discard();
   }
 
   #took(bytes: number): void {
@@ -121,7 +108,7 @@ export class BackupFile implements SnapshotTarget, ByteSink {
 
   async #writeChunk(chunk: Uint8Array): Promise<void> {
     try {
-      if (this.#failure === undefined) await writeAll(this.#file, chunk, this.#position);
+      if (this.#failure === undefined) await writeAll(this.#made.file, chunk, this.#position);
       this.#position += chunk.length;
     } catch (error) {
       if (!(error instanceof DiskError)) throw error;

@@ -6,7 +6,8 @@
 // piece at most, and seldom. Syncing much at once would stall them, since a file system orders its files' data among each other.
 
 import type { Clock } from '../io/clock.ts';
-import { type Disk, type DiskFile, datasync, writeAll, writeDurable } from '../io/disk.ts';
+import { type Disk, datasync, writeAll, writeDurable } from '../io/disk.ts';
+import { NewFile } from '../io/new-file.ts';
 import { crcOf } from '../journal/format.ts';
 import {
   type BlockKind,
@@ -42,17 +43,16 @@ export class SnapshotWriter {
   /** The last batch in it. */
   readonly sequence: number;
   readonly #options: SnapshotWriterOptions;
-  readonly #file: DiskFile;
+  readonly #made: NewFile;
   readonly #crcSeed: number;
   readonly #entries: IndexEntry[] = [];
   #position = HEADER_BYTES;
-  #isClosed = false;
 
-  private constructor(options: SnapshotWriterOptions, path: string, file: DiskFile, crcSeed: number) {
+  private constructor(options: SnapshotWriterOptions, path: string, made: NewFile, crcSeed: number) {
     this.#options = options;
     this.path = path;
     this.sequence = options.header.sequence;
-    this.#file = file;
+    this.#made = made;
     this.#crcSeed = crcSeed;
   }
 
@@ -61,14 +61,14 @@ export class SnapshotWriter {
     const { disk, folder, header } = options;
     const path = snapshotPath(folder, header.sequence);
     const { bytes, crc } = encodeHeader(header);
-    const file = await disk.open(`${path}.new`, 'create');
+    const made = await NewFile.create(disk, `${path}.new`);
     try {
-      await writeAll(file, bytes, 0);
+      await writeAll(made.file, bytes, 0);
     } catch (error) {
-      await file.close();
+      await made.close();
       throw error;
     }
-    return new SnapshotWriter(options, path, file, crc);
+    return new SnapshotWriter(options, path, made, crc);
   }
 
   /** Bytes written so far. */
@@ -90,7 +90,7 @@ export class SnapshotWriter {
   async #writePiece(piece: Uint8Array, position: number): Promise<void> {
     const { clock, onSync, pauseShare } = this.#options;
     const startedMs = clock.nowMs();
-    await writeDurable(this.#file, piece, position);
+    await writeDurable(this.#made.file, piece, position);
     const tookMs = clock.nowMs() - startedMs;
     onSync(tookMs / 1000);
     const pauseMs = tookMs * pauseShare(position + piece.length);
@@ -102,7 +102,6 @@ export class SnapshotWriter {
 
   /** The file is complete and durable under its name when this resolves. */
   async finish(counts: SnapshotCounts): Promise<void> {
-    const { disk, folder } = this.#options;
     const index = Buffer.alloc(this.#entries.length * INDEX_ENTRY_BYTES);
     for (let i = 0; i < this.#entries.length; i++) encodeIndexEntry(index, i * INDEX_ENTRY_BYTES, this.#entries[i]);
     const trailer = encodeTrailer(
@@ -115,25 +114,21 @@ export class SnapshotWriter {
       this.#crcSeed,
     );
     const end = Buffer.concat([index, trailer]);
-    await writeAll(this.#file, end, this.#position);
+    await writeAll(this.#made.file, end, this.#position);
     this.#position += end.length;
     await this.#sync();
-    await this.abandon();
-    await disk.rename(`${this.path}.new`, this.path);
-    await disk.syncDirectory(folder);
+    await this.#made.publish(this.path);
   }
 
   /** Lets go of the file; once is enough. */
-  async abandon(): Promise<void> {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
-    await this.#file.close();
+  abandon(): Promise<void> {
+    return this.#made.close();
   }
 
   async #sync(): Promise<void> {
     const { clock, onSync } = this.#options;
     const startedMs = clock.nowMs();
-    await datasync(this.#file);
+    await datasync(this.#made.file);
     onSync((clock.nowMs() - startedMs) / 1000);
   }
 }
