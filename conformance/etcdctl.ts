@@ -18,6 +18,7 @@ import { hang, type Played, Player } from './etcdctl/player.ts';
 import { unbuiltGroups } from './etcdctl/unbuilt.ts';
 import { Children } from './lab/child.ts';
 import { requirePeers } from './lab/peer-path.ts';
+import { runMain } from './lab/run-main.ts';
 import { isSubjectName, type SubjectName, startSubject } from './lab/subject.ts';
 import { diffLines } from './lab/text-diff.ts';
 
@@ -137,13 +138,4 @@ async function main(): Promise<number> {
   return hung.length === 0 ? 0 : 1;
 }
 
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-  // `exit` makes `Children` kill what still runs.
-  process.once(signal, () => process.exit(1));
-}
-try {
-  process.exitCode = await main();
-} catch (error) {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
-  process.exitCode = 1;
-}
+await runMain(main);

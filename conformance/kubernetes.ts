@@ -27,6 +27,7 @@ import { workloadSteps } from './kubernetes/workload-steps.ts';
 import { Children } from './lab/child.ts';
 import { freePorts } from './lab/free-port.ts';
 import { requirePeers } from './lab/peer-path.ts';
+import { runMain } from './lab/run-main.ts';
 import { isSubjectName, type Subject, type SubjectName, startSubject } from './lab/subject.ts';
 import { diffLines } from './lab/text-diff.ts';
 import { within } from './lab/wait.ts';
@@ -184,14 +185,4 @@ async function main(): Promise<number> {
   return compare(new Map(Object.entries(earlier)), objects) === 0 ? 0 : 1;
 }
 
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-  // `exit` makes `Children` kill what still runs.
-  process.once(signal, () => process.exit(1));
-}
-try {
-  process.exitCode = await main();
-} catch (error) {
-  for (let cause: unknown = error; cause instanceof Error; cause = cause.cause)
-    process.stderr.write(`${cause.message}\n`);
-  process.exitCode = 1;
-}
+await runMain(main);

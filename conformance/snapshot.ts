@@ -19,6 +19,7 @@ import { StatusError } from '../src/api/errors.ts';
 import { Children } from './lab/child.ts';
 import { freePorts } from './lab/free-port.ts';
 import { peerPath, requirePeers } from './lab/peer-path.ts';
+import { runMain } from './lab/run-main.ts';
 import { StoreServer, type SubjectName } from './lab/subject.ts';
 import { diffLines } from './lab/text-diff.ts';
 import { sleep, until } from './lab/wait.ts';
@@ -252,13 +253,4 @@ async function main(): Promise<number> {
   return lab.problems === 0 ? 0 : 1;
 }
 
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-  // `exit` makes `Children` kill what still runs.
-  process.once(signal, () => process.exit(1));
-}
-try {
-  process.exitCode = await main();
-} catch (error) {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
-  process.exitCode = 1;
-}
+await runMain(main);
