@@ -12,35 +12,26 @@ import { FileDisk } from '../io/file-disk.ts';
 import { TcpNetwork } from '../io/tcp-network.ts';
 import type { JournalIdentity } from '../journal/journal.ts';
 import { isFolderOfOurs, isFree } from './backup-source.ts';
+import { addNewFolderOptions, folderFrom, identityFrom, type NewFolderFlags, refuseUsed } from './new-folder.ts';
 import { intoFolder } from './restore.ts';
-import { checkInitialCluster, identityOf } from './serve-config.ts';
 
 const CALL_TIMEOUT_MS = 30_000;
 /** Times that the source was asked between two lines about it. */
 const POLLS_PER_LINE = 10;
 
 /** commander's names of the options. */
-interface Flags {
+interface Flags extends NewFolderFlags {
   readonly from: string;
-  readonly dataDir: string;
-  readonly name: string;
-  readonly initialCluster: string;
-  readonly initialClusterToken: string;
-  readonly initialAdvertisePeerUrls: string;
   readonly resume: boolean;
   readonly untilCaughtUp: boolean;
   readonly verify: boolean;
 }
 
 export function migrateCommand(): Command {
-  return new Command('migrate')
+  const command = new Command('migrate')
     .description('copy a running etcd into a data folder and follow it until stopped')
-    .requiredOption('--from <url>', 'the server to follow')
-    .option('--data-dir <folder>', 'the folder to make; without it NAME.k1m here', '')
-    .option('--name <name>', 'human-readable name of this member', 'default')
-    .option('--initial-cluster <members>', 'must name this member alone', '')
-    .option('--initial-cluster-token <token>', 'decides member and cluster id', 'etcd-cluster')
-    .option('--initial-advertise-peer-urls <urls>', 'decide the member id', 'http://localhost:2380')
+    .requiredOption('--from <url>', 'the server to follow');
+  return addNewFolderOptions(command)
     .option('--resume', 'go on with a folder that an earlier run has left', false)
     .option('--until-caught-up', 'stop when the source has nothing more, instead of on SIGINT or SIGTERM', false)
     .option('--no-verify', 'do not compare the copy with the source at the end')
@@ -48,9 +39,8 @@ export function migrateCommand(): Command {
 }
 
 async function migrate(flags: Flags): Promise<void> {
-  checkInitialCluster(flags.initialCluster, flags.name, 'migrate');
-  const identity = identityOf(flags.initialAdvertisePeerUrls.split(','), flags.initialClusterToken);
-  const folder = flags.dataDir === '' ? `${flags.name}.k1m` : flags.dataDir;
+  const identity = identityFrom(flags, 'migrate');
+  const folder = folderFrom(flags);
   const clock = new RealClock();
   const client = new EtcdClient({
     network: new TcpNetwork(),
@@ -72,7 +62,7 @@ async function migrate(flags: Flags): Promise<void> {
 }
 
 async function copyInto(client: EtcdClient, folder: string, identity: JournalIdentity): Promise<void> {
-  if (!isFree(folder)) throw new RefusedError(`data-dir ${JSON.stringify(folder)} not empty or could not be read`);
+  refuseUsed(folder);
   const disk = new FileDisk();
   const { revision } = await intoFolder(disk, folder, (part) => {
     return beginCopy(client, { disk, clock: new RealClock(), folder: part, identity });

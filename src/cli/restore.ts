@@ -12,19 +12,13 @@ import { checkHash, hasHash, type OpenFile, openFile, withoutHash } from '../bac
 import { RealClock } from '../io/clock.ts';
 import type { Disk } from '../io/disk.ts';
 import { FileDisk } from '../io/file-disk.ts';
-import type { JournalIdentity } from '../journal/journal.ts';
-import { backupIn, databaseOf, isFolderOfOurs, isFree, lockHolder, raftFilesOf } from './backup-source.ts';
+import { backupIn, databaseOf, isFolderOfOurs, lockHolder, raftFilesOf } from './backup-source.ts';
 import { UsageError } from './flag-values.ts';
-import { checkInitialCluster, identityOf } from './serve-config.ts';
+import { addNewFolderOptions, folderFrom, identityFrom, type NewFolderFlags, refuseUsed } from './new-folder.ts';
 import { wholeNumber } from './whole-number.ts';
 
 /** commander's names of the options. */
-interface Flags {
-  readonly dataDir: string;
-  readonly name: string;
-  readonly initialCluster: string;
-  readonly initialClusterToken: string;
-  readonly initialAdvertisePeerUrls: string;
+interface Flags extends NewFolderFlags {
   readonly skipHashCheck: boolean;
   readonly bumpRevision: number;
   readonly markCompacted: boolean;
@@ -34,14 +28,10 @@ interface Flags {
 }
 
 export function restoreCommand(): Command {
-  return new Command('restore')
+  const command = new Command('restore')
     .description('make a data folder from a snapshot file, or from the data folder of an etcd or k1m that has stopped')
-    .argument('<filename>', "etcd's snapshot file, a folder of them that k1m serve made, or a data folder")
-    .option('--data-dir <folder>', 'the folder to make; without it NAME.k1m here', '')
-    .option('--name <name>', 'human-readable name of this member', 'default')
-    .option('--initial-cluster <members>', 'must name this member alone', '')
-    .option('--initial-cluster-token <token>', 'decides member and cluster id', 'etcd-cluster')
-    .option('--initial-advertise-peer-urls <urls>', 'decide the member id', 'http://localhost:2380')
+    .argument('<filename>', "etcd's snapshot file, a folder of them that k1m serve made, or a data folder");
+  return addNewFolderOptions(command)
     .option('--skip-hash-check', 'take a file without the right hash (a copied database has none)', false)
     .option('--bump-revision <n>', 'how much to increase the latest revision after restore', wholeNumber, 0)
     .option('--mark-compacted', 'count the latest revision as compacted (with --bump-revision only)', false)
@@ -63,9 +53,10 @@ async function restore(source: string, flags: Flags): Promise<void> {
     throw new RefusedError(`${source} is no folder of backups: only they have a time`);
   }
   const path = backup ?? source;
-  const folder = flags.dataDir === '' ? `${flags.name}.k1m` : flags.dataDir;
-  const identity = identityFrom(flags);
-  if (!isFree(folder)) throw new RefusedError(`data-dir ${JSON.stringify(folder)} not empty or could not be read`);
+  const folder = folderFrom(flags);
+  checkFlags(flags);
+  const identity = identityFrom(flags, 'snapshot restore');
+  refuseUsed(folder);
   const disk = new FileDisk();
   const common = {
     disk,
@@ -118,15 +109,13 @@ function time(text: string): number {
   return ms;
 }
 
-function identityFrom(flags: Flags): JournalIdentity {
+function checkFlags(flags: Flags): void {
   if (flags.bumpRevision > 0 !== flags.markCompacted) {
     throw new UsageError('--mark-compacted required if --bump-revision > 0', 'snapshot restore');
   }
   if (flags.walDir !== '') {
     throw new UsageError('--wal-dir is not supported: the log is in the data folder', 'snapshot restore');
   }
-  checkInitialCluster(flags.initialCluster, flags.name, 'snapshot restore');
-  return identityOf(flags.initialAdvertisePeerUrls.split(','), flags.initialClusterToken);
 }
 
 async function checkFile(file: OpenFile, isHashSkipped: boolean): Promise<void> {
