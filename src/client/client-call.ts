@@ -79,6 +79,9 @@ export class ClientCall {
       this.#abort(new Status(INTERNAL, error.message));
       return;
     }
+    // A message counts as consumed when it is whole, which it has to become.
+    const stream = this.#stream;
+    if (stream?.isAutoConsumed === false) this.#connection.h2.needed(stream, this.#reader.missingBytes);
     if (endStream) this.#end(new Status(INTERNAL, 'server closed the stream without sending trailers'), false);
   }
 

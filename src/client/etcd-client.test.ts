@@ -9,7 +9,7 @@ import { ByteWriter } from '../base/byte-writer.ts';
 import { OK_FIELDS, RESPONSE_FIELDS } from '../grpc/status-fields.ts';
 import { Connection } from '../h2/connection.ts';
 import type { ConnectionHandler } from '../h2/connection-handler.ts';
-import { SERVER_DEFAULTS } from '../h2/connection-options.ts';
+import { CLIENT_DEFAULTS, SERVER_DEFAULTS } from '../h2/connection-options.ts';
 import { Driver } from '../h2/driver.ts';
 import { type HeaderBlock, headerValue } from '../h2/header-block.ts';
 import type { Stream } from '../h2/stream.ts';
@@ -337,6 +337,43 @@ test('a slow listener holds the server back at one window', async () => {
     assert(ready.length > 0, `no more events after ${events}`);
     for (const resolve of ready) resolve();
     await world.clock.pass(20);
+  }
+});
+
+/** A watch whose server sends one event for each of `sizes`, as large as that, to a listener that takes its time. */
+async function revisionsOf(sizes: readonly number[]): Promise<(number | undefined)[]> {
+  const world = new World((call) => {
+    call.send(m.WatchResponse, { header: header(1), created: true });
+    for (const [at, bytes] of sizes.entries()) {
+      const event = putEvent(2 + at);
+      if (event.kv !== undefined) event.kv.value = new Uint8Array(bytes);
+      call.send(m.WatchResponse, { header: header(2 + at), events: [event] });
+    }
+  });
+  await world.listen();
+  const revisions: (number | undefined)[] = [];
+  const onEvents = async (events: m.Event[]): Promise<void> => {
+    revisions.push(...events.map((event) => event.kv?.mod_revision));
+    await new Promise<void>((resolve) => world.clock.setTimer(5, resolve));
+  };
+  world.client.watch({ key: Buffer.from('k'), startRevision: 2 }, { onEvents, onEnd: () => undefined });
+  await world.clock.pass(60_000);
+  return revisions;
+}
+
+test('a message gets through that is larger than the window, or than what consumed bytes have left of it', async () => {
+  const window = CLIENT_DEFAULTS.streamWindowBytes;
+  const table: Record<string, number[]> = {
+    'just less than half a window consumed, and a message of more than the rest': [
+      window / 2 - 999,
+      window / 2 + 9_999,
+    ],
+    'a message of a window': [window],
+    'messages of several windows, between small ones': [9, 5 * window, 9, 99, 3 * window, window - 1, 9],
+  };
+  for (const [name, sizes] of Object.entries(table)) {
+    const expected = sizes.map((_, at) => 2 + at);
+    assert.deepEqual(await revisionsOf(sizes), expected, name);
   }
 });
 

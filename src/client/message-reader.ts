@@ -27,6 +27,12 @@ export class MessageReader {
     return this.#bytes === 0;
   }
 
+  /** What is still to come of the message that is incomplete; 0 while its length is not known. */
+  get missingBytes(): number {
+    if (this.#bytes < PREFIX_BYTES) return 0;
+    return PREFIX_BYTES + messageLength(this.#gathered, 0) - this.#bytes;
+  }
+
   /** Calls `sink` for each message that is complete. The bytes are valid during the call. Throws MessageFormatError. */
   receive(buffer: Uint8Array, start: number, end: number, sink: MessageSink): void {
     let at = start;

@@ -261,6 +261,11 @@ export class Connection {
     this.#receiver.consumed(stream, bytes);
   }
 
+  /** The peer needs `bytes` to end a message, on such a stream: without them neither side could go on. */
+  needed(stream: Stream, bytes: number): void {
+    this.#receiver.needed(stream, bytes);
+  }
+
   /** Sends a PING; the answer comes as onPingAck with the payload (0 … 2^48 − 1). */
   ping(payload: number): void {
     if (!this.#isOver) this.#sender.writer.ping(Math.floor(payload / TWO_32), payload % TWO_32);

@@ -404,6 +404,26 @@ test('without isAutoConsumed a stream is credited only when the layer above has 
   assert.deepEqual(bench.output(), ['WINDOW_UPDATE 1 700']);
 });
 
+test('what a message needs is credited ahead, a window of it at most, and taken off what is credited later', () => {
+  const bench = new Bench('server', { streamWindowBytes: 1000 }).handshake();
+  bench.handler.whenHeaders = (stream) => {
+    stream.isAutoConsumed = false;
+  };
+  bench.request(1).send(frame(0, 0, 1, new Uint8Array(900)));
+  const { connection } = bench;
+  connection.needed(bench.stream(1), 100);
+  assert.deepEqual(bench.output(), []);
+  connection.needed(bench.stream(1), 1 << 20);
+  assert.deepEqual(bench.output(), ['WINDOW_UPDATE 1 900']);
+  bench.send(frame(0, 0, 1, new Uint8Array(1000)));
+  connection.consumed(bench.stream(1), 1399);
+  assert.deepEqual(bench.output(), []);
+  connection.consumed(bench.stream(1), 1);
+  assert.deepEqual(bench.output(), ['WINDOW_UPDATE 1 500']);
+  connection.consumed(bench.stream(1), 500);
+  assert.deepEqual(bench.output(), ['WINDOW_UPDATE 1 500']);
+});
+
 test('a ping comes back with its payload', () => {
   const bench = new Bench('client').handshake();
   bench.connection.ping(2 ** 48 - 1);

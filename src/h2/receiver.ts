@@ -171,6 +171,19 @@ export class Receiver implements FrameSink {
     this.#creditStream(stream, bytes);
   }
 
+  /**
+   * The peer cannot end what it has begun on such a stream without `bytes` more. It gets them, a window of them at most, ahead of what is
+   * consumed: `unackedBytes` goes down by them, below 0 if need be.
+   */
+  needed(stream: Stream, bytes: number): void {
+    if (stream.id === 0 || stream.isRemoteClosed) return;
+    const missingBytes = Math.min(bytes, this.#options.streamWindowBytes) - stream.receiveWindow;
+    if (missingBytes <= 0) return;
+    this.#sender.writer.windowUpdate(stream.id, missingBytes);
+    stream.receiveWindow += missingBytes;
+    stream.unackedBytes -= missingBytes;
+  }
+
   /** The peer has our SETTINGS: from now on our limits hold. */
   onSettingsAck(): void {
     const change = this.#options.streamWindowBytes - this.#streamWindowBytes;

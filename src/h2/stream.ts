@@ -9,7 +9,8 @@
 // `id` with the one it remembers. `userData` is cleared.
 //
 // Windows: sendWindow is the peer's credit (may be negative after it shrank SETTINGS_INITIAL_WINDOW_SIZE);
-// receiveWindow is what the peer may still send; unackedBytes is received and consumed but not yet credited back.
+// receiveWindow is what the peer may still send; unackedBytes is received and consumed but not yet credited back, less what
+// was credited ahead.
 
 import type { SendQueue } from './send-queue.ts';
 
