@@ -24,8 +24,8 @@ import { encodeVersion } from './value-decoder.ts';
 export const POLL_MS = 1_000;
 /** After which a source that says nothing counts as one that does not answer. */
 const POLL_TIMEOUT_MS = 5_000;
-/** How long the end waits for what the source has. */
-const DRAIN_MS_MAX = 10_000;
+/** How long the end waits for the next change of what the source has. */
+const SILENCE_MS_MAX = 10_000;
 const DRAIN_STEP_MS = 20;
 /** Leases asked for at a time. */
 const LEASES_AT_ONCE = 64;
@@ -94,7 +94,12 @@ export class Follower {
     return this.#revision;
   }
 
-  /** Takes what the source has now, for `DRAIN_MS_MAX` at most, and ends. The log has everything up to the result. */
+  /** Where the source was when it was asked last. */
+  get sourceRevision(): number {
+    return this.#sourceRevision;
+  }
+
+  /** Takes what the source has now, unless nothing comes for `SILENCE_MS_MAX`, and ends. The log has everything up to the result. */
   async stop(): Promise<number> {
     this.#timer?.cancel();
     this.#isLast = true;
@@ -267,8 +272,13 @@ export class Follower {
 
   async #reach(revision: number): Promise<void> {
     const { clock } = this.#options;
-    const untilMs = clock.nowMs() + DRAIN_MS_MAX;
-    while (!this.#isOver && this.#revision < revision && clock.nowMs() < untilMs) await this.#sleep(DRAIN_STEP_MS);
+    let before = this.#revision;
+    let untilMs = clock.nowMs() + SILENCE_MS_MAX;
+    while (!this.#isOver && this.#revision < revision && clock.nowMs() < untilMs) {
+      await this.#sleep(DRAIN_STEP_MS);
+      if (this.#revision > before) untilMs = clock.nowMs() + SILENCE_MS_MAX;
+      before = this.#revision;
+    }
   }
 
   #sleep(ms: number): Promise<void> {

@@ -53,9 +53,14 @@ async function migrate(flags: Flags): Promise<void> {
     else if (isFree(folder) || !isFolderOfOurs(folder)) throw new RefusedError(`${folder} is no data folder of k1m`);
     const disk = new FileDisk();
     const copy = await openCopy({ disk, clock, folder: resolve(folder), identity });
-    const revision = await follow(client, copy, flags);
+    const { revision, sourceRevision } = await follow(client, copy, flags);
     const source = await finishCopy(client, copy, revision);
     await verify(folder, revision, flags, source);
+    if (revision < sourceRevision) {
+      throw new RefusedError(
+        `the copy is ${sourceRevision - revision} revisions behind its source, which sends no more: go on with --resume`,
+      );
+    }
   } finally {
     client.close();
   }
@@ -70,8 +75,14 @@ async function copyInto(client: EtcdClient, folder: string, identity: JournalIde
   say(`copied revision ${revision} into ${folder}; following`);
 }
 
-/** Until a signal, or until caught up; the revision up to which the copy goes. */
-async function follow(client: EtcdClient, copy: OpenCopy, flags: Flags): Promise<number> {
+/** Where a copy ended, and where its source was then. */
+interface End {
+  readonly revision: number;
+  readonly sourceRevision: number;
+}
+
+/** Until a signal, or until caught up. */
+async function follow(client: EtcdClient, copy: OpenCopy, flags: Flags): Promise<End> {
   const lines = new ProgressLines();
   const end = Promise.withResolvers<void>();
   const follower = new Follower({
@@ -93,7 +104,8 @@ async function follow(client: EtcdClient, copy: OpenCopy, flags: Flags): Promise
   const alive = setInterval(() => {}, 1 << 30);
   try {
     await end.promise;
-    return await follower.stop();
+    const revision = await follower.stop();
+    return { revision, sourceRevision: follower.sourceRevision };
   } catch (error) {
     // What is in the log is good: the folder can be served, or resumed.
     await follower.settled();
