@@ -6,6 +6,7 @@ import { dirname } from 'node:path';
 import { assert } from '../base/assert.ts';
 import { type Disk, type DiskCallback, DiskError, type DiskFile, type DiskLock, type OpenMode } from './disk.ts';
 import { lockFolder } from './folder-lock.ts';
+import { SYNC_DESCRIPTORS, SyncDescriptors } from './sync-descriptors.ts';
 
 const { O_CREAT, O_DSYNC, O_EXCL, O_RDONLY, O_RDWR } = fs.constants;
 const OPEN_FLAGS: Readonly<Record<OpenMode, number>> = {
@@ -14,29 +15,19 @@ const OPEN_FLAGS: Readonly<Record<OpenMode, number>> = {
   create: O_RDWR | O_CREAT | O_EXCL,
 };
 
-/**
- * For each file. Linux tells an error of write-back once to each open descriptor: two durable writes at a time through one would
- * leave it to chance which of them fails.
- */
-const DURABLE_DESCRIPTORS = 2;
-
-interface DurableDescriptor {
-  readonly descriptor: number;
-  /** Writes under way through it. */
-  inUse: number;
-}
-
 class RealFile implements DiskFile {
   readonly path: string;
   readonly #descriptor: number;
   /** The same file with O_DSYNC; none where it was opened for reading. */
-  readonly #durable: DurableDescriptor[];
+  readonly #durable: readonly number[];
+  readonly #syncing: SyncDescriptors;
   #isClosed = false;
 
   constructor(path: string, descriptor: number, durable: readonly number[]) {
     this.path = path;
     this.#descriptor = descriptor;
-    this.#durable = durable.map((opened) => ({ descriptor: opened, inUse: 0 }));
+    this.#durable = durable;
+    this.#syncing = new SyncDescriptors(durable.length > 0 ? durable : [descriptor]);
   }
 
   write(chunks: readonly Uint8Array[], position: number, done: DiskCallback): void {
@@ -44,12 +35,11 @@ class RealFile implements DiskFile {
   }
 
   writeDurable(chunks: readonly Uint8Array[], position: number, done: DiskCallback): void {
-    let used = this.#durable[0];
-    for (const durable of this.#durable) if (durable.inUse < used.inUse) used = durable;
-    used.inUse++;
-    this.#write(used.descriptor, chunks, position, (error) => {
-      used.inUse--;
-      done(error);
+    this.#syncing.take((descriptor) => {
+      this.#write(descriptor, chunks, position, (error) => {
+        this.#syncing.give(descriptor);
+        done(error);
+      });
     });
   }
 
@@ -67,8 +57,11 @@ class RealFile implements DiskFile {
   }
 
   datasync(done: DiskCallback): void {
-    fs.fdatasync(this.#descriptor, (cause) => {
-      done(cause === null ? undefined : new DiskError('fdatasync', this.path, cause));
+    this.#syncing.take((descriptor) => {
+      fs.fdatasync(descriptor, (cause) => {
+        this.#syncing.give(descriptor);
+        done(cause === null ? undefined : new DiskError('fdatasync', this.path, cause));
+      });
     });
   }
 
@@ -98,7 +91,7 @@ class RealFile implements DiskFile {
   async close(): Promise<void> {
     assert(!this.#isClosed, 'a file is closed once');
     this.#isClosed = true;
-    for (const { descriptor } of this.#durable) {
+    for (const descriptor of this.#durable) {
       await settle('close', this.path, (done) => fs.close(descriptor, done));
     }
     await settle('close', this.path, (done) => fs.close(this.#descriptor, done));
@@ -139,7 +132,7 @@ export class FileDisk implements Disk {
     const descriptor = await openDescriptor(path, OPEN_FLAGS[mode]);
     const durable: number[] = [];
     try {
-      while (mode !== 'read' && durable.length < DURABLE_DESCRIPTORS) {
+      while (mode !== 'read' && durable.length < SYNC_DESCRIPTORS) {
         durable.push(await openDescriptor(path, O_RDWR | O_DSYNC));
       }
     } catch (error) {

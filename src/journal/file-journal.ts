@@ -372,10 +372,7 @@ export class FileJournal implements Journal {
     return (this.#writtenBytes - this.#syncingBytes) * 2 >= this.#limits.bufferedLossBytesMax;
   }
 
-  /**
-   * Syncs are reported in the order they began: an earlier one that fails may be told of the error that also
-   * concerns a later one, which then succeeds.
-   */
+  /** Syncs are reported in the order they began: a later one says nothing of what an earlier one is to make durable. */
   #onSyncDone(): void {
     while (this.#fatal === undefined && this.#syncs.length > 0 && this.#syncs[0].isDone) {
       const { sequence, writtenBytes, startedMs } = this.#syncs[0];
