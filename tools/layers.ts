@@ -14,6 +14,7 @@ function layer(folder: string, mayImport: string, packages = ''): Layer {
   return { folder, mayImport: words(mayImport), packages: words(packages) };
 }
 
+/** A folder's name is its path below src: `store`, or `scheduler/model` for a layer within a folder of layers. */
 export const LAYERS: readonly Layer[] = [
   layer('base', ''),
   layer('io', 'base'),
@@ -28,6 +29,8 @@ export const LAYERS: readonly Layer[] = [
   layer('grpc', 'base api h2'),
   layer('client', 'base io api h2 grpc'),
   layer('kube', 'base'),
+  layer('scheduler/model', 'base'),
+  layer('scheduler/reference', 'base scheduler/model'),
   layer('etcd', 'base io api store journal bolt lease watch snapshot h2 grpc', 'prom-client'),
   layer('backup', 'base io api store journal bolt lease client etcd'),
   layer('repair', 'base io store journal lease snapshot etcd'),

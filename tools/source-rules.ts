@@ -1,6 +1,6 @@
 // The house rules for TypeScript files that neither tsc nor Biome checks: layers, the outside world, names, length, comments.
 
-import { basename } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { type Finding, lineAt } from './finding.ts';
 import {
   LAYERS,
@@ -23,8 +23,11 @@ export function isTest(path: string): boolean {
   return !path.startsWith('src/') || /(?:\.test|-fixture)\.ts$/.test(path) || folderOf(path) === TEST_LAYER;
 }
 
+/** The layer a file of src belongs to: the longest folder of the table that holds it, else its first folder. */
 function folderOf(path: string): string {
-  return path.split('/')[1] ?? '';
+  const below = path.slice('src/'.length);
+  const holders = LAYERS.map(({ folder }) => folder).filter((folder) => below.startsWith(`${folder}/`));
+  return holders.sort((a, b) => b.length - a.length)[0] ?? path.split('/')[1] ?? '';
 }
 
 export function checkSource(path: string, text: string): Finding[] {
@@ -72,11 +75,16 @@ function checkLayer(path: string, text: string, code: string, report: Report): v
   const isOutside = OUTSIDE_LAYERS.includes(folder) || OUTSIDE_EXCEPTIONS.has(path);
   for (const match of text.matchAll(IMPORT)) {
     const target = match[1] ?? match[2] ?? match[3];
-    const other = /^\.\.\/([a-z0-9]+)\//.exec(target)?.[1];
+    const file = target.startsWith('.') ? join(dirname(path), target) : undefined;
+    if (file !== undefined && !file.startsWith('src/')) {
+      if (!isFree) report(match.index, `imports ${target}, which is outside src`);
+      continue;
+    }
+    const other = file === undefined ? undefined : folderOf(file);
+    if (other === folder) continue;
     if (other === undefined) {
-      if (isFree || target.startsWith('./')) continue;
-      if (target.startsWith('../')) report(match.index, `imports ${target}, which is outside src`);
-      else if (target.startsWith('node:')) {
+      if (isFree) continue;
+      if (target.startsWith('node:')) {
         if (!isOutside && OUTSIDE_MODULES.test(target)) report(match.index, `imports ${target}; only src/io may`);
       } else if (!layer.packages.includes(target)) report(match.index, `src/${folder} may not import ${target}`);
     } else if (!isFree && !layer.mayImport.includes(other)) {

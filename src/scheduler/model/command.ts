@@ -1,0 +1,27 @@
+// What a scheduler is told: the state of the cluster's objects, one change at a time, and pods to decide on.
+//
+// Rules for whoever sends: an object is set whole; setting it again replaces it; deleting what is not there is allowed.
+// A pod is set with its nodeName once it is bound, also by the scheduler's own decision (assume), and deleted, or set
+// with isFinished, when it leaves. Pods are known by uid, nodes by name, other objects by kind and key.
+
+import type { ClusterKind, ClusterObject } from './cluster-objects.ts';
+import type { NodeObject } from './node-object.ts';
+import type { PodObject } from './pod-object.ts';
+
+export type ClusterCommand =
+  | { readonly kind: 'node-set'; readonly node: NodeObject }
+  | { readonly kind: 'node-deleted'; readonly name: string }
+  | { readonly kind: 'pod-set'; readonly pod: PodObject }
+  | { readonly kind: 'pod-deleted'; readonly uid: string }
+  | { readonly kind: 'object-set'; readonly object: ClusterObject }
+  | { readonly kind: 'object-deleted'; readonly objectKind: ClusterKind; readonly key: string };
+
+/** The pod as it is once bound to a node. */
+export function boundTo(pod: PodObject, nodeName: string): PodObject {
+  return { ...pod, nodeName, nominatedNodeName: '' };
+}
+
+/** The pod as it is once a node is nominated for it; '' takes that back. */
+export function nominatedTo(pod: PodObject, nominatedNodeName: string): PodObject {
+  return { ...pod, nominatedNodeName };
+}

@@ -1,0 +1,118 @@
+// Labels and the selectors over them (apimachinery pkg/labels of Kubernetes 1.36).
+//
+// A selector is a conjunction of requirements, or `nothing` (the absent LabelSelector), which matches no labels at all. A
+// selector without requirements matches everything.
+
+export type Labels = ReadonlyMap<string, string>;
+
+export const NO_LABELS: Labels = new Map();
+
+export type Operator = 'In' | 'NotIn' | 'Exists' | 'DoesNotExist' | 'Gt' | 'Lt';
+
+export interface Requirement {
+  readonly key: string;
+  readonly operator: Operator;
+  /** In and NotIn: one or more; Gt and Lt: one, a decimal int64; else none. Without duplicates. */
+  readonly values: readonly string[];
+}
+
+export interface LabelSelector {
+  readonly matchesNothing: boolean;
+  readonly requirements: readonly Requirement[];
+}
+
+export const NOTHING: LabelSelector = { matchesNothing: true, requirements: [] };
+export const EVERYTHING: LabelSelector = { matchesNothing: false, requirements: [] };
+
+export function selectorOf(requirements: readonly Requirement[]): LabelSelector {
+  return { matchesNothing: false, requirements };
+}
+
+/** Each pair has to be there. */
+export function selectorOfPairs(pairs: Labels): LabelSelector {
+  const requirements: Requirement[] = [];
+  for (const [key, value] of pairs) requirements.push({ key, operator: 'In', values: [value] });
+  return selectorOf(requirements);
+}
+
+/** Both; `nothing` stays nothing. */
+export function andSelectors(a: LabelSelector, b: LabelSelector): LabelSelector {
+  if (a.matchesNothing || b.matchesNothing) return NOTHING;
+  return selectorOf([...a.requirements, ...b.requirements]);
+}
+
+/** labels.Selector.Empty: no requirement, so that everything matches. `nothing` is not empty. */
+export function isEmptySelector(selector: LabelSelector): boolean {
+  return !selector.matchesNothing && selector.requirements.length === 0;
+}
+
+export function matchesLabels(selector: LabelSelector, labels: Labels): boolean {
+  return !selector.matchesNothing && selector.requirements.every((requirement) => isMet(requirement, labels));
+}
+
+export function isMet({ key, operator, values }: Requirement, labels: Labels): boolean {
+  const value = labels.get(key);
+  switch (operator) {
+    case 'In':
+      return value !== undefined && values.includes(value);
+    case 'NotIn':
+      return value === undefined || !values.includes(value);
+    case 'Exists':
+      return value !== undefined;
+    case 'DoesNotExist':
+      return value === undefined;
+    case 'Gt':
+    case 'Lt': {
+      const have = value === undefined ? undefined : parseInt64(value);
+      const bound = parseInt64(values[0] ?? '');
+      if (have === undefined || bound === undefined) return false;
+      return operator === 'Gt' ? have > bound : have < bound;
+    }
+  }
+}
+
+/** Go's strconv.ParseInt(text, 10, 64); undefined where it fails. */
+export function parseInt64(text: string): bigint | undefined {
+  if (!/^[-+]?\d+$/.test(text)) return undefined;
+  const value = BigInt(text.startsWith('+') ? text.slice(1) : text);
+  return BigInt.asIntN(64, value) === value ? value : undefined;
+}
+
+/** What labels.NewRequirement and the API's validation refuse, or undefined. */
+export function requirementProblem({ key, operator, values }: Requirement): string | undefined {
+  if (!isQualifiedName(key)) return `key ${JSON.stringify(key)} is not a qualified name`;
+  switch (operator) {
+    case 'In':
+    case 'NotIn':
+      if (values.length === 0) return "for 'in', 'notin' operators, values set can't be empty";
+      break;
+    case 'Exists':
+    case 'DoesNotExist':
+      if (values.length !== 0) return 'values set must be empty for exists and does not exist';
+      break;
+    case 'Gt':
+    case 'Lt':
+      if (values.length !== 1) return "for 'Gt', 'Lt' operators, exactly one value is required";
+      if (parseInt64(values[0]) === undefined) return "for 'Gt', 'Lt' operators, the value must be an integer";
+      break;
+  }
+  const bad = values.find((value) => !isLabelValue(value));
+  return bad === undefined ? undefined : `value ${JSON.stringify(bad)} is not a label value`;
+}
+
+const NAME = /^(?:[A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]$/;
+const SUBDOMAIN = /^[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*$/;
+
+/** validation.IsQualifiedName: `name` or `prefix/name`. */
+export function isQualifiedName(text: string): boolean {
+  const parts = text.split('/');
+  if (parts.length > 2) return false;
+  const name = parts.at(-1) ?? '';
+  const prefix = parts.length === 2 ? parts[0] : undefined;
+  if (prefix !== undefined && (prefix.length > 253 || !SUBDOMAIN.test(prefix))) return false;
+  return name.length <= 63 && NAME.test(name);
+}
+
+export function isLabelValue(text: string): boolean {
+  return text === '' || (text.length <= 63 && NAME.test(text));
+}
