@@ -13,7 +13,7 @@
 // Limits: `openBytesMax` bounds the open batch; beyond it writes are refused with etcd's "too many requests" until the
 // disk has caught up, while reads and watches go on.
 
-import { tooManyRequests } from '../api/errors.ts';
+import { RESOURCE_EXHAUSTED, StatusError, tooManyRequests } from '../api/errors.ts';
 import { assert } from '../base/assert.ts';
 import { copyBytes } from '../base/bytes.ts';
 import type { ServerCall } from '../grpc/server-call.ts';
@@ -147,6 +147,21 @@ export class Committer implements EffectLog, JournalHandler {
   /** Before a write: throws "too many requests" when overloaded. */
   admit(): void {
     if (this.isOverloaded) throw tooManyRequests();
+  }
+
+  /**
+   * Carries out the change that a call asks for; false: it was refused. A refusal waits as an answer would, since what it rests on may
+   * not be durable. One that tells of want of room leaves at once: it would wait for just that.
+   */
+  attempt(call: ServerCall, change: () => void): boolean {
+    try {
+      change();
+      return true;
+    } catch (error) {
+      if (!this.isPending || !(error instanceof StatusError) || error.code === RESOURCE_EXHAUSTED) throw error;
+      this.whenVisible(() => call.fail(error));
+      return false;
+    }
   }
 
   noteRevision(durability: DurabilityClass): void {
