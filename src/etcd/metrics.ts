@@ -16,7 +16,6 @@ import type { WatchHub } from '../watch/hub.ts';
 import type { Backups } from './backups.ts';
 import type { Committer } from './committer.ts';
 import { defineConnectionMetrics } from './connection-metrics.ts';
-import type { DiskHealth } from './disk-health.ts';
 import type { Engine } from './engine.ts';
 import type { HttpService } from './http-service.ts';
 import { ETCD_CLUSTER_VERSION, ETCD_VERSION } from './maintenance-service.ts';
@@ -37,7 +36,8 @@ export interface MetricsSources {
   readonly budget: ReplyBudget;
   readonly snapshotter: Snapshotter;
   readonly backups: Backups | undefined;
-  readonly disk: DiskHealth;
+  /** They have metrics of their own. */
+  readonly parts: readonly { defineMetrics(definer: MetricDefiner): void }[];
   readonly http: () => HttpService;
   readonly usage: () => ProcessUsage;
   readonly connectionCount: () => number;
@@ -79,7 +79,7 @@ export class Metrics {
       counter: (name, help, read) => this.#counter(name, help, read),
     };
     defineConnectionMetrics(definer, sources.connectionStats, sources.connectionCount);
-    sources.disk.defineMetrics(definer);
+    for (const part of sources.parts) part.defineMetrics(definer);
     this.#defineProcess();
   }
 

@@ -208,7 +208,7 @@ export class Server {
       budget,
       snapshotter: this.snapshotter,
       backups: this.#backups,
-      disk: this.#disk,
+      parts: [this.#disk, maintenance],
       http: () => this.http,
       usage: options.usage,
       connectionCount: () => this.#drivers.count,
