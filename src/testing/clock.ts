@@ -21,7 +21,7 @@ class SimulatedTimer implements Timer {
 }
 
 export class SimulatedClock implements Clock {
-  readonly #wallStartMs: number;
+  #wallStartMs: number;
   #nowMs = 0;
   #order = 0;
   #timers: SimulatedTimer[] = [];
@@ -37,6 +37,11 @@ export class SimulatedClock implements Clock {
 
   wallMs(): number {
     return this.#wallStartMs + this.#nowMs;
+  }
+
+  /** Somebody sets the wall clock, by this much forward or (below 0) back. */
+  stepWall(ms: number): void {
+    this.#wallStartMs += ms;
   }
 
   setTimer(delayMs: number, callback: () => void): Timer {
