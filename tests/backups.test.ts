@@ -94,7 +94,7 @@ describe('backups', () => {
     const server = await SimulatedServer.open(5, { backups, notices: notes });
     await pass(server, 10_000);
     for (let i = 0; i < 20; i++) await write(server, `k${i}`, 1_000_000);
-    server.disk.faults.push({ operation: 'write', pathPart: FOLDER, times: 1, delayMs: 5_000 });
+    server.disk.faults.push({ operation: 'write', pathPart: FOLDER, times: 1, delayMs: 3_000 });
     await pass(server, 52_000);
     await server.close();
     assert.deepEqual(notes.failures, []);

@@ -11,7 +11,7 @@ import { ServerConnection } from '../grpc/server-connection.ts';
 import { ConnectionStats } from '../h2/connection-options.ts';
 import type { Driver } from '../h2/driver.ts';
 import { DriverSet } from '../h2/driver-set.ts';
-import type { Timer } from '../io/clock.ts';
+import { type Timer, within } from '../io/clock.ts';
 import { Http1 } from '../io/http1.ts';
 import type { ByteStream, Listener } from '../io/network.ts';
 import type { Journal, Recovery } from '../journal/journal.ts';
@@ -47,7 +47,7 @@ const TURN_MS_MAX = 3;
 const BACKGROUND_MS_MAX = 1;
 /** Revisions reserved ahead for relaxed durability classes. */
 const RESERVE_REVISIONS = 1_000_000;
-/** How long a shutdown waits for calls that are still open. */
+/** How long a shutdown waits for calls that are still open, and for a backup to be given up. */
 const SHUTDOWN_MS_MAX = 2_000;
 /** How long it may then take to write a snapshot that the next start gains by. */
 const SHUTDOWN_SNAPSHOT_MS_MAX = 10_000;
@@ -318,14 +318,11 @@ export class Server {
     await Promise.all(this.#listeners.map((listener) => listener.close()));
     for (const call of [...this.#watches.calls]) call.fail(serverStopped());
     this.#flush();
-    const drained = this.#drivers.shutdown();
-    const timeout = new Promise<void>((resolve) => {
-      this.#options.clock.setTimer(SHUTDOWN_MS_MAX, resolve);
-    });
-    await Promise.race([drained, timeout]);
+    const { clock } = this.#options;
+    await within(clock, SHUTDOWN_MS_MAX, this.#drivers.shutdown());
     this.#drivers.destroy();
     this.#http1.close();
-    await this.#backups?.close();
+    await within(clock, SHUTDOWN_MS_MAX, this.#backups?.close());
     // A start that failed is not held up by a snapshot.
     if (this.#timer !== undefined) await this.snapshotter.close(SHUTDOWN_SNAPSHOT_MS_MAX);
     // Where keys are lost the next start has to begin behind the revisions that were shown, as after a crash, so that watches are

@@ -17,6 +17,19 @@ export interface Clock {
   defer(callback: () => void): void;
 }
 
+/** Resolves when `work` does, or when so much time has passed; rejects as `work` does. */
+export async function within(clock: Clock, msMax: number, work: Promise<void> | undefined): Promise<void> {
+  let timer: Timer | undefined;
+  const time = new Promise<void>((resolve) => {
+    timer = clock.setTimer(msMax, resolve);
+  });
+  try {
+    await Promise.race([work, time]);
+  } finally {
+    timer?.cancel();
+  }
+}
+
 class RealTimer implements Timer {
   readonly #handle: NodeJS.Timeout;
 

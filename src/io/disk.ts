@@ -2,8 +2,8 @@
 // `src/testing/disk.ts` the simulated one (lost, torn and reordered writes, errors, stalls, a full disk).
 //
 // What survives a power cut is what POSIX promises and no more: bytes after `writeDurable`, or `datasync` of their file, names
-// after `syncDirectory` of their folder. The hot operations, write, writeDurable and datasync, call back; the rest are
-// promises. All of them run off the calling thread.
+// after `syncDirectory` of their folder. The hot operations, write, writeDurable and datasync, call back, never before they have
+// returned; the rest are promises. All of them run off the calling thread.
 
 /** An operation on a file failed. After a failed write, durable or not, or datasync what is on the disk is unknown. */
 export class DiskError extends Error {
