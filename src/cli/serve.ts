@@ -154,6 +154,7 @@ async function run(config: ServeConfig, values: FlagValues, logger: Logger): Pro
     progressIntervalMs: Math.max(values.durationMs('watch-progress-notify-interval'), 100),
     minimumLeaseTtlSeconds: config.minimumLeaseTtlSeconds,
     autoCompaction: config.autoCompaction,
+    commitDelayMs: values.number('commit-delay-us') / 1000,
     bufferedLossMsMax: values.number('buffered-loss-ms'),
     bufferedLossBytesMax: values.number('buffered-loss-bytes'),
     snapshots: {

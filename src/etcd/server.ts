@@ -23,6 +23,7 @@ import { WATCH_LIMITS, WatchHub } from '../watch/hub.ts';
 import { Acceptor } from './acceptor.ts';
 import { AutoCompactor } from './auto-compactor.ts';
 import { Backups } from './backups.ts';
+import { CommitPace } from './commit-pace.ts';
 import { COMMITTER_LIMITS, Committer } from './committer.ts';
 import { DiskHealth } from './disk-health.ts';
 import { Engine } from './engine.ts';
@@ -130,6 +131,9 @@ export class Server {
       : undefined;
     this.committer = new Committer({
       limits: { ...COMMITTER_LIMITS, openBytesMax: options.openBytesMax ?? COMMITTER_LIMITS.openBytesMax },
+      pace: new CommitPace(options.commitDelayMs),
+      nowMs,
+      rest: (ms) => clock.rest(ms),
       reserve,
       currentRevision: () => store.currentRevision,
       onVisible: (revision) => this.#show(revision),
@@ -205,6 +209,7 @@ export class Server {
       hub: this.#hub,
       registry: this.#registry,
       unserved: UNSERVED_METHODS,
+      defer,
       budget,
       snapshotter: this.snapshotter,
       backups: this.#backups,

@@ -15,6 +15,8 @@ export interface Clock {
   setTimer(delayMs: number, callback: () => void): Timer;
   /** Calls back after the I/O that is ready now has been handled. */
   defer(callback: () => void): void;
+  /** Stops the calling thread for so many milliseconds, and up to a tenth of one more. */
+  rest(ms: number): void;
 }
 
 /** Resolves when `work` does, or when so much time has passed; rejects as `work` does. */
@@ -44,6 +46,9 @@ class RealTimer implements Timer {
 }
 
 export class RealClock implements Clock {
+  /** Never notified. */
+  readonly #nothing = new Int32Array(new SharedArrayBuffer(4));
+
   nowMs(): number {
     return performance.now();
   }
@@ -58,5 +63,9 @@ export class RealClock implements Clock {
 
   defer(callback: () => void): void {
     setImmediate(callback);
+  }
+
+  rest(ms: number): void {
+    if (ms > 0) Atomics.wait(this.#nothing, 0, 0, ms);
   }
 }

@@ -57,6 +57,11 @@ export class SimulatedClock implements Clock {
     this.#deferred.push(callback);
   }
 
+  /** Timers that fall due meanwhile are late, as in a thread that stands still. */
+  rest(ms: number): void {
+    this.#nowMs += ms;
+  }
+
   /** Runs what is deferred, and what that defers. */
   runDeferred(): void {
     for (let callback = this.#deferred.shift(); callback !== undefined; callback = this.#deferred.shift()) callback();
@@ -67,7 +72,7 @@ export class SimulatedClock implements Clock {
     const untilMs = this.#nowMs + ms;
     this.runDeferred();
     while (this.#isDueBy(untilMs)) this.step();
-    this.#nowMs = untilMs;
+    this.#nowMs = Math.max(this.#nowMs, untilMs);
   }
 
   /** Runs what is deferred and the one timer due next, moving time to it. False when nothing was left. */
@@ -110,7 +115,7 @@ export class SimulatedClock implements Clock {
       else this.step();
       await promiseReactions();
     }
-    this.#nowMs = untilMs;
+    this.#nowMs = Math.max(this.#nowMs, untilMs);
   }
 
   /** Steps until nothing is left to run. */
