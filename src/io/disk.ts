@@ -75,6 +75,8 @@ export interface Disk {
   open(path: string, mode: OpenMode): Promise<DiskFile>;
   /** Replaces what `to` was. */
   rename(from: string, to: string): Promise<void>;
+  /** Another name for the same file; there must be nothing at `to`. The bytes are not copied: a write through one name changes both. */
+  link(from: string, to: string): Promise<void>;
   unlink(path: string): Promise<void>;
   /** Makes creations, renames and removals in the folder durable. */
   syncDirectory(path: string): Promise<void>;

@@ -131,6 +131,10 @@ export class FailpointDisk implements Disk {
     return this.#failpoints.around('rename', to, () => this.#disk.rename(from, to));
   }
 
+  link(from: string, to: string): Promise<void> {
+    return this.#failpoints.around('create', to, () => this.#disk.link(from, to));
+  }
+
   unlink(path: string): Promise<void> {
     return this.#failpoints.around('remove', path, () => this.#disk.unlink(path));
   }
