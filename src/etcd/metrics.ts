@@ -19,7 +19,7 @@ import type { Engine } from './engine.ts';
 import { grpcMetricsText } from './grpc-metrics.ts';
 import type { HttpService } from './http-service.ts';
 import { ETCD_CLUSTER_VERSION, ETCD_VERSION } from './maintenance-service.ts';
-import type { MetricDefiner } from './metric-definer.ts';
+import type { LabelledValue, MetricDefiner } from './metric-definer.ts';
 import type { ReplyBudget } from './reply-budget.ts';
 
 /** etcd's buckets for disk durations, in seconds: 0.001 × 2^n. */
@@ -80,6 +80,7 @@ export class Metrics {
     this.#defineWatch();
     const definer: MetricDefiner = {
       gauge: (name, help, read) => this.#gauge(name, help, read),
+      gauges: (name, help, read) => this.#gauges(name, help, read),
       counter: (name, help, read) => this.#counter(name, help, read),
     };
     defineConnectionMetrics(definer, sources.connectionStats, sources.connectionCount);
@@ -150,6 +151,19 @@ export class Metrics {
         'Always empty: the journal is all that is committed.',
       )
     );
+  }
+
+  #gauges(name: string, help: string, read: () => readonly LabelledValue[]): void {
+    new Gauge({
+      name,
+      help,
+      labelNames: Object.keys(read()[0].labels),
+      registers: [this.#prometheus],
+      collect(): void {
+        this.reset();
+        for (const { labels, value } of read()) this.set(labels, value);
+      },
+    });
   }
 
   #gauge(name: string, help: string, read: () => number): void {

@@ -30,6 +30,7 @@ import { Engine } from './engine.ts';
 import { HttpService } from './http-service.ts';
 import { KvService } from './kv-service.ts';
 import { LeaseService } from './lease-service.ts';
+import { type ClassBudget, classBudgets, defineDurabilityMetrics } from './loss-budget.ts';
 import { MaintenanceService } from './maintenance-service.ts';
 import { Metrics } from './metrics.ts';
 import { ReplyBudget } from './reply-budget.ts';
@@ -85,6 +86,8 @@ export async function openServer(options: ServerOptions): Promise<Server> {
 export class Server {
   readonly identity: ServerIdentity;
   readonly recovery: Recovery;
+  /** What each class of keys may lose. */
+  readonly budgets: readonly ClassBudget[];
   /** What the start began with. */
   readonly snapshot: RestoredSnapshot | undefined;
   readonly snapshotter: Snapshotter;
@@ -120,6 +123,7 @@ export class Server {
     this.#options = options;
     this.#journal = journal;
     this.recovery = recovery;
+    this.budgets = classBudgets(options.durability, options);
     this.snapshot = state.snapshot;
     this.identity = { ...recovery.identity, raftTerm: journal.epoch + 1 };
     const nowMs = (): number => clock.nowMs();
@@ -213,7 +217,7 @@ export class Server {
       budget,
       snapshotter: this.snapshotter,
       backups: this.#backups,
-      parts: [this.#disk, maintenance],
+      parts: [this.#disk, maintenance, { defineMetrics: (to) => defineDurabilityMetrics(to, this.budgets) }],
       http: () => this.http,
       usage: options.usage,
       connectionCount: () => this.#drivers.count,
