@@ -26,6 +26,8 @@ export interface Preemption {
   readonly nominatedNode: string;
   /** Uids of the pods to be deleted, most important first. */
   readonly victims: readonly string[];
+  /** Uids of pods of lower priority that are nominated for that node and lose it. */
+  readonly clearedNominations: readonly string[];
 }
 
 /** A plugin failed; the pod is tried again later. Condition reason SchedulerError. */

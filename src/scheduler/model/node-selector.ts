@@ -1,7 +1,7 @@
 // Which nodes a pod wants: spec.nodeSelector and node affinity (component-helpers scheduling/corev1/nodeaffinity, 1.36).
 //
-// Terms are alternatives; within a term everything has to hold. A term without expressions and fields matches nothing and
-// is left out when it is read. A term that cannot be parsed matches nothing either, but makes the whole selector an error
+// Terms are alternatives; within a term everything has to hold. A term without expressions and fields matches nothing;
+// it is kept, since it keeps NodeAffinity from naming nodes (PreFilter). A term that cannot be parsed matches nothing either, but makes the whole selector an error
 // where upstream says so (addedAffinity, preferred terms).
 
 import { isMet, type Labels, matchesLabels, type Requirement, selectorOfPairs } from './label-selector.ts';
@@ -38,8 +38,12 @@ export interface NodeIdentity {
 }
 
 export function matchesTerm(term: NodeSelectorTerm, node: NodeIdentity): boolean {
-  if (term.problem !== undefined) return false;
+  if (term.problem !== undefined || isEmptyTerm(term)) return false;
   return term.expressions.every((requirement) => isMet(requirement, node.labels)) && matchesFields(term.fields, node);
+}
+
+export function isEmptyTerm({ expressions, fields, problem }: NodeSelectorTerm): boolean {
+  return expressions.length + fields.length === 0 && problem === undefined;
 }
 
 function matchesFields(fields: readonly FieldRequirement[], node: NodeIdentity): boolean {

@@ -93,6 +93,8 @@ export interface SchedulerProfile {
   readonly filters: readonly FilterPluginName[];
   /** PreScore and Score, in order. */
   readonly scores: readonly ScorePlugin[];
+  /** DynamicResources is enabled. Pods with claims are left alone; for the others it adds words to what failed. */
+  readonly hasDynamicResources: boolean;
   /** DefaultPreemption runs after a failure. */
   readonly preempts: boolean;
   /** 0 to adapt to the number of nodes; undefined to take the configuration's. */
@@ -127,6 +129,7 @@ export const DEFAULT_PROFILE: SchedulerProfile = {
   schedulerName: 'default-scheduler',
   filters: FILTER_PLUGINS,
   scores: SCORE_PLUGINS.map((name) => ({ name, weight: DEFAULT_WEIGHTS[name] })),
+  hasDynamicResources: true,
   preempts: true,
   percentageOfNodesToScore: undefined,
   fit: {

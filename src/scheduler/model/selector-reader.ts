@@ -10,7 +10,13 @@ import {
   requirementProblem,
   selectorOf,
 } from './label-selector.ts';
-import type { FieldRequirement, NodeSelector, NodeSelectorTerm, PreferredNodeTerm } from './node-selector.ts';
+import {
+  type FieldRequirement,
+  isEmptyTerm,
+  type NodeSelector,
+  type NodeSelectorTerm,
+  type PreferredNodeTerm,
+} from './node-selector.ts';
 
 const LABEL_OPERATORS: ReadonlySet<string> = new Set(['In', 'NotIn', 'Exists', 'DoesNotExist']);
 const NODE_OPERATORS: ReadonlySet<string> = new Set([...LABEL_OPERATORS, 'Gt', 'Lt']);
@@ -57,17 +63,13 @@ function isOperator(text: string, operators: ReadonlySet<string>): text is Opera
 /** Required terms; an absent selector is undefined. */
 export function nodeSelectorOf(view: JsonView): NodeSelector | undefined {
   if (!view.isPresent) return undefined;
-  return { terms: view.objects('nodeSelectorTerms').map(nodeTermOf).filter(isNotEmpty) };
+  return { terms: view.objects('nodeSelectorTerms').map(nodeTermOf) };
 }
 
 export function preferredNodeTermsOf(views: readonly JsonView[]): PreferredNodeTerm[] {
   return views
     .map((view) => ({ weight: view.number('weight'), term: nodeTermOf(view.object('preference')) }))
-    .filter(({ weight, term }) => weight !== 0 && isNotEmpty(term));
-}
-
-function isNotEmpty(term: NodeSelectorTerm): boolean {
-  return term.expressions.length + term.fields.length > 0 || term.problem !== undefined;
+    .filter(({ weight, term }) => weight !== 0 && !isEmptyTerm(term));
 }
 
 function nodeTermOf(view: JsonView): NodeSelectorTerm {

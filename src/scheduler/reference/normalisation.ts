@@ -1,0 +1,19 @@
+// Upstream's default normalisation (framework/plugins/helper/normalize_score.go), and its division.
+
+/** part × 100 / whole as Go divides int64: towards zero. Exact also where part × 100 is beyond 2^53. */
+export function hundredths(part: number, whole: number): number {
+  if (Math.abs(part) * 100 <= Number.MAX_SAFE_INTEGER) return Math.trunc((part * 100) / whole);
+  return Number((BigInt(part) * 100n) / BigInt(whole));
+}
+
+/** The highest becomes 100; all 0 stays all 0. Raw scores are not negative. */
+export function scaledToHighest(raw: readonly number[]): number[] {
+  const highest = Math.max(0, ...raw);
+  return highest === 0 ? [...raw] : raw.map((score) => hundredths(score, highest));
+}
+
+/** The highest becomes 0; all 0 becomes all 100. */
+export function scaledFromHighest(raw: readonly number[]): number[] {
+  const highest = Math.max(0, ...raw);
+  return highest === 0 ? raw.map(() => 100) : raw.map((score) => 100 - hundredths(score, highest));
+}
