@@ -25,6 +25,8 @@ export interface ControlPlaneOptions {
   readonly credentials: Credentials;
   readonly storeEndpoint: string;
   readonly ports: { readonly api: number; readonly controllers: number; readonly scheduler: number };
+  /** Further flags of kube-apiserver. */
+  readonly apiServerArgs?: readonly string[];
 }
 
 const patience: readonly string[] = ['--leader-elect-lease-duration=60s', '--leader-elect-renew-deadline=40s'];
@@ -64,7 +66,7 @@ export class ControlPlane {
   }
 
   async startApiServer(): Promise<void> {
-    const { children, credentials, storeEndpoint, ports } = this.#options;
+    const { children, credentials, storeEndpoint, ports, apiServerArgs = [] } = this.#options;
     const file = (name: string): string => join(credentials.folder, name);
     const child = children.start({
       name: 'kube-apiserver',
@@ -87,6 +89,7 @@ export class ControlPlane {
         `--service-account-key-file=${file('sa.pub')}`,
         `--service-account-signing-key-file=${file('sa.key')}`,
         '--service-cluster-ip-range=10.96.0.0/16',
+        ...apiServerArgs,
       ],
     });
     this.#apiServer = child;
@@ -136,6 +139,20 @@ export class ControlPlane {
         ],
       }),
     );
+  }
+
+  /** kube-scheduler alone. `configOf` is given the path of its kubeconfig and answers its configuration. */
+  startScheduler(args: readonly string[], configOf: (kubeconfig: string) => object): Child {
+    const { children, folder, ports } = this.#options;
+    const path = join(folder, 'scheduler-configuration.json');
+    writeFileSync(path, JSON.stringify(configOf(this.#writeConfig('system:kube-scheduler'))));
+    const child = children.start({
+      name: 'kube-scheduler',
+      program: peerPath('kube-scheduler'),
+      args: [`--config=${path}`, '--bind-address=127.0.0.1', `--secure-port=${ports.scheduler}`, ...args],
+    });
+    this.#controllers.push(child);
+    return child;
   }
 
   /** Throws when the controller manager or the scheduler has given up. */

@@ -1,0 +1,254 @@
+/**
+ * Plays a plan on kube-scheduler and on the reference: the cluster first, then one pod after another. What kube-scheduler
+ * decides is applied to both, so that one of several best nodes does not part their ways.
+ *
+ * The reference is given the objects as the API server has them, defaults and all.
+ */
+import type { ClusterKind } from '../../src/scheduler/model/cluster-objects.ts';
+import { readNode } from '../../src/scheduler/model/node-object.ts';
+import {
+  type ClusterPlan,
+  type JsonFields,
+  mustRead,
+  objectSet,
+  podSet,
+} from '../../src/scheduler/model/plan-fixture.ts';
+import { PROFILES } from '../../src/scheduler/model/profile-fixture.ts';
+import { ReferenceScheduler } from '../../src/scheduler/reference/reference-scheduler.ts';
+import { type JsonObject, KubeError, type KubeObject } from '../kubernetes/kube-client.ts';
+import { sleep } from '../lab/wait.ts';
+import { compareDecision, type Difference, type RealDecision } from './decision-compare.ts';
+import type { Peers } from './peers.ts';
+import type { PodView } from './pod-watch.ts';
+
+const decisionTimeoutMs = 15_000;
+const victimsTimeoutMs = 3_000;
+/** Objects whose arrival the scheduler does not tell are created this long before it is asked. */
+const settleMs = 40;
+
+/** Later than any start of a plan. */
+const firstStartMs = Date.parse('2024-01-01T00:00:00Z');
+
+export interface PlayedDecision {
+  /** Which of the plan's pods. */
+  readonly index: number;
+  readonly kind: string;
+  readonly differences: readonly Difference[];
+}
+
+export interface Played {
+  readonly decisions: readonly PlayedDecision[];
+  /** Objects that the API server refused, which the plan then is without. */
+  readonly refused: readonly string[];
+}
+
+const PATHS: Readonly<Record<ClusterKind, (namespace: string) => string>> = {
+  Namespace: () => '/api/v1/namespaces',
+  Service: (namespace) => `/api/v1/namespaces/${namespace}/services`,
+  ReplicationController: (namespace) => `/api/v1/namespaces/${namespace}/replicationcontrollers`,
+  ReplicaSet: (namespace) => `/apis/apps/v1/namespaces/${namespace}/replicasets`,
+  StatefulSet: (namespace) => `/apis/apps/v1/namespaces/${namespace}/statefulsets`,
+  PersistentVolumeClaim: (namespace) => `/api/v1/namespaces/${namespace}/persistentvolumeclaims`,
+  PersistentVolume: () => '/api/v1/persistentvolumes',
+  StorageClass: () => '/apis/storage.k8s.io/v1/storageclasses',
+  CSINode: () => '/apis/storage.k8s.io/v1/csinodes',
+  CSIDriver: () => '/apis/storage.k8s.io/v1/csidrivers',
+  CSIStorageCapacity: (namespace) => `/apis/storage.k8s.io/v1/namespaces/${namespace}/csistoragecapacities`,
+  VolumeAttachment: () => '/apis/storage.k8s.io/v1/volumeattachments',
+  PodDisruptionBudget: (namespace) => `/apis/policy/v1/namespaces/${namespace}/poddisruptionbudgets`,
+};
+
+export class Play {
+  readonly #peers: Peers;
+  readonly #reference = new ReferenceScheduler(PROFILES);
+  readonly #created: string[] = [];
+  readonly #nodes: string[] = [];
+  readonly #refused: string[] = [];
+  #startedCount = 0;
+
+  constructor(peers: Peers) {
+    this.#peers = peers;
+  }
+
+  /** The peers are as empty afterwards as before. `patience`: how many times as long to wait where nothing tells. */
+  async run(plan: ClusterPlan, patience = 1): Promise<Played> {
+    const decisions: PlayedDecision[] = [];
+    try {
+      this.#peers.log.mark();
+      for (const { kind, object } of plan.objects) await this.#createObject(kind, object);
+      await this.#createNodes(plan.nodes);
+      await this.#createBound(plan.bound);
+      await sleep(settleMs * patience);
+      for (const [index, pod] of plan.pending.entries()) {
+        const played = await this.#decide(pod, patience);
+        if (played !== undefined) decisions.push({ index, ...played });
+      }
+    } finally {
+      await this.#clear();
+    }
+    return { decisions, refused: this.#refused };
+  }
+
+  async #createObject(kind: ClusterKind, object: JsonFields): Promise<void> {
+    const { client } = this.#peers;
+    const metadata = object.metadata as JsonFields;
+    const path = PATHS[kind](String(metadata.namespace));
+    if (kind === 'Namespace') {
+      const labels = { team: null, env: null, ...(metadata.labels as JsonObject) };
+      const patched = await client.patch(`${path}/${metadata.name}`, { metadata: { labels } });
+      this.#reference.apply(objectSet(kind, patched));
+      return;
+    }
+    const made = await this.#create(path, object);
+    if (made === undefined) return;
+    this.#created.push(`${path}/${made.metadata.name}`);
+    const hasStatus = kind === 'PodDisruptionBudget';
+    const now = hasStatus
+      ? await client.patch(`${path}/${made.metadata.name}/status`, { status: object.status as JsonObject })
+      : made;
+    this.#reference.apply(objectSet(kind, now));
+  }
+
+  /** The object as the API server has it; undefined when it refuses it. */
+  async #create(path: string, object: JsonFields): Promise<KubeObject | undefined> {
+    try {
+      return await this.#peers.client.create(path, object as JsonObject);
+    } catch (error) {
+      if (!(error instanceof KubeError) || error.status !== 422) throw error;
+      this.#refused.push(error.message);
+      return undefined;
+    }
+  }
+
+  async #createNodes(nodes: readonly JsonFields[]): Promise<void> {
+    // One after another: an image has the size that the first node says.
+    for (const json of nodes) {
+      const node = await this.#create('/api/v1/nodes', json);
+      if (node === undefined) continue;
+      this.#nodes.push(node.metadata.name);
+      this.#reference.apply({ kind: 'node-set', node: mustRead(readNode(node)) });
+    }
+    await this.#peers.log.seen('Add event for node', this.#nodes);
+  }
+
+  async #createBound(bound: ClusterPlan['bound']): Promise<void> {
+    const { log } = this.#peers;
+    const changed: string[] = [];
+    const finished: string[] = [];
+    for (const { pod, isTerminating, phase } of bound) {
+      const made = await this.#create(podsPath(pod), pod);
+      if (made === undefined) continue;
+      const status = { ...(pod.status as JsonObject), phase };
+      const key = keyOf(made);
+      const path = `${podsPath(pod)}/${made.metadata.name}`;
+      await this.#peers.client.patch(`${path}/status`, { status });
+      (phase === 'Succeeded' ? finished : changed).push(key);
+      if (isTerminating) await this.#peers.client.delete(path);
+      this.#reference.apply(podSet(await this.#peers.client.get(path)));
+    }
+    await log.seen('Update event for scheduled pod', changed);
+    await log.seen('Delete event for scheduled pod', finished);
+  }
+
+  async #decide(json: JsonFields, patience: number): Promise<Omit<PlayedDecision, 'index'> | undefined> {
+    const { client, pods, log } = this.#peers;
+    const made = await this.#create(podsPath(json), json);
+    if (made === undefined) return undefined;
+    const key = keyOf(made);
+    const path = `${podsPath(json)}/${made.metadata.name}`;
+    this.#reference.apply(podSet(made));
+    const nowMs = Date.now();
+    const ours = this.#reference.explain(made.metadata.uid, nowMs);
+    const isDecided = await pods.when(decisionTimeoutMs, () => {
+      const pod = pods.get(key);
+      return pod?.spec.nodeName !== undefined || refusalOf(pod) !== undefined;
+    });
+    const pod = pods.get(key);
+    if (!isDecided || pod === undefined) {
+      throw new Error(`kube-scheduler does not decide on ${key}`);
+    }
+    const real = await this.#realDecision(pod, ours);
+    const differences = compareDecision(real, ours, nowMs);
+    if (real.kind === 'bound') {
+      // As a kubelet would: pods that have not started have no order among victims.
+      const startTime = new Date(firstStartMs + this.#startedCount++ * 60_000).toISOString();
+      await client.patch(`${path}/status`, { status: { phase: 'Running', startTime: startTime.replace('.000', '') } });
+      await log.seen('Add event for scheduled pod', [key]);
+      await log.seen('Update event for scheduled pod', [key]);
+      this.#reference.apply(podSet(await client.get(path)));
+    } else {
+      for (const other of pods.all()) if (other.spec.nodeName !== undefined) this.#reference.apply(podSet(other));
+      await client.delete(`${path}?gracePeriodSeconds=0`);
+      this.#reference.apply({ kind: 'pod-deleted', uid: made.metadata.uid });
+      await log.seen('Delete event for unscheduled pod', [key]);
+    }
+    await sleep(2 * (patience - 1) * settleMs);
+    return { kind: kindOf(real), differences };
+  }
+
+  async #realDecision(pod: PodView, ours: ReturnType<ReferenceScheduler['explain']>): Promise<RealDecision> {
+    const { log, pods } = this.#peers;
+    if (pod.spec.nodeName !== undefined) {
+      return { kind: 'bound', node: pod.spec.nodeName, scores: log.scoresOf(keyOf(pod)) };
+    }
+    const refusal = refusalOf(pod);
+    const nominatedNode = pod.status.nominatedNodeName ?? '';
+    const victims = (): string[] =>
+      pods
+        .all()
+        .filter(({ metadata }) => metadata.deletionTimestamp !== undefined)
+        .map(({ metadata }) => metadata.uid)
+        .filter((uid) => this.#reference.pod(uid)?.isTerminating === false);
+    const expected = ours.candidates
+      .find(({ node }) => node === nominatedNode)
+      ?.victims.filter(({ isTerminating }) => !isTerminating);
+    if (expected === undefined || expected.length > 0) {
+      await pods.when(victimsTimeoutMs, () => nominatedNode === '' || victims().length >= (expected?.length ?? 1));
+    }
+    return {
+      kind: refusal?.reason === 'Unschedulable' ? 'unschedulable' : 'error',
+      message: refusal?.message ?? '',
+      nominatedNode,
+      victims: victims(),
+    };
+  }
+
+  async #clear(): Promise<void> {
+    const { client, pods, log } = this.#peers;
+    log.mark();
+    const left = pods.all();
+    await Promise.all(
+      left.map(({ metadata }) => client.delete(`${podsPath({ metadata })}/${metadata.name}?gracePeriodSeconds=0`)),
+    );
+    await pods.when(decisionTimeoutMs, () => pods.all().length === 0);
+    const bound = left.filter((pod) => pod.spec.nodeName !== undefined && phaseOf(pod) !== 'Succeeded').map(keyOf);
+    await log.seen('Delete event for scheduled pod', bound);
+    await Promise.all(this.#nodes.map((name) => client.delete(`/api/v1/nodes/${name}`)));
+    await log.seen('Delete event for node', this.#nodes);
+    await Promise.all(
+      this.#created.map((path) => client.delete(`${path}?gracePeriodSeconds=0&propagationPolicy=Background`)),
+    );
+    await sleep(settleMs);
+  }
+}
+
+function kindOf(real: RealDecision): string {
+  if (real.kind !== 'bound') return real.nominatedNode === '' ? real.kind : 'preemption';
+  return real.scores.size === 0 ? 'bound, single' : 'bound';
+}
+
+function podsPath({ metadata }: JsonFields): string {
+  return `/api/v1/namespaces/${String((metadata as JsonFields).namespace)}/pods`;
+}
+
+function keyOf({ metadata }: KubeObject): string {
+  return `${metadata.namespace}/${metadata.name}`;
+}
+
+function phaseOf(pod: KubeObject): string {
+  return pod.status?.phase ?? '';
+}
+
+function refusalOf(pod: PodView | undefined): { readonly reason?: string; readonly message?: string } | undefined {
+  return pod?.status.conditions?.find(({ type, status }) => type === 'PodScheduled' && status === 'False');
+}
