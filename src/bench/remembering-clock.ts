@@ -28,8 +28,4 @@ export class RememberingClock implements Clock {
   defer(callback: () => void): void {
     this.#clock.defer(callback);
   }
-
-  rest(ms: number): void {
-    this.#clock.rest(ms);
-  }
 }

@@ -59,15 +59,20 @@ export class KvService {
 
   register(registry: Registry): void {
     registry.unary(methods.range, (call, buffer, start, end) => this.#range(call, buffer, start, end));
-    const engine = this.#engine;
     registry.unary(methods.put, (call, buffer, start, end) => {
-      this.#write(call, () => engine.put(buffer, start, end));
+      this.#committer.admit();
+      this.#engine.put(buffer, start, end);
+      this.#answer(call);
     });
     registry.unary(methods.deleteRange, (call, buffer, start, end) => {
-      this.#write(call, () => engine.deleteRange(buffer, start, end));
+      this.#committer.admit();
+      this.#engine.deleteRange(buffer, start, end);
+      this.#answer(call);
     });
     registry.unary(methods.txn, (call, buffer, start, end) => {
-      this.#write(call, () => engine.txn(buffer, start, end));
+      this.#committer.admit();
+      this.#engine.txn(buffer, start, end);
+      this.#answer(call);
     });
     registry.unary(methods.compact, (call, buffer, start, end) => this.#compact(call, buffer, start, end));
     registry.stream(methods.rangeStream, (call) => this.#rangeStream(call));
@@ -92,12 +97,9 @@ export class KvService {
     this.#slices.addBackground(job);
   }
 
-  #write(call: ServerCall, change: () => void): void {
-    const committer = this.#committer;
-    committer.admit();
-    if (!committer.attempt(call, change)) return;
+  #answer(call: ServerCall): void {
     const { reply } = this.#engine;
-    committer.reply(call, reply.buffer, reply.position);
+    this.#committer.reply(call, reply.buffer, reply.position);
   }
 
   #range(call: ServerCall, buffer: Uint8Array, start: number, end: number): void {
@@ -270,9 +272,7 @@ export class KvService {
       reply.header(this.#engine.visibleRevision);
       this.#send(call);
     };
-    this.#committer.attempt(call, () => {
-      if (physical) this.compactTo(revision, answer);
-      else this.compactTo(revision, () => {}, answer);
-    });
+    if (physical) this.compactTo(revision, answer);
+    else this.compactTo(revision, () => {}, answer);
   }
 }

@@ -26,8 +26,7 @@ export async function surveySnapshots(disk: Disk, folder: string): Promise<Surve
   return found;
 }
 
-/** Of the one with this name, whatever its state. */
-export async function surveySnapshot(disk: Disk, path: string, sequence: number): Promise<SurveyedSnapshot> {
+async function surveySnapshot(disk: Disk, path: string, sequence: number): Promise<SurveyedSnapshot> {
   let header: SnapshotHeader | undefined;
   let trailer: SnapshotTrailer | undefined;
   let error: SurveyedSnapshot['error'];

@@ -24,17 +24,14 @@ const SLICE_UNITS = 1_500;
 const SLICE_LEASES = 2_000;
 const BLOCK_LEASES_MAX = 1 << 13;
 
-/** What the taking asks of the log. */
-export type SnapshotLog = Pick<Journal, 'lastSequence' | 'epoch' | 'durableSequence' | 'sync'>;
-
 /** What a snapshot is taken of, and with what. */
-export interface SnapshotSubject<Log extends SnapshotLog = Journal> {
+export interface SnapshotSubject {
   readonly disk: Disk;
   readonly clock: Clock;
   /** The folder of the snapshots; it exists. */
   readonly folder: string;
   readonly identity: JournalIdentity;
-  readonly journal: Log;
+  readonly journal: Journal;
   readonly store: Store;
   readonly lessor: Lessor;
   readonly alarms: ReadonlySet<number>;
@@ -49,7 +46,7 @@ export interface SnapshotSubject<Log extends SnapshotLog = Journal> {
 }
 
 export interface SnapshotTaking {
-  readonly subject: SnapshotSubject<SnapshotLog>;
+  readonly subject: SnapshotSubject;
   /** The capture was made: what is logged from now on is not in the snapshot. */
   readonly onCaptured: () => void;
   readonly onSync: (durationSeconds: number) => void;
@@ -174,7 +171,7 @@ async function writeLeases(taking: SnapshotTaking, writer: SnapshotWriter, walk:
   return leases.length;
 }
 
-function inSlices(subject: SnapshotSubject<SnapshotLog>, job: () => boolean): Promise<void> {
+function inSlices(subject: SnapshotSubject, job: () => boolean): Promise<void> {
   return new Promise((resolve) => {
     subject.addJob(() => {
       if (!job()) return false;
