@@ -32,6 +32,8 @@ export interface KillRoundResult {
 
 const CLIENTS = 8;
 const CALL_MS_MAX = 3000;
+/** So that deaths fall on snapshots and trims too. */
+const FREQUENT_SNAPSHOTS = ['--snapshot-log-bytes', '300000', '--snapshot-log-percent', '10'];
 const LIFE_MS_MIN = 20;
 const LIFE_MS_MAX = 250;
 
@@ -85,7 +87,7 @@ export class KillRound {
     const { random, port } = this.#options;
     const death = this.#drawDeath();
     const failpoints = death === 'failpoint' ? drawFailpoint(random) : '';
-    const served = new ServedProcess({ folder, port, failpoints });
+    const served = new ServedProcess({ folder, port, failpoints, flags: FREQUENT_SNAPSHOTS });
     if (!(await served.ready())) {
       this.#count('ends before the server served');
       return false;
@@ -182,7 +184,7 @@ export class KillRound {
 
   /** No faults any more: the end is read, and the witness gets there. */
   async #lastLife(folder: string): Promise<void> {
-    const served = new ServedProcess({ folder, port: this.#options.port, failpoints: '' });
+    const served = new ServedProcess({ folder, port: this.#options.port, failpoints: '', flags: FREQUENT_SNAPSHOTS });
     await served.ready();
     const { clients, workers } = await this.#work(served);
     await sleep(LIFE_MS_MAX);

@@ -11,6 +11,9 @@ export interface ServedProcessOptions {
   readonly port: number;
   /** Empty: none. */
   readonly failpoints: string;
+  readonly flags: readonly string[];
+  /** Told of each line of its log. */
+  readonly onLine?: (line: string) => void;
 }
 
 export class ServedProcess {
@@ -19,16 +22,16 @@ export class ServedProcess {
   #stderr = '';
   isOver = false;
 
-  constructor({ folder, port, failpoints }: ServedProcessOptions) {
+  constructor({ folder, port, failpoints, flags, onLine = () => {} }: ServedProcessOptions) {
     const url = `http://127.0.0.1:${port}`;
     const listen = ['--listen-client-urls', url, '--advertise-client-urls', url];
-    // Often, so that deaths fall on snapshots and trims too.
-    const snapshots = ['--snapshot-log-bytes', '300000', '--snapshot-log-percent', '10'];
-    const flags = ['--data-dir', folder, ...listen, ...snapshots];
+    const all = ['--data-dir', folder, ...listen, ...flags];
     const env = { ...process.env, ...(failpoints === '' ? {} : { K1M_FAILPOINTS: failpoints }) };
-    this.#child = spawn(process.execPath, [BINARY, 'serve', ...flags], { env, stdio: ['ignore', 'ignore', 'pipe'] });
+    this.#child = spawn(process.execPath, [BINARY, 'serve', ...all], { env, stdio: ['ignore', 'ignore', 'pipe'] });
     this.#child.stderr?.on('data', (chunk: Buffer) => {
+      const told = this.#stderr.lastIndexOf('\n') + 1;
       this.#stderr += chunk.toString();
+      for (const line of this.#stderr.slice(told).split('\n').slice(0, -1)) onLine(line);
     });
     this.#exit = new Promise((resolve) => {
       this.#child.on('close', () => {
