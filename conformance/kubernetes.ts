@@ -5,6 +5,7 @@
  *   node conformance/kubernetes.ts --endpoint URL         a store that runs; it is not restarted
  *   node conformance/kubernetes.ts --compare              etcd, then k1m; then the objects left by both are compared
  *   --against FILE   with one store: compares with the objects.json of an earlier run
+ *   --kills N --seed S   with k1m alone: the store is killed N times under load instead (kubernetes/kill-steps.ts)
  *   --nodes N --replicas N   default 100 and 500     --out FOLDER   logs and objects.json (default: a temporary folder)
  *
  * Exits with 0 when every step holds, 1 when one does not, 2 when the command is wrong.
@@ -17,6 +18,7 @@ import { ControlPlane } from './kubernetes/control-plane.ts';
 import { makeCredentials } from './kubernetes/credentials.ts';
 import { FakeKubelet, nodeName } from './kubernetes/fake-kubelet.ts';
 import { Informer } from './kubernetes/informer.ts';
+import { killSteps } from './kubernetes/kill-steps.ts';
 import { Ledger } from './kubernetes/ledger.ts';
 import * as manifests from './kubernetes/manifests.ts';
 import { dumpObjects } from './kubernetes/object-dump.ts';
@@ -46,13 +48,17 @@ const informedPaths: readonly string[] = [
   '/apis/apps/v1/replicasets',
   '/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases',
   '/apis/discovery.k8s.io/v1/endpointslices',
-  `/apis/${manifests.gadgetGroup}/v1/gadgets`,
 ];
+/** Defined by one of the usual steps. */
+const gadgetsPath = `/apis/${manifests.gadgetGroup}/v1/gadgets`;
+
 interface RunOptions {
   readonly target: SubjectName | { readonly endpoint: string };
   readonly folder: string;
   readonly nodeCount: number;
   readonly replicaCount: number;
+  /** Instead of the usual ones. */
+  readonly killSteps?: readonly Step[];
 }
 
 async function runStep(step: Step, lab: Lab): Promise<void> {
@@ -75,7 +81,7 @@ const boot: Step = {
 };
 
 /** Runs all steps on one store and returns the objects left, normalised. Everything started is ended, however it goes. */
-async function runOn({ target, folder, nodeCount, replicaCount }: RunOptions): Promise<Map<string, string>> {
+async function runOn({ target, folder, nodeCount, replicaCount, killSteps }: RunOptions): Promise<Map<string, string>> {
   mkdirSync(folder, { recursive: true });
   const children = new Children(folder);
   const nodeUsers = Array.from({ length: nodeCount }, (_, index) => ({
@@ -106,13 +112,16 @@ async function runOn({ target, folder, nodeCount, replicaCount }: RunOptions): P
       client,
       kubelet: new FakeKubelet({ client, nodeCount, tokens: credentials.tokens }),
       ledger: new Ledger(client, 'ledger'),
-      informers: informedPaths.map((path) => new Informer({ client, path })),
+      informers: [...informedPaths, ...(killSteps === undefined ? [gadgetsPath] : [])].map((path) => {
+        return new Informer({ client, path });
+      }),
       tokens: credentials.tokens,
       folder,
       nodeCount,
       replicaCount,
     };
-    for (const step of [boot, ...objectSteps, ...workloadSteps, ...restartSteps]) {
+    const steps = killSteps ?? [...objectSteps, ...workloadSteps, ...restartSteps];
+    for (const step of [boot, ...steps]) {
       try {
         await runStep(step, lab);
       } catch (error) {
@@ -160,6 +169,8 @@ async function main(): Promise<number> {
       against: { type: 'string' },
       nodes: { type: 'string', default: '100' },
       replicas: { type: 'string', default: '500' },
+      kills: { type: 'string' },
+      seed: { type: 'string', default: '1' },
       out: { type: 'string' },
     },
   });
@@ -167,6 +178,13 @@ async function main(): Promise<number> {
   const folder = resolve(values.out ?? mkdtempSync(join(tmpdir(), 'k1m-kubernetes-')));
   const size = { nodeCount: Number(values.nodes), replicaCount: Number(values.replicas) };
   if (!(size.nodeCount > 0 && size.replicaCount > 0)) usage('--nodes and --replicas are numbers above 0');
+  if (values.kills !== undefined) {
+    if (subject !== 'k1m') usage('--kills is for --subject k1m');
+    requirePeers(['kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'etcdctl']);
+    const steps = killSteps({ kills: Number(values.kills), seed: Number(values.seed) });
+    await runOn({ target: 'k1m', folder, ...size, killSteps: steps });
+    return 0;
+  }
   const needsEtcd = values.compare || subject === 'etcd';
   const parts = ['kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'kubectl', 'etcdctl'];
   requirePeers(needsEtcd ? [...parts, 'etcd'] : parts);

@@ -29,6 +29,7 @@ export interface KubeObject {
   };
   readonly spec?: {
     readonly nodeName?: string;
+    readonly replicas?: number;
     readonly renewTime?: string;
     readonly containers?: readonly { readonly name: string; readonly image: string }[];
   };

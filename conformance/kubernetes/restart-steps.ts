@@ -98,7 +98,7 @@ async function eventExpiry(lab: Lab): Promise<string> {
   return `${before} events`;
 }
 
-async function finalAgreement(lab: Lab): Promise<string> {
+export async function finalAgreement(lab: Lab): Promise<string> {
   await lab.ledger.stop();
   await lab.ledger.check();
   await lab.ledger.clear();

@@ -30,7 +30,7 @@ async function podCount(lab: Lab, app: string, count: number): Promise<void> {
   });
 }
 
-async function registerNodes(lab: Lab): Promise<string> {
+export async function registerNodes(lab: Lab): Promise<string> {
   await lab.kubelet.start();
   await until('the nodes to be schedulable', { timeoutMs: 60_000 }, async () => {
     const { items } = await lab.client.list('/api/v1/nodes?fieldSelector=spec.unschedulable%3Dfalse');

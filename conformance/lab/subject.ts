@@ -63,11 +63,19 @@ export class StoreServer {
   }
 
   async start(): Promise<void> {
+    await this.tryStart();
+    this.assertRunning();
+  }
+
+  /** With more environment and flags; false when the store ended before it was healthy. */
+  async tryStart(env: NodeJS.ProcessEnv = {}, flags: readonly string[] = []): Promise<boolean> {
     const isEtcd = this.#name === 'etcd';
+    const args = [...this.#args, ...flags];
     const child = this.#children.start({
       name: this.#name,
       program: isEtcd ? peerPath('etcd') : process.execPath,
-      args: isEtcd ? this.#args : [k1mProgram, 'serve', ...this.#args],
+      args: isEtcd ? args : [k1mProgram, 'serve', ...args],
+      env,
     });
     this.#child = child;
     await until(`${this.#name} to be healthy`, { timeoutMs: readyTimeoutMs, everyMs: 20 }, async () => {
@@ -75,7 +83,15 @@ export class StoreServer {
       const status = await healthStatus(this.endpoint);
       return status === 200 ? true : `status ${status}`;
     });
-    child.assertRunning();
+    return child.isRunning;
+  }
+
+  get isRunning(): boolean {
+    return this.#child?.isRunning === true;
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#child?.signal(signal);
   }
 
   async stop(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
