@@ -82,7 +82,7 @@ describe('backups', () => {
     await write(server, 'k', 1_500_000);
     await pass(server, 60_000);
     assert.equal(notes.failures.length, 1);
-    assert.match(notes.failures[0], /^write \/backups\/backup-\d{8}T\d{6}Z\.db\.part: .*, again in 60000 ms$/);
+    assert.match(notes.failures[0], /^write \/backups\/backup-00000002\.db\.part: .*, again in 60000 ms$/);
     assert.deepEqual((await server.drive(server.disk.list(FOLDER))).length, 1);
     await pass(server, 61_000);
     assert.deepEqual(await restored(server), [1, 2]);
@@ -94,7 +94,7 @@ describe('backups', () => {
     const server = await SimulatedServer.open(5, { backups, notices: notes });
     await pass(server, 10_000);
     for (let i = 0; i < 20; i++) await write(server, `k${i}`, 1_000_000);
-    server.disk.faults.push({ operation: 'write', pathPart: FOLDER, times: 1, delayMs: 5_000 });
+    server.disk.faults.push({ operation: 'write', pathPart: FOLDER, times: 1, delayMs: 3_000 });
     await pass(server, 52_000);
     await server.close();
     assert.deepEqual(notes.failures, []);
@@ -103,6 +103,57 @@ describe('backups', () => {
       names.every((name) => name.endsWith('.db')),
       names.join(' '),
     );
+  });
+
+  it('that are about to begin when the server ends are not made', async () => {
+    const notes = new Notes();
+    for (const operation of ['list', 'open'] as const) {
+      const server = new SimulatedServer(7, { backups, notices: notes });
+      server.disk.faults.push({ operation, pathPart: FOLDER, times: 1, delayMs: 3_000 });
+      await server.start();
+      await pass(server, 100);
+      const begun: string[] = [];
+      server.disk.onOperation = (what, path) => void (path.startsWith(FOLDER) && begun.push(what));
+      await server.close();
+      assert.ok(!begun.includes('open') && !begun.includes('write'), `${operation}: ${begun}`);
+      assert.deepEqual(notes, new Notes(), operation);
+      assert.deepEqual(await server.drive(server.disk.list(FOLDER)), [], operation);
+    }
+  });
+
+  it('go on when the wall clock is set back: none is overwritten, the newest are kept, the interval is as before', async () => {
+    const notes = new Notes();
+    const server = await SimulatedServer.open(8, { backups, notices: notes });
+    const steps = [0, -86_400_000, 60_000, -3_600_000, 86_400_000 * 400, -86_400_000 * 400, -60_000, -60_000];
+    for (const [index, step] of steps.entries()) {
+      server.clock.stepWall(step);
+      await write(server, `k${index}`);
+      await pass(server, 60_000);
+    }
+    await pass(server, 5_000);
+    assert.ok(notes.revisions.length >= steps.length, 'one for each interval');
+    assert.deepEqual(
+      notes.revisions,
+      notes.revisions.toSorted((a, b) => a - b),
+    );
+    assert.deepEqual(await restored(server), notes.revisions.slice(-3));
+    // A start with a clock that is behind the newest name waits an interval, and no longer.
+    server.clock.stepWall(-86_400_000);
+    await server.close();
+    await server.start();
+    const { length } = notes.revisions;
+    await pass(server, 59_000);
+    assert.equal(notes.revisions.length, length);
+    await write(server, 'last');
+    await pass(server, 2_000);
+    assert.equal(notes.revisions.length, length + 1);
+    const names = await server.drive(listBackups(server.disk, FOLDER));
+    assert.deepEqual(
+      names.map(({ number }) => number),
+      [length - 1, length, length + 1],
+    );
+    assert.equal(names[2].revision, steps.length + 2);
+    await server.close();
   });
 
   it('cut short by a power cut are removed at the next start, and made then', async () => {

@@ -28,4 +28,8 @@ export class RememberingClock implements Clock {
   defer(callback: () => void): void {
     this.#clock.defer(callback);
   }
+
+  rest(ms: number): void {
+    this.#clock.rest(ms);
+  }
 }

@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { RefusedError } from '../backup/refused-error.ts';
-import { type BackupName, parseBackupName } from '../etcd/backups.ts';
+import { type BackupName, backupsAmong } from '../etcd/backups.ts';
 
 /** Throws the operating system's error when there is nothing. */
 function isFolder(path: string): boolean {
@@ -70,10 +70,7 @@ export interface Wanted {
  */
 export function backupIn(path: string, { revision, wallMs }: Wanted): string | undefined {
   if (!isFolder(path)) return undefined;
-  const backups = readdirSync(path)
-    .sort()
-    .map(parseBackupName)
-    .filter((backup) => backup !== undefined);
+  const backups = backupsAmong(readdirSync(path));
   const [oldest, newest] = [backups.at(0), backups.at(-1)];
   if (oldest === undefined || newest === undefined) return undefined;
   let chosen: BackupName | undefined = newest;

@@ -85,6 +85,10 @@ export const SERVE_FLAGS: readonly Flag[] = [
   flag('log-level', 'string', 'info', 'debug, info, warn, error, panic or fatal'),
   own('durability', 'string', 'fsync', "class of keys without a prefix rule: 'fsync', 'buffered' or 'none'"),
   own('durability-prefix', 'list', '', 'PREFIX=CLASS, comma-separated: the class of keys below a prefix'),
+  {
+    ...own('commit-delay-us', 'number', '400', 'while writes are frequent, commits are so many microseconds apart', 0),
+    max: 10_000,
+  },
   own('buffered-loss-ms', 'number', '200', 'most milliseconds of buffered writes a power cut may take', 1),
   own('buffered-loss-bytes', 'number', '33554432', 'most bytes of buffered writes a power cut may take', 1),
   own('reply-bytes-max', 'number', '268435456', 'bytes of large replies in flight; more of them wait', 1),

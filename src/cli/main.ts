@@ -5,6 +5,7 @@ import { Command, CommanderError } from 'commander';
 import { RefusedError } from '../backup/refused-error.ts';
 import { FolderLockedError } from '../io/disk.ts';
 import { CorruptionError, ForeignLogError } from '../journal/errors.ts';
+import { UnrepairableError } from '../repair/repair.ts';
 import { benchCommand } from './bench.ts';
 import { completionCommand } from './completion.ts';
 import { UsageError } from './flag-values.ts';
@@ -55,6 +56,7 @@ function exitCodeOf(error: unknown): number {
 function explain(error: unknown): string {
   const isOneLine =
     error instanceof RefusedError ||
+    error instanceof UnrepairableError ||
     error instanceof FolderLockedError ||
     error instanceof CorruptionError ||
     error instanceof ForeignLogError;

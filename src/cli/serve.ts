@@ -8,7 +8,7 @@ import { Command } from 'commander';
 import { pino } from 'pino';
 import { parse as parseYaml } from 'yaml';
 import type { DiskNotices } from '../etcd/disk-health.ts';
-import type { DurabilityMap } from '../etcd/durability.ts';
+import { budgetText } from '../etcd/loss-budget.ts';
 import { ETCD_VERSION } from '../etcd/maintenance-service.ts';
 import { openServer, type Server } from '../etcd/server.ts';
 import type { ServerNotices } from '../etcd/server-options.ts';
@@ -20,6 +20,7 @@ import { FailpointDisk, parseFailpoints } from '../io/failpoints.ts';
 import { FileDisk } from '../io/file-disk.ts';
 import { LoopMonitor, processUsage } from '../io/process-usage.ts';
 import { TcpNetwork } from '../io/tcp-network.ts';
+import { quoted } from '../repair/byte-text.ts';
 import { addEnvironment, FlagValues, parseArguments, UsageError, valuesOfConfig } from './flag-values.ts';
 import { type Flag, SERVE_FLAGS } from './flags.ts';
 import { type ServeConfig, serveConfig } from './serve-config.ts';
@@ -154,6 +155,7 @@ async function run(config: ServeConfig, values: FlagValues, logger: Logger): Pro
     progressIntervalMs: Math.max(values.durationMs('watch-progress-notify-interval'), 100),
     minimumLeaseTtlSeconds: config.minimumLeaseTtlSeconds,
     autoCompaction: config.autoCompaction,
+    commitDelayMs: values.number('commit-delay-us') / 1000,
     bufferedLossMsMax: values.number('buffered-loss-ms'),
     bufferedLossBytesMax: values.number('buffered-loss-bytes'),
     snapshots: {
@@ -177,6 +179,10 @@ async function run(config: ServeConfig, values: FlagValues, logger: Logger): Pro
   const { snapshot } = server;
   const from = snapshot && { snapshot: snapshot.path, 'snapshot-revision': snapshot.header.revision };
   logger.info({ revision: store.currentRevision, keys: store.liveKeyCount, 'took-ms': startMs, ...from }, 'restored');
+  for (const budget of server.budgets) {
+    const prefix = Buffer.from(budget.prefix).toString();
+    logger.info({ prefix, class: budget.durability, budget: budgetText(budget) }, 'durability');
+  }
   process.stdout.write(welcome(config, server, ports));
   stopOnSignals(server, logger);
   // etcd's line: scripts wait for it, and may signal as soon as they see it.
@@ -281,21 +287,19 @@ function welcome(config: ServeConfig, server: Server, ports: readonly number[]):
   return (
     `k1m serves the etcd ${ETCD_VERSION.slice(0, 3)} API on ${endpoint}\n` +
     `  data        ${resolve(config.folder)} (${state})\n` +
-    `  durability  ${durabilityText(config.durability)}\n` +
+    durabilityLines(server) +
     `  try         curl ${endpoint}/health\n` +
     `              etcdctl --endpoints=${endpoint} put hello world\n` +
     `              npx k1m bench put --endpoint ${endpoint}\n`
   );
 }
 
-function durabilityText(durability: DurabilityMap): string {
-  const meaning = {
-    fsync: 'fsync: answered after the disk has it',
-    buffered: 'buffered: a power cut may take the last moments',
-    none: 'none: a restart takes everything',
-  };
-  const rules = durability.rules.map((rule) => `${Buffer.from(rule.prefix).toString()} ${rule.durability}`);
-  return [meaning[durability.defaultDurability], ...rules].join('; ');
+function durabilityLines({ budgets }: Server): string {
+  const lines = budgets.map((budget) => {
+    const { prefix } = budget;
+    return prefix.length === 0 ? budgetText(budget) : `${quoted(prefix)} ${budgetText(budget)}`;
+  });
+  return lines.map((line, i) => `  ${(i === 0 ? 'durability' : '').padEnd(10)}  ${line}\n`).join('');
 }
 
 function firstLine(error: unknown): string {

@@ -1,7 +1,9 @@
 // What `k1m wal` prints: tables for people, plain objects for JSON. Files are named from the data folder on.
 
 import { relative } from 'node:path';
+import { idText } from '../repair/byte-text.ts';
 import type { Finding, NumberRange } from '../repair/damage.ts';
+import { rangeJson } from '../repair/repair-report.ts';
 import type { SurveyedSnapshot } from '../repair/snapshot-survey.ts';
 import { isWhole, type Survey, type SurveyedSegment } from '../repair/survey.ts';
 
@@ -21,7 +23,7 @@ export function surveyText(survey: Survey): string {
   return `${columns(rows)}${heading}\n${verdict(survey)}\n`;
 }
 
-function verdict(survey: Survey): string {
+export function verdict(survey: Survey): string {
   const { refusal, findings, cutBatches } = survey;
   if (refusal !== undefined) {
     return `Damaged: k1m serve refuses to start: ${refusal}.`;
@@ -102,27 +104,20 @@ export function columns(rows: readonly (readonly string[])[]): string {
     .join('');
 }
 
-/** An end that nothing tells is null. */
-function rangeJson(range: NumberRange | undefined): { first: number; last: number | null } | null {
-  if (range === undefined) return null;
-  return { first: range.first, last: range.last === Number.POSITIVE_INFINITY ? null : range.last };
-}
-
 export function findingJson(finding: Finding): object {
   return { ...finding, sequences: rangeJson(finding.sequences), revisions: rangeJson(finding.revisions) };
 }
 
 export function surveyJson(survey: Survey): object {
   const { folder, identity, segments, snapshots, findings, refusal, cut, cutBatches } = survey;
-  const hex = (id: bigint): string => BigInt.asUintN(64, id).toString(16);
   return {
     folder,
     isWhole: isWhole(survey),
     refusal: refusal ?? null,
     cut: cut ?? null,
     cutBatches: rangeJson(cutBatches),
-    cluster: identity === undefined ? null : hex(identity.clusterId),
-    member: identity === undefined ? null : hex(identity.memberId),
+    cluster: identity === undefined ? null : idText(identity.clusterId),
+    member: identity === undefined ? null : idText(identity.memberId),
     revision: survey.revision,
     durableSequence: survey.durableSequence,
     snapshots: snapshots.map(({ path, sequence, bytes, header, trailer, error }) => ({

@@ -1,9 +1,11 @@
 // Backups by the clock: etcd's snapshot files in a folder, the newest few kept.
 //
-//   <folder>/backup-<UTC, 20260131T235959Z>-r<revision>.db
+//   <folder>/backup-<number, 8 digits>-<UTC, 20260131T235959Z>-r<revision>.db
 //
-// The folder itself says when the last one was made, so that a restart makes none too many or too few. Files with other names
-// are left alone. A failure is told and tried again; it never stops the server.
+// The number is one above that of the newest: it alone says in which order they were made. The wall clock may step, so that it is for names
+// only; between two backups monotonic time passes. At the start the newest name says how long ago it was made, so that a restart
+// makes none too many or too few: at most an interval is waited, whatever the wall clock says by then.
+// Files with other names are left alone. A failure is told and tried again; it never stops the server.
 
 import { join } from 'node:path';
 import { assert } from '../base/assert.ts';
@@ -12,8 +14,9 @@ import { type Disk, DiskError } from '../io/disk.ts';
 import { BackupFile } from './backup-file.ts';
 import type { SnapshotStream, SnapshotTarget } from './snapshot-stream.ts';
 
-const NAME = /^backup-(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-r(\d+)\.db$/;
-const PART_NAME = /^backup-\d{8}T\d{6}Z\.db\.part$/;
+const NAME = /^backup-(\d{8,15})-(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-r(\d+)\.db$/;
+const PART_NAME = /^backup-\d{8,15}\.db\.part$/;
+const NUMBER_DIGITS = 8;
 const RETRY_MS_MAX = 60_000;
 
 export interface BackupOptions {
@@ -43,16 +46,21 @@ export interface BackupSurroundings {
 
 export interface BackupName {
   readonly name: string;
+  readonly number: number;
   readonly wallMs: number;
   readonly revision: number;
 }
 
-/** Undefined: no name of a backup. */
-export function parseBackupName(name: string): BackupName | undefined {
-  const match = NAME.exec(name);
-  if (match === null) return undefined;
-  const [year, month, day, hour, minute, second, revision] = match.slice(1).map(Number);
-  return { name, wallMs: Date.UTC(year, month - 1, day, hour, minute, second), revision };
+/** Of the names in a folder, those of backups, in the order in which they were made. */
+export function backupsAmong(names: readonly string[]): BackupName[] {
+  const backups: BackupName[] = [];
+  for (const name of names) {
+    const match = NAME.exec(name);
+    if (match === null) continue;
+    const [number, year, month, day, hour, minute, second, revision] = match.slice(1).map(Number);
+    backups.push({ name, number, wallMs: Date.UTC(year, month - 1, day, hour, minute, second), revision });
+  }
+  return backups.sort((a, b) => a.number - b.number);
 }
 
 /** The backups in a folder, the oldest first. Of a folder that does not exist: none. Rejects with DiskError. */
@@ -61,14 +69,16 @@ export async function listBackups(disk: Disk, folder: string): Promise<BackupNam
     if (error instanceof DiskError && error.code === 'ENOENT') return [];
     throw error;
   });
-  return names.map(parseBackupName).filter((backup) => backup !== undefined);
+  return backupsAmong(names);
 }
 
 export class Backups {
   readonly #options: BackupOptions;
   readonly #surroundings: BackupSurroundings;
-  /** Wall time from which the next one is due; undefined until the folder was looked at. */
+  /** Monotonic time from which the next one is due; undefined until the folder was looked at. */
   #dueMs: number | undefined;
+  /** Of the newest one. */
+  #number = 0;
   #running: Promise<void> | undefined;
   #stream: SnapshotStream | undefined;
   #isClosed = false;
@@ -85,9 +95,9 @@ export class Backups {
   /** Called from time to time. */
   tick(): void {
     if (this.#running !== undefined || this.#isClosed) return;
-    const wallMs = this.#surroundings.clock.wallMs();
-    if (this.#dueMs !== undefined && wallMs < this.#dueMs) return;
-    this.#running = this.#run(wallMs).finally(() => {
+    const nowMs = this.#surroundings.clock.nowMs();
+    if (this.#dueMs !== undefined && nowMs < this.#dueMs) return;
+    this.#running = this.#run(nowMs).finally(() => {
       this.#running = undefined;
     });
   }
@@ -99,44 +109,47 @@ export class Backups {
     await this.#running;
   }
 
-  async #run(wallMs: number): Promise<void> {
+  async #run(nowMs: number): Promise<void> {
     const { intervalMs } = this.#options;
     try {
       if (this.#dueMs === undefined) {
-        const newest = await this.#lookAtFolder();
-        // A clock that was set back makes the newest one lie ahead: then from now on.
-        this.#dueMs = newest === undefined ? wallMs : Math.min(newest, wallMs) + intervalMs;
-        if (this.#dueMs > wallMs) return;
+        this.#dueMs = nowMs + (await this.#lookAtFolder());
+        if (this.#dueMs > nowMs) return;
       }
-      await this.#take(wallMs);
-      this.#dueMs = wallMs + intervalMs;
+      await this.#take();
+      this.#dueMs = nowMs + intervalMs;
     } catch (error) {
       if (!(error instanceof DiskError)) {
         this.#surroundings.onFatal(error);
         return;
       }
       const retryMs = Math.min(intervalMs, RETRY_MS_MAX);
-      this.#dueMs = wallMs + retryMs;
+      this.#dueMs = nowMs + retryMs;
       this.failed++;
       this.#surroundings.onFailed(error, retryMs);
     }
   }
 
-  /** Makes the folder, removes what a crash left, and says when the newest backup was made. */
-  async #lookAtFolder(): Promise<number | undefined> {
-    const { disk } = this.#surroundings;
-    const { folder } = this.#options;
+  /** Makes the folder, removes what a crash left, and says in how many milliseconds the next one is due. */
+  async #lookAtFolder(): Promise<number> {
+    const { disk, clock } = this.#surroundings;
+    const { folder, intervalMs } = this.#options;
     await disk.ensureDirectory(folder);
     for (const name of await disk.list(folder)) if (PART_NAME.test(name)) await disk.unlink(join(folder, name));
-    const backups = await listBackups(disk, folder);
-    return backups.at(-1)?.wallMs;
+    const newest = (await listBackups(disk, folder)).at(-1);
+    if (newest === undefined) return 0;
+    this.#number = newest.number;
+    const ageMs = clock.wallMs() - newest.wallMs;
+    return Math.min(Math.max(0, intervalMs - ageMs), intervalMs);
   }
 
-  async #take(wallMs: number): Promise<void> {
+  async #take(): Promise<void> {
+    if (this.#isClosed) return;
     const { disk, clock } = this.#surroundings;
     const startedMs = clock.nowMs();
-    const stamp = new Date(wallMs).toISOString().replace(/[-:]|\.\d+/g, '');
-    const start = join(this.#options.folder, `backup-${stamp}`);
+    const wallMs = clock.wallMs();
+    const number = this.#number + 1;
+    const start = join(this.#options.folder, `backup-${String(number).padStart(NUMBER_DIGITS, '0')}`);
     const file = await BackupFile.create(disk, `${start}.db.part`);
     try {
       const revision = await this.#fill(file);
@@ -144,8 +157,10 @@ export class Backups {
         await file.abandon();
         return;
       }
-      const path = `${start}-r${revision}.db`;
+      const stamp = new Date(wallMs).toISOString().replace(/[-:]|\.\d+/g, '');
+      const path = `${start}-${stamp}-r${revision}.db`;
       await file.commit(path);
+      this.#number = number;
       const durationSeconds = (clock.nowMs() - startedMs) / 1000;
       this.taken++;
       this.lastSeconds = wallMs / 1000;
@@ -159,6 +174,7 @@ export class Backups {
 
   /** The revision in the file; undefined when it was given up. */
   #fill(file: BackupFile): Promise<number | undefined> {
+    if (this.#isClosed) return Promise.resolve(undefined);
     return new Promise((resolve, reject) => {
       let isComplete = false;
       const stream = this.#surroundings.snapshotTo(file, () => {

@@ -7,6 +7,7 @@ import type { ServerCall } from '../grpc/server-call.ts';
 import { BatchWriter } from '../journal/batch-writer.ts';
 import type { Journal } from '../journal/journal.ts';
 import { RevisionReserve } from '../journal/revision-reserve.ts';
+import { CommitPace } from './commit-pace.ts';
 import { Committer } from './committer.ts';
 import { CLASS_BUFFERED, CLASS_FSYNC, CLASS_NONE, type DurabilityClass } from './durability.ts';
 
@@ -29,12 +30,20 @@ class Bench {
   last = 0;
   written = 0;
   durable = 0;
+  nowMs = 0;
+  restedMs = 0;
   #batch = new BatchWriter(1 << 16);
 
-  constructor(openBytesMax = 1 << 20) {
+  constructor(openBytesMax = 1 << 20, commitDelayMs = 0) {
     this.reserve = new RevisionReserve(1, 8);
     this.committer = new Committer({
-      limits: { pipelineBytesMin: 64, openBytesMax },
+      limits: { pipelineBytesMin: commitDelayMs > 0 ? 4096 : 64, openBytesMax },
+      pace: new CommitPace(commitDelayMs),
+      nowMs: () => this.nowMs,
+      rest: (ms) => {
+        this.nowMs += ms;
+        this.restedMs += ms;
+      },
       reserve: this.reserve,
       currentRevision: () => this.revision,
       onVisible: (revision) => this.#show(revision),
@@ -84,6 +93,7 @@ class Bench {
   }
 
   turn(): void {
+    this.nowMs += 0.02;
     for (const callback of this.deferred.splice(0)) callback();
   }
 
@@ -127,8 +137,8 @@ const STEP = fc.oneof(
 describe('the committer', () => {
   it('shows and answers nothing before its class allows, and everything in order', () => {
     fc.assert(
-      fc.property(fc.array(STEP, { maxLength: 80 }), (steps) => {
-        const bench = new Bench();
+      fc.property(fc.array(STEP, { maxLength: 80 }), fc.constantFrom(0, 0.4), (steps, commitDelayMs) => {
+        const bench = new Bench(1 << 20, commitDelayMs);
         for (const step of steps) {
           if (step.kind === 'write') {
             bench.write(step.durability);
@@ -161,6 +171,34 @@ describe('the committer', () => {
     assert.deepEqual([bench.visible, bench.answered.length], [1, 0]);
     bench.sync();
     assert.deepEqual([bench.visible, bench.answered.length], [2, 1]);
+  });
+
+  it('lets frequent writes gather before it commits them', () => {
+    const bench = new Bench(1 << 20, 0.4);
+    for (let i = 0; i < 300; i++) {
+      for (let n = 0; n <= i % 3; n++) {
+        bench.write(CLASS_FSYNC, 1);
+        bench.ask();
+      }
+      bench.turn();
+      bench.write1();
+      bench.sync();
+    }
+    assert.ok(bench.last < 150, `${bench.last} batches for 600 writes in 300 turns`);
+    assert.ok(bench.restedMs > 1);
+  });
+
+  it('keeps nobody waiting who is alone', () => {
+    const bench = new Bench(1 << 20, 0.4);
+    for (let i = 0; i < 300; i++) {
+      bench.write(CLASS_FSYNC, 1);
+      bench.ask();
+      bench.turn();
+      bench.write1();
+      bench.sync();
+      assert.equal(bench.answered.length, i + 1);
+    }
+    assert.equal(bench.restedMs, 0);
   });
 
   it('refuses writes while the open batch is larger than its limit', () => {

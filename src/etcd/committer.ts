@@ -13,13 +13,14 @@
 // Limits: `openBytesMax` bounds the open batch; beyond it writes are refused with etcd's "too many requests" until the
 // disk has caught up, while reads and watches go on.
 
-import { tooManyRequests } from '../api/errors.ts';
+import { RESOURCE_EXHAUSTED, StatusError, tooManyRequests } from '../api/errors.ts';
 import { assert } from '../base/assert.ts';
 import { copyBytes } from '../base/bytes.ts';
 import type { ServerCall } from '../grpc/server-call.ts';
 import type { BatchWriter } from '../journal/batch-writer.ts';
 import type { Journal, JournalHandler } from '../journal/journal.ts';
 import type { RevisionReserve } from '../journal/revision-reserve.ts';
+import type { CommitPace } from './commit-pace.ts';
 import { CLASS_FSYNC, CLASS_NONE, type DurabilityClass } from './durability.ts';
 import type { EffectLog } from './engine.ts';
 
@@ -33,6 +34,10 @@ export const COMMITTER_LIMITS: CommitterLimits = { pipelineBytesMin: 64 << 10, o
 
 export interface CommitterOptions {
   readonly limits: CommitterLimits;
+  readonly pace: CommitPace;
+  readonly nowMs: () => number;
+  /** Stops this thread for so many milliseconds: requests gather in the sockets meanwhile. */
+  readonly rest: (ms: number) => void;
   /** Undefined when every class is fsync: no revision can be shown and lost. */
   readonly reserve: RevisionReserve | undefined;
   /** The current revision. */
@@ -117,6 +122,7 @@ export class Committer implements EffectLog, JournalHandler {
   /** The open batch holds something that has to be waited for. */
   #isOpenPending = false;
   #isScheduled = false;
+  #isResting = false;
   readonly #committedCallbacks: (() => void)[] = [];
   /** Replies that wait for the disk. */
   pendingReplies = 0;
@@ -147,6 +153,21 @@ export class Committer implements EffectLog, JournalHandler {
   /** Before a write: throws "too many requests" when overloaded. */
   admit(): void {
     if (this.isOverloaded) throw tooManyRequests();
+  }
+
+  /**
+   * Carries out the change that a call asks for; false: it was refused. A refusal waits as an answer would, since what it rests on may
+   * not be durable. One that tells of want of room leaves at once: it would wait for just that.
+   */
+  attempt(call: ServerCall, change: () => void): boolean {
+    try {
+      change();
+      return true;
+    } catch (error) {
+      if (!this.isPending || !(error instanceof StatusError) || error.code === RESOURCE_EXHAUSTED) throw error;
+      this.whenVisible(() => call.fail(error));
+      return false;
+    }
   }
 
   noteRevision(durability: DurabilityClass): void {
@@ -241,8 +262,34 @@ export class Committer implements EffectLog, JournalHandler {
     const journal = this.#journalNow;
     const { batch } = journal;
     if (batch.isEmpty || !journal.hasRoom) return;
-    if (this.#inFlight.length > 0 && batch.bytes < this.#options.limits.pipelineBytesMin) return;
+    if (batch.bytes < this.#options.limits.pipelineBytesMin) {
+      if (this.#inFlight.length > 0) return;
+      if (this.#waitsForCompany()) return;
+    }
     this.#commit();
+  }
+
+  #waitsForCompany(): boolean {
+    if (this.#isResting) return true;
+    const { pace, nowMs, defer } = this.#options;
+    if (pace.waitMs(this.#held.count, nowMs()) === 0) return false;
+    this.#isResting = true;
+    // What is to be flushed in this turn is flushed first.
+    defer(() => this.#rest());
+    return true;
+  }
+
+  #rest(): void {
+    const { pace, nowMs, rest, defer } = this.#options;
+    const waitMs = pace.waitMs(this.#held.count, nowMs());
+    if (waitMs > 0) {
+      rest(waitMs);
+      // Behind the requests that came meanwhile.
+      defer(() => this.#rest());
+      return;
+    }
+    this.#isResting = false;
+    this.#commitIfDue();
   }
 
   #commit(): void {
@@ -251,6 +298,7 @@ export class Committer implements EffectLog, JournalHandler {
     const held = this.#held;
     this.#held = this.#spare.pop() ?? new HeldReplies();
     this.#isOpenPending = false;
+    this.#options.pace.committed(held.count, this.#options.nowMs());
     const sequence = journal.commit();
     this.#inFlight.push({ sequence, isFsync, revision: this.#options.currentRevision(), held });
     if (this.#committedCallbacks.length > 0) for (const callback of this.#committedCallbacks.splice(0)) callback();

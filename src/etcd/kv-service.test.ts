@@ -86,7 +86,14 @@ class Bench {
     // One job's step a turn.
     const defer = (callback: () => void): number => this.#turns.push(callback);
     this.slices = new Slices({ turnMsMax: 0, backgroundMsMax: 0, nowMs: () => 0, defer, onTurnEnd: () => {} });
-    const committer: Partial<Committer> = { admit: () => {}, whenVisible: (callback) => callback() };
+    const committer: Partial<Committer> = {
+      admit: () => {},
+      attempt: (_call, change) => {
+        change();
+        return true;
+      },
+      whenVisible: (callback) => callback(),
+    };
     const { engine, slices } = this;
     // Reads and compactions use no more of the committer.
     const kv = new KvService({ engine, committer: committer as Committer, slices, budget });

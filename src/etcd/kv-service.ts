@@ -59,20 +59,15 @@ export class KvService {
 
   register(registry: Registry): void {
     registry.unary(methods.range, (call, buffer, start, end) => this.#range(call, buffer, start, end));
+    const engine = this.#engine;
     registry.unary(methods.put, (call, buffer, start, end) => {
-      this.#committer.admit();
-      this.#engine.put(buffer, start, end);
-      this.#answer(call);
+      this.#write(call, () => engine.put(buffer, start, end));
     });
     registry.unary(methods.deleteRange, (call, buffer, start, end) => {
-      this.#committer.admit();
-      this.#engine.deleteRange(buffer, start, end);
-      this.#answer(call);
+      this.#write(call, () => engine.deleteRange(buffer, start, end));
     });
     registry.unary(methods.txn, (call, buffer, start, end) => {
-      this.#committer.admit();
-      this.#engine.txn(buffer, start, end);
-      this.#answer(call);
+      this.#write(call, () => engine.txn(buffer, start, end));
     });
     registry.unary(methods.compact, (call, buffer, start, end) => this.#compact(call, buffer, start, end));
     registry.stream(methods.rangeStream, (call) => this.#rangeStream(call));
@@ -97,9 +92,12 @@ export class KvService {
     this.#slices.addBackground(job);
   }
 
-  #answer(call: ServerCall): void {
+  #write(call: ServerCall, change: () => void): void {
+    const committer = this.#committer;
+    committer.admit();
+    if (!committer.attempt(call, change)) return;
     const { reply } = this.#engine;
-    this.#committer.reply(call, reply.buffer, reply.position);
+    committer.reply(call, reply.buffer, reply.position);
   }
 
   #range(call: ServerCall, buffer: Uint8Array, start: number, end: number): void {
@@ -272,7 +270,9 @@ export class KvService {
       reply.header(this.#engine.visibleRevision);
       this.#send(call);
     };
-    if (physical) this.compactTo(revision, answer);
-    else this.compactTo(revision, () => {}, answer);
+    this.#committer.attempt(call, () => {
+      if (physical) this.compactTo(revision, answer);
+      else this.compactTo(revision, () => {}, answer);
+    });
   }
 }

@@ -1,11 +1,12 @@
 // etcdserverpb.Lease: grant, revoke, keep-alive, time to live, list; and the expiry of leases.
 //
-// Nobody is told of a lease before its grant is durable: a crash could take back what was said.
+// Nobody is told of a lease before its grant is durable, nor of its end before the revocation is: a crash could take back what was
+// said. Until then an answer about this lease waits; those about others go on.
 
 import { leaseNotFound } from '../api/errors.ts';
 import {
+  type LeaseGrantRequest,
   LeaseIdRequest,
-  type LeaseTimeToLiveRequest,
   type LeaseTimeToLiveResponse,
   type ResponseHeader,
 } from '../api/messages.ts';
@@ -38,6 +39,8 @@ export class LeaseService {
   readonly #isHeldBack: () => boolean;
   /** Leases whose grant is not durable yet. */
   readonly #unseen = new Set<Lease>();
+  /** Leases that are gone, and whose revocation is not durable yet; by id. */
+  readonly #leaving = new Map<bigint, Lease>();
 
   constructor(options: LeaseServiceOptions) {
     this.#engine = options.engine;
@@ -51,37 +54,31 @@ export class LeaseService {
     const { lessor } = this.#engine;
     registerCold(registry, methods.leaseGrant, (request, call) => {
       this.#committer.admit();
-      const lease = this.#engine.grantLease(
-        request.ID === 0n ? this.#freeId() : request.ID,
-        request.TTL,
-        this.#nowMs(),
-      );
-      const response = { ID: lease.id, TTL: lease.ttlSeconds };
-      this.#unseen.add(lease);
-      this.#committer.whenVisible(() => {
-        this.#unseen.delete(lease);
-        call.reply(...wholeOf(encode(methods.leaseGrant, { header: this.#header(), ...response })));
-      });
+      this.#committer.attempt(call, () => this.#grant(request, call));
       return undefined;
     });
     registerCold(registry, methods.leaseRevoke, (request, call) => {
       this.#committer.admit();
-      this.#engine.revokeLease(request.ID);
-      this.#committer.whenVisible(() => {
-        call.reply(...wholeOf(encode(methods.leaseRevoke, { header: this.#header() })));
+      this.#committer.attempt(call, () => {
+        this.#revoke(request.ID);
+        this.#committer.whenVisible(() => {
+          call.reply(...wholeOf(encode(methods.leaseRevoke, { header: this.#header() })));
+        });
       });
       return undefined;
     });
     registerCold(registry, methods.leaseTimeToLive, (request, call) => {
       const lease = lessor.find(request.ID);
-      if (lease === undefined || !this.#unseen.has(lease)) return this.#timeToLive(request, lease);
-      this.#committer.whenVisible(() => {
-        call.reply(...wholeOf(encode(methods.leaseTimeToLive, this.#timeToLive(request, lease))));
-      });
+      // Keys come and go with changes that may not be durable.
+      const keys = lease !== undefined && request.keys ? this.#engine.leaseKeys(lease) : [];
+      const answer = (): Partial<LeaseTimeToLiveResponse> => this.#timeToLive(request.ID, lease, keys);
+      if (!request.keys && !this.#isInDoubt(request.ID)) return answer();
+      this.#committer.whenVisible(() => call.reply(...wholeOf(encode(methods.leaseTimeToLive, answer()))));
       return undefined;
     });
     registerCold(registry, methods.leaseLeases, () => {
-      const leases = lessor.list().filter((lease) => !this.#unseen.has(lease));
+      const seen = lessor.list().filter((lease) => !this.#unseen.has(lease));
+      const leases = [...this.#leaving.values(), ...seen];
       return { header: this.#header(), leases: leases.map(({ id }) => ({ ID: id })) };
     });
     registry.stream(methods.leaseKeepAlive, (call) => this.#keepAlive(call));
@@ -91,26 +88,58 @@ export class LeaseService {
   expire(): boolean {
     if (this.#committer.isOverloaded || this.#isHeldBack()) return false;
     const expired = this.#engine.lessor.takeExpired(this.#nowMs(), EXPIRIES_PER_TURN_MAX);
-    for (const lease of expired) this.#engine.revokeLease(lease.id);
+    for (const lease of expired) this.#revoke(lease.id);
     return expired.length === EXPIRIES_PER_TURN_MAX;
   }
 
-  #timeToLive({ ID, keys }: LeaseTimeToLiveRequest, lease: Lease | undefined): Partial<LeaseTimeToLiveResponse> {
+  #grant({ ID, TTL }: LeaseGrantRequest, call: ServerCall): void {
+    const lease = this.#engine.grantLease(ID === 0n ? this.#freeId() : ID, TTL, this.#nowMs());
+    this.#unseen.add(lease);
+    this.#committer.whenVisible(() => {
+      this.#unseen.delete(lease);
+      const response = { header: this.#header(), ID: lease.id, TTL: lease.ttlSeconds };
+      call.reply(...wholeOf(encode(methods.leaseGrant, response)));
+    });
+  }
+
+  /** Throws StatusError. */
+  #revoke(id: bigint): void {
+    const lease = this.#engine.lessor.find(id);
+    this.#engine.revokeLease(id);
+    // Of one whose grant is not durable either, nobody has been told.
+    if (lease === undefined || this.#unseen.has(lease)) return;
+    this.#leaving.set(id, lease);
+    this.#committer.whenVisible(() => {
+      if (this.#leaving.get(id) === lease) this.#leaving.delete(id);
+    });
+  }
+
+  /** Whether a crash could take back that the lease is there, or that it is not. */
+  #isInDoubt(id: bigint): boolean {
+    const lease = this.#engine.lessor.find(id);
+    return lease === undefined ? this.#leaving.has(id) : this.#unseen.has(lease);
+  }
+
+  #timeToLive(ID: bigint, lease: Lease | undefined, keys: Uint8Array[]): Partial<LeaseTimeToLiveResponse> {
     const header = this.#header();
     if (lease === undefined) return { header, ID, TTL: -1 };
-    return {
-      header,
-      ID,
-      TTL: Math.trunc((lease.expiryMs - this.#nowMs()) / 1000),
-      grantedTTL: lease.ttlSeconds,
-      keys: keys ? this.#engine.leaseKeys(lease) : [],
-    };
+    const TTL = Math.trunc((lease.expiryMs - this.#nowMs()) / 1000);
+    return { header, ID, TTL, grantedTTL: lease.ttlSeconds, keys };
   }
 
   #keepAlive(call: ServerCall): CallListener {
     let waiting = 0;
     let isHalfClosed = false;
     const answer = (ID: bigint): void => {
+      if (this.#isInDoubt(ID)) {
+        waiting++;
+        this.#committer.whenVisible(() => {
+          waiting--;
+          answer(ID);
+          if (waiting === 0 && isHalfClosed) call.end();
+        });
+        return;
+      }
       const lease = this.#engine.lessor.find(ID);
       const ttl = lease === undefined ? 0 : this.#renew(lease);
       const message = encode(methods.leaseKeepAlive, { header: this.#header(), ID, TTL: ttl });
@@ -118,17 +147,7 @@ export class LeaseService {
     };
     return {
       onMessage: (buffer, start, end) => {
-        const { ID } = LeaseIdRequest.decode(buffer, start, end);
-        const lease = this.#engine.lessor.find(ID);
-        if (lease === undefined || !this.#unseen.has(lease)) {
-          answer(ID);
-          return;
-        }
-        waiting++;
-        this.#committer.whenVisible(() => {
-          answer(ID);
-          if (--waiting === 0 && isHalfClosed) call.end();
-        });
+        answer(LeaseIdRequest.decode(buffer, start, end).ID);
       },
       onHalfClose: () => {
         isHalfClosed = true;

@@ -1,6 +1,6 @@
 // etcdserverpb.Maintenance and Cluster, and the gRPC health service, as a single member answers them.
 
-import { NOT_FOUND, StatusError, tooManyRequests } from '../api/errors.ts';
+import { NOT_FOUND, StatusError } from '../api/errors.ts';
 import {
   ALARM_ACTIVATE,
   ALARM_DEACTIVATE,
@@ -20,7 +20,9 @@ import type { ServerCall } from '../grpc/server-call.ts';
 import { encode, registerCold, wholeOf } from './cold-unary.ts';
 import type { Committer } from './committer.ts';
 import type { Engine } from './engine.ts';
+import { JobLimit } from './job-limit.ts';
 import { headerOf } from './lease-service.ts';
+import type { MetricDefiner } from './metric-definer.ts';
 import type { Slices } from './slices.ts';
 import { SnapshotCall } from './snapshot-messages.ts';
 import { SnapshotStream, type SnapshotTarget } from './snapshot-stream.ts';
@@ -31,8 +33,9 @@ export const ETCD_CLUSTER_VERSION = '3.7.0';
 export const STORAGE_VERSION = '3.7.0';
 
 const HASH_SLICE_UNITS = 1_000;
-/** Snapshot calls at a time; one more is refused with "too many requests". Each holds 8 bytes a version, and a pin. */
+/** Calls at a time. Each holds 8 bytes a version, and a pin. */
 const SNAPSHOTS_MAX = 4;
+const HASHES_MAX = 4;
 
 interface HashResult {
   readonly hash: number;
@@ -64,7 +67,8 @@ export class MaintenanceService {
   readonly #committer: Committer;
   readonly #slices: Slices;
   readonly #options: MaintenanceServiceOptions;
-  #snapshotCount = 0;
+  readonly #snapshots = new JobLimit('snapshot_calls', SNAPSHOTS_MAX);
+  readonly #hashes = new JobLimit('hashes', HASHES_MAX);
 
   constructor(options: MaintenanceServiceOptions) {
     this.#engine = options.engine;
@@ -105,6 +109,11 @@ export class MaintenanceService {
       onDrain: () => {},
       onCancel: () => {},
     }));
+  }
+
+  defineMetrics(definer: MetricDefiner): void {
+    this.#snapshots.defineMetrics(definer);
+    this.#hashes.defineMetrics(definer);
   }
 
   #status(): Partial<StatusResponse> {
@@ -152,12 +161,14 @@ export class MaintenanceService {
   #hash(revision: number, call: ServerCall, answer: (result: HashResult) => Uint8Array): void {
     const { store } = this.#engine;
     const at = this.#engine.readRevision(revision);
+    this.#hashes.begin();
     const job = store.hashKv(at);
     store.pin();
     this.#slices.addBackground(() => {
       if (call.isOpen && !job.step(HASH_SLICE_UNITS)) return false;
       store.unpin();
       job.close();
+      this.#hashes.end();
       if (!call.isOpen) return true;
       const result = { hash: job.hash, compact_revision: job.compactRevision, hash_revision: at };
       call.reply(...wholeOf(answer(result)));
@@ -178,11 +189,8 @@ export class MaintenanceService {
   }
 
   #startSnapshot(call: ServerCall): SnapshotStream {
-    if (this.#snapshotCount === SNAPSHOTS_MAX) throw tooManyRequests();
-    this.#snapshotCount++;
-    const stream = this.snapshotTo(new SnapshotCall(call, STORAGE_VERSION), () => {
-      this.#snapshotCount--;
-    });
+    this.#snapshots.begin();
+    const stream = this.snapshotTo(new SnapshotCall(call, STORAGE_VERSION), () => this.#snapshots.end());
     stream.start();
     return stream;
   }

@@ -4,7 +4,6 @@
 // are ours: prom-client's cost a microsecond an observation, too much for something done for every batch.
 
 import { Counter, Gauge, Registry as PromRegistry } from 'prom-client';
-import { CODE_NAMES } from '../api/errors.ts';
 import type { Method } from '../api/methods.ts';
 import { DurationHistogram } from '../base/duration-histogram.ts';
 import type { Registry } from '../grpc/registry.ts';
@@ -16,17 +15,20 @@ import type { WatchHub } from '../watch/hub.ts';
 import type { Backups } from './backups.ts';
 import type { Committer } from './committer.ts';
 import { defineConnectionMetrics } from './connection-metrics.ts';
-import type { DiskHealth } from './disk-health.ts';
 import type { Engine } from './engine.ts';
+import { grpcMetricsText } from './grpc-metrics.ts';
 import type { HttpService } from './http-service.ts';
 import { ETCD_CLUSTER_VERSION, ETCD_VERSION } from './maintenance-service.ts';
-import type { MetricDefiner } from './metric-definer.ts';
+import type { LabelledValue, MetricDefiner } from './metric-definer.ts';
 import type { ReplyBudget } from './reply-budget.ts';
 
 /** etcd's buckets for disk durations, in seconds: 0.001 × 2^n. */
 const DISK_BUCKETS = Array.from({ length: 14 }, (_, n) => 0.001 * 2 ** n);
 /** etcd's for saving a database: 0.1 × 2^n. */
 const SAVE_BUCKETS = Array.from({ length: 10 }, (_, n) => 0.1 * 2 ** n);
+
+/** So many take a part of a millisecond. */
+const METRICS_A_TURN = 16;
 
 export interface MetricsSources {
   readonly engine: Engine;
@@ -37,9 +39,12 @@ export interface MetricsSources {
   readonly budget: ReplyBudget;
   readonly snapshotter: Snapshotter;
   readonly backups: Backups | undefined;
-  readonly disk: DiskHealth;
+  /** They have metrics of their own. */
+  readonly parts: readonly { defineMetrics(definer: MetricDefiner): void }[];
   readonly http: () => HttpService;
   readonly usage: () => ProcessUsage;
+  /** Calls back after the I/O that is ready now. */
+  readonly defer: (callback: () => void) => void;
   readonly connectionCount: () => number;
   /** Sums over all connections, closed ones included. */
   readonly connectionStats: () => ConnectionStats;
@@ -73,13 +78,13 @@ export class Metrics {
     this.#defineStore();
     this.#defineSnapshots();
     this.#defineWatch();
-    this.#defineGrpc();
     const definer: MetricDefiner = {
       gauge: (name, help, read) => this.#gauge(name, help, read),
+      gauges: (name, help, read) => this.#gauges(name, help, read),
       counter: (name, help, read) => this.#counter(name, help, read),
     };
     defineConnectionMetrics(definer, sources.connectionStats, sources.connectionCount);
-    sources.disk.defineMetrics(definer);
+    for (const part of sources.parts) part.defineMetrics(definer);
     this.#defineProcess();
   }
 
@@ -114,9 +119,20 @@ export class Metrics {
 
   #writtenBytes = 0;
 
+  /** What a scrape gets. Made in turns, since requests wait meanwhile. */
   async text(): Promise<string> {
+    const { registry, unserved, defer } = this.#sources;
+    const turn = (): Promise<void> => new Promise((resolve) => defer(resolve));
+    let text = '';
+    for (const [place, metric] of this.#prometheus.getMetricsAsArray().entries()) {
+      if (place % METRICS_A_TURN === 0) await turn();
+      text += `${await this.#prometheus.getSingleMetricAsString(metric.name)}\n`;
+    }
+    await turn();
+    text += grpcMetricsText(registry, unserved);
+    await turn();
     return (
-      (await this.#prometheus.metrics()) +
+      text +
       this.#syncs.text(
         'etcd_disk_wal_fsync_duration_seconds',
         'The latency distributions of fsync called by the journal.',
@@ -135,6 +151,19 @@ export class Metrics {
         'Always empty: the journal is all that is committed.',
       )
     );
+  }
+
+  #gauges(name: string, help: string, read: () => readonly LabelledValue[]): void {
+    new Gauge({
+      name,
+      help,
+      labelNames: Object.keys(read()[0].labels),
+      registers: [this.#prometheus],
+      collect(): void {
+        this.reset();
+        for (const { labels, value } of read()) this.set(labels, value);
+      },
+    });
   }
 
   #gauge(name: string, help: string, read: () => number): void {
@@ -316,51 +345,6 @@ export class Metrics {
     this.#gauge('etcd_debugging_mvcc_pending_events_total', 'Always 0: pending events are read from history.', () => 0);
   }
 
-  #defineGrpc(): void {
-    const { registry, unserved } = this.#sources;
-    const labelNames = ['grpc_type', 'grpc_service', 'grpc_method'];
-    const registers = [this.#prometheus];
-    const define = (name: string, help: string, pick: (entry: EntryCounters) => number): void => {
-      new Counter({
-        name,
-        help,
-        labelNames,
-        registers,
-        collect(): void {
-          this.reset();
-          for (const method of unserved) this.inc(labelsOf(method), 0);
-          for (const entry of registry.entries) this.inc(labelsOf(entry.method), pick(entry));
-        },
-      });
-    };
-    define('grpc_server_started_total', 'Total number of RPCs started on the server.', (entry) => entry.started);
-    define(
-      'grpc_server_msg_received_total',
-      'Total number of RPC stream messages received on the server.',
-      (entry) => entry.messagesReceived,
-    );
-    define(
-      'grpc_server_msg_sent_total',
-      'Total number of gRPC stream messages sent by the server.',
-      (entry) => entry.messagesSent,
-    );
-    new Counter({
-      name: 'grpc_server_handled_total',
-      help: 'Total number of RPCs completed on the server, regardless of success or failure.',
-      labelNames: [...labelNames, 'grpc_code'],
-      registers,
-      collect(): void {
-        this.reset();
-        for (const entry of registry.entries) {
-          const labels = labelsOf(entry.method);
-          for (let code = 0; code < CODE_NAMES.length; code++) {
-            this.inc({ ...labels, grpc_code: CODE_NAMES[code] }, entry.handled[code]);
-          }
-        }
-      },
-    });
-  }
-
   #defineProcess(): void {
     const { usage, startedSeconds, loopStallSeconds } = this.#sources;
     this.#counter(
@@ -385,14 +369,4 @@ export class Metrics {
       loopStallSeconds,
     );
   }
-}
-
-interface EntryCounters {
-  readonly started: number;
-  readonly messagesReceived: number;
-  readonly messagesSent: number;
-}
-
-function labelsOf(method: Method): { grpc_type: string; grpc_service: string; grpc_method: string } {
-  return { grpc_type: method.shape, grpc_service: method.service, grpc_method: method.name };
 }

@@ -43,6 +43,8 @@ export interface ServerOptions {
   readonly progressIntervalMs: number;
   readonly minimumLeaseTtlSeconds: number;
   readonly autoCompaction: AutoCompactorOptions | undefined;
+  /** Commits are so far apart while writes are frequent; 0: never. */
+  readonly commitDelayMs: number;
   readonly bufferedLossMsMax: number;
   readonly bufferedLossBytesMax: number;
   /** Size of a segment of the log; undefined for the usual one. */

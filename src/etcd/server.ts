@@ -11,7 +11,7 @@ import { ServerConnection } from '../grpc/server-connection.ts';
 import { ConnectionStats } from '../h2/connection-options.ts';
 import type { Driver } from '../h2/driver.ts';
 import { DriverSet } from '../h2/driver-set.ts';
-import type { Timer } from '../io/clock.ts';
+import { type Timer, within } from '../io/clock.ts';
 import { Http1 } from '../io/http1.ts';
 import type { ByteStream, Listener } from '../io/network.ts';
 import type { Journal, Recovery } from '../journal/journal.ts';
@@ -23,12 +23,14 @@ import { WATCH_LIMITS, WatchHub } from '../watch/hub.ts';
 import { Acceptor } from './acceptor.ts';
 import { AutoCompactor } from './auto-compactor.ts';
 import { Backups } from './backups.ts';
+import { CommitPace } from './commit-pace.ts';
 import { COMMITTER_LIMITS, Committer } from './committer.ts';
 import { DiskHealth } from './disk-health.ts';
 import { Engine } from './engine.ts';
 import { HttpService } from './http-service.ts';
 import { KvService } from './kv-service.ts';
 import { LeaseService } from './lease-service.ts';
+import { type ClassBudget, classBudgets, defineDurabilityMetrics } from './loss-budget.ts';
 import { MaintenanceService } from './maintenance-service.ts';
 import { Metrics } from './metrics.ts';
 import { ReplyBudget } from './reply-budget.ts';
@@ -47,7 +49,7 @@ const TURN_MS_MAX = 3;
 const BACKGROUND_MS_MAX = 1;
 /** Revisions reserved ahead for relaxed durability classes. */
 const RESERVE_REVISIONS = 1_000_000;
-/** How long a shutdown waits for calls that are still open. */
+/** How long a shutdown waits for calls that are still open, and for a backup to be given up. */
 const SHUTDOWN_MS_MAX = 2_000;
 /** How long it may then take to write a snapshot that the next start gains by. */
 const SHUTDOWN_SNAPSHOT_MS_MAX = 10_000;
@@ -84,6 +86,8 @@ export async function openServer(options: ServerOptions): Promise<Server> {
 export class Server {
   readonly identity: ServerIdentity;
   readonly recovery: Recovery;
+  /** What each class of keys may lose. */
+  readonly budgets: readonly ClassBudget[];
   /** What the start began with. */
   readonly snapshot: RestoredSnapshot | undefined;
   readonly snapshotter: Snapshotter;
@@ -119,6 +123,7 @@ export class Server {
     this.#options = options;
     this.#journal = journal;
     this.recovery = recovery;
+    this.budgets = classBudgets(options.durability, options);
     this.snapshot = state.snapshot;
     this.identity = { ...recovery.identity, raftTerm: journal.epoch + 1 };
     const nowMs = (): number => clock.nowMs();
@@ -130,6 +135,9 @@ export class Server {
       : undefined;
     this.committer = new Committer({
       limits: { ...COMMITTER_LIMITS, openBytesMax: options.openBytesMax ?? COMMITTER_LIMITS.openBytesMax },
+      pace: new CommitPace(options.commitDelayMs),
+      nowMs,
+      rest: (ms) => clock.rest(ms),
       reserve,
       currentRevision: () => store.currentRevision,
       onVisible: (revision) => this.#show(revision),
@@ -205,10 +213,11 @@ export class Server {
       hub: this.#hub,
       registry: this.#registry,
       unserved: UNSERVED_METHODS,
+      defer,
       budget,
       snapshotter: this.snapshotter,
       backups: this.#backups,
-      disk: this.#disk,
+      parts: [this.#disk, maintenance, { defineMetrics: (to) => defineDurabilityMetrics(to, this.budgets) }],
       http: () => this.http,
       usage: options.usage,
       connectionCount: () => this.#drivers.count,
@@ -318,14 +327,11 @@ export class Server {
     await Promise.all(this.#listeners.map((listener) => listener.close()));
     for (const call of [...this.#watches.calls]) call.fail(serverStopped());
     this.#flush();
-    const drained = this.#drivers.shutdown();
-    const timeout = new Promise<void>((resolve) => {
-      this.#options.clock.setTimer(SHUTDOWN_MS_MAX, resolve);
-    });
-    await Promise.race([drained, timeout]);
+    const { clock } = this.#options;
+    await within(clock, SHUTDOWN_MS_MAX, this.#drivers.shutdown());
     this.#drivers.destroy();
     this.#http1.close();
-    await this.#backups?.close();
+    await within(clock, SHUTDOWN_MS_MAX, this.#backups?.close());
     // A start that failed is not held up by a snapshot.
     if (this.#timer !== undefined) await this.snapshotter.close(SHUTDOWN_SNAPSHOT_MS_MAX);
     // Where keys are lost the next start has to begin behind the revisions that were shown, as after a crash, so that watches are

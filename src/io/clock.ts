@@ -15,6 +15,21 @@ export interface Clock {
   setTimer(delayMs: number, callback: () => void): Timer;
   /** Calls back after the I/O that is ready now has been handled. */
   defer(callback: () => void): void;
+  /** Stops the calling thread for so many milliseconds, and up to a tenth of one more. */
+  rest(ms: number): void;
+}
+
+/** Resolves when `work` does, or when so much time has passed; rejects as `work` does. */
+export async function within(clock: Clock, msMax: number, work: Promise<void> | undefined): Promise<void> {
+  let timer: Timer | undefined;
+  const time = new Promise<void>((resolve) => {
+    timer = clock.setTimer(msMax, resolve);
+  });
+  try {
+    await Promise.race([work, time]);
+  } finally {
+    timer?.cancel();
+  }
 }
 
 class RealTimer implements Timer {
@@ -31,6 +46,9 @@ class RealTimer implements Timer {
 }
 
 export class RealClock implements Clock {
+  /** Never notified. */
+  readonly #nothing = new Int32Array(new SharedArrayBuffer(4));
+
   nowMs(): number {
     return performance.now();
   }
@@ -45,5 +63,9 @@ export class RealClock implements Clock {
 
   defer(callback: () => void): void {
     setImmediate(callback);
+  }
+
+  rest(ms: number): void {
+    if (ms > 0) Atomics.wait(this.#nothing, 0, 0, ms);
   }
 }

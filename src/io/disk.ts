@@ -2,8 +2,8 @@
 // `src/testing/disk.ts` the simulated one (lost, torn and reordered writes, errors, stalls, a full disk).
 //
 // What survives a power cut is what POSIX promises and no more: bytes after `writeDurable`, or `datasync` of their file, names
-// after `syncDirectory` of their folder. The hot operations, write, writeDurable and datasync, call back; the rest are
-// promises. All of them run off the calling thread.
+// after `syncDirectory` of their folder. The hot operations, write, writeDurable and datasync, call back, never before they have
+// returned; the rest are promises. All of them run off the calling thread.
 
 /** An operation on a file failed. After a failed write, durable or not, or datasync what is on the disk is unknown. */
 export class DiskError extends Error {
@@ -75,6 +75,8 @@ export interface Disk {
   open(path: string, mode: OpenMode): Promise<DiskFile>;
   /** Replaces what `to` was. */
   rename(from: string, to: string): Promise<void>;
+  /** Another name for the same file; there must be nothing at `to`. The bytes are not copied: a write through one name changes both. */
+  link(from: string, to: string): Promise<void>;
   unlink(path: string): Promise<void>;
   /** Makes creations, renames and removals in the folder durable. */
   syncDirectory(path: string): Promise<void>;

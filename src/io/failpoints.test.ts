@@ -94,6 +94,21 @@ test('a step fails, or takes longer', async () => {
   assert.equal(slow.clock.nowMs(), 500);
 });
 
+test('an error is told after the operation has returned, as by a disk', async () => {
+  for (const step of ['write', 'durable-write', 'sync']) {
+    const one = fixture(`journal/before-${step}=error`);
+    const file = await openFile(one);
+    const told: string[] = [];
+    const done = (error: Error | undefined): void => void told.push(`${error?.message}`);
+    if (step === 'write') file.write([Buffer.from('a')], 0, done);
+    else if (step === 'sync') file.datasync(done);
+    else file.writeDurable([Buffer.from('a')], 0, done);
+    assert.deepEqual(told, [], step);
+    one.clock.runDeferred();
+    assert.deepEqual(told, [`${step} /data/wal/1.wal: EIO: failpoint`]);
+  }
+});
+
 test('what is no failpoint is refused by name', () => {
   for (const text of ['journal/sometimes-write=exit', 'journal/before-write', 'a=b', 'journal/before-write=exit(2)']) {
     assert.throws(() => parseFailpoints(text), RangeError);

@@ -68,7 +68,11 @@ class Failpoints {
     else if (failpoint.action === 'stall') clock.setTimer(failpoint.argument, () => goOn(undefined));
     else if (random() >= failpoint.argument) goOn(undefined);
     else if (failpoint.action === 'exit') die();
-    else goOn(new DiskError(step, path, Object.assign(new Error('EIO: failpoint'), { code: 'EIO' })));
+    else {
+      const error = new DiskError(step, path, Object.assign(new Error('EIO: failpoint'), { code: 'EIO' }));
+      // As a disk: never before the operation that it concerns has been begun.
+      clock.defer(() => goOn(error));
+    }
   }
 
   /** Whether this write is to be left half done. */
@@ -125,6 +129,10 @@ export class FailpointDisk implements Disk {
 
   rename(from: string, to: string): Promise<void> {
     return this.#failpoints.around('rename', to, () => this.#disk.rename(from, to));
+  }
+
+  link(from: string, to: string): Promise<void> {
+    return this.#failpoints.around('create', to, () => this.#disk.link(from, to));
   }
 
   unlink(path: string): Promise<void> {

@@ -71,6 +71,9 @@ test('folders are made, listed in order, and files renamed and removed', async (
   for (const name of ['b', 'a', 'c']) await (await disk.open(join(inner, name), 'create')).close();
   await disk.rename(join(inner, 'c'), join(inner, 'a'));
   assert.deepEqual(await disk.list(inner), ['a', 'b']);
+  await disk.link(join(inner, 'b'), join(inner, 'd'));
+  await assert.rejects(disk.link(join(inner, 'b'), join(inner, 'd')), { operation: 'link', code: 'EEXIST' });
+  await disk.unlink(join(inner, 'd'));
   await disk.unlink(join(inner, 'a'));
   await disk.syncDirectory(inner);
   assert.deepEqual(await disk.list(inner), ['b']);

@@ -146,6 +146,10 @@ export class FileDisk implements Disk {
     return settle('rename', from, (done) => fs.rename(from, to, done));
   }
 
+  link(from: string, to: string): Promise<void> {
+    return settle('link', from, (done) => fs.link(from, to, done));
+  }
+
   unlink(path: string): Promise<void> {
     return settle('unlink', path, (done) => fs.unlink(path, done));
   }

@@ -134,7 +134,7 @@ export async function lockFolder(folder: string): Promise<DiskLock> {
 
 function openDirectory(folder: string): number {
   try {
-    return fs.openSync(folder, 'r');
+    return fs.openSync(folder, fs.constants.O_RDONLY | fs.constants.O_DIRECTORY);
   } catch (error) {
     throw new DiskError('open', folder, error instanceof Error ? error : new Error(String(error)));
   }

@@ -60,9 +60,9 @@ export async function openFileJournal(opening: FileJournalOpening): Promise<Open
   const segmentFolder = join(folder, 'wal');
   const lock = opening.lock ?? (await lockFolder(disk, folder));
   try {
-    await disk.ensureDirectory(segmentFolder);
     const { clusterId, base, visitor, onProgress } = opening;
     const found = await readLog({ disk, folder: segmentFolder, visitor, clusterId, base, onProgress });
+    await disk.ensureDirectory(segmentFolder);
     for (const name of found.unfinished) await disk.unlink(join(segmentFolder, name));
     const start = await prepare(opening, segmentFolder, found);
     const journal = await begin(opening, segmentFolder, start, found, lock);

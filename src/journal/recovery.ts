@@ -16,7 +16,7 @@
 // end. Reading one segment overlaps with checking the one before; memory is two segments.
 
 import { join } from 'node:path';
-import type { Disk } from '../io/disk.ts';
+import { type Disk, DiskError } from '../io/disk.ts';
 import { BatchReader, type ChainEnd, isZero } from './batch-reader.ts';
 import { EffectReader, type LogState } from './effects.ts';
 import { CorruptionError, ForeignLogError } from './errors.ts';
@@ -67,8 +67,10 @@ export interface RecoveryOptions {
 
 /** Rejects with CorruptionError, ForeignLogError or DiskError. */
 export async function readLog(options: RecoveryOptions): Promise<FoundLog> {
-  const { segments, unfinished } = segmentsOf(options.folder, await options.disk.list(options.folder));
+  const { segments, unfinished } = segmentsOf(options.folder, await namesIn(options.disk, options.folder));
   const { base, onProgress } = options;
+  const left = await leftByRepair(options, segments);
+  if (left !== undefined) unfinished.push(left.name);
   const replay = new Replay(options);
   const blocks = new BlockReader(options.disk, options.folder);
   const needed = (base?.sequence ?? 0) + 1;
@@ -95,6 +97,42 @@ export async function readLog(options: RecoveryOptions): Promise<FoundLog> {
     );
   }
   return { segments, unfinished, ...result };
+}
+
+/** Of a folder that does not exist: none. */
+async function namesIn(disk: Disk, folder: string): Promise<string[]> {
+  try {
+    return await disk.list(folder);
+  } catch (error) {
+    if (error instanceof DiskError && error.code === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+/**
+ * A repair makes an empty segment that names no batch before it, and then the snapshot that it goes on from (src/repair/repair.ts).
+ * Without that snapshot the repair did not take place: the segment is taken out of the log, of which nothing else has changed.
+ * Never the only thing there is: then the snapshot may have been lost later.
+ */
+async function leftByRepair(options: RecoveryOptions, segments: StoredSegment[]): Promise<StoredSegment | undefined> {
+  const { disk, folder, base } = options;
+  const last = segments.at(-1);
+  if (last === undefined || last.firstSequence === 1 || last.firstSequence === (base?.sequence ?? 0) + 1)
+    return undefined;
+  if (segments.length === 1 && base === undefined) return undefined;
+  const file = await disk.open(join(folder, last.name), 'read');
+  try {
+    const size = await file.size();
+    const head = Buffer.alloc(SEGMENT_HEADER_BYTES);
+    if (size !== SEGMENT_HEADER_BYTES || (await file.read(head, 0)) < size) return undefined;
+    return decodeSegmentHeader(file.path, head).previousCrc === 0 ? segments.pop() : undefined;
+  } catch (error) {
+    // Met again, and told, where the segment's turn comes.
+    if (error instanceof CorruptionError || error instanceof ForeignLogError) return undefined;
+    throw error;
+  } finally {
+    await file.close();
+  }
 }
 
 function segmentsOf(folder: string, names: readonly string[]): { segments: StoredSegment[]; unfinished: string[] } {

@@ -14,7 +14,7 @@ interface Subject {
 }
 
 /** A damaged part and where it stands. */
-interface PlacedPart {
+export interface PlacedPart {
   readonly part: BrokenPart;
   readonly segment: number;
   /** The batch that would be first in it, from what is before it. */
@@ -64,7 +64,8 @@ export function logFindings(subject: Subject): Finding[] {
   return findings.sort((a, b) => at(a.file) - at(b.file) || a.offset - b.offset);
 }
 
-function partsOf({ parts, firstSequence }: SurveyedSegment, segment: number): PlacedPart[] {
+/** Of one segment, by its place among the segments. */
+export function partsOf({ parts, firstSequence }: SurveyedSegment, segment: number): PlacedPart[] {
   return parts.broken.map((part) => {
     const before = parts.runs.findLast(({ offset }) => offset < part.offset);
     const sequence = part.head?.sequence ?? (before?.lastSequence ?? firstSequence - 1) + 1;

@@ -26,7 +26,8 @@ export async function surveySnapshots(disk: Disk, folder: string): Promise<Surve
   return found;
 }
 
-async function surveySnapshot(disk: Disk, path: string, sequence: number): Promise<SurveyedSnapshot> {
+/** Of the one with this name, whatever its state. */
+export async function surveySnapshot(disk: Disk, path: string, sequence: number): Promise<SurveyedSnapshot> {
   let header: SnapshotHeader | undefined;
   let trailer: SnapshotTrailer | undefined;
   let error: SurveyedSnapshot['error'];

@@ -80,6 +80,10 @@ export async function surveyFolder(disk: Disk, folder: string): Promise<Survey> 
     findings.push(findingOf({ kind, file: path, offset, reason }));
   }
   const { identity } = log;
+  for (const { path, header } of snapshots) {
+    if (header === undefined || identity === undefined || header.identity.clusterId === identity.clusterId) continue;
+    findings.push(foreign(path, 'it belongs to another cluster than the log'));
+  }
   const { refusal, cut, endSequence } = await askRecovery(disk, walFolder, base);
   const isCutShort = endSequence !== undefined && endSequence < order.lastSequence;
   const cutBatches = isCutShort ? { first: endSequence + 1, last: order.lastSequence } : undefined;
@@ -151,11 +155,11 @@ function headerReason(header: SegmentHeader | undefined, error: Error | undefine
 
 /** Repair makes an empty segment that names no batch before it, and then the snapshot that it goes on from. */
 export function isLeftByRepair(
-  { header, firstSequence, parts }: SurveyedSegment,
+  { header, firstSequence, bytes }: SurveyedSegment,
   snapshots: readonly SurveyedSnapshot[],
 ): boolean {
-  const isEmpty = parts.runs.length === 0 && parts.broken.length === 0;
-  if (header === undefined || header.previousCrc !== 0 || firstSequence === 1 || !isEmpty) return false;
+  if (header === undefined || header.previousCrc !== 0 || firstSequence === 1) return false;
+  if (bytes !== SEGMENT_HEADER_BYTES) return false;
   return !snapshots.some(({ sequence, error }) => error === undefined && sequence + 1 === firstSequence);
 }
 
@@ -265,10 +269,6 @@ async function askRecovery(
     if (error instanceof CorruptionError || error instanceof ForeignLogError) {
       return { ...none, refusal: error.message };
     }
-    if (error instanceof DiskError && error.code === 'ENOENT' && base !== undefined) {
-      return { ...none, refusal: `${folder} is missing, but there is a snapshot: ${base.file}` };
-    }
-    if (error instanceof DiskError && error.code === 'ENOENT') return none;
     throw error;
   }
 }

@@ -24,14 +24,17 @@ const SLICE_UNITS = 1_500;
 const SLICE_LEASES = 2_000;
 const BLOCK_LEASES_MAX = 1 << 13;
 
+/** What the taking asks of the log. */
+export type SnapshotLog = Pick<Journal, 'lastSequence' | 'epoch' | 'durableSequence' | 'sync'>;
+
 /** What a snapshot is taken of, and with what. */
-export interface SnapshotSubject {
+export interface SnapshotSubject<Log extends SnapshotLog = Journal> {
   readonly disk: Disk;
   readonly clock: Clock;
   /** The folder of the snapshots; it exists. */
   readonly folder: string;
   readonly identity: JournalIdentity;
-  readonly journal: Journal;
+  readonly journal: Log;
   readonly store: Store;
   readonly lessor: Lessor;
   readonly alarms: ReadonlySet<number>;
@@ -46,7 +49,7 @@ export interface SnapshotSubject {
 }
 
 export interface SnapshotTaking {
-  readonly subject: SnapshotSubject;
+  readonly subject: SnapshotSubject<SnapshotLog>;
   /** The capture was made: what is logged from now on is not in the snapshot. */
   readonly onCaptured: () => void;
   readonly onSync: (durationSeconds: number) => void;
@@ -171,7 +174,7 @@ async function writeLeases(taking: SnapshotTaking, writer: SnapshotWriter, walk:
   return leases.length;
 }
 
-function inSlices(subject: SnapshotSubject, job: () => boolean): Promise<void> {
+function inSlices(subject: SnapshotSubject<SnapshotLog>, job: () => boolean): Promise<void> {
   return new Promise((resolve) => {
     subject.addJob(() => {
       if (!job()) return false;

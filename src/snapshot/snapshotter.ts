@@ -7,6 +7,7 @@
 // promised. A bug (an assertion) is fatal here too.
 
 import { join } from 'node:path';
+import { within } from '../io/clock.ts';
 import { DiskError } from '../io/disk.ts';
 import { listSnapshots, snapshotPath } from './snapshot-folder.ts';
 import { SnapshotSchedule, type SnapshotScheduleLimits } from './snapshot-schedule.ts';
@@ -17,6 +18,8 @@ const KEPT_COUNT = 2;
 const PAUSE_SHARE = 7;
 /** … and when the log would else grow faster than the snapshot. */
 const PAUSE_SHARE_HURRIED = 1;
+/** The part of the time at an orderly end that is left for removing what is given up. */
+const REMOVAL_SHARE = 1 / 10;
 /** Bytes of a snapshot for each key and each change, beside their records. */
 const ROW_BYTES = 24;
 const CHANGE_BYTES = 32;
@@ -126,16 +129,18 @@ export class Snapshotter {
 
   /**
    * Before an orderly end: waits for the snapshot under way, or takes one if the next start gains by it, for `timeMsMax`
-   * at most; then it is given up. No more are taken.
+   * at most; it is given up a little earlier, so that its file can be removed. Where the disk does not answer that is left to the
+   * next start. No more are taken.
    */
   async close(timeMsMax: number): Promise<void> {
+    const { clock } = this.#subject;
     this.#isClosing = true;
     if (this.#running === undefined && this.#schedule.isWorthIt(this.#stateBytes)) this.#start();
-    const timer = this.#subject.clock.setTimer(timeMsMax, () => {
+    const abort = clock.setTimer(timeMsMax * (1 - REMOVAL_SHARE), () => {
       this.#isAborted = true;
     });
-    await this.#running;
-    timer.cancel();
+    await within(clock, timeMsMax, this.#running);
+    abort.cancel();
     this.#isAborted = true;
   }
 

@@ -21,7 +21,7 @@ class SimulatedTimer implements Timer {
 }
 
 export class SimulatedClock implements Clock {
-  readonly #wallStartMs: number;
+  #wallStartMs: number;
   #nowMs = 0;
   #order = 0;
   #timers: SimulatedTimer[] = [];
@@ -39,6 +39,11 @@ export class SimulatedClock implements Clock {
     return this.#wallStartMs + this.#nowMs;
   }
 
+  /** Somebody sets the wall clock, by this much forward or (below 0) back. */
+  stepWall(ms: number): void {
+    this.#wallStartMs += ms;
+  }
+
   setTimer(delayMs: number, callback: () => void): Timer {
     const timer = new SimulatedTimer(this.#nowMs + Math.max(0, delayMs), this.#order++, callback);
     // Kept sorted; equal times stay in order of making, since the new timer goes behind them.
@@ -52,6 +57,11 @@ export class SimulatedClock implements Clock {
     this.#deferred.push(callback);
   }
 
+  /** Timers that fall due meanwhile are late, as in a thread that stands still. */
+  rest(ms: number): void {
+    this.#nowMs += ms;
+  }
+
   /** Runs what is deferred, and what that defers. */
   runDeferred(): void {
     for (let callback = this.#deferred.shift(); callback !== undefined; callback = this.#deferred.shift()) callback();
@@ -62,7 +72,7 @@ export class SimulatedClock implements Clock {
     const untilMs = this.#nowMs + ms;
     this.runDeferred();
     while (this.#isDueBy(untilMs)) this.step();
-    this.#nowMs = untilMs;
+    this.#nowMs = Math.max(this.#nowMs, untilMs);
   }
 
   /** Runs what is deferred and the one timer due next, moving time to it. False when nothing was left. */
@@ -105,7 +115,7 @@ export class SimulatedClock implements Clock {
       else this.step();
       await promiseReactions();
     }
-    this.#nowMs = untilMs;
+    this.#nowMs = Math.max(this.#nowMs, untilMs);
   }
 
   /** Steps until nothing is left to run. */

@@ -74,6 +74,17 @@ test('names change one by one: a rename may be there without the removal before 
   assert.deepEqual(texts(trace), new Set(expected));
 });
 
+test('a second name of a file may be there or not, with the same bytes', async () => {
+  const trace = await traced(
+    async (disk) => {
+      await disk.link('/a/f', '/a/g');
+      await disk.unlink('/a/f');
+    },
+    new Map([['/a/f', Buffer.from('1')]]),
+  );
+  assert.deepEqual(texts(trace), new Set(['/a/f=1', '/a/f=1 /a/g=1', '/a/g=1', '']));
+});
+
 test('a large write is torn at blocks, at both sizes', async () => {
   const trace = await traced(
     async (disk) => {

@@ -6,13 +6,13 @@
 //   a write            all of it; nothing; its size without its bytes; and torn at 512 B and 4 KiB: without its first or its
 //                      last block, only these, every other block
 //   a size             happened or not
-//   a name             created, renamed, removed or not, each by itself
+//   a name             created, linked, renamed, removed or not, each by itself
 //
 // Operations of one file keep their order where they overlap; otherwise all combinations are legal, so that later ones are there
 // and earlier ones not. Where there are more combinations than `statesMax` some are drawn: always those in which one
 // operation differs from all kept and all lost.
 
-import { basename, dirname } from 'node:path';
+import { dirname } from 'node:path';
 import type { Disk, DiskCallback, DiskFile, DiskLock, OpenMode } from '../io/disk.ts';
 import type { Random } from './random.ts';
 
@@ -20,6 +20,7 @@ type Change =
   | { readonly kind: 'write'; readonly file: number; readonly position: number; readonly bytes: Uint8Array }
   | { readonly kind: 'size'; readonly file: number; readonly bytes: number }
   | { readonly kind: 'create'; readonly path: string; readonly file: number }
+  | { readonly kind: 'link'; readonly path: string; readonly file: number }
   | { readonly kind: 'rename'; readonly from: string; readonly path: string; readonly file: number }
   | { readonly kind: 'remove'; readonly path: string };
 
@@ -109,6 +110,13 @@ export class TracingDisk implements Disk {
     await this.#disk.rename(from, to);
     this.#fileOf.set(to, this.#file(from));
     this.#fileOf.delete(from);
+    this.end(step);
+  }
+
+  async link(from: string, to: string): Promise<void> {
+    const step = this.begin({ kind: 'link', path: to, file: this.#file(from) });
+    await this.#disk.link(from, to);
+    this.#fileOf.set(to, this.#file(from));
     this.end(step);
   }
 
@@ -308,8 +316,11 @@ function changed(old: Uint8Array, change: Change & { kind: 'write' | 'size' }, v
   return next;
 }
 
-function changeEntries(entries: Map<string, number>, change: Change & { kind: 'create' | 'rename' | 'remove' }): void {
-  if (change.kind === 'create') entries.set(change.path, change.file);
+function changeEntries(
+  entries: Map<string, number>,
+  change: Change & { kind: 'create' | 'link' | 'rename' | 'remove' },
+): void {
+  if (change.kind === 'create' || change.kind === 'link') entries.set(change.path, change.file);
   else if (change.kind === 'remove') entries.delete(change.path);
   else {
     // It names the file, also where the making of its first name is lost.
@@ -326,5 +337,5 @@ function resized(content: Uint8Array, size: number): Uint8Array {
 
 function nameOf(state: FileStates): string {
   const files = [...state].sort(([a], [b]) => (a < b ? -1 : 1));
-  return files.map(([path, bytes]) => `${basename(path)}:${Buffer.from(bytes).toString('latin1')}`).join('|');
+  return files.map(([path, bytes]) => `${path}:${Buffer.from(bytes).toString('latin1')}`).join('|');
 }

@@ -56,6 +56,19 @@ test('names that were not synced happened or not', async () => {
   assert.deepEqual([...states].sort(), ['a', 'a b', 'b c', 'c']);
 });
 
+test('a second name is for the same file, counts once, and is no more certain than others', async () => {
+  const { clock, disk } = make(1);
+  await disk.ensureDirectory('/d');
+  await disk.ensureDirectory('/e');
+  disk.place('/d/a', Buffer.from('xyz'));
+  await clock.runUntil(disk.link('/d/a', '/e/b'));
+  await assert.rejects(clock.runUntil(disk.link('/d/a', '/e/b')), { code: 'EEXIST' });
+  assert.equal(Buffer.from(disk.bytes('/e/b')).toString(), 'xyz');
+  assert.equal(disk.usedBytes(), 3);
+  disk.crash('lose');
+  assert.deepEqual(await clock.runUntil(disk.list('/e')), []);
+});
+
 test('bytes over which a datasync failed are not saved by the next one', async () => {
   const { clock, disk } = make(1);
   await disk.ensureDirectory('/d');

@@ -25,6 +25,7 @@ export type DiskOperation =
   | 'open'
   | 'list'
   | 'rename'
+  | 'link'
   | 'unlink'
   | 'syncDirectory'
   | 'freeBytes';
@@ -162,6 +163,13 @@ export class SimulatedDisk implements Disk {
     });
   }
 
+  async link(from: string, to: string): Promise<void> {
+    await this.#turn('link', from);
+    const content = this.#content(from, 'link');
+    if (this.#folder(dirname(to), 'link').entries.has(basename(to))) throw failure('link', to, 'EEXIST');
+    this.#changeEntries(dirname(to), (entries) => entries.set(basename(to), content));
+  }
+
   async unlink(path: string): Promise<void> {
     await this.#turn('unlink', path);
     this.#content(path, 'unlink');
@@ -250,12 +258,12 @@ export class SimulatedDisk implements Disk {
     folder.pending.push(change);
   }
 
-  /** Of all files. */
+  /** Of all files, each once. */
   usedBytes(): number {
+    const contents = new Set<SimulatedContent>();
+    for (const folder of this.#folders.values()) for (const content of folder.entries.values()) contents.add(content);
     let bytes = 0;
-    for (const folder of this.#folders.values()) {
-      for (const content of folder.entries.values()) bytes += content.visible.length;
-    }
+    for (const content of contents) bytes += content.visible.length;
     return bytes;
   }
 }

@@ -75,6 +75,10 @@ class MortalClock implements Clock {
     this.#clock.defer(() => this.#whileAlive(callback));
   }
 
+  rest(ms: number): void {
+    this.#clock.rest(ms);
+  }
+
   #whileAlive(callback: () => void): void {
     if (this.#owner.isAlive) callback();
   }

@@ -11,6 +11,10 @@ import { RealClock } from '../../src/io/clock.ts';
 import { TcpNetwork } from '../../src/io/tcp-network.ts';
 
 export const BINARY: string = join(import.meta.dirname, '../../bin/k1m.js');
+/** What Node made of the sources, kept from run to run: half of a start. */
+const COMPILE_CACHE: string = join(import.meta.dirname, '../../node_modules/.cache/k1m-compile');
+/** Of a run to its end; a server that should have refused to start does not hold up the tests. */
+const RUN_MS_MAX = 30_000;
 const URL = 'http://127.0.0.1:0';
 export const LISTEN: readonly string[] = ['--listen-client-urls', URL, '--advertise-client-urls', URL];
 
@@ -25,11 +29,12 @@ export interface RunOptions {
   readonly node?: string;
 }
 
-function start(args: readonly string[], { env, node }: RunOptions): ChildProcess {
+function start(args: readonly string[], { env, node }: RunOptions, timeoutMs = 0): ChildProcess {
   const inherited = Object.entries(process.env).filter(([name]) => !/^(?:ETCD|K1M|NODE)_/.test(name));
   return spawn(node ?? process.execPath, [BINARY, ...args], {
-    env: { ...Object.fromEntries(inherited), ...env },
+    env: { NODE_COMPILE_CACHE: COMPILE_CACHE, ...Object.fromEntries(inherited), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: timeoutMs,
   });
 }
 
@@ -46,7 +51,7 @@ function collect(child: ChildProcess): { stdout: string; stderr: string } {
 }
 
 export async function run(args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
-  const child = start(args, options);
+  const child = start(args, options, RUN_MS_MAX);
   const texts = collect(child);
   const [code] = (await once(child, 'close')) as [number | null];
   return { code, ...texts };

@@ -36,7 +36,10 @@ describe('k1m serve', { concurrency: 3 }, () => {
     const { welcome, endpoint } = await serve(test, folder);
     assert.match(welcome, /^k1m serves the etcd 3\.7 API on http:\/\/127\.0\.0\.1:\d+\n/);
     assert.ok(welcome.includes(`${folder} (new)`));
-    assert.match(welcome, /durability {2}fsync: answered after the disk has it/);
+    assert.match(
+      welcome,
+      /durability {2}fsync: a killed process loses nothing, a power cut nothing, a lost disk everything\n/,
+    );
     assert.ok(welcome.includes(`curl ${endpoint}/health`));
     assert.equal(await (await fetch(`${endpoint}/health`)).text(), '{"health":"true","reason":""}');
   });
@@ -73,7 +76,10 @@ describe('k1m serve', { concurrency: 3 }, () => {
     );
     const { welcome } = await serve(test, 'ignored', ['--config-file', file]);
     assert.ok(welcome.includes(`${folder}/data (new)`));
-    assert.match(welcome, /durability {2}buffered/);
+    assert.match(
+      welcome,
+      /durability {2}buffered: a killed process loses nothing, a power cut at most 200 ms or 32 MiB,/,
+    );
   });
 
   it('documents every metric it publishes', async (test) => {

@@ -126,9 +126,9 @@ describe('k1m snapshot', () => {
   it('restore picks of a folder of backups the one for a revision or a time', (test) => {
     const folder = temporaryFolder(test);
     for (const name of [
-      'backup-20260130T120000Z-r100.db',
-      'backup-20260131T120000Z-r200.db',
-      'backup-20260201T120000Z-r300.db',
+      'backup-00000001-20260130T120000Z-r100.db',
+      'backup-00000002-20260131T120000Z-r200.db',
+      'backup-00000003-20260201T120000Z-r300.db',
       'mine.db',
     ]) {
       writeFileSync(join(folder, name), '');
@@ -137,18 +137,18 @@ describe('k1m snapshot', () => {
       const wallMs = time === undefined ? undefined : Date.parse(time);
       return basename(backupIn(folder, { revision, wallMs }) ?? 'none');
     };
-    assert.equal(pick(undefined, undefined), 'backup-20260201T120000Z-r300.db');
-    assert.equal(pick(150, undefined), 'backup-20260131T120000Z-r200.db');
-    assert.equal(pick(200, undefined), 'backup-20260131T120000Z-r200.db');
-    assert.equal(pick(undefined, '2026-01-31T11:59:59Z'), 'backup-20260130T120000Z-r100.db');
+    assert.equal(pick(undefined, undefined), 'backup-00000003-20260201T120000Z-r300.db');
+    assert.equal(pick(150, undefined), 'backup-00000002-20260131T120000Z-r200.db');
+    assert.equal(pick(200, undefined), 'backup-00000002-20260131T120000Z-r200.db');
+    assert.equal(pick(undefined, '2026-01-31T11:59:59Z'), 'backup-00000001-20260130T120000Z-r100.db');
     assert.throws(
       () => pick(301, undefined),
-      /^RefusedError: revision 301 is in no backup of \S+: the newest is backup-20260201/,
+      /^RefusedError: revision 301 is in no backup of \S+: the newest is backup-00000003-20260201/,
     );
     const early = (): string => pick(undefined, '2026-01-01T00:00:00Z');
     assert.throws(
       early,
-      /^RefusedError: no backup in \S+ is as old as 2026-01-01T00:00:00.000Z: the oldest is backup-20260130/,
+      /^RefusedError: no backup in \S+ is as old as 2026-01-01T00:00:00.000Z: the oldest is backup-00000001-20260130/,
     );
     assert.equal(backupIn(temporaryFolder(test), { revision: 1, wallMs: undefined }), undefined);
   });

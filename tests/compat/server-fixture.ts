@@ -99,6 +99,7 @@ export async function openOn(surroundings: Surroundings, changes: ServerChanges)
     progressIntervalMs: 600_000,
     minimumLeaseTtlSeconds: 2,
     autoCompaction: undefined,
+    commitDelayMs: 0.4,
     bufferedLossMsMax: 100,
     bufferedLossBytesMax: 16 * MIB,
     diskLimits: { stallMsMax: 500, reserveBytes: MIB },

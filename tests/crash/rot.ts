@@ -77,11 +77,12 @@ const BATCH_FIELDS: readonly [string, number, number][] = [
   ['batch padding', 62, 64],
 ];
 
-function structuresOf(bytes: Uint8Array): Structure[] {
+export function structuresOf(bytes: Uint8Array): Structure[] {
   const structures: Structure[] = [{ name: 'segment header', start: 0, end: SEGMENT_HEADER_BYTES }];
   for (const [name, start, end] of SEGMENT_FIELDS) structures.push({ name, start, end });
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  for (let at = SEGMENT_HEADER_BYTES; at < bytes.length; ) {
+  // Up to the zeros that are set down ahead.
+  for (let at = SEGMENT_HEADER_BYTES; at < bytes.length && bytes[at] !== 0; ) {
     const bodyBytes = view.getUint32(at + AT_BODY_BYTES, true);
     const bodyStart = at + BATCH_HEADER_BYTES;
     const end = bodyStart + Math.ceil(bodyBytes / 8) * 8;

@@ -12,6 +12,7 @@ import { Random } from '../../src/testing/random.ts';
 import { CompatClient } from '../compat/compat-client.ts';
 import { put, range, remove } from '../compat/requests.ts';
 import { openOn } from '../compat/server-fixture.ts';
+import { type Claim, type Found, tellLeaseStories } from './lease-stories.ts';
 
 export interface ServerCrashOptions {
   readonly seed: number;
@@ -40,7 +41,7 @@ const SIZES = { segmentBytesMax: 6000, snapshots: { logBytesMin: 3000, logShare:
 /** Throws an Error that tells what is wrong with which state. */
 export async function crashServer({ seed, statesMax }: ServerCrashOptions): Promise<ServerCrashCounts> {
   const random = new Random(seed);
-  const { trace, acknowledged } = await work(random);
+  const { trace, acknowledged, claims } = await work(random);
   const counts: ServerCrashCounts = { points: 0, states: 0 };
   for (let point = 0; point <= trace.point; point++) {
     counts.points++;
@@ -64,6 +65,8 @@ export async function crashServer({ seed, statesMax }: ServerCrashOptions): Prom
         const text = kv === undefined ? undefined : Buffer.from(kv.value).toString();
         if (text !== value) throw new Error(`${where}: ${key} is ${text?.slice(0, 20)}, was ${value?.slice(0, 20)}`);
       }
+      const broken = claims.find((claim) => claim.point <= point && !claim.holds(found, point));
+      if (broken !== undefined) throw new Error(`${where}: ${broken.text}`);
     }
   }
   return counts;
@@ -72,13 +75,16 @@ export async function crashServer({ seed, statesMax }: ServerCrashOptions): Prom
 interface Worked {
   readonly trace: TracingDisk;
   readonly acknowledged: readonly Acknowledged[];
+  readonly claims: readonly Claim[];
 }
 
 async function work(random: Random): Promise<Worked> {
   const clock = new SimulatedClock();
   const trace = new TracingDisk(new SimulatedDisk({ clock, random, latencyMsMax: 3 }));
   const acknowledged: Acknowledged[] = [];
+  const claims: Claim[] = [];
   const { server, client } = await start(clock, trace, random);
+  const stories = tellLeaseStories({ clock, random, client, point: () => trace.point, claims });
   const calls = Array.from({ length: WRITES }, async (_, index) => {
     await new Promise<void>((resolve) => clock.setTimer(random.between(0, 60), resolve));
     const key = `k${random.between(0, 4)}`;
@@ -91,10 +97,10 @@ async function work(random: Random): Promise<Worked> {
       acknowledged.push({ point: trace.point, key, value: undefined, revision: header?.revision ?? 0 });
     }
   });
-  await clock.runUntil(Promise.all(calls));
+  await clock.runUntil(Promise.all([stories, ...calls]));
   client.close();
   if (random.chance(0.5)) await clock.runUntil(server.close());
-  return { trace, acknowledged };
+  return { trace, acknowledged, claims };
 }
 
 interface Started {
@@ -109,7 +115,12 @@ async function start(clock: SimulatedClock, disk: TracingDisk | SimulatedDisk, r
   return { server, client };
 }
 
-async function read(state: FileStates): Promise<{ revision: number; pairs: Map<string, m.KeyValue> }> {
+interface FoundState extends Found {
+  readonly revision: number;
+  readonly pairs: Map<string, m.KeyValue>;
+}
+
+async function read(state: FileStates): Promise<FoundState> {
   const clock = new SimulatedClock();
   const random = new Random(1);
   const disk = new SimulatedDisk({ clock, random });
@@ -117,8 +128,14 @@ async function read(state: FileStates): Promise<{ revision: number; pairs: Map<s
     await disk.ensureDirectory(path.slice(0, path.lastIndexOf('/')));
     disk.place(path, bytes);
   }
-  const { client } = await start(clock, disk, random);
+  const { client, server } = await start(clock, disk, random);
   const { header, kvs } = await clock.runUntil(client.unary(methods.range, range({ key: '\0', end: '\0' })));
   const pairs = kvs.map((kv): [string, m.KeyValue] => [Buffer.from(kv.key).toString(), m.KeyValue.create(kv)]);
-  return { revision: header?.revision ?? 0, pairs: new Map(pairs) };
+  const { leases } = await clock.runUntil(client.unary(methods.leaseLeases, {}));
+  return {
+    revision: header?.revision ?? 0,
+    pairs: new Map(pairs),
+    leases: new Set(leases.map(({ ID }) => ID)),
+    compactedRevision: server.engine.store.compactedRevision,
+  };
 }

@@ -120,7 +120,7 @@ export class DiskBench {
   }
 
   async metric(name: string): Promise<number> {
-    const text = await this.server.server.metrics.text();
+    const text = await this.server.drive(this.server.server.metrics.text());
     const match = new RegExp(`^${name} (.*)$`, 'm').exec(text);
     assert.ok(match !== null, `${name} is there`);
     return Number(match[1]);

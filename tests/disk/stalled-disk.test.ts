@@ -135,6 +135,30 @@ describe('a stalled disk', () => {
     await bench.close();
   });
 
+  it('holds up an orderly end for the time of its snapshot and no longer; the next start removes what is left', async () => {
+    const backups = { folder: '/backups', intervalMs: 60_000, keptMax: 3 };
+    for (const operation of ['writeDurable', 'write', 'datasync', 'open', 'freeBytes'] as const) {
+      const bench = await DiskBench.open(6, { snapshots: { logBytesMin: 100_000, logShare: 9 }, backups });
+      const { disk } = bench.server;
+      await bench.pass(1_000);
+      for (let i = 0; i < 30; i++) await bench.put(`a${i}`, 20_000);
+      disk.faults.push({ operation, pathPart: '/snap', times: 100, delayMs: 1_000_000 });
+      disk.faults.push({ operation: 'write', pathPart: '/backups', times: 1, delayMs: 1_000_000 });
+      await bench.pass(operation === 'open' ? 60_000 : 0);
+      const startedMs = bench.nowMs;
+      await bench.server.drive(bench.server.server.close());
+      const tookMs = bench.nowMs - startedMs;
+      assert.ok(tookMs > 9_000 && tookMs <= 14_500, `${operation}: ${tookMs} ms`);
+      bench.server.kill();
+      disk.faults.length = 0;
+      await bench.server.start();
+      assert.equal((await bench.keys()).length, 30, operation);
+      const names = await bench.server.drive(disk.list('/data/snap'));
+      assert.ok(!names.some((name) => name.endsWith('.new')), `${operation}: ${names}`);
+      await bench.close();
+    }
+  });
+
   it('is found at a sync, a plain write and a new segment too', async () => {
     for (const operation of ['datasync', 'write', 'rename'] as const) {
       const durability = new DurabilityMap(operation === 'rename' ? 'fsync' : 'buffered');

@@ -59,6 +59,7 @@ const LIVES_MAX = 5;
 const LIFE_MS_MAX = 1500;
 const SETTLE_MS_MAX = 60_000;
 const CALL_MS_MAX = 3000;
+const YEAR_MS: number = 365 * 86_400_000;
 
 export async function simulate(seed: number): Promise<SimulationResult> {
   return new Simulation(seed).run();
@@ -305,6 +306,7 @@ class Simulation {
       else if (kind < 0.45) this.#cutConnection();
       else if (kind < 0.5) random.pick(this.#watches).drop();
       else if (kind < 0.53) this.#failDisk();
+      else if (kind < 0.56) this.#clock.stepWall(random.between(-YEAR_MS, YEAR_MS));
     }
   }
 
