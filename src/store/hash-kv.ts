@@ -15,6 +15,7 @@ import type { Compaction } from './compaction.ts';
 import { crc32c } from './crc32c.ts';
 import { KeyValueView, keyValueKeyBytes, keyValueKeyStart } from './key-value.ts';
 import { TOMBSTONE_KEY_BYTES, writeRevisionKey } from './revision-key.ts';
+import { RowPast } from './row-past.ts';
 import { addressOffset, addressSegment, RECORD_HEADER_BYTES } from './segments.ts';
 import type { StoreParts } from './store-parts.ts';
 import { StoreVersionSort } from './store-version-sort.ts';
@@ -35,11 +36,13 @@ export class HashKvJob {
   #cursor = 0;
   readonly #rowEnd: number;
   readonly #view = new KeyValueView();
+  readonly #past: RowPast;
   readonly #revisionKey: Uint8Array = new Uint8Array(TOMBSTONE_KEY_BYTES);
 
   constructor(parts: StoreParts, compaction: Compaction, revision: number) {
     this.#parts = parts;
     this.#sorted = new StoreVersionSort(parts);
+    this.#past = new RowPast(parts);
     this.#compaction = compaction;
     this.revision = revision;
     this.compactRevision = compaction.revision;
@@ -79,7 +82,9 @@ export class HashKvJob {
     for (; this.#cursor < this.#rowEnd; this.#cursor++) {
       if (units-- <= 0) return 0;
       if (!rows.isUsed(this.#cursor)) continue;
-      const address = this.#parts.recordAt(this.#cursor, revision);
+      units -= this.#past.walk(this.#cursor, revision, units);
+      if (!this.#past.isFound) return 0;
+      const { address } = this.#past;
       if (address === 0) continue;
       this.#liveCount++;
       const offset = addressOffset(address) + RECORD_HEADER_BYTES;

@@ -20,6 +20,7 @@ import {
   type ImageBlockKind,
 } from './image.ts';
 import { KeyValueView, keyValueBytes, writeKeyValueHead, writeKeyValueTail } from './key-value.ts';
+import { RowPast } from './row-past.ts';
 import { CHUNK_ROWS, ROW_WORDS } from './rows.ts';
 import { KEY_VALUE_BYTES_MAX, RECORD_HEADER_BYTES } from './segments.ts';
 import type { StoreParts } from './store-parts.ts';
@@ -58,6 +59,7 @@ export class ImageMaker {
   readonly #parts: StoreParts;
   readonly #compaction: Compaction;
   readonly #view = new KeyValueView();
+  readonly #past: RowPast;
   #phase: 'keys' | 'changes' | 'done' = 'keys';
   /** Where the walk over the keys goes on. */
   #lower: Uint8Array = NO_VALUE;
@@ -80,6 +82,7 @@ export class ImageMaker {
 
   constructor(parts: StoreParts, compaction: Compaction, revision: number) {
     this.#parts = parts;
+    this.#past = new RowPast(parts);
     this.#compaction = compaction;
     this.revision = revision;
     this.compactedRevision = compaction.revision;
@@ -145,6 +148,11 @@ export class ImageMaker {
           this.#lower = keys.copy(row);
           return 0;
         }
+        left -= this.#past.walk(row, this.revision, left);
+        if (!this.#past.isFound) {
+          this.#lower = keys.copy(row);
+          return 0;
+        }
         left -= UNITS_PER_KEY + this.#addKey(row);
       }
     }
@@ -156,23 +164,11 @@ export class ImageMaker {
 
   /** Writes a key as it was at the revision; returns what that cost. */
   #addKey(row: number): number {
-    const { history, rows } = this.#parts;
-    let segment = rows.segment(row);
-    let offset = rows.offset(row);
-    let mod = rows.mod(row);
-    let isUnlogged = rows.isUnlogged(row);
-    let position = rows.hasHistory(row) ? history.positionOf(rows.last(row)) : -1;
-    while (position >= 0 && history.main(position) > this.revision) {
-      mod = history.previousMain(position);
-      segment = history.previousSegment(position);
-      offset = history.previousOffset(position);
-      isUnlogged = history.isPreviousUnlogged(position);
-      position = history.previousEntry(position);
-    }
+    const { isUnlogged, mod, segment, offset, position } = this.#past;
     if (isUnlogged) return 0;
     if (mod !== 0) return this.#addRow(row, segment, offset, mod);
     // Not there at the revision; it is known only while its deletion can be asked for.
-    if (position < 0 || history.main(position) < this.compactedRevision) return 0;
+    if (position < 0 || this.#parts.history.main(position) < this.compactedRevision) return 0;
     return this.#addDeleted(row);
   }
 

@@ -13,6 +13,7 @@
 import type { Compaction } from './compaction.ts';
 import { KeyValueView } from './key-value.ts';
 import { NumberLog } from './number-log.ts';
+import { RowPast } from './row-past.ts';
 import { addressOf, addressOffset, addressSegment, RECORD_HEADER_BYTES } from './segments.ts';
 import type { StoreParts } from './store-parts.ts';
 import { StoreVersionSort } from './store-version-sort.ts';
@@ -28,6 +29,7 @@ export class VersionList {
   readonly #rowEnd: number;
   #cursor = 0;
   readonly #view = new KeyValueView();
+  readonly #past: RowPast;
   /** Addresses; below 0 a deletion: minus the address of a record with its key. */
   readonly #items: NumberLog = new NumberLog();
   /** Of the deletions, in their order. */
@@ -38,6 +40,7 @@ export class VersionList {
   constructor(parts: StoreParts, compaction: Compaction, revision: number) {
     this.#parts = parts;
     this.#sorted = new StoreVersionSort(parts);
+    this.#past = new RowPast(parts);
     this.#compaction = compaction;
     this.revision = revision;
     const { history } = parts;
@@ -98,7 +101,9 @@ export class VersionList {
     for (; this.#cursor < this.#rowEnd; this.#cursor++) {
       if (units-- <= 0) return 0;
       if (!rows.isUsed(this.#cursor)) continue;
-      const address = this.#parts.recordAt(this.#cursor, this.compactRevision);
+      units -= this.#past.walk(this.#cursor, this.compactRevision, units);
+      if (!this.#past.isFound) return 0;
+      const { address } = this.#past;
       if (address === 0) continue;
       const start = addressOffset(address) + RECORD_HEADER_BYTES;
       this.#sorted.add(this.#view.readHead(segments.bytes(addressSegment(address)), start).modRevision, address);
