@@ -8,6 +8,7 @@ import { CorruptionError, ForeignLogError } from '../journal/errors.ts';
 import { UnrepairableError } from '../repair/repair.ts';
 import { benchCommand } from './bench.ts';
 import { completionCommand } from './completion.ts';
+import { doctorCommand } from './doctor.ts';
 import { UsageError } from './flag-values.ts';
 import { migrateCommand } from './migrate.ts';
 import { serveCommand } from './serve.ts';
@@ -25,6 +26,7 @@ function program(): Command {
     .addCommand(snapshotCommand())
     .addCommand(migrateCommand())
     .addCommand(walCommand())
+    .addCommand(doctorCommand())
     .addCommand(benchCommand())
     .addCommand(completionCommand())
     .addCommand(versionCommand());

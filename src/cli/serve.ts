@@ -1,12 +1,10 @@
 // `k1m serve`: flags, environment, config file → a running server, what it says at start, and how it stops.
 
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
 import { basename, resolve } from 'node:path';
 import { Command } from 'commander';
 import { pino } from 'pino';
-import { parse as parseYaml } from 'yaml';
 import type { DiskNotices } from '../etcd/disk-health.ts';
 import { budgetText } from '../etcd/loss-budget.ts';
 import { ETCD_VERSION } from '../etcd/maintenance-service.ts';
@@ -21,9 +19,10 @@ import { FileDisk } from '../io/file-disk.ts';
 import { LoopMonitor, processUsage } from '../io/process-usage.ts';
 import { TcpNetwork } from '../io/tcp-network.ts';
 import { quoted } from '../repair/byte-text.ts';
-import { addEnvironment, FlagValues, parseArguments, UsageError, valuesOfConfig } from './flag-values.ts';
+import { type FlagValues, UsageError } from './flag-values.ts';
 import { type Flag, SERVE_FLAGS } from './flags.ts';
 import { type ServeConfig, serveConfig } from './serve-config.ts';
+import { firstLine, readServeFlags } from './serve-flags.ts';
 
 type Logger = ReturnType<typeof pino>;
 
@@ -66,34 +65,13 @@ async function serve(argv: readonly string[]): Promise<void> {
     return;
   }
   const warnings: string[] = [];
-  const values = readFlags(argv, (text) => warnings.push(text));
+  const values = readServeFlags(argv, (text) => warnings.push(text));
   values.check();
   const config = serveConfig(values, totalmem());
   const logger = makeLogger(values);
   for (const warning of warnings) logger.warn(warning);
   for (const name of values.namesOf('accepted')) logger.warn({ flag: name }, 'this flag has no effect here');
   await run(config, values, logger);
-}
-
-function readFlags(argv: readonly string[], warn: (text: string) => void): FlagValues {
-  const values = parseArguments(SERVE_FLAGS, argv);
-  const file = values.get('config-file') ?? process.env.ETCD_CONFIG_FILE ?? '';
-  if (file !== '') {
-    let text: string;
-    try {
-      text = readFileSync(file, 'utf8');
-    } catch (error) {
-      throw new UsageError(`cannot read the config file: ${firstLine(error)}`);
-    }
-    try {
-      return new FlagValues(SERVE_FLAGS, valuesOfConfig(SERVE_FLAGS, parseYaml(text)));
-    } catch (error) {
-      if (error instanceof UsageError) throw error;
-      throw new UsageError(`${file}: ${firstLine(error)}`);
-    }
-  }
-  addEnvironment(SERVE_FLAGS, values, process.env, warn);
-  return new FlagValues(SERVE_FLAGS, values);
 }
 
 /** JSON lines on standard error in zap's form, as etcd writes them; on a terminal only warnings and worse. */
@@ -300,10 +278,6 @@ function durabilityLines({ budgets }: Server): string {
     return prefix.length === 0 ? budgetText(budget) : `${quoted(prefix)} ${budgetText(budget)}`;
   });
   return lines.map((line, i) => `  ${(i === 0 ? 'durability' : '').padEnd(10)}  ${line}\n`).join('');
-}
-
-function firstLine(error: unknown): string {
-  return (error instanceof Error ? error.message : String(error)).split('\n')[0].replace(/:$/, '');
 }
 
 function describe(error: unknown): string {

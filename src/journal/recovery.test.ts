@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { baseAt, type FixtureOpening, IDENTITY, JournalFixture } from '../testing/journal-fixture.ts';
 import { CorruptionError, ForeignLogError } from './errors.ts';
 import { SEGMENT_HEADER_BYTES } from './format.ts';
+import { createSegment } from './segment.ts';
 
 const VALUES = ['alpha', 'beta-beta', 'gamma', 'delta-delta-delta', 'epsilon'];
 
@@ -227,6 +228,36 @@ test('an unfinished segment creation is removed', async () => {
   await fixture.open();
   assert.deepEqual(fixture.visitor.lines, linesOf(5));
   assert.equal(fixture.disk.snapshot().has(`${fixture.segmentPath(7)}.new`), false);
+});
+
+/** What a repair makes before its snapshot. */
+async function leaveSegment({ disk, clock, segmentFolder }: JournalFixture, firstSequence: number): Promise<void> {
+  const header = { identity: IDENTITY, firstSequence, epoch: 9, previousCrc: 0 };
+  await clock.runUntil(createSegment(disk, segmentFolder, header));
+}
+
+test('the empty segment of an interrupted repair is passed over and removed, unless it is all there is', async () => {
+  const { fixture, offsets } = await writeLog();
+  await leaveSegment(fixture, 100);
+  await fixture.open();
+  assert.deepEqual(fixture.visitor.lines, linesOf(5));
+  assert.deepEqual(await fixture.clock.runUntil(fixture.disk.list(fixture.segmentFolder)), ['0000000000000001.wal']);
+  fixture.disk.kill();
+
+  // A refusal is the one that it was.
+  const path = fixture.segmentPath();
+  const bytes = fixture.disk.bytes(path);
+  bytes[offsets[2] + 70] ^= 1;
+  fixture.disk.place(path, bytes);
+  const before = await assertRefused(fixture, CorruptionError, /but later batches are there/);
+  await leaveSegment(fixture, 100);
+  assert.equal((await assertRefused(fixture, CorruptionError, /./)).message, before.message);
+
+  fixture.disk.remove(path);
+  await assertRefused(fixture, CorruptionError, /the log begins at batch 100, but batch 1 is needed/);
+  // With the snapshot that it goes on from it is the log.
+  await fixture.open({ base: baseAt(99) });
+  assert.deepEqual(fixture.visitor.lines, []);
 });
 
 test('after a clean end the counter goes on exactly, after a crash from the mark', async () => {

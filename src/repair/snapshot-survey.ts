@@ -49,6 +49,19 @@ export async function surveySnapshot(disk: Disk, path: string, sequence: number)
   return { path, sequence, bytes: await sizeOf(disk, path), header, trailer, error };
 }
 
+/** What the header says; undefined when it cannot be read. Rejects with DiskError. */
+export async function snapshotHead(disk: Disk, path: string): Promise<SnapshotHeader | undefined> {
+  try {
+    const reader = await SnapshotReader.open(disk, path);
+    const { header } = reader;
+    await reader.close();
+    return header;
+  } catch (error) {
+    if (damageOf(path, error) === undefined) throw error;
+    return undefined;
+  }
+}
+
 /** The error as one of the file; undefined when it says nothing of that. */
 function damageOf(path: string, error: unknown): SurveyedSnapshot['error'] {
   if (error instanceof CorruptionError || error instanceof ForeignLogError) return error;
