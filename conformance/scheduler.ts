@@ -10,7 +10,7 @@
  *
  * Exits with 0 when there is no difference, 1 when there is one, 2 when the command is wrong.
  */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -44,6 +44,7 @@ async function playAll(
     peers.assertRunning();
     const played = await new Play(peers).run(plan);
     tally.refused += played.refused.length;
+    for (const text of played.refused) appendFileSync(join(limits.folder, 'refused.txt'), `${text}\n`);
     for (const { kind } of played.decisions) count(tally.decisions, kind);
     if (played.decisions.every(({ differences }) => differences.length === 0)) continue;
     await report(peers, { plan, seed, tally, folder: limits.folder, first: played.decisions });

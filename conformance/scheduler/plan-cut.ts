@@ -2,6 +2,7 @@
 import type { ClusterPlan, JsonFields } from '../../src/scheduler/model/plan-fixture.ts';
 
 const attemptsMax = 120;
+const durationMaxMs = 60_000;
 
 /** `index`: of the pod in question; those after it go first. `isSeen` plays a plan. */
 export async function cutDown(
@@ -11,10 +12,11 @@ export async function cutDown(
 ): Promise<ClusterPlan> {
   let small: ClusterPlan = { ...plan, pending: plan.pending.slice(0, index + 1) };
   let attempts = 0;
+  const deadlineMs = Date.now() + durationMaxMs;
   for (let hasCut = true; hasCut; ) {
     hasCut = false;
     for (const smaller of cuts(small)) {
-      if (attempts++ >= attemptsMax) return small;
+      if (attempts++ >= attemptsMax || Date.now() > deadlineMs) return small;
       if (!(await isSeen(smaller))) continue;
       small = smaller;
       hasCut = true;
@@ -29,6 +31,7 @@ function* cuts(plan: ClusterPlan): Generator<ClusterPlan> {
   const last = plan.pending.length - 1;
   if (last > 0) yield { ...plan, pending: plan.pending.slice(last) };
   if (plan.bound.length > 1) yield { ...plan, bound: [] };
+  for (let at = 0; at < plan.nominated.length; at++) yield { ...plan, nominated: plan.nominated.toSpliced(at, 1) };
   // Namespaces stay: a plan sets the labels of those that there are.
   const namespaces = plan.objects.filter(({ kind }) => kind === 'Namespace');
   if (plan.objects.length > namespaces.length + 1) yield { ...plan, objects: namespaces };

@@ -5,6 +5,7 @@
  * The reference is given the objects as the API server has them, defaults and all.
  */
 import type { ClusterKind } from '../../src/scheduler/model/cluster-objects.ts';
+import type { ClusterCommand } from '../../src/scheduler/model/command.ts';
 import { readNode } from '../../src/scheduler/model/node-object.ts';
 import {
   type ClusterPlan,
@@ -14,15 +15,18 @@ import {
   podSet,
 } from '../../src/scheduler/model/plan-fixture.ts';
 import { PROFILES } from '../../src/scheduler/model/profile-fixture.ts';
+import type { Explanation } from '../../src/scheduler/reference/explanation.ts';
 import { ReferenceScheduler } from '../../src/scheduler/reference/reference-scheduler.ts';
 import { type JsonObject, KubeError, type KubeObject } from '../kubernetes/kube-client.ts';
 import { sleep } from '../lab/wait.ts';
 import { compareDecision, type Difference, type RealDecision } from './decision-compare.ts';
 import type { Peers } from './peers.ts';
 import type { PodView } from './pod-watch.ts';
+import { VolumeController } from './volume-controller.ts';
 
 const decisionTimeoutMs = 15_000;
 const victimsTimeoutMs = 3_000;
+const volumeStepMs = 60;
 /** Objects whose arrival the scheduler does not tell are created this long before it is asked. */
 const settleMs = 40;
 
@@ -65,9 +69,11 @@ export class Play {
   readonly #nodes: string[] = [];
   readonly #refused: string[] = [];
   #startedCount = 0;
+  readonly #volumes: VolumeController;
 
   constructor(peers: Peers) {
     this.#peers = peers;
+    this.#volumes = new VolumeController(peers.client);
   }
 
   /** The peers are as empty afterwards as before. `patience`: how many times as long to wait where nothing tells. */
@@ -78,6 +84,7 @@ export class Play {
       for (const { kind, object } of plan.objects) await this.#createObject(kind, object);
       await this.#createNodes(plan.nodes);
       await this.#createBound(plan.bound);
+      for (const pod of plan.nominated) await this.#createNominated(pod);
       await sleep(settleMs * patience);
       for (const [index, pod] of plan.pending.entries()) {
         const played = await this.#decide(pod, patience);
@@ -102,10 +109,10 @@ export class Play {
     const made = await this.#create(path, object);
     if (made === undefined) return;
     this.#created.push(`${path}/${made.metadata.name}`);
-    const hasStatus = kind === 'PodDisruptionBudget';
-    const now = hasStatus
-      ? await client.patch(`${path}/${made.metadata.name}/status`, { status: object.status as JsonObject })
-      : made;
+    const now =
+      object.status !== undefined
+        ? await client.patch(`${path}/${made.metadata.name}/status`, { status: object.status as JsonObject })
+        : made;
     this.#reference.apply(objectSet(kind, now));
   }
 
@@ -152,21 +159,14 @@ export class Play {
 
   async #decide(json: JsonFields, patience: number): Promise<Omit<PlayedDecision, 'index'> | undefined> {
     const { client, pods, log } = this.#peers;
-    const made = await this.#create(podsPath(json), json);
+    const made = await this.#createPending(json);
     if (made === undefined) return undefined;
     const key = keyOf(made);
     const path = `${podsPath(json)}/${made.metadata.name}`;
     this.#reference.apply(podSet(made));
     const nowMs = Date.now();
     const ours = this.#reference.explain(made.metadata.uid, nowMs);
-    const isDecided = await pods.when(decisionTimeoutMs, () => {
-      const pod = pods.get(key);
-      return pod?.spec.nodeName !== undefined || refusalOf(pod) !== undefined;
-    });
-    const pod = pods.get(key);
-    if (!isDecided || pod === undefined) {
-      throw new Error(`kube-scheduler does not decide on ${key}`);
-    }
+    const pod = await this.#decided(key);
     const real = await this.#realDecision(pod, ours);
     const differences = compareDecision(real, ours, nowMs);
     if (real.kind === 'bound') {
@@ -177,7 +177,8 @@ export class Play {
       await log.seen('Update event for scheduled pod', [key]);
       this.#reference.apply(podSet(await client.get(path)));
     } else {
-      for (const other of pods.all()) if (other.spec.nodeName !== undefined) this.#reference.apply(podSet(other));
+      await this.#nominationsCleared(ours);
+      for (const other of pods.all()) this.#reference.apply(podSet(other));
       await client.delete(`${path}?gracePeriodSeconds=0`);
       this.#reference.apply({ kind: 'pod-deleted', uid: made.metadata.uid });
       await log.seen('Delete event for unscheduled pod', [key]);
@@ -186,13 +187,69 @@ export class Play {
     return { kind: kindOf(real), differences };
   }
 
-  async #realDecision(pod: PodView, ours: ReturnType<ReferenceScheduler['explain']>): Promise<RealDecision> {
+  /** A pod that is nominated for a node comes through a gate: the status can be set once it exists. */
+  async #createPending(json: JsonFields): Promise<KubeObject | undefined> {
+    const status = json.status as JsonFields | undefined;
+    if (status?.nominatedNodeName === undefined) return this.#create(podsPath(json), json);
+    const gates = [{ name: 'example.com/gate' }];
+    const gated = await this.#createNominated({
+      ...json,
+      spec: { ...(json.spec as JsonFields), schedulingGates: gates },
+    });
+    if (gated === undefined) return undefined;
+    return this.#peers.client.patch(`${podsPath(json)}/${gated.metadata.name}`, { spec: { schedulingGates: [] } });
+  }
+
+  async #createNominated(json: JsonFields): Promise<KubeObject | undefined> {
+    const { client, log } = this.#peers;
+    const made = await this.#create(podsPath(json), json);
+    if (made === undefined) return undefined;
+    await log.seen('Add event for unscheduled pod', [keyOf(made)]);
+    const status = json.status as JsonObject;
+    const pod = await client.patch(`${podsPath(json)}/${made.metadata.name}/status`, { status });
+    await log.seen('Update event for unscheduled pod', [keyOf(made)]);
+    this.#reference.apply(podSet(pod));
+    return pod;
+  }
+
+  /** Waits for the decision, and does what the scheduler may wait for with a pod that uses volumes. */
+  async #decided(key: string): Promise<PodView> {
+    const { pods } = this.#peers;
+    const deadlineMs = Date.now() + decisionTimeoutMs;
+    const isDecided = (): boolean => {
+      const pod = pods.get(key);
+      return pod?.spec.nodeName !== undefined || refusalOf(pod) !== undefined;
+    };
+    const commands: ClusterCommand[] = [];
+    while (!(await pods.when(volumeStepMs, isDecided))) {
+      if (Date.now() > deadlineMs) throw new Error(`kube-scheduler does not decide on ${key}`);
+      commands.push(...(await this.#volumes.step()));
+    }
+    if (commands.length > 0) await sleep(settleMs);
+    for (const command of commands) this.#reference.apply(command);
+    const pod = pods.get(key);
+    if (pod === undefined) throw new Error(`${key} is gone`);
+    return pod;
+  }
+
+  async #nominationsCleared({ decision }: Explanation): Promise<void> {
+    if (decision.kind !== 'unschedulable' || decision.preemption === undefined) return;
+    const { clearedNominations } = decision.preemption;
+    const isNominated = ({ metadata, status }: PodView): boolean =>
+      clearedNominations.includes(metadata.uid) && (status.nominatedNodeName ?? '') !== '';
+    await this.#peers.pods.when(victimsTimeoutMs, () => !this.#peers.pods.all().some(isNominated));
+  }
+
+  async #realDecision(pod: PodView, ours: Explanation): Promise<RealDecision> {
     const { log, pods } = this.#peers;
     if (pod.spec.nodeName !== undefined) {
       return { kind: 'bound', node: pod.spec.nodeName, scores: log.scoresOf(keyOf(pod)) };
     }
     const refusal = refusalOf(pod);
-    const nominatedNode = pod.status.nominatedNodeName ?? '';
+    const message = refusal?.message ?? '';
+    // Nothing is said of a preemption that makes room. A node that was nominated before stays when there is none.
+    const makesRoom = !/ (?:no new claims to deallocate|not found)/.test(message);
+    const nominatedNode = makesRoom ? (pod.status.nominatedNodeName ?? '') : '';
     const victims = (): string[] =>
       pods
         .all()
@@ -202,31 +259,42 @@ export class Play {
     const expected = ours.candidates
       .find(({ node }) => node === nominatedNode)
       ?.victims.filter(({ isTerminating }) => !isTerminating);
-    if (expected === undefined || expected.length > 0) {
-      await pods.when(victimsTimeoutMs, () => nominatedNode === '' || victims().length >= (expected?.length ?? 1));
+    if (nominatedNode !== '' && expected?.length !== 0) {
+      await pods.when(victimsTimeoutMs, () => victims().length >= (expected?.length ?? 1));
     }
     return {
       kind: refusal?.reason === 'Unschedulable' ? 'unschedulable' : 'error',
-      message: refusal?.message ?? '',
+      message,
       nominatedNode,
       victims: victims(),
     };
   }
 
+  /** Of what may be gone already. */
+  async #delete(path: string): Promise<void> {
+    try {
+      await this.#peers.client.delete(path);
+    } catch (error) {
+      if (!(error instanceof KubeError) || error.status !== 404) throw error;
+    }
+  }
+
   async #clear(): Promise<void> {
-    const { client, pods, log } = this.#peers;
+    const { pods, log } = this.#peers;
     log.mark();
     const left = pods.all();
     await Promise.all(
-      left.map(({ metadata }) => client.delete(`${podsPath({ metadata })}/${metadata.name}?gracePeriodSeconds=0`)),
+      left.map(({ metadata }) => this.#delete(`${podsPath({ metadata })}/${metadata.name}?gracePeriodSeconds=0`)),
     );
     await pods.when(decisionTimeoutMs, () => pods.all().length === 0);
     const bound = left.filter((pod) => pod.spec.nodeName !== undefined && phaseOf(pod) !== 'Succeeded').map(keyOf);
     await log.seen('Delete event for scheduled pod', bound);
-    await Promise.all(this.#nodes.map((name) => client.delete(`/api/v1/nodes/${name}`)));
+    await Promise.all(this.#nodes.map((name) => this.#delete(`/api/v1/nodes/${name}`)));
     await log.seen('Delete event for node', this.#nodes);
     await Promise.all(
-      this.#created.map((path) => client.delete(`${path}?gracePeriodSeconds=0&propagationPolicy=Background`)),
+      [...this.#created, ...this.#volumes.made].map((path) =>
+        this.#delete(`${path}?gracePeriodSeconds=0&propagationPolicy=Background`),
+      ),
     );
     await sleep(settleMs);
   }
@@ -250,5 +318,7 @@ function phaseOf(pod: KubeObject): string {
 }
 
 function refusalOf(pod: PodView | undefined): { readonly reason?: string; readonly message?: string } | undefined {
-  return pod?.status.conditions?.find(({ type, status }) => type === 'PodScheduled' && status === 'False');
+  return pod?.status.conditions?.find(
+    ({ type, status, reason }) => type === 'PodScheduled' && status === 'False' && reason !== 'SchedulingGated',
+  );
 }

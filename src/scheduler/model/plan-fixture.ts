@@ -26,6 +26,9 @@ export interface ClusterPlan {
   /** Everything but nodes and pods, in an order in which it can be created. */
   readonly objects: readonly { readonly kind: ClusterKind; readonly object: JsonFields }[];
   readonly bound: readonly BoundPod[];
+  /** Pods that wait behind a gate, each with a node that is nominated for it. */
+  readonly nominated: readonly JsonFields[];
+  /** Some of them have a status.nominatedNodeName. */
   readonly pending: readonly JsonFields[];
 }
 
@@ -51,7 +54,8 @@ export function clusterPlan(size: PlanSize = SMALL): fc.Arbitrary<ClusterPlan> {
         budgets: fc.array(budget, { maxLength: 2 }),
         volumes: volumes(count),
         bound: fc.array(boundPod(count), { maxLength: size.boundMax, size: 'max' }),
-        pending: fc.array(pod, { minLength: 1, maxLength: size.pendingMax, size: 'max' }),
+        nominated: rarely(fc.array(nominatedPod(count), { minLength: 1, maxLength: 3 }), 3),
+        pending: fc.array(pendingPod(count), { minLength: 1, maxLength: size.pendingMax, size: 'max' }),
       })
       .map(
         (parts): ClusterPlan => ({
@@ -76,6 +80,7 @@ export function clusterPlan(size: PlanSize = SMALL): fc.Arbitrary<ClusterPlan> {
             ...entry,
             pod: named(entry.pod, `bound-${index}`),
           })),
+          nominated: (parts.nominated ?? []).map((object, index) => named(object, `nominated-${index}`)),
           pending: parts.pending.map((object, index) => named(object, `pod-${index}`)),
         }),
       ),
@@ -148,7 +153,46 @@ const budget: fc.Arbitrary<JsonFields> = fc
     status: { disruptionsAllowed, currentHealthy: 3, desiredHealthy: 1, expectedPods: 3 },
   }));
 
+function nominatedTo(pod: JsonFields, nodeIndex: number): JsonFields {
+  return { ...pod, status: { nominatedNodeName: `n${nodeIndex}` } };
+}
+
+function pendingPod(nodeCount: number): fc.Arbitrary<JsonFields> {
+  return fc
+    .record({ pod, node: rarely(fc.nat(nodeCount), 12) })
+    .map(({ pod, node }) => (node === undefined ? pod : nominatedTo(pod, node)));
+}
+
+function nominatedPod(nodeCount: number): fc.Arbitrary<JsonFields> {
+  return fc.record({ pod, node: fc.nat(nodeCount - 1) }).map(({ pod, node }) => {
+    const spec = pod.spec as JsonFields;
+    return nominatedTo({ ...pod, spec: { ...spec, schedulingGates: [{ name: 'example.com/wait' }] } }, node);
+  });
+}
+
 const START_SECONDS = 1_700_000_000;
+
+/** What a kubelet tells of a container that is resized in place. */
+const resizeStatus: fc.Arbitrary<JsonFields> = fc
+  .record({
+    actuated: fc.constantFrom('50m', '700m', '1500m'),
+    allocated: fc.constantFrom('50m', '700m', '2'),
+    reason: fc.constantFrom('Deferred', 'Infeasible', undefined),
+  })
+  .map(({ actuated, allocated, reason }) => ({
+    containerStatuses: [
+      {
+        name: 'c0',
+        image: 'i',
+        imageID: '',
+        ready: true,
+        restartCount: 0,
+        resources: { requests: { cpu: actuated } },
+        allocatedResources: { cpu: allocated },
+      },
+    ],
+    conditions: reason === undefined ? [] : [{ type: 'PodResizePending', status: 'True', reason }],
+  }));
 
 function boundPod(nodeCount: number): fc.Arbitrary<BoundPod> {
   return fc
@@ -157,13 +201,14 @@ function boundPod(nodeCount: number): fc.Arbitrary<BoundPod> {
       node: fc.nat(nodeCount - 1),
       start: fc.nat(5),
       isTerminating: fc.constantFrom(false, false, false, false, false, false, true),
+      resize: rarely(resizeStatus, 8),
       phase: fc.constantFrom('Running', 'Running', 'Running', 'Running', 'Running', 'Running', 'Succeeded'),
     })
-    .map(({ pod, node, start, isTerminating, phase }): BoundPod => {
+    .map(({ pod, node, start, isTerminating, resize, phase }): BoundPod => {
       const startTime = new Date((START_SECONDS + start * 60) * 1000).toISOString().replace('.000', '');
       const spec = pod.spec as JsonFields;
       return {
-        pod: { ...pod, spec: { ...spec, nodeName: `n${node}` }, status: { startTime } },
+        pod: { ...pod, spec: { ...spec, nodeName: `n${node}` }, status: { startTime, ...resize } },
         // What has finished is gone at once when it is deleted.
         isTerminating: isTerminating && phase !== 'Succeeded',
         phase: phase === 'Succeeded' ? 'Succeeded' : 'Running',
@@ -196,6 +241,7 @@ export function commandsOf(plan: ClusterPlan): ClusterCommand[] {
       const status = pod.status as JsonFields;
       return podSet({ ...pod, metadata: { ...metadata, ...deleted }, status: { ...status, phase } });
     }),
+    ...plan.nominated.map(podSet),
   ];
 }
 
