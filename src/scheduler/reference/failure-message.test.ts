@@ -52,6 +52,18 @@ test('nodes that NodeAffinity does not name are not looked at, and counted under
   assert.match(situation.message({ spec: other }), /: 2 node\(s\) didn't match Pod's node affinity\/selector\. /);
 });
 
+test('the plugin that refused the nominated node is named among those that narrow down the nodes', () => {
+  const terms = [{ matchFields: [{ key: 'metadata.name', operator: 'In', values: ['none'] }] }];
+  const spec = {
+    affinity: { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: terms } } },
+  };
+  const situation = new Situation().node('a', { unschedulable: true }).node('b');
+  assert.match(
+    situation.message({ spec, status: { nominatedNodeName: 'a' } }),
+    /: 1 node\(s\) didn't satisfy plugin\(s\) \[NodeAffinity NodeUnschedulable\], 1 node\(s\) were unschedulable\. /,
+  );
+});
+
 test('a pod with preemptionPolicy Never is told so', () => {
   const situation = new Situation().node('n', { allocatable: { cpu: '1' } });
   assert.equal(

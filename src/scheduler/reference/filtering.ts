@@ -49,11 +49,12 @@ export function filterNodes(cycle: Cycle): Filtering {
   const result = { ...base, preFilterRefusal: undefined, absent: undefined, plugins };
   const there = look(nominated);
   if (there.length > 0) return { ...result, feasible: there };
-  const { only, narrowing } = preFilter;
+  const { only } = preFilter;
+  // Upstream names the plugin that has just refused the nominated node, too: it is one set.
   const absent =
     only === undefined
       ? undefined
-      : unresolvable(`node(s) didn't satisfy plugin(s) [${[...narrowing].sort().join(' ')}]`);
+      : unresolvable(`node(s) didn't satisfy plugin(s) [${[...plugins].sort().join(' ')}]`);
   const candidates = nodes.filter(({ node }) => only === undefined || only.has(node.name));
   return { ...result, absent, feasible: look(candidates) };
 }

@@ -67,6 +67,8 @@ test('affinity: the first of a group may go anywhere that has the keys', () => {
     b1: AFFINITY,
     none: AFFINITY,
   });
+  const grouped = zones().pod('x', 'a1', { labels: { app: 'me' } });
+  assert.deepEqual(grouped.refusals(self), { b1: AFFINITY, none: AFFINITY }, 'the second one may not');
   const another = zones().pod('x', 'none', { labels: { app: 'me' } });
   assert.deepEqual(another.refusals(self), { none: AFFINITY }, 'a pod where the key is missing counts for nothing');
 });

@@ -93,9 +93,8 @@ class AffinityCheck implements NodeCheck {
   }
 }
 
-/** False for no terms. */
 function matchesAll(terms: readonly AffinityTerm[], pod: PodObject): boolean {
-  return terms.length > 0 && terms.every((term) => matchesResolved(term, pod));
+  return terms.every((term) => matchesResolved(term, pod));
 }
 
 /** Counts by topology pair; pairs with 0 are not there. */

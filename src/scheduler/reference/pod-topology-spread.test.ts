@@ -40,9 +40,7 @@ test('a domain gets no more than maxSkew above the emptiest, the pod itself coun
 });
 
 test('a node without a key does not count, and takes none', () => {
-  const situation = twoZones(1, 1)
-    .node('none')
-    .pod('x', 'none', { labels: { app: 'x' } });
+  const situation = twoZones(1, 1).node('none');
   assert.deepEqual(situation.refusals(spreading(hard())), { none: MISSING });
   const both = [hard(), hard({ topologyKey: 'rack' })];
   assert.deepEqual(situation.refusals(spreading(...both)), { a: MISSING, b: MISSING, none: MISSING });
