@@ -5,7 +5,7 @@ import { RecordingVisitor } from '../testing/journal-fixture.ts';
 import { BatchReader } from './batch-reader.ts';
 import { BatchWriter } from './batch-writer.ts';
 import { EffectReader, type LogState } from './effects.ts';
-import { crcSeedOf } from './format.ts';
+import { AT_FLAGS, crcSeedOf, FLAG_FSYNC, readUint32 } from './format.ts';
 
 const PLACE = { sequence: 7, epoch: 3, durableSequence: 5, previousCrc: 0xfedc_ba98, crcSeed: crcSeedOf(42n) };
 const CHAIN = { sequence: 6, epoch: 3, crc: 0xfedc_ba98, crcSeed: crcSeedOf(42n) };
@@ -49,6 +49,23 @@ test('every sequence of effects is read back as it was appended', () => {
     }),
     { numRuns: Number(process.env.K1M_RUNS ?? 300) },
   );
+});
+
+test('the header says whether a batch is of the class fsync', () => {
+  const batch = new BatchWriter(2048);
+  for (const [classes, flag] of [
+    [['buffered'], 0],
+    [['fsync'], FLAG_FSYNC],
+    [['buffered', 'fsync', 'buffered'], FLAG_FSYNC],
+  ] as const) {
+    batch.reset();
+    for (const [index, durability] of classes.entries()) {
+      batch.beginRevision(index + 1, durability);
+      batch.appendDelete(0, Buffer.from('k'), 0, 1);
+    }
+    batch.seal(PLACE);
+    assert.equal(readUint32(batch.view(), AT_FLAGS), flag, classes.join());
+  }
 });
 
 type Effect = typeof effect extends fc.Arbitrary<infer T> ? T : never;

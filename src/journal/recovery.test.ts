@@ -3,7 +3,8 @@ import { test } from 'node:test';
 import { baseAt, type FixtureOpening, IDENTITY, JournalFixture } from '../testing/journal-fixture.ts';
 import { CorruptionError, ForeignLogError } from './errors.ts';
 import { SEGMENT_HEADER_BYTES } from './format.ts';
-import { createSegment } from './segment.ts';
+import { readLog } from './recovery.ts';
+import { createSegment, decodeSegmentHeader, encodeSegmentHeader } from './segment.ts';
 
 const VALUES = ['alpha', 'beta-beta', 'gamma', 'delta-delta-delta', 'epsilon'];
 
@@ -361,6 +362,34 @@ test('damage in a segment that is not the last is refused, whatever it is', asyn
   await assertRefused(fixture, CorruptionError, /cut off/);
   fixture.disk.remove(path);
   await assertRefused(fixture, CorruptionError, /ends at batch .* goes on at batch/);
+});
+
+test('a segment of another cluster or member in the middle of a log is named as that', async () => {
+  const { fixture, starts } = await writeSegments();
+  const path = fixture.segmentPath(starts[1]);
+  const bytes = fixture.disk.bytes(path);
+  const header = decodeSegmentHeader(path, bytes);
+  for (const identity of [
+    { ...IDENTITY, clusterId: 5n },
+    { ...IDENTITY, memberId: 5n },
+  ]) {
+    const foreign = Buffer.concat([encodeSegmentHeader({ ...header, identity }), bytes.subarray(SEGMENT_HEADER_BYTES)]);
+    fixture.disk.place(path, foreign);
+    await assertRefused(fixture, ForeignLogError, /belongs to cluster .*, unlike the log before it/);
+  }
+});
+
+test('what later batches tell to have been durable is known to the byte', async () => {
+  const { fixture, offsets } = await writeLog();
+  const { disk, segmentFolder: folder } = fixture;
+  const found = await fixture.clock.runUntil(readLog({ disk, folder, visitor: fixture.visitor }));
+  // The last batch was written when all before it were durable.
+  assert.equal(found.provenBytes, offsets.at(-2));
+  await fixture.open();
+  const written: string[] = [];
+  fixture.disk.onOperation = (operation) => void written.push(operation);
+  await fixture.clock.runUntil(readLog({ disk, folder, visitor: fixture.visitor }));
+  assert.ok(!written.includes('write'), 'reading writes nothing');
 });
 
 test('reserved space at the end of a segment that is not the last does no harm', async () => {

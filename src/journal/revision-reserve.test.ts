@@ -9,6 +9,8 @@ test('nothing relaxed is shown before the first mark is durable', () => {
   assert.equal(reserve.markFor(101), 111);
   reserve.appended(111, 7);
   assert.equal(reserve.markFor(102), 0, 'one is on its way');
+  assert.equal(reserve.markFor(111), 0, 'also for the last that it covers');
+  assert.equal(reserve.markFor(112), 122);
   reserve.durable(6);
   assert.equal(reserve.mayShow(101), false);
   reserve.durable(7);

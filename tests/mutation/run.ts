@@ -21,15 +21,15 @@ const STAGES: ReadonlyMap<string, readonly (readonly string[])[]> = new Map([
     [
       ['src/journal/*.test.ts'],
       ['tests/crash/*.test.ts', 'tests/restart.test.ts'],
-      ['tests/state-snapshot.test.ts', 'tests/disk/*.test.ts', 'src/repair/*.test.ts', 'tests/sim/*.test.ts'],
+      ['tests/state-snapshot.test.ts', 'tests/disk/*.test.ts', 'src/repair/*.test.ts'],
     ],
   ],
   [
     'snapshot',
     [
-      ['src/snapshot/*.test.ts', 'tests/state-snapshot.test.ts'],
-      ['tests/crash/*.test.ts', 'tests/disk/*.test.ts', 'src/repair/*.test.ts'],
-      ['tests/snapshot.test.ts', 'tests/sim/*.test.ts'],
+      ['src/snapshot/*.test.ts'],
+      ['tests/state-snapshot.test.ts'],
+      ['tests/crash/*.test.ts', 'tests/disk/*.test.ts', 'src/repair/*.test.ts', 'tests/snapshot.test.ts'],
     ],
   ],
 ]);

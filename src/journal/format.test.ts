@@ -1,0 +1,69 @@
+// A log outlives the program that wrote it: its bytes are fixed here, field by field.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { hexDump } from '../testing/hex-dump.ts';
+import { BatchWriter } from './batch-writer.ts';
+import { CorruptionError } from './errors.ts';
+import { crcSeedOf } from './format.ts';
+import { decodeSegmentHeader, encodeSegmentHeader } from './segment.ts';
+
+const IDENTITY = { clusterId: 0x1112_1314_1516_1718n, memberId: -2n };
+
+test('the header of a segment has its fields where it is said', () => {
+  const header = { identity: IDENTITY, firstSequence: 0x0001_2223_2425_2627, epoch: 0x31, previousCrc: 0x4142_4344 };
+  const bytes = encodeSegmentHeader(header);
+  assert.deepEqual(hexDump(bytes), [
+    '4b314d57 414c0d0a 01000000 592a1ca6',
+    '18171615 14131211 feffffff ffffffff',
+    '27262524 23220100 31000000 00000000',
+    '44434241 00000000 00000000 00000000',
+  ]);
+  assert.deepEqual(decodeSegmentHeader('f', bytes), header);
+  for (let at = 0; at < bytes.length; at++) {
+    if (at >= 8 && at < 12) continue;
+    const damaged = Uint8Array.from(bytes);
+    damaged[at] ^= 0x10;
+    assert.throws(() => decodeSegmentHeader('f', damaged), CorruptionError, `byte ${at}`);
+  }
+});
+
+test('a batch with every effect has its fields where it is said', () => {
+  const batch = new BatchWriter(4096);
+  const key = Buffer.from('key');
+  batch.appendMeta(IDENTITY);
+  batch.appendOpen(0x81);
+  batch.appendMark(0x3fff);
+  batch.beginRevision(0x41, 'buffered');
+  batch.appendPut(1, Buffer.from('-pair-'), 1, 5);
+  batch.beginRevision(0x42, 'fsync');
+  batch.appendDelete(2, key, 0, 3);
+  batch.appendLeaseGrant(-3n, 60);
+  batch.appendLeaseRevoke(0x7172_7374_7576_7778n);
+  batch.appendCompact(0x1_0000_0000_0000);
+  batch.appendAlarm(1, true);
+  batch.appendAlarm(1, false);
+  batch.appendClean(0x42);
+  const crc = batch.seal({
+    sequence: 0x0001_2223_2425_2627,
+    epoch: 0x31,
+    durableSequence: 0x51,
+    previousCrc: 0x6162_6364,
+    crcSeed: crcSeedOf(IDENTITY.clusterId),
+  });
+  assert.deepEqual(
+    [crc.toString(16), ...hexDump(batch.view())],
+    [
+      '6e42ea24',
+      '4b314d42 24ea426e 2a20afe5 64636261',
+      '27262524 23220100 31000000 00000000',
+      '41000000 00000000 42000000 00000000',
+      '51000000 00000000 48000000 01000000',
+      '08feffff ffffffff ff181716 15141312',
+      '11098101 07ff7f01 01047061 69720242',
+      '02036b65 7903fdff ffffffff ffff3c04',
+      '78777675 74737271 05808080 80808040',
+      '06010106 01000a42',
+    ],
+  );
+});

@@ -1,0 +1,203 @@
+// The snapshotter with a store, a disk and a clock, and a log that the test plays.
+
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { Journal } from '../journal/journal.ts';
+import { Lessor } from '../lease/lessor.ts';
+import { Store } from '../store/store.ts';
+import { SimulatedClock } from '../testing/clock.ts';
+import { SimulatedDisk } from '../testing/disk.ts';
+import { IDENTITY } from '../testing/journal-fixture.ts';
+import { Random } from '../testing/random.ts';
+import { Snapshotter } from './snapshotter.ts';
+
+const FOLDER = '/snap';
+const PAIRS = 400;
+const VALUE_BYTES = 5_000;
+const TURN_MS = 1;
+
+class Bench {
+  readonly clock = new SimulatedClock();
+  readonly disk: SimulatedDisk;
+  readonly store = new Store({ segmentBytes: 1 << 16 });
+  readonly notes: string[] = [];
+  readonly snapshotter: Snapshotter;
+  lastSequence = 7;
+  durableSequence = 7;
+  trimmed = 0;
+
+  constructor() {
+    const { clock, store } = this;
+    this.disk = new SimulatedDisk({ clock, random: new Random(1), latencyMsMax: 0.5 });
+    const bench = this;
+    const journal: Partial<Journal> = {
+      epoch: 1,
+      storedBytes: 100 << 20,
+      get lastSequence(): number {
+        return bench.lastSequence;
+      },
+      get durableSequence(): number {
+        return bench.durableSequence;
+      },
+      sync: () => void this.notes.push('sync'),
+      trim: async (sequence) => {
+        this.trimmed = sequence;
+      },
+    };
+    this.snapshotter = new Snapshotter({
+      subject: {
+        disk: this.disk,
+        clock,
+        folder: FOLDER,
+        identity: IDENTITY,
+        // It uses no more of the log.
+        journal: journal as Journal,
+        store,
+        lessor: new Lessor(store, 1),
+        alarms: new Set(),
+        compactTarget: () => -1,
+        revisionMark: () => 0,
+        whenCommitted: (callback) => callback(),
+        addJob: (job) => this.#turn(job),
+      },
+      limits: { logBytesMin: 1 << 20, logShare: 0.5 },
+      freeBytesMin: 0,
+      replayedBytes: 0,
+      loadedSequence: 0,
+      observer: {
+        onSync: () => {},
+        onTaken: ({ sequence }) => void this.notes.push(`taken ${sequence}`),
+        onFailed: (error) => void this.notes.push(`failed ${error.code}`),
+      },
+      onFatal: (error) => void this.notes.push(`fatal ${error}`),
+    });
+  }
+
+  /** A turn of the server's slices. */
+  #turn(job: () => boolean): void {
+    this.clock.setTimer(TURN_MS, () => {
+      if (!job()) this.#turn(job);
+    });
+  }
+
+  async open(): Promise<this> {
+    await this.clock.runUntil(this.snapshotter.open());
+    for (let i = 0; i < PAIRS; i++) {
+      const main = this.store.currentRevision + 1;
+      const key = Buffer.from(`key ${i}`);
+      this.store.put(main, 0, -1, key, 0, key.length, Buffer.alloc(VALUE_BYTES, i), 0, VALUE_BYTES, 0n);
+      this.store.commit(main);
+    }
+    return this;
+  }
+
+  /** More is in the log. */
+  log(bytes: number): void {
+    this.lastSequence++;
+    this.durableSequence++;
+    this.snapshotter.onLogged(bytes);
+  }
+
+  names(): Promise<string[]> {
+    return this.clock.runUntil(this.disk.list(FOLDER));
+  }
+}
+
+describe('a snapshot', () => {
+  it('gets its name when its own last batch is durable, whatever became durable before', async () => {
+    const bench = await new Bench().open();
+    bench.durableSequence = 5;
+    const taking = bench.snapshotter.take();
+    await bench.clock.pass(1_000);
+    assert.deepEqual(bench.notes, ['sync']);
+    bench.snapshotter.onDurable(6);
+    await bench.clock.pass(1_000);
+    assert.deepEqual(bench.notes, ['sync']);
+    bench.durableSequence = 7;
+    bench.snapshotter.onDurable(7);
+    await bench.clock.runUntil(taking);
+    assert.deepEqual(bench.notes, ['sync', 'taken 7']);
+    assert.deepEqual(await bench.names(), ['0000000000000007.snap']);
+  });
+
+  it('that meets a bug ends the server, one that meets a bad disk does not', async () => {
+    const bench = await new Bench().open();
+    bench.store.image = (): never => assert.fail('a bug');
+    await bench.clock.runUntil(bench.snapshotter.take());
+    assert.deepEqual(bench.notes, ['fatal AssertionError [ERR_ASSERTION]: a bug']);
+    const other = await new Bench().open();
+    other.disk.faults.push({ operation: 'writeDurable', pathPart: FOLDER, times: 1, code: 'EIO' });
+    await other.clock.runUntil(other.snapshotter.take());
+    assert.deepEqual(other.notes, ['failed EIO']);
+    assert.deepEqual(await other.names(), []);
+    await other.clock.runUntil(other.snapshotter.take());
+    assert.deepEqual(await other.names(), ['0000000000000007.snap']);
+  });
+
+  it('is one at a time, two are kept, and the log goes up to the older one', async () => {
+    const bench = await new Bench().open();
+    bench.log(2 << 20);
+    for (let taken = 0; taken < 3; taken++) {
+      bench.snapshotter.tick();
+      // The moment of which it is has passed.
+      await bench.clock.pass(20);
+      assert.ok(bench.snapshotter.isRunning);
+      bench.log(2 << 20);
+      // Neither begins another one.
+      bench.snapshotter.tick();
+      bench.snapshotter.relieve();
+      await bench.clock.pass(1_000);
+      assert.equal(bench.snapshotter.isRunning, false);
+    }
+    assert.deepEqual(bench.notes, ['taken 8', 'taken 9', 'taken 10']);
+    assert.deepEqual(await bench.names(), ['0000000000000009.snap', '000000000000000a.snap']);
+    assert.equal(bench.trimmed, 10);
+    assert.equal(bench.snapshotter.newestSequence, 10);
+  });
+
+  it('that an orderly end has no time for is removed by then; no more are taken', async () => {
+    const bench = await new Bench().open();
+    bench.log(2 << 20);
+    bench.disk.faults.push({ operation: 'writeDurable', pathPart: FOLDER, times: 1_000, delayMs: 100 });
+    const startedMs = bench.clock.nowMs();
+    await bench.clock.runUntil(bench.snapshotter.close(2_000));
+    const tookMs = bench.clock.nowMs() - startedMs;
+    assert.ok(tookMs >= 1_800 && tookMs < 2_000, `${tookMs} ms: not left to the next start`);
+    assert.deepEqual(await bench.names(), []);
+    bench.snapshotter.tick();
+    bench.snapshotter.relieve();
+    await bench.clock.pass(60_000);
+    assert.deepEqual([bench.notes, await bench.names()], [[], []]);
+  });
+
+  it('is begun only where there is room for it', async () => {
+    const bench = await new Bench().open();
+    const { store, disk } = bench;
+    // Records, rows of 24 bytes, changes of 32.
+    const needed = store.recordBytesLive + PAIRS * 24 + PAIRS * 32;
+    disk.capacityBytes = disk.usedBytes() + needed - 1;
+    await bench.clock.runUntil(bench.snapshotter.take());
+    assert.deepEqual(bench.notes, ['failed ENOSPC']);
+    disk.capacityBytes = 100 << 20;
+    let asked = false;
+    disk.onOperation = (operation) => {
+      // Exactly enough when it is asked for, and enough for what comes on top.
+      if (operation === 'freeBytes' && !asked) disk.capacityBytes = disk.usedBytes() + needed;
+      else if (asked) disk.capacityBytes = 100 << 20;
+      asked ||= operation === 'freeBytes';
+    };
+    await bench.clock.runUntil(bench.snapshotter.take());
+    assert.deepEqual(bench.notes, ['failed ENOSPC', 'taken 7']);
+  });
+
+  it('of nothing new is not written', async () => {
+    const bench = await new Bench().open();
+    await bench.clock.runUntil(bench.snapshotter.take());
+    let writes = 0;
+    bench.disk.onOperation = (operation) => {
+      if (operation.startsWith('write')) writes++;
+    };
+    await bench.clock.runUntil(bench.snapshotter.take());
+    assert.deepEqual([bench.notes, writes], [['taken 7'], 0]);
+  });
+});
