@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { repairFolder } from '../../src/repair/repair.ts';
+import type { Store } from '../../src/store/store.ts';
 import { type FileStates, TracingDisk } from '../../src/testing/crash-states.ts';
 import { Random } from '../../src/testing/random.ts';
 import { Bench, type KnownFolder, knownFolder, liveKeys, stateWithout } from './repair-fixture.ts';
@@ -44,6 +45,17 @@ function slicesOf(bytes: Uint8Array): Structure[] {
   for (let i = 0; i < 40; i++) add(Math.floor((bytes.length * i) / 40), Math.floor((bytes.length * (i + 1)) / 40));
   for (let at = bytes.length - 128; at < bytes.length; at += 8) add(at, at + 8);
   return slices;
+}
+
+function stateText(store: Store): string {
+  return [...liveKeys(store)].map((pair) => pair.join(': ')).join('\n');
+}
+
+/** Of the keys that a start finds after the repair. */
+async function repairedText(bench: Bench): Promise<string> {
+  await bench.repair();
+  const found = await bench.start();
+  return found.slice(found.indexOf('\n') + 1);
 }
 
 /** A start on the damaged folder shows all that was written, less unacknowledged batches at the end, or is refused. */
@@ -94,6 +106,7 @@ describe('a repair', () => {
           continue;
         }
         counts.rebuilt++;
+        assert.equal(await repairedText(bench), stateText(plan.state.store), `${name}: a start finds another state`);
         const { store, losses } = plan.state;
         const ranges = losses.losses.map(({ sequences }) => sequences);
         const isLost = (sequence: number): boolean => ranges.some((r) => sequence >= r.first && sequence <= r.last);
@@ -273,6 +286,23 @@ describe('a repair that is interrupted', () => {
       }
     }
     assert.ok(failures > 15, `${failures}`);
+  });
+
+  it('goes above a snapshot that is damaged and newer than all that is good', async () => {
+    const known = await knownFolder({ seed: 9, snapshots: 2, isEnded: true });
+    const newest = [...known.files.keys()].filter((path) => path.endsWith('.snap')).sort()[1];
+    const sequence = Number.parseInt(newest.slice(-21, -5), 16);
+    const files = new Map(known.files);
+    for (const [path, bytes] of known.files) {
+      if (path === newest) files.set(path, bytes.subarray(0, bytes.length - 1));
+      // Nothing of the log is left behind the older snapshot.
+      if (path.endsWith('.wal')) files.delete(path);
+    }
+    const bench = new Bench(files);
+    assert.match(await bench.start(), /^refused/);
+    const plan = await bench.repair();
+    assert.ok(plan.kind === 'rebuild' && plan.sequence > sequence, `${plan.kind}`);
+    assert.doesNotMatch(await bench.start(), /^refused/);
   });
 
   it('copies the originals where the file system has no second names', async () => {
