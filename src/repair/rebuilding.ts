@@ -23,7 +23,7 @@ import type { Gap, PlacedRun, Span } from './batch-order.ts';
 import type { NumberRange } from './damage.ts';
 import { type PlacedPart, partsOf, revisionsOf } from './log-findings.ts';
 import { LossBook, type LostPart } from './loss-book.ts';
-import { readWhole, type Survey } from './survey.ts';
+import { type Survey, WholeFiles } from './survey.ts';
 
 const COMPACT_UNITS = 1_000_000;
 /** An end that nothing tells. */
@@ -74,7 +74,7 @@ class Replay {
   batches = 0;
   /** The highest of a batch that was replayed. */
   revision: number;
-  readonly #disk: Disk;
+  readonly #files: WholeFiles;
   readonly #survey: Survey;
   readonly #store: Store;
   readonly #restorer: Restorer;
@@ -87,7 +87,7 @@ class Replay {
   #block: { readonly segment: number; readonly bytes: Uint8Array } | undefined;
 
   constructor(disk: Disk, survey: Survey, store: Store, lessor: Lessor, alarms: Set<number>) {
-    this.#disk = disk;
+    this.#files = new WholeFiles(disk);
     this.#survey = survey;
     this.#store = store;
     this.#restorer = new Restorer(store, lessor, () => 0, alarms);
@@ -133,6 +133,14 @@ class Replay {
       if (reader.firstRevision !== 0 && reader.firstRevision <= this.revision) this.#refuse(segment, at, block);
       else this.#apply(block);
     }
+    this.#forget();
+  }
+
+  /** Nobody will ask for what was before: memory is the state and one segment's changes. */
+  #forget(): void {
+    if (this.revision <= this.#store.compactedRevision) return;
+    this.#restorer.onCompact(this.revision);
+    while (!this.#store.compactStep(COMPACT_UNITS));
   }
 
   #apply(block: Uint8Array): void {
@@ -240,7 +248,7 @@ class Replay {
   async #read(segment: number): Promise<Uint8Array> {
     if (this.#block?.segment !== segment) {
       this.#block = undefined;
-      this.#block = { segment, bytes: await readWhole(this.#disk, this.#survey.segments[segment].file) };
+      this.#block = { segment, bytes: await this.#files.read(this.#survey.segments[segment].file) };
     }
     return this.#block.bytes;
   }

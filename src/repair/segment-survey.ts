@@ -70,7 +70,9 @@ export interface SegmentParts {
 export function surveySegment(block: Uint8Array, crcSeed: number): SegmentParts {
   const survey = new Survey(block, crcSeed);
   survey.run();
-  return survey;
+  // Without the block, which would stay with it.
+  const { runs, broken, zerosOffset, counts, namedRevision } = survey;
+  return { runs, broken, zerosOffset, counts, namedRevision };
 }
 
 class Survey implements SegmentParts {

@@ -10,7 +10,7 @@ import { BATCH_HEADER_BYTES, crcSeedOf, FLAG_FSYNC } from '../journal/format.ts'
 import type { Finding, NumberRange } from './damage.ts';
 import { type Effect, parseBody } from './effect-parser.ts';
 import type { BatchRun, BrokenPart } from './segment-survey.ts';
-import { readWhole, type Survey, type SurveyedSegment } from './survey.ts';
+import { type Survey, type SurveyedSegment, WholeFiles } from './survey.ts';
 
 /** Which part of a log is wanted; both ends included. */
 export interface DumpRange {
@@ -48,12 +48,13 @@ export interface DumpTaker {
 export async function dumpLog(disk: Disk, survey: Survey, range: DumpRange, taker: DumpTaker): Promise<void> {
   const { segments, findings } = survey;
   const files = new Set(segments.map(({ file }) => file));
-  for (const segment of segments) await new SegmentDump(disk, survey, range, taker, segment).run();
+  const whole = new WholeFiles(disk);
+  for (const segment of segments) await new SegmentDump(whole, survey, range, taker, segment).run();
   for (const finding of findings) if (!files.has(finding.file)) await taker.onDamage(finding);
 }
 
 class SegmentDump {
-  readonly #disk: Disk;
+  readonly #whole: WholeFiles;
   readonly #crcSeed: number;
   readonly #range: DumpRange;
   readonly #taker: DumpTaker;
@@ -62,8 +63,8 @@ class SegmentDump {
   /** Not told yet, in the order of their offsets. */
   #findings: readonly Finding[];
 
-  constructor(disk: Disk, survey: Survey, range: DumpRange, taker: DumpTaker, segment: SurveyedSegment) {
-    this.#disk = disk;
+  constructor(whole: WholeFiles, survey: Survey, range: DumpRange, taker: DumpTaker, segment: SurveyedSegment) {
+    this.#whole = whole;
     this.#crcSeed = crcSeedOf(survey.identity?.clusterId ?? 0n);
     this.#range = range;
     this.#taker = taker;
@@ -75,7 +76,7 @@ class SegmentDump {
     const { file, bytes, parts } = this.#segment;
     if (!this.#isWanted()) return;
     await this.#taker.onSegment(this.#segment);
-    const block = await readWhole(this.#disk, file);
+    const block = await this.#whole.read(file);
     const pieces = [
       ...parts.runs.map((run) => ({ offset: run.offset, dump: () => this.#run(block, run) })),
       ...parts.broken.map((part) => ({ offset: part.offset, dump: () => this.#broken(block, part) })),
