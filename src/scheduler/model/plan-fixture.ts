@@ -245,7 +245,7 @@ export function commandsOf(plan: ClusterPlan): ClusterCommand[] {
   ];
 }
 
-export function objectSet(kind: ClusterKind, json: unknown): ClusterCommand {
+export function objectSet(kind: ClusterKind, json: unknown): ClusterCommand & { readonly kind: 'object-set' } {
   return { kind: 'object-set', object: mustRead(readClusterObject(kind, json)) };
 }
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { boundTo } from '../model/command.ts';
+import { clusterHistory } from '../model/history-fixture.ts';
 import { type ClusterPlan, clusterPlan, commandsOf, podSet } from '../model/plan-fixture.ts';
 import { PROFILES } from '../model/profile-fixture.ts';
 import type { Explanation } from './explanation.ts';
@@ -84,6 +85,27 @@ test('the order of the nodes changes nothing but which of equals is taken', () =
     }),
     { numRuns: 150 },
   );
+});
+
+test('histories in which everything changes are decided on to the end', () => {
+  const kinds = new Map<string, number>();
+  fc.assert(
+    fc.property(clusterHistory(40), (history) => {
+      const scheduler = new ReferenceScheduler(PROFILES);
+      for (const step of history) {
+        if (step.kind !== 'schedule') {
+          scheduler.apply(step);
+          continue;
+        }
+        scheduler.apply({ kind: 'pod-set', pod: step.pod });
+        const decision = scheduler.decide(step.pod.uid, NOW_MS);
+        kinds.set(decision.kind, (kinds.get(decision.kind) ?? 0) + 1);
+        if (decision.kind === 'bound') scheduler.apply({ kind: 'pod-set', pod: boundTo(step.pod, decision.node) });
+      }
+    }),
+    { numRuns: 60 },
+  );
+  assert.ok((kinds.get('bound') ?? 0) > 30 && (kinds.get('unschedulable') ?? 0) > 30, JSON.stringify([...kinds]));
 });
 
 test('objects that have come and gone leave no trace', () => {
