@@ -1,12 +1,13 @@
 /**
  * Compares the reference scheduler with a real kube-scheduler 1.36, one pod at a time, on random clusters.
  *
- *   node conformance/scheduler.ts [--seconds N] [--clusters N] [--seed N] [--out FOLDER]
+ *   node conformance/scheduler.ts [--seconds N] [--clusters N] [--seed N] [--nodes N] [--out FOLDER]
  *
  * A real kube-apiserver on `k1m serve` holds each cluster. Compared are the feasible nodes, every plugin's weighted score of
  * each, the totals, the chosen node, the condition's text with its counts, the nominated node and the victims. A
  * cluster that shows a difference is played again, patiently; if it shows one again, it is cut down to what is needed for it
- * and written to the folder as JSON. Stops after so many clusters or seconds (default: 50 seconds).
+ * and written to the folder as JSON. Stops after so many clusters or seconds (default: 50 seconds);
+ * clusters have at most so many nodes (default: 9), and up to twice as many pods before the first is placed.
  *
  * Exits with 0 when there is no difference, 1 when there is one, 2 when the command is wrong.
  */
@@ -33,13 +34,14 @@ interface Tally {
 
 async function playAll(
   peers: Peers,
-  limits: { seconds: number; clusters: number; seed: number; folder: string },
+  limits: { seconds: number; clusters: number; seed: number; nodes: number; folder: string },
 ): Promise<Tally> {
   const tally: Tally = { clusters: 0, refused: 0, passing: 0, decisions: new Map(), differences: new Map() };
   const deadlineMs = Date.now() + limits.seconds * 1000;
+  const size = { nodesMax: limits.nodes, boundMax: 2 * limits.nodes, pendingMax: 10 };
   while (tally.clusters < limits.clusters && Date.now() < deadlineMs) {
     const seed = limits.seed + tally.clusters;
-    const [plan] = fc.sample(clusterPlan(), { seed, numRuns: 1 });
+    const [plan] = fc.sample(clusterPlan(size), { seed, numRuns: 1 });
     tally.clusters++;
     peers.assertRunning();
     const played = await new Play(peers).run(plan);
@@ -104,12 +106,13 @@ async function main(): Promise<number> {
       seconds: { type: 'string', default: '50' },
       clusters: { type: 'string', default: '1000000' },
       seed: { type: 'string', default: '1' },
+      nodes: { type: 'string', default: '9' },
       out: { type: 'string' },
     },
   });
-  const [seconds, clusters, seed] = [values.seconds, values.clusters, values.seed].map(Number);
-  if (!(seconds > 0 && clusters > 0 && Number.isSafeInteger(seed))) {
-    process.stderr.write('--seconds, --clusters and --seed are numbers\n');
+  const [seconds, clusters, seed, nodes] = [values.seconds, values.clusters, values.seed, values.nodes].map(Number);
+  if (!(seconds > 0 && clusters > 0 && Number.isSafeInteger(seed) && Number.isSafeInteger(nodes) && nodes > 0)) {
+    process.stderr.write('--seconds, --clusters, --seed and --nodes are numbers\n');
     return 2;
   }
   requirePeers(['kube-apiserver', 'kube-scheduler']);
@@ -119,7 +122,7 @@ async function main(): Promise<number> {
   const peers = await startPeers(folder);
   let tally: Tally;
   try {
-    tally = await playAll(peers, { seconds, clusters, seed, folder });
+    tally = await playAll(peers, { seconds, clusters, seed, nodes, folder });
   } finally {
     await peers.stop();
   }
