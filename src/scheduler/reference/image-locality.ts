@@ -17,6 +17,7 @@ export function imageLocalityScores({ pod, cluster, nodes }: Cycle, feasible: re
       if (image !== undefined) sum += Math.trunc(image.sizeBytes * (image.nodeCount / nodes.length));
     }
     const within = sum < LEAST ? LEAST : Math.min(sum, most);
-    return Math.trunc((100 * (within - LEAST)) / (most - LEAST));
+    // A pod without containers would score −0.
+    return Math.trunc((100 * (within - LEAST)) / (most - LEAST)) + 0;
   });
 }
