@@ -70,11 +70,12 @@ export class Cluster {
     return [...this.#nodes.values()].map((node) => ({ node, pods: pods.get(node.name) ?? [] }));
   }
 
-  /** Pods without a node for which that node is nominated. */
-  nominatedFor(nodeName: string): PodObject[] {
-    return [...this.#pods.values()].filter(
-      (pod) => pod.nominatedNodeName === nodeName && pod.nodeName === '' && !pod.isFinished,
+  /** Pods without a node for which one is nominated, by that node. */
+  nominatedPods(): Map<string, PodObject[]> {
+    const nominated = [...this.#pods.values()].filter(
+      (pod) => pod.nominatedNodeName !== '' && pod.nodeName === '' && !pod.isFinished,
     );
+    return Map.groupBy(nominated, ({ nominatedNodeName }) => nominatedNodeName);
   }
 
   find<K extends ClusterKind>(kind: K, key: string): ObjectOf<K> | undefined {

@@ -9,6 +9,7 @@ import type { PodObject } from '../model/pod-object.ts';
 import type { NodeState } from './cluster.ts';
 import { fitMessage, reasonCounts } from './failure-message.ts';
 import type { Filtering } from './filtering.ts';
+import { leastOf } from './normalisation.ts';
 import { type Cycle, failed, type Refusal, unresolvable } from './plugin.ts';
 
 /** What comes of it: a nomination, or the words for the message. */
@@ -40,8 +41,7 @@ export function preempt(cycle: Cycle, filtering: Filtering, nowMs: number): Pree
     preemption: {
       nominatedNode: node,
       victims: victims.map(({ uid }) => uid),
-      clearedNominations: cycle.cluster
-        .nominatedFor(node)
+      clearedNominations: (cycle.nominated.get(node) ?? [])
         .filter((other) => other.priority < cycle.pod.priority)
         .map(({ uid }) => uid),
     },
@@ -151,7 +151,7 @@ export function preference({ victims, violations }: Candidate, nowMs: number): r
     -highest,
     -victims.reduce((sum, { priority }) => sum + priority + 2 ** 31, 0),
     -victims.length,
-    Math.min(...starts),
+    leastOf(starts),
   ];
 }
 

@@ -120,8 +120,8 @@ export class Checks {
   }
 
   refusalWithNominated(state: NodeState): PluginRefusal | undefined {
-    const { cluster, pod } = this.#cycle;
-    const nominated = cluster.nominatedFor(state.node.name);
+    const { pod, nominated: byNode } = this.#cycle;
+    const nominated = byNode.get(state.node.name) ?? [];
     const others = nominated.filter((other) => other.priority >= pod.priority && other.uid !== pod.uid);
     if (others.length === 0) return this.#refusal(state);
     const crowded = this.copy();

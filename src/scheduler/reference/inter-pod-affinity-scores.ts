@@ -4,6 +4,7 @@ import { NO_LABELS } from '../model/label-selector.ts';
 import type { AffinityTerm, PodObject } from '../model/pod-object.ts';
 import { matchesTerm, resolved } from './affinity-terms.ts';
 import type { NodeState } from './cluster.ts';
+import { leastOf, mostOf } from './normalisation.ts';
 import type { Cycle } from './plugin.ts';
 
 /** Topology key, topology value, sum of weights. */
@@ -23,8 +24,8 @@ export function interPodAffinityScores(cycle: Cycle, feasible: readonly NodeStat
     }
     return sum;
   });
-  const least = Math.min(...raw);
-  const range = Math.max(...raw) - least;
+  const least = leastOf(raw);
+  const range = mostOf(raw) - least;
   // In this order of operations: it is not the same as 100 × (raw − least) / range.
   return raw.map((score) => (range === 0 ? 0 : Math.trunc(100 * ((score - least) / range))));
 }

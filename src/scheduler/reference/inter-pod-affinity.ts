@@ -79,7 +79,7 @@ class AffinityCheck implements NodeCheck {
     if (antiAffinity.some((term) => this.#unwanted.at(term.topologyKey, node) > 0)) {
       return unschedulable("node(s) didn't match pod anti-affinity rules");
     }
-    if ([...node.labels.keys()].some((key) => this.#refusing.at(key, node) > 0)) {
+    if (!this.#refusing.isEmpty && [...node.labels.keys()].some((key) => this.#refusing.at(key, node) > 0)) {
       return unschedulable("node(s) didn't satisfy existing pods anti-affinity rules");
     }
     return undefined;

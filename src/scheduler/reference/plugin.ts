@@ -31,6 +31,8 @@ export interface Cycle {
   readonly cluster: Cluster;
   /** All nodes, as they are when the cycle begins. */
   readonly nodes: readonly NodeState[];
+  /** Pods that a node is nominated for, by node. */
+  readonly nominated: ReadonlyMap<string, readonly PodObject[]>;
 }
 
 /** A plugin's look at nodes, for one pod. */

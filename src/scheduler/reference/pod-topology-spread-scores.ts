@@ -4,7 +4,7 @@ import { naturalLogarithm } from '../model/natural-logarithm.ts';
 import type { SpreadConstraint } from '../model/pod-object.ts';
 import type { NodeState } from './cluster.ts';
 import { spreadConstraints } from './default-spread.ts';
-import { hundredths } from './normalisation.ts';
+import { hundredths, leastOf, mostOf } from './normalisation.ts';
 import type { Cycle } from './plugin.ts';
 import { hasAllKeys, isIncluded, matchCount } from './spread-counts.ts';
 
@@ -31,7 +31,9 @@ export function podTopologySpreadScores(cycle: Cycle, feasible: readonly NodeSta
     }
     return Math.round(sum);
   });
-  const final = new Map(scored.map((state, index) => [state, normalised(raw, raw[index])]));
+  const [most, least] = [mostOf(raw, 0), leastOf(raw)];
+  const normalised = (score: number): number => (most === 0 ? 100 : hundredths(most + least - score, most));
+  const final = new Map(scored.map((state, index) => [state, normalised(raw[index])]));
   return feasible.map((state) => final.get(state) ?? 0);
 }
 
@@ -53,9 +55,4 @@ function countDomains(
     counts.set(domainOf(state), before + matchCount(constraint, pod.namespace, state));
   }
   return counts;
-}
-
-function normalised(raw: readonly number[], score: number): number {
-  const highest = Math.max(0, ...raw);
-  return highest === 0 ? 100 : hundredths(highest + Math.min(...raw) - score, highest);
 }

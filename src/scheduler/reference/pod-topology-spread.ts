@@ -4,6 +4,7 @@ import { matchesLabels } from '../model/label-selector.ts';
 import type { PodObject, SpreadConstraint } from '../model/pod-object.ts';
 import type { NodeState } from './cluster.ts';
 import { spreadConstraints } from './default-spread.ts';
+import { leastOf } from './normalisation.ts';
 import {
   type Cycle,
   failed,
@@ -42,6 +43,8 @@ class SpreadCheck implements NodeCheck {
   readonly #constraints: readonly SpreadConstraint[];
   /** For each constraint: pods by topology domain. Domains without pods are there too. */
   readonly #counts: readonly Map<string, number>[];
+  /** The smallest count of each, until one changes. */
+  readonly #least: (number | undefined)[] = [];
 
   constructor(pod: PodObject, constraints: readonly SpreadConstraint[], counts: readonly Map<string, number>[]) {
     this.#pod = pod;
@@ -60,6 +63,7 @@ class SpreadCheck implements NodeCheck {
     this.#constraints.forEach((constraint, index) => {
       if (!matchesLabels(constraint.selector, other.labels) || !isIncluded(constraint, this.#pod, state)) return;
       const domain = state.node.labels.get(constraint.topologyKey) ?? '';
+      this.#least[index] = undefined;
       this.#counts[index].set(domain, (this.#counts[index].get(domain) ?? 0) + count);
     });
   }
@@ -71,7 +75,8 @@ class SpreadCheck implements NodeCheck {
         return unresolvable("node(s) didn't match pod topology spread constraints (missing required label)");
       }
       const domains = this.#counts[index];
-      const least = domains.size < constraint.minDomains ? 0 : Math.min(...domains.values());
+      this.#least[index] ??= leastOf(domains.values());
+      const least = domains.size < constraint.minDomains ? 0 : this.#least[index];
       const self = matchesLabels(constraint.selector, this.#pod.labels) ? 1 : 0;
       if ((domains.get(domain) ?? 0) + self - least > constraint.maxSkew) {
         return unschedulable("node(s) didn't match pod topology spread constraints");

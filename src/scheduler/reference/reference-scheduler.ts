@@ -13,6 +13,7 @@ import type { Explanation, NodeScore } from './explanation.ts';
 import { fitMessage, reasonCounts } from './failure-message.ts';
 import { type Filtering, filterNodes } from './filtering.ts';
 import { nodeAffinityProblem } from './node-affinity.ts';
+import { mostOf } from './normalisation.ts';
 import type { Cycle } from './plugin.ts';
 import { SCORES } from './plugin-table.ts';
 
@@ -44,7 +45,9 @@ export class ReferenceScheduler {
     if (profile === undefined) return leftAlone(`no profile has the name ${JSON.stringify(pod.schedulerName)}`);
     const reason = reasonToLeaveAlone(pod);
     if (reason !== undefined) return leftAlone(reason);
-    return schedule({ pod, profile, cluster: this.#cluster, nodes: this.#cluster.nodeStates() }, nowMs);
+    const cluster = this.#cluster;
+    const cycle = { pod, profile, cluster, nodes: cluster.nodeStates(), nominated: cluster.nominatedPods() };
+    return schedule(cycle, nowMs);
   }
 }
 
@@ -105,7 +108,7 @@ function scored(cycle: Cycle, feasible: readonly NodeState[]): Pick<Explanation,
     return errorOf(`running PreScore plugin "NodeAffinity": ${problem.reasons.join(', ')}`);
   }
   const scores = scoresOf(cycle, feasible);
-  const highest = Math.max(...[...scores.values()].map(({ total }) => total));
+  const highest = mostOf([...scores.values()].map(({ total }) => total));
   const best = [...scores].filter(([, { total }]) => total === highest).map(([name]) => name);
   return { decision: { kind: 'bound', node: best[0], score: highest }, scores, best };
 }
