@@ -19,7 +19,8 @@ describe('a copy that follows', () => {
   let place: CopyPlace;
 
   beforeEach(async () => {
-    server = await SimulatedServer.open(11);
+    // It keeps its port over a restart.
+    server = await SimulatedServer.open(11, { listen: [{ host: '127.0.0.1', port: 2379 }] });
     const { network, clock, disk } = server;
     client = new EtcdClient({ network, clock, endpoints: [`http://127.0.0.1:${server.server.ports[0]}`] });
     place = { disk, clock, folder: '/copy', identity: IDENTITY };
@@ -115,6 +116,43 @@ describe('a copy that follows', () => {
       failures[0].message,
       /^the source was compacted at \d+, beyond revision \d+ of the copy: start again$/,
     );
+    await server.drive(follower.settled());
+    await server.drive(copy.filler.close(undefined));
+  });
+
+  it('takes at its end what its source has for as long as it comes, however slow its own disk is', async () => {
+    await write(0, 5);
+    await server.drive(beginCopy(client, place));
+    const copy = await server.drive(openCopy(place));
+    const follower = follow(copy, () => {});
+    await until(() => follower.sourceRevision > 0);
+    for (const operation of ['writeDurable', 'write', 'datasync'] as const) {
+      server.disk.faults.push({ operation, pathPart: '/copy', times: 1_000, delayMs: 1_500 });
+    }
+    const revision = await write(5, 15);
+    const startedMs = server.clock.nowMs();
+    assert.equal(await server.drive(follower.stop()), revision);
+    assert.ok(server.clock.nowMs() - startedMs > 15_000, 'longer than it waits for one change');
+    assert.equal(follower.sourceRevision, revision);
+    server.disk.faults.length = 0;
+    await server.drive(copy.filler.close(undefined));
+  });
+
+  it('says that its source lost data when it comes back at a lower revision than the copy has', async () => {
+    await write(0, 5);
+    await server.drive(beginCopy(client, place));
+    const copy = await server.drive(openCopy(place));
+    const failures: Error[] = [];
+    const follower = follow(copy, () => {}, failures);
+    const revision = await write(5, 20);
+    await until(() => follower.revision === revision);
+    server.kill();
+    for (const path of [...server.disk.snapshot().keys()].filter((name) => name.startsWith('/data/'))) {
+      server.disk.remove(path);
+    }
+    await server.start();
+    await until(() => failures.length > 0);
+    assert.match(failures[0].message, /^the source is at revision 1, behind its copy at \d+: it lost data$/);
     await server.drive(follower.settled());
     await server.drive(copy.filler.close(undefined));
   });

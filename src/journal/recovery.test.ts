@@ -61,6 +61,7 @@ test('a log is replayed in order and goes on after its end', async () => {
   assert.equal(recovery.isNew, false);
   assert.equal(recovery.isClean, false);
   assert.equal(recovery.revision, 6);
+  assert.deepEqual([recovery.batches, recovery.effects], [6, 7]);
   assert.equal(recovery.cut, undefined);
   assert.equal(journal.epoch, 2);
   await fixture.put(journal, 7, 'more');

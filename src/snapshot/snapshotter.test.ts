@@ -190,6 +190,23 @@ describe('a snapshot', () => {
     assert.deepEqual(bench.notes, ['failed ENOSPC', 'taken 7']);
   });
 
+  it('relieves a full disk when there is log to be cut off, and not again at once', async () => {
+    const bench = await new Bench().open();
+    bench.snapshotter.relieve();
+    assert.equal(bench.snapshotter.isRunning, false, 'nothing was logged');
+    bench.log(1_000);
+    bench.snapshotter.relieve();
+    assert.ok(bench.snapshotter.isRunning);
+    await bench.clock.pass(1_000);
+    bench.log(1_000);
+    bench.snapshotter.relieve();
+    assert.equal(bench.snapshotter.isRunning, false, 'too soon');
+    await bench.clock.pass(10_000);
+    bench.snapshotter.relieve();
+    await bench.clock.pass(1_000);
+    assert.deepEqual(bench.notes, ['taken 8', 'taken 9']);
+  });
+
   it('of nothing new is not written', async () => {
     const bench = await new Bench().open();
     await bench.clock.runUntil(bench.snapshotter.take());

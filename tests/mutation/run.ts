@@ -1,5 +1,5 @@
 // `node tests/mutation/run.ts [--seconds N] [--seed S] [--only TEXT] [--jobs N]`: changes of src/journal and src/snapshot, one at a time, each against
-// their tests: those beside the code, then the crash states and what starts a whole server. Drawn by the seed until the time is over. Prints each that no
+// their tests: the file's own, those of its folder, then the crash states and what starts a whole server. Drawn by the seed until the time is over. Prints each that no
 // test noticed, and the counts. docs/testing.md explains those that are known to survive.
 
 import { spawn } from 'node:child_process';
@@ -12,7 +12,7 @@ import { type Mutant, mutantsOf } from './mutants.ts';
 const ROOT = join(import.meta.dirname, '../..');
 const HOOK = join(import.meta.dirname, 'mutated-source.ts');
 /** A mutant that runs longer is noticed: its tests do not end. */
-const STAGE_MS_MAX = 60_000;
+const STAGE_MS_MAX = 45_000;
 
 /** Tests by folder of the source, the fastest first: the first stage that fails ends it. */
 const STAGES: ReadonlyMap<string, readonly (readonly string[])[]> = new Map([
@@ -56,8 +56,10 @@ function candidates(only: string): Candidate[] {
 async function judge({ path, stages, mutant }: Candidate): Promise<Verdict> {
   const { start, end, replacement } = mutant;
   const order = JSON.stringify({ path: resolve(ROOT, path), start, end, replacement });
-  for (const patterns of stages) {
+  const beside = path.replace(/\.ts$/, '.test.ts');
+  for (const patterns of [[beside], ...stages]) {
     const files = patterns.flatMap((pattern) => globSync(pattern, { cwd: ROOT }));
+    if (files.length === 0) continue;
     const verdict = await runTests(files, order);
     if (verdict !== 'survived') return verdict;
   }
