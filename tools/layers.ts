@@ -31,6 +31,7 @@ export const LAYERS: readonly Layer[] = [
   layer('kube', 'base'),
   layer('scheduler/model', 'base'),
   layer('scheduler/reference', 'base scheduler/model'),
+  layer('scheduler/kernel', 'base scheduler/model'),
   layer('etcd', 'base io api store journal bolt lease watch snapshot h2 grpc', 'prom-client'),
   layer('backup', 'base io api store journal bolt lease client etcd'),
   layer('repair', 'base io store journal lease snapshot etcd'),

@@ -1,0 +1,207 @@
+// The scheduler's kernel alone: pods of templates placed on many nodes, all nodes considered for each, on one core.
+//   node bench/kernel.ts [--nodes 1000000] [--pods 1000000] [--templates 1] [--spread] [--replay 0]
+// --spread adds a service for each template, so that the default spread constraints (hostname and zone) score; --feature NAME adds to each
+// template one of: anti (required anti-affinity on the hostname), near (required affinity on the zone), zone (hard spread on the zone),
+// host (hard spread on the hostname), mixed (preferences of all kinds). --replay N lets the reference decide every Nth pod too.
+
+import { parseArgs } from 'node:util';
+import { Kernel } from '../src/scheduler/kernel/kernel.ts';
+import { readClusterObject } from '../src/scheduler/model/cluster-objects.ts';
+import { boundTo } from '../src/scheduler/model/command.ts';
+import { readNode } from '../src/scheduler/model/node-object.ts';
+import type { PodObject } from '../src/scheduler/model/pod-object.ts';
+import { readPod } from '../src/scheduler/model/pod-reader.ts';
+import { DEFAULT_PROFILE } from '../src/scheduler/model/scheduler-profile.ts';
+import { ReferenceScheduler } from '../src/scheduler/reference/reference-scheduler.ts';
+
+const { values } = parseArgs({
+  options: {
+    nodes: { type: 'string', default: '1000000' },
+    pods: { type: 'string', default: '1000000' },
+    templates: { type: 'string', default: '1' },
+    spread: { type: 'boolean', default: false },
+    feature: { type: 'string', default: 'plain' },
+    replay: { type: 'string', default: '0' },
+  },
+});
+const nodeCount = Number(values.nodes);
+const podCount = Number(values.pods);
+const templateCount = Number(values.templates);
+const replayEvery = Number(values.replay);
+const ZONES = 16;
+
+const profile = { ...DEFAULT_PROFILE, preempts: false };
+const kernel = new Kernel([profile]);
+const reference = replayEvery > 0 ? new ReferenceScheduler([profile]) : undefined;
+
+function apply(command: Parameters<Kernel['apply']>[0]): void {
+  kernel.apply(command);
+  reference?.apply(command);
+}
+
+function must<T>(read: { readonly object: T } | { readonly reason: string }): T {
+  if ('reason' in read) throw new Error(read.reason);
+  return read.object;
+}
+
+/** Two sizes; every tenth node is tainted. */
+function nodeJson(index: number): unknown {
+  const isLarge = index % 3 === 0;
+  const zone = index % ZONES;
+  return {
+    metadata: {
+      name: `node-${index}`,
+      uid: `n${index}`,
+      labels: {
+        'kubernetes.io/hostname': `node-${index}`,
+        'topology.kubernetes.io/zone': `zone-${zone}`,
+        'topology.kubernetes.io/region': `region-${zone % 4}`,
+        'node.kubernetes.io/instance-type': isLarge ? 'large' : 'small',
+        'kubernetes.io/arch': 'amd64',
+        'kubernetes.io/os': 'linux',
+      },
+    },
+    spec: index % 10 === 9 ? { taints: [{ key: 'preempt', value: 'soon', effect: 'PreferNoSchedule' }] } : {},
+    status: {
+      allocatable: {
+        cpu: isLarge ? '64' : '32',
+        memory: isLarge ? '256Gi' : '128Gi',
+        'ephemeral-storage': '100Gi',
+        pods: '110',
+      },
+    },
+  };
+}
+
+const HOSTNAME = 'kubernetes.io/hostname';
+const ZONE = 'topology.kubernetes.io/zone';
+
+function featureOf(template: number): object {
+  const labelSelector = { matchLabels: { app: `app-${template}` } };
+  const constraint = (topologyKey: string, maxSkew: number): object => ({
+    maxSkew,
+    topologyKey,
+    whenUnsatisfiable: 'DoNotSchedule',
+    labelSelector,
+  });
+  const preferred = (topologyKey: string, weight: number): object => ({
+    weight,
+    podAffinityTerm: { topologyKey, labelSelector },
+  });
+  switch (values.feature) {
+    case 'anti':
+      return {
+        affinity: {
+          podAntiAffinity: {
+            requiredDuringSchedulingIgnoredDuringExecution: [{ topologyKey: HOSTNAME, labelSelector }],
+          },
+        },
+      };
+    case 'near':
+      return {
+        affinity: {
+          podAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [{ topologyKey: ZONE, labelSelector }] },
+        },
+      };
+    case 'zone':
+      return { topologySpreadConstraints: [constraint(ZONE, 1)] };
+    case 'host':
+      return { topologySpreadConstraints: [constraint(HOSTNAME, 1)] };
+    case 'mixed':
+      return {
+        affinity: {
+          nodeAffinity: {
+            preferredDuringSchedulingIgnoredDuringExecution: [
+              {
+                weight: 20,
+                preference: {
+                  matchExpressions: [{ key: 'node.kubernetes.io/instance-type', operator: 'In', values: ['large'] }],
+                },
+              },
+            ],
+          },
+          podAffinity: { preferredDuringSchedulingIgnoredDuringExecution: [preferred(ZONE, 30)] },
+          podAntiAffinity: { preferredDuringSchedulingIgnoredDuringExecution: [preferred(HOSTNAME, 50)] },
+        },
+      };
+    default:
+      return {};
+  }
+}
+
+function templateOf(template: number): PodObject {
+  return must(
+    readPod({
+      metadata: { namespace: 'default', name: 'template', uid: 'template', labels: { app: `app-${template}` } },
+      spec: {
+        schedulerName: profile.schedulerName,
+        containers: [
+          {
+            name: 'main',
+            image: 'registry.example.com/app:v1',
+            resources: { requests: { cpu: `${100 + (template % 7) * 50}m`, memory: `${128 + (template % 5) * 64}Mi` } },
+          },
+        ],
+        ...featureOf(template),
+      },
+    }),
+  );
+}
+
+const startedMs = performance.now();
+for (let i = 0; i < nodeCount; i++) apply({ kind: 'node-set', node: must(readNode(nodeJson(i))) });
+if (values.spread) {
+  for (let i = 0; i < templateCount; i++) {
+    const service = { metadata: { namespace: 'default', name: `s${i}` }, spec: { selector: { app: `app-${i}` } } };
+    apply({ kind: 'object-set', object: must(readClusterObject('Service', service)) });
+  }
+}
+const templates = Array.from({ length: templateCount }, (_, index) => templateOf(index));
+process.stdout.write(`${nodeCount} nodes set in ${((performance.now() - startedMs) / 1000).toFixed(1)} s\n`);
+
+let placed = 0;
+let refused = 0;
+let replayed = 0;
+let different = 0;
+let replayMs = 0;
+const beginMs = performance.now();
+const beginCpu = process.cpuUsage();
+let lastMs = beginMs;
+for (let i = 0; i < podCount; i++) {
+  const pod = { ...templates[i % templateCount], uid: `uid-${i}`, name: `pod-${i}` };
+  apply({ kind: 'pod-set', pod });
+  const decision = kernel.decide(pod.uid);
+  if (reference !== undefined && i % replayEvery === 0) {
+    const before = performance.now();
+    const { best, decision: expected } = reference.explain(pod.uid, 0);
+    replayMs += performance.now() - before;
+    replayed++;
+    const isSame =
+      decision.kind === 'bound'
+        ? best.includes(decision.node) && expected.kind === 'bound' && expected.score === decision.score
+        : decision.kind === expected.kind;
+    if (!isSame) different++;
+  }
+  if (decision.kind !== 'bound') {
+    refused++;
+    apply({ kind: 'pod-deleted', uid: pod.uid });
+    continue;
+  }
+  placed++;
+  apply({ kind: 'pod-set', pod: boundTo(pod, decision.node) });
+  if (performance.now() - lastMs > 5000) {
+    lastMs = performance.now();
+    process.stderr.write(`  ${placed} placed\n`);
+  }
+}
+const seconds = (performance.now() - beginMs - replayMs) / 1000;
+const { user, system } = process.cpuUsage(beginCpu);
+const cpuSeconds = (user + system) / 1e6;
+const { rss, heapUsed } = process.memoryUsage();
+process.stdout.write(
+  `${placed} placed, ${refused} refused in ${seconds.toFixed(2)} s: ${((seconds * 1e6) / podCount).toFixed(2)} µs a pod, ` +
+    `${Math.round(podCount / seconds)} pods/s; CPU ${cpuSeconds.toFixed(2)} s, all threads\n` +
+    `resident ${Math.round(rss / 1e6)} MB, heap ${Math.round(heapUsed / 1e6)} MB\n` +
+    (replayed > 0 ? `${replayed} decisions replayed by the reference, ${different} differ\n` : ''),
+);
+process.exitCode = different > 0 ? 1 : 0;

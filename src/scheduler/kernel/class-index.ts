@@ -1,0 +1,206 @@
+// The nodes as one class of pods sees them, arranged so that the best one is found without looking at nodes.
+//
+//   group = nodes with the same row (trait, topology domains, hostname figures), that have room for a pod
+//   ├─ bucket 412 ─► node ⇄ node ⇄ node        nodes with the same score of room
+//   ├─ bucket 411 ─► node
+//   └─ …                                        top = the highest that has a node
+//
+// Everything else that a score depends on (how others score, how many fit, how full domains are) is worked out from the groups when a pod is
+// placed (pick.ts). So a change of one node moves one node, and a change of a domain's count moves none.
+//
+// An index is brought up to date by what the change ring names since it last was. Nodes that do not fit are counted by the reason.
+//
+// Memory: 16 bytes a node, and 4 × buckets for each group that has nodes.
+
+import { assert } from '../../base/assert.ts';
+import { capacityFor, grownInts, NO_INTS } from './column.ts';
+import type { PodClass } from './pod-class.ts';
+
+const NONE = -1;
+
+export class ClassIndex {
+  /** Rows of all groups, one after another. */
+  rows: Int32Array = NO_INTS;
+  /** Nodes in each group. */
+  readonly counts: number[] = [];
+  /** The highest bucket of each group that has a node. */
+  readonly tops: number[] = [];
+  /** Groups that have nodes, in no order. */
+  readonly live: number[] = [];
+  /** Nodes by the number of the failure that keeps the class from them. */
+  readonly failed: number[] = [];
+  readonly #class: PodClass;
+  readonly width: number;
+  readonly #row: Int32Array;
+  readonly #groups = new RowTable();
+  readonly #heads: Int32Array[] = [];
+  /** Where a group is in `live`. */
+  readonly #liveAt: number[] = [];
+  /** By slot: its group, or −1 − failure where it does not fit; FREE where there is no node. */
+  #groupOf: Int32Array = NO_INTS;
+  #bucketOf: Int32Array = NO_INTS;
+  #next: Int32Array = NO_INTS;
+  #previous: Int32Array = NO_INTS;
+  #seen: number;
+
+  constructor(podClass: PodClass) {
+    this.#class = podClass;
+    this.width = podClass.rules.width;
+    this.#row = new Int32Array(this.width);
+    const { nodes, changes } = podClass.state;
+    this.#grow(nodes.end);
+    for (let slot = 0; slot < nodes.end; slot++) this.#look(slot);
+    this.#seen = changes.count;
+  }
+
+  /** False when it has missed too much, and is to be made anew. */
+  refresh(): boolean {
+    const { nodes, changes } = this.#class.state;
+    if (!changes.reaches(this.#seen)) return false;
+    this.#grow(nodes.end);
+    for (; this.#seen < changes.count; this.#seen++) this.#look(changes.at(this.#seen));
+    return true;
+  }
+
+  /** A node of the group's highest bucket. */
+  bestOf(group: number): number {
+    return this.#heads[group][this.tops[group]];
+  }
+
+  #grow(length: number): void {
+    const before = this.#groupOf.length;
+    if (length <= before) return;
+    const capacity = capacityFor(length);
+    this.#groupOf = grownInts(this.#groupOf, capacity, FREE);
+    this.#bucketOf = grownInts(this.#bucketOf, capacity);
+    this.#next = grownInts(this.#next, capacity);
+    this.#previous = grownInts(this.#previous, capacity);
+  }
+
+  /** Puts the node where it belongs now. */
+  #look(slot: number): void {
+    const { nodes } = this.#class.state;
+    const before = this.#groupOf[slot];
+    if (nodes.isFree(slot)) {
+      this.#leave(slot, before);
+      this.#groupOf[slot] = FREE;
+      return;
+    }
+    const failure = this.#class.failureAt(slot);
+    if (failure !== 0) {
+      if (before === -1 - failure) return;
+      this.#leave(slot, before);
+      this.#groupOf[slot] = -1 - failure;
+      this.failed[failure] = (this.failed[failure] ?? 0) + 1;
+      return;
+    }
+    this.#class.rowAt(slot, this.#row);
+    const group = this.#groupWith(this.#row);
+    const bucket = this.#class.score.at(slot);
+    if (group === before && bucket === this.#bucketOf[slot]) return;
+    this.#leave(slot, before);
+    this.#join(slot, group, bucket);
+  }
+
+  #leave(slot: number, group: number): void {
+    if (group === FREE) return;
+    if (group < 0) {
+      this.failed[-1 - group]--;
+      return;
+    }
+    const next = this.#next[slot];
+    const previous = this.#previous[slot];
+    const bucket = this.#bucketOf[slot];
+    const heads = this.#heads[group];
+    if (previous === NONE) heads[bucket] = next;
+    else this.#next[previous] = next;
+    if (next !== NONE) this.#previous[next] = previous;
+    if (--this.counts[group] === 0) {
+      this.tops[group] = NONE;
+      this.#unlist(group);
+      return;
+    }
+    let top = this.tops[group];
+    while (heads[top] === NONE) top--;
+    this.tops[group] = top;
+  }
+
+  #join(slot: number, group: number, bucket: number): void {
+    const heads = this.#heads[group];
+    const next = heads[bucket];
+    heads[bucket] = slot;
+    this.#next[slot] = next;
+    this.#previous[slot] = NONE;
+    if (next !== NONE) this.#previous[next] = slot;
+    this.#groupOf[slot] = group;
+    this.#bucketOf[slot] = bucket;
+    if (bucket > this.tops[group]) this.tops[group] = bucket;
+    if (this.counts[group]++ === 0) this.#liveAt[group] = this.live.push(group) - 1;
+  }
+
+  #unlist(group: number): void {
+    const last = this.live.pop();
+    assert(last !== undefined, 'a group that has nodes is listed');
+    if (last === group) return;
+    const place = this.#liveAt[group];
+    this.live[place] = last;
+    this.#liveAt[last] = place;
+  }
+
+  #groupWith(row: Int32Array): number {
+    const group = this.#groups.find(row, this.rows);
+    if (group < this.counts.length) return group;
+    const start = group * this.width;
+    if (start + this.width > this.rows.length) this.rows = grownInts(this.rows, capacityFor(start + this.width));
+    this.rows.set(row, start);
+    this.counts.push(0);
+    this.tops.push(NONE);
+    this.#heads.push(new Int32Array(this.#class.score.most + 1).fill(NONE));
+    this.#liveAt.push(NONE);
+    return group;
+  }
+}
+
+const FREE = -0x80000000;
+
+/** Rows to their numbers, dense from 0: open addressing over the rows themselves. */
+class RowTable {
+  #slots = new Int32Array(256).fill(NONE);
+  #hashes: number[] = [];
+
+  /** The number of the row in `rows`; the next one where it is not there, which is then to be appended. */
+  find(row: Int32Array, rows: Int32Array): number {
+    const hash = hashOf(row);
+    let mask = this.#slots.length - 1;
+    let place = hash & mask;
+    for (let number = this.#slots[place]; number !== NONE; number = this.#slots[place]) {
+      if (this.#hashes[number] === hash && isAt(row, rows, number * row.length)) return number;
+      place = (place + 1) & mask;
+    }
+    const number = this.#hashes.length;
+    this.#hashes.push(hash);
+    if (this.#hashes.length * 2 > this.#slots.length) {
+      this.#slots = new Int32Array(this.#slots.length * 2).fill(NONE);
+      mask = this.#slots.length - 1;
+      for (let i = 0; i <= number; i++) this.#insert(i, mask);
+    } else this.#slots[place] = number;
+    return number;
+  }
+
+  #insert(number: number, mask: number): void {
+    let place = this.#hashes[number] & mask;
+    while (this.#slots[place] !== NONE) place = (place + 1) & mask;
+    this.#slots[place] = number;
+  }
+}
+
+function hashOf(row: Int32Array): number {
+  let hash = 0;
+  for (let i = 0; i < row.length; i++) hash = Math.imul(hash ^ row[i], 0x9e3779b1) ^ (hash >>> 15);
+  return (hash ^ (hash >>> 16)) & 0x7fffffff;
+}
+
+function isAt(row: Int32Array, rows: Int32Array, start: number): boolean {
+  for (let i = 0; i < row.length; i++) if (rows[start + i] !== row[i]) return false;
+  return true;
+}

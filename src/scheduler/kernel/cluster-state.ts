@@ -1,0 +1,269 @@
+// The state of the cluster as scheduling needs it: nodes in columns, pods as records on their nodes, and everything that is
+// counted over pods kept exact with each change, so that no decision has to count.
+//
+// Invariant: a pod is counted exactly where it stands now. Before a node changes, its pods are taken off it, and put on it again
+// afterwards; so counters know nothing of labels that change.
+//
+// `changes` names each node whose state changed, and those that share a hostname with it. What concerns whole domains is not
+// named: it is read when a pod is placed.
+
+import { assert } from '../../base/assert.ts';
+import { type ClusterKind, type ClusterObject, objectKey } from '../model/cluster-objects.ts';
+import type { ClusterCommand } from '../model/command.ts';
+import { type Labels, NO_LABELS } from '../model/label-selector.ts';
+import type { NodeObject } from '../model/node-object.ts';
+import type { PodObject } from '../model/pod-object.ts';
+import { ChangeRing } from './change-ring.ts';
+import { HeldTermTable } from './held-terms.ts';
+import { ImageTable } from './image-table.ts';
+import { NodeTable } from './node-table.ts';
+import { PodCounter, type PodCounterOptions } from './pod-counter.ts';
+import { PodParts, type PodRecord, PodShapes } from './pod-table.ts';
+import { SelectorTable } from './selector-table.ts';
+import { TopologyKey } from './topology.ts';
+
+type ObjectOf<K extends ClusterKind> = ClusterObject & { readonly kind: K };
+
+export class ClusterState {
+  readonly nodes: NodeTable = new NodeTable();
+  readonly images: ImageTable = new ImageTable();
+  readonly changes: ChangeRing = new ChangeRing();
+  readonly selectors: SelectorTable = new SelectorTable();
+  readonly parts: PodParts = new PodParts();
+  readonly heldTerms: HeldTermTable = new HeldTermTable((key) => this.topology(key), this.selectors);
+  readonly shapes: PodShapes = new PodShapes(this.parts, (pod) => this.heldTerms.of(pod));
+  /** Grows when namespaces, services or owners change: selectors of pods to be placed may be others then. */
+  objectVersion = 0;
+  /** Pods that are to be placed, by uid. */
+  readonly pending: Map<string, PodObject> = new Map();
+  /** Those of them that a node is nominated for. */
+  readonly nominated: Map<string, PodObject> = new Map();
+  /** The first pod of each node. */
+  readonly #firstPods: (PodRecord | undefined)[] = [];
+  readonly #placed = new Map<string, PodRecord>();
+  /** Pods of nodes that are not there, by node name. */
+  readonly #homeless = new Map<string, Set<PodRecord>>();
+  readonly #topologies = new Map<string, TopologyKey>();
+  readonly #counters = new Map<string, PodCounter>();
+  readonly #objects = new Map<ClusterKind, Map<string, ClusterObject>>();
+
+  apply(command: ClusterCommand): void {
+    switch (command.kind) {
+      case 'node-set':
+        this.#setNode(command.node);
+        break;
+      case 'node-deleted':
+        this.#deleteNode(command.name);
+        break;
+      case 'pod-set':
+        this.#setPod(command.pod);
+        break;
+      case 'pod-deleted':
+        this.#forgetPod(command.uid);
+        break;
+      case 'object-set': {
+        const { object } = command;
+        this.#objectsOf(object.kind).set(objectKey(object), object);
+        this.#objectChanged(object.kind);
+        break;
+      }
+      case 'object-deleted':
+        this.#objectsOf(command.objectKind).delete(command.key);
+        this.#objectChanged(command.objectKind);
+        break;
+    }
+  }
+
+  /** Made when it is first asked for. */
+  topology(name: string): TopologyKey {
+    let topology = this.#topologies.get(name);
+    if (topology === undefined) {
+      topology = new TopologyKey(name);
+      const { nodes } = this;
+      for (let slot = 0; slot < nodes.end; slot++) {
+        if (!nodes.isFree(slot)) topology.place(slot, nodes.labelAt(slot, name));
+      }
+      this.#topologies.set(name, topology);
+    }
+    return topology;
+  }
+
+  /** Made, and the pods that are there counted, when it is first asked for. */
+  counter(options: PodCounterOptions): PodCounter {
+    const { selector, topology, inclusion, skipsTerminating } = options;
+    const key = `${selector.id} ${topology?.name ?? ''} ${skipsTerminating} ${inclusion.key}`;
+    let counter = this.#counters.get(key);
+    if (counter === undefined) {
+      counter = new PodCounter(options);
+      for (let slot = 0; slot < this.nodes.end; slot++) if (!this.nodes.isFree(slot)) counter.addNode(slot);
+      for (const { slot, shape } of this.#placed.values()) {
+        if (slot < 0 || !selector.matches(shape.kind.namespace, shape.kind.labels)) continue;
+        counter.add(slot, 1, shape.isTerminating);
+      }
+      selector.counters.push(counter);
+      this.#counters.set(key, counter);
+    }
+    return counter;
+  }
+
+  find<K extends ClusterKind>(kind: K, key: string): ObjectOf<K> | undefined {
+    return this.#objectsOf(kind).get(key);
+  }
+
+  all<K extends ClusterKind>(kind: K): Iterable<ObjectOf<K>> {
+    return this.#objectsOf(kind).values();
+  }
+
+  /** Those of a namespace that is not known are none. */
+  namespaceLabels(name: string): Labels {
+    return this.find('Namespace', name)?.labels ?? NO_LABELS;
+  }
+
+  *podsAt(slot: number): Iterable<PodRecord> {
+    for (let record = this.#firstPods[slot]; record !== undefined; record = record.next) yield record;
+  }
+
+  get placedCount(): number {
+    return this.#placed.size;
+  }
+
+  #objectsOf<K extends ClusterKind>(kind: K): Map<string, ObjectOf<K>> {
+    let ofKind = this.#objects.get(kind);
+    if (ofKind === undefined) {
+      ofKind = new Map();
+      this.#objects.set(kind, ofKind);
+    }
+    // `apply` files each object under its own kind.
+    return ofKind as Map<string, ObjectOf<K>>;
+  }
+
+  #objectChanged(kind: ClusterKind): void {
+    const bears = ['Namespace', 'Service', 'ReplicaSet', 'StatefulSet', 'ReplicationController'];
+    if (bears.includes(kind)) this.objectVersion++;
+  }
+
+  #setNode(node: NodeObject): void {
+    const { nodes, images } = this;
+    const before = nodes.slotOf(node.name);
+    const pods = before === undefined ? [] : this.#clear(before);
+    if (before !== undefined) {
+      images.remove(nodes.shapeAt(before).imageNames);
+      for (const counter of this.#counters.values()) counter.removeNode(before);
+    }
+    const slot = nodes.set(node);
+    images.add(node.images);
+    for (const topology of this.#topologies.values()) topology.place(slot, nodes.labelAt(slot, topology.name));
+    for (const counter of this.#counters.values()) counter.addNode(slot);
+    for (const record of pods) this.#put(record, slot);
+    const waiting = this.#homeless.get(node.name);
+    this.#homeless.delete(node.name);
+    for (const record of waiting ?? []) this.#put(record, slot);
+    this.changes.push(slot);
+  }
+
+  #deleteNode(name: string): void {
+    const { nodes } = this;
+    const slot = nodes.slotOf(name);
+    if (slot === undefined) return;
+    const pods = this.#clear(slot);
+    this.images.remove(nodes.shapeAt(slot).imageNames);
+    for (const counter of this.#counters.values()) counter.removeNode(slot);
+    for (const topology of this.#topologies.values()) topology.place(slot, undefined);
+    nodes.remove(slot);
+    for (const record of pods) this.#waitForNode(record);
+    this.changes.push(slot);
+  }
+
+  #setPod(pod: PodObject): void {
+    this.#forgetPod(pod.uid);
+    if (pod.nodeName === '') {
+      this.pending.set(pod.uid, pod);
+      if (pod.nominatedNodeName !== '' && !pod.isFinished) this.nominated.set(pod.uid, pod);
+      return;
+    }
+    if (pod.isFinished) return;
+    const { uid, nodeName } = pod;
+    const shape = this.shapes.shapeOf(pod);
+    const record: PodRecord = { uid, nodeName, shape, slot: -1, next: undefined, previous: undefined };
+    this.#placed.set(uid, record);
+    const slot = this.nodes.slotOf(nodeName);
+    if (slot === undefined) this.#waitForNode(record);
+    else this.#put(record, slot);
+  }
+
+  #forgetPod(uid: string): void {
+    this.pending.delete(uid);
+    this.nominated.delete(uid);
+    const record = this.#placed.get(uid);
+    if (record === undefined) return;
+    this.#placed.delete(uid);
+    if (record.slot >= 0) this.#take(record);
+    else this.#homeless.get(record.nodeName)?.delete(record);
+  }
+
+  #waitForNode(record: PodRecord): void {
+    const waiting = this.#homeless.get(record.nodeName) ?? new Set();
+    this.#homeless.set(record.nodeName, waiting.add(record));
+  }
+
+  /** Takes all pods off a node. */
+  #clear(slot: number): PodRecord[] {
+    const records = [...this.podsAt(slot)];
+    for (const record of records) this.#take(record);
+    return records;
+  }
+
+  #put(record: PodRecord, slot: number): void {
+    assert(record.slot < 0, 'a pod is put on a second node');
+    record.slot = slot;
+    const next = this.#firstPods[slot];
+    record.next = next;
+    if (next !== undefined) next.previous = record;
+    this.#firstPods[slot] = record;
+    this.#count(record, slot, 1);
+  }
+
+  #take(record: PodRecord): void {
+    const { slot, next, previous } = record;
+    this.#count(record, slot, -1);
+    if (previous === undefined) this.#firstPods[slot] = next;
+    else previous.next = next;
+    if (next !== undefined) next.previous = previous;
+    record.next = undefined;
+    record.previous = undefined;
+    record.slot = -1;
+  }
+
+  #count({ shape }: PodRecord, slot: number, sign: 1 | -1): void {
+    const { nodes, changes } = this;
+    const { onNode, onNodeScored } = shape.requests;
+    nodes.podCounts[slot] += sign;
+    nodes.milliCpu.requested[slot] += sign * onNode.milliCpu;
+    nodes.memory.requested[slot] += sign * onNode.memory;
+    nodes.ephemeralStorage.requested[slot] += sign * onNode.ephemeralStorage;
+    nodes.scoredMilliCpu[slot] += sign * onNodeScored.milliCpu;
+    nodes.scoredMemory[slot] += sign * onNodeScored.memory;
+    if (onNode.scalars.size > 0) {
+      for (const [name, amount] of onNode.scalars) nodes.resource(name).requested[slot] += sign * amount;
+    }
+    changes.push(slot);
+    for (const selector of shape.kind.matchesOf(this.selectors)) {
+      for (const counter of selector.counters) {
+        const domain = counter.add(slot, sign, shape.isTerminating);
+        if (domain >= 0) this.#touch(counter.topology, domain, slot);
+      }
+    }
+    for (const { topology, holders } of shape.heldTerms) {
+      const domain = topology.domainOf[slot];
+      if (domain < 0) continue;
+      holders.add(domain, sign);
+      this.#touch(topology, domain, slot);
+    }
+  }
+
+  /** Nodes that share a hostname: what is counted there concerns each of them. */
+  #touch(topology: TopologyKey | undefined, domain: number, slot: number): void {
+    if (topology === undefined || !topology.isHostname || topology.nodeCounts[domain] === 1) return;
+    for (const other of topology.slotsOf(domain)) if (other !== slot) this.changes.push(other);
+  }
+}

@@ -1,0 +1,71 @@
+// Pods (or weights) by topology domain, kept exact while pods come and go, with the least count of the domains that count.
+//
+//   values[d]      what is in the domain
+//   #nodes[d]      nodes of the domain that count; a domain without any does not exist for `least`
+//   #byCount[v]    how many existing domains have the value v: so the least one is known at any time
+
+import { capacityFor, grownInts, NO_INTS } from './column.ts';
+
+export class DomainCounter {
+  values: Int32Array = NO_INTS;
+  /** Σ of all values. */
+  total = 0;
+  /** Domains that exist. */
+  domainCount = 0;
+  #nodes: Int32Array = NO_INTS;
+  #byCount: Int32Array = NO_INTS;
+  #least = 0;
+
+  /** `domain` ≥ 0. Values never go below 0 where `least` is asked for. */
+  add(domain: number, amount: number): void {
+    this.#ensure(domain);
+    const before = this.values[domain];
+    this.values[domain] = before + amount;
+    this.total += amount;
+    if (this.#nodes[domain] > 0) {
+      this.#uncount(before);
+      this.#count(before + amount);
+    }
+  }
+
+  addNode(domain: number): void {
+    this.#ensure(domain);
+    if (this.#nodes[domain]++ > 0) return;
+    this.domainCount++;
+    this.#count(this.values[domain]);
+  }
+
+  removeNode(domain: number): void {
+    if (--this.#nodes[domain] > 0) return;
+    this.domainCount--;
+    this.#uncount(this.values[domain]);
+  }
+
+  /** 0 for a domain that is not known. */
+  at(domain: number): number {
+    return domain < this.values.length ? this.values[domain] : 0;
+  }
+
+  /** The smallest value of a domain that exists; there is one. */
+  get least(): number {
+    while (this.#byCount[this.#least] === 0 && this.#least < this.#byCount.length - 1) this.#least++;
+    return this.#least;
+  }
+
+  #count(value: number): void {
+    if (value >= this.#byCount.length) this.#byCount = grownInts(this.#byCount, capacityFor(value + 1));
+    this.#byCount[value]++;
+    if (value < this.#least) this.#least = value;
+  }
+
+  #uncount(value: number): void {
+    this.#byCount[value]--;
+  }
+
+  #ensure(domain: number): void {
+    if (domain < this.values.length) return;
+    const length = capacityFor(domain + 1);
+    this.values = grownInts(this.values, length);
+    this.#nodes = grownInts(this.#nodes, length);
+  }
+}

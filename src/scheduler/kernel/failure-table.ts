@@ -1,0 +1,27 @@
+// Why nodes do not fit: each reason, or set of reasons of one plugin, has a number from 1 on; 0 stands for none.
+
+import type { FilterPluginName } from '../model/scheduler-profile.ts';
+
+export interface Failure {
+  readonly plugin: FilterPluginName;
+  readonly reasons: readonly string[];
+}
+
+export class FailureTable {
+  readonly #failures: Failure[] = [];
+  readonly #ids = new Map<string, number>();
+
+  idOf(failure: Failure): number {
+    const text = JSON.stringify([failure.plugin, failure.reasons]);
+    let id = this.#ids.get(text);
+    if (id === undefined) {
+      id = this.#failures.push(failure);
+      this.#ids.set(text, id);
+    }
+    return id;
+  }
+
+  at(id: number): Failure {
+    return this.#failures[id - 1];
+  }
+}

@@ -1,0 +1,151 @@
+// The kernel against the reference, decision by decision, on random clusters of every feature mixed, while nodes, pods and
+// objects come, change and go. K1M_RUNS clusters; each failure is shrunk.
+
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { objectKey } from '../model/cluster-objects.ts';
+import { boundTo, type ClusterCommand } from '../model/command.ts';
+import { type ClusterPlan, clusterPlan, commandsOf, podSet } from '../model/plan-fixture.ts';
+import type { PodObject } from '../model/pod-object.ts';
+import { PROFILES } from '../model/profile-fixture.ts';
+import type { Explanation } from '../reference/explanation.ts';
+import { ReferenceScheduler } from '../reference/reference-scheduler.ts';
+import { Kernel } from './kernel.ts';
+
+const RUNS = Number(process.env.K1M_RUNS ?? 150);
+const NOW_MS = 1_700_000_000_000;
+/** Preemption is not the kernel's yet. */
+const profiles = PROFILES.map((profile) => ({ ...profile, preempts: false }));
+
+interface Counts {
+  bound: number;
+  unschedulable: number;
+  leftAlone: number;
+  errors: number;
+}
+
+/** Kernel and reference side by side. */
+class Pair {
+  readonly kernel: Kernel;
+  readonly reference = new ReferenceScheduler(profiles);
+  readonly counts: Counts;
+
+  constructor(counts: Counts, indexBytesMax: number) {
+    this.kernel = new Kernel(profiles, { indexBytesMax });
+    this.counts = counts;
+  }
+
+  apply(command: ClusterCommand): void {
+    this.kernel.apply(command);
+    this.reference.apply(command);
+  }
+
+  /** Decides on the pod, and places it where the kernel did. */
+  decide(pod: PodObject): void {
+    this.apply({ kind: 'pod-set', pod });
+    const expected = this.reference.explain(pod.uid, NOW_MS);
+    const decision = this.kernel.decide(pod.uid);
+    switch (decision.kind) {
+      case 'left-alone':
+        this.counts.leftAlone++;
+        break;
+      case 'bound':
+        this.counts.bound++;
+        assertBest(decision.node, decision.score, expected);
+        this.apply({ kind: 'pod-set', pod: boundTo(pod, decision.node) });
+        break;
+      default:
+        if (decision.kind === 'error') this.counts.errors++;
+        else this.counts.unschedulable++;
+        assert.deepEqual(decision, expected.decision);
+    }
+  }
+}
+
+function assertBest(node: string, score: number | undefined, { decision, best }: Explanation): void {
+  assert.equal(decision.kind, 'bound', `${node} is taken, where the reference says ${JSON.stringify(decision)}`);
+  assert.ok(best.includes(node), `${node} is taken, best are ${best.join(' ')}`);
+  assert.equal(score, decision.kind === 'bound' ? decision.score : undefined);
+}
+
+type Turn = {
+  readonly what: 'pod' | 'node' | 'no-node' | 'no-pod' | 'object' | 'no-object' | 'ending';
+  readonly which: number;
+};
+
+const turn: fc.Arbitrary<Turn> = fc.record({
+  what: fc.constantFrom(
+    'pod',
+    'pod',
+    'pod',
+    'pod',
+    'pod',
+    'node',
+    'no-node',
+    'no-pod',
+    'object',
+    'no-object',
+    'ending',
+  ),
+  which: fc.nat(99),
+});
+
+/** What the plans have, to be picked from. */
+function play(
+  pair: Pair,
+  plans: readonly ClusterPlan[],
+  schedulerNames: readonly string[],
+  turns: readonly Turn[],
+): void {
+  const commands = plans.flatMap(commandsOf);
+  for (const command of commandsOf(plans[0])) pair.apply(command);
+  const ofKind = <K extends ClusterCommand['kind']>(kind: K): (ClusterCommand & { kind: K })[] =>
+    commands.filter((command): command is ClusterCommand & { kind: K } => command.kind === kind);
+  const nodes = ofKind('node-set');
+  const bound = ofKind('pod-set');
+  const objects = ofKind('object-set');
+  const pending = plans.flatMap((plan) => plan.pending).map((json) => podSet(json).pod);
+  for (const [index, { what, which }] of turns.entries()) {
+    const pick = <T>(list: readonly T[]): T | undefined => list[which % Math.max(1, list.length)];
+    const node = pick(nodes);
+    const pod = pick(bound);
+    const object = pick(objects);
+    if (what === 'pod') {
+      const next = pick(pending);
+      const schedulerName = schedulerNames[index % schedulerNames.length];
+      if (next !== undefined) pair.decide({ ...next, uid: `turn-${index}`, name: `turn-${index}`, schedulerName });
+    } else if (what === 'node' && node !== undefined) pair.apply(node);
+    else if (what === 'no-node' && node !== undefined) pair.apply({ kind: 'node-deleted', name: node.node.name });
+    else if (what === 'no-pod')
+      pair.apply({ kind: 'pod-deleted', uid: which % 2 ? `turn-${which % turns.length}` : (pod?.pod.uid ?? '') });
+    else if (what === 'ending' && pod !== undefined)
+      pair.apply({ kind: 'pod-set', pod: { ...pod.pod, isTerminating: true } });
+    else if (what === 'object' && object !== undefined) pair.apply(object);
+    else if (what === 'no-object' && object !== undefined) {
+      pair.apply({ kind: 'object-deleted', objectKind: object.object.kind, key: objectKey(object.object) });
+    }
+  }
+}
+
+describe('the kernel', () => {
+  it('decides as the reference does, while the cluster changes', (context) => {
+    const counts: Counts = { bound: 0, unschedulable: 0, leftAlone: 0, errors: 0 };
+    const names = profiles.map(({ schedulerName }) => schedulerName);
+    fc.assert(
+      fc.property(
+        fc.tuple(clusterPlan(), clusterPlan()),
+        fc.subarray(names, { minLength: 1 }),
+        fc.array(turn, { minLength: 10, maxLength: 40 }),
+        // A memory for hardly any index, and for all of them.
+        fc.constantFrom(1, 1 << 20),
+        (plans, schedulerNames, turns, indexBytesMax) => {
+          play(new Pair(counts, indexBytesMax), plans, schedulerNames, turns);
+        },
+      ),
+      { numRuns: RUNS },
+    );
+    context.diagnostic(`${RUNS} clusters: ${JSON.stringify(counts)}`);
+    assert.ok(counts.bound > counts.errors, 'most decisions place a pod');
+  });
+});

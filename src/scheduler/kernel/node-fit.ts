@@ -1,0 +1,199 @@
+// What depends on a node's own pods alone: whether there is room (NodeResourcesFit, NodePorts), and the scores of that room
+// (NodeResourcesFit, NodeResourcesBalancedAllocation), which no other node bears on.
+
+import type { HostPort, PodObject } from '../model/pod-object.ts';
+import { amountNamed, isExtendedName, isScalarName } from '../model/resources.ts';
+import type { FitArgs, SchedulerProfile, ShapePoint } from '../model/scheduler-profile.ts';
+import type { ClusterState } from './cluster-state.ts';
+import { hundredths } from './division.ts';
+import type { FailureTable } from './failure-table.ts';
+import type { NodeTable, ResourceColumn } from './node-table.ts';
+
+const EVERY_ADDRESS = '0.0.0.0';
+
+interface Asked {
+  readonly column: ResourceColumn;
+  readonly amount: number;
+  readonly reason: string;
+}
+
+/** Room for a pod's requests: 0, or the number of the failure. */
+export class RoomCheck {
+  readonly #nodes: NodeTable;
+  readonly #failures: FailureTable;
+  readonly #asked: readonly Asked[];
+
+  constructor(state: ClusterState, failures: FailureTable, { requests }: PodObject, { fit }: SchedulerProfile) {
+    this.#nodes = state.nodes;
+    this.#failures = failures;
+    const isIgnored = (name: string): boolean =>
+      isExtendedName(name) &&
+      (fit.ignoredResources.includes(name) || fit.ignoredResourceGroups.includes(name.slice(0, name.indexOf('/'))));
+    const scalars = [...requests.toFit.scalars.keys()].filter((name) => !isIgnored(name)).sort();
+    this.#asked = ['cpu', 'memory', 'ephemeral-storage', ...scalars]
+      .map((name) => ({
+        column: state.nodes.resource(name),
+        amount: amountNamed(requests.toFit, name),
+        reason: `Insufficient ${name}`,
+      }))
+      .filter(({ amount }) => amount > 0);
+  }
+
+  failureAt(slot: number): number {
+    const { podCounts, podsMax } = this.#nodes;
+    let isShort = podCounts[slot] + 1 > podsMax[slot];
+    for (const { column, amount } of this.#asked) {
+      if (amount > column.capacity[slot] - column.requested[slot]) isShort = true;
+    }
+    return isShort ? this.#tell(slot) : 0;
+  }
+
+  #tell(slot: number): number {
+    const { podCounts, podsMax } = this.#nodes;
+    const reasons = podCounts[slot] + 1 > podsMax[slot] ? ['Too many pods'] : [];
+    for (const { column, amount, reason } of this.#asked) {
+      if (amount > column.capacity[slot] - column.requested[slot]) reasons.push(reason);
+    }
+    return this.#failures.idOf({ plugin: 'NodeResourcesFit', reasons });
+  }
+}
+
+/** Whether a port that the pod wants is taken on the node. */
+export function portsClash(state: ClusterState, slot: number, wanted: readonly HostPort[]): boolean {
+  for (const { shape } of state.podsAt(slot)) {
+    for (const used of shape.hostPorts) {
+      for (const port of wanted) {
+        if (port.port !== used.port || port.protocol !== used.protocol) continue;
+        if (port.ip === used.ip || port.ip === EVERY_ADDRESS || used.ip === EVERY_ADDRESS) return true;
+      }
+    }
+  }
+  return false;
+}
+
+interface Scored {
+  readonly capacity: () => Float64Array;
+  readonly taken: () => Float64Array;
+  readonly amount: number;
+  readonly weight: number;
+}
+
+/** The weighted sum of the two scores: a whole number from 0 to `most`. */
+export class RoomScore {
+  readonly most: number;
+  readonly #fit: FitArgs;
+  readonly #fitWeight: number;
+  readonly #fitResources: readonly Scored[];
+  readonly #balancedWeight: number;
+  readonly #balanced: readonly { readonly column: ResourceColumn; readonly amount: number }[];
+  readonly #before: Float64Array;
+  readonly #after: Float64Array;
+
+  constructor({ nodes }: ClusterState, { requests }: PodObject, profile: SchedulerProfile) {
+    const weightOf = (name: string): number => profile.scores.find((score) => score.name === name)?.weight ?? 0;
+    this.#fit = profile.fit;
+    this.#fitWeight = weightOf('NodeResourcesFit');
+    this.#fitResources = profile.fit.resources
+      .map(({ name, weight }) => ({
+        capacity: () => nodes.resource(name).capacity,
+        taken: takenColumn(nodes, name),
+        amount: amountNamed(requests.toScore, name),
+        weight,
+        name,
+      }))
+      .filter(({ amount, name }) => amount !== 0 || !isScalarName(name));
+    const balanced = profile.balancedResources.map(({ name }) => ({
+      column: nodes.resource(name),
+      amount: amountNamed(requests.onNode, name),
+      name,
+    }));
+    this.#balancedWeight = balanced.every(({ amount }) => amount === 0)
+      ? 0
+      : weightOf('NodeResourcesBalancedAllocation');
+    this.#balanced = balanced.filter(({ amount, name }) => amount !== 0 || !isScalarName(name));
+    this.#before = new Float64Array(this.#balanced.length);
+    this.#after = new Float64Array(this.#balanced.length);
+    this.most = 100 * (this.#fitWeight + this.#balancedWeight);
+  }
+
+  at(slot: number): number {
+    let score = 0;
+    if (this.#fitWeight > 0) score += this.#fitWeight * this.#fitAt(slot);
+    if (this.#balancedWeight > 0) score += this.#balancedWeight * this.#balancedAt(slot);
+    return score;
+  }
+
+  #fitAt(slot: number): number {
+    const { strategy, shape } = this.#fit;
+    const dropsZero = strategy === 'RequestedToCapacityRatio';
+    let sum = 0;
+    let weights = 0;
+    for (const { capacity, taken, amount, weight } of this.#fitResources) {
+      const most = capacity()[slot];
+      if (most === 0) continue;
+      const requested = taken()[slot] + amount;
+      const score = resourceScore(strategy, shape, requested, most);
+      if (dropsZero && score <= 0) continue;
+      sum += score * weight;
+      weights += weight;
+    }
+    if (weights === 0) return 0;
+    return dropsZero ? Math.round(sum / weights) : Math.trunc(sum / weights);
+  }
+
+  /** Kubernetes 1.36: how far the pod makes the node's use more or less even, 75 for neither. */
+  #balancedAt(slot: number): number {
+    const before = this.#before;
+    const after = this.#after;
+    let count = 0;
+    for (const { column, amount } of this.#balanced) {
+      const capacity = column.capacity[slot];
+      if (capacity === 0) continue;
+      const requested = column.requested[slot];
+      before[count] = Math.min(1, requested / capacity);
+      after[count++] = Math.min(1, (requested + amount) / capacity);
+    }
+    return 50 + Math.trunc((50 + evenness(after, count) - evenness(before, count)) / 2);
+  }
+}
+
+function takenColumn(nodes: NodeTable, name: string): () => Float64Array {
+  if (name === 'cpu') return () => nodes.scoredMilliCpu;
+  if (name === 'memory') return () => nodes.scoredMemory;
+  return () => nodes.resource(name).requested;
+}
+
+function resourceScore(
+  strategy: FitArgs['strategy'],
+  shape: readonly ShapePoint[],
+  requested: number,
+  capacity: number,
+): number {
+  if (strategy === 'LeastAllocated') return requested > capacity ? 0 : hundredths(capacity - requested, capacity);
+  if (strategy === 'MostAllocated') return hundredths(Math.min(requested, capacity), capacity);
+  return onShape(shape, requested > capacity ? 100 : hundredths(requested, capacity));
+}
+
+/** Straight lines between the points in whole numbers, flat outside; scores are ten times those of the points. */
+function onShape(shape: readonly ShapePoint[], utilization: number): number {
+  if (utilization <= shape[0].utilization) return shape[0].score * 10;
+  for (let i = 1; i < shape.length; i++) {
+    const [left, right] = [shape[i - 1], shape[i]];
+    if (utilization > right.utilization) continue;
+    const rise = (right.score - left.score) * 10 * (utilization - left.utilization);
+    return left.score * 10 + Math.trunc(rise / (right.utilization - left.utilization));
+  }
+  return shape[shape.length - 1].score * 10;
+}
+
+/** 100 less the standard deviation of the first `count` fractions, in hundredths. */
+function evenness(fractions: Float64Array, count: number): number {
+  if (count < 2) return 100;
+  if (count === 2) return Math.trunc((1 - Math.abs((fractions[0] - fractions[1]) / 2)) * 100);
+  let sum = 0;
+  for (let i = 0; i < count; i++) sum += fractions[i];
+  const mean = sum / count;
+  let squares = 0;
+  for (let i = 0; i < count; i++) squares += (fractions[i] - mean) * (fractions[i] - mean);
+  return Math.trunc((1 - Math.sqrt(squares / count)) * 100);
+}

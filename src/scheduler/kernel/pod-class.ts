@@ -1,0 +1,80 @@
+// Pods that every node is the same for: they are decided on together. A class has what was worked out from the first of them, and an
+// index of the nodes that is kept up to date.
+
+import type { PodObject } from '../model/pod-object.ts';
+import type { FilterPluginName, SchedulerProfile } from '../model/scheduler-profile.ts';
+import type { ClusterState } from './cluster-state.ts';
+import type { FailureTable } from './failure-table.ts';
+import { portsClash, RoomCheck, RoomScore } from './node-fit.ts';
+import { NodeVerdicts, placeOf } from './node-verdict.ts';
+import { TopologyRules } from './topology-rules.ts';
+
+export class PodClass {
+  readonly profile: SchedulerProfile;
+  readonly verdicts: NodeVerdicts;
+  readonly score: RoomScore;
+  readonly images: readonly string[];
+  readonly containerCount: number;
+  readonly state: ClusterState;
+  rules: TopologyRules;
+  readonly #pod: PodObject;
+  readonly #room: RoomCheck;
+  readonly #roomPlace: number;
+  readonly #portsPlace: number;
+  readonly #portsFailure: number;
+
+  constructor(
+    state: ClusterState,
+    failures: FailureTable,
+    pod: PodObject,
+    profile: SchedulerProfile,
+    only: ReadonlySet<string> | undefined,
+  ) {
+    this.state = state;
+    this.profile = profile;
+    this.images = pod.images;
+    this.containerCount = pod.containerCount;
+    this.#pod = pod;
+    this.verdicts = new NodeVerdicts(state, failures, pod, profile, only);
+    this.rules = new TopologyRules(state, pod, profile);
+    this.#room = new RoomCheck(state, failures, pod, profile);
+    this.#roomPlace = placeOf(profile, 'NodeResourcesFit');
+    this.#portsPlace = pod.hostPorts.length === 0 ? Number.POSITIVE_INFINITY : placeOf(profile, 'NodePorts');
+    const plugin: FilterPluginName = 'NodePorts';
+    const reasons = ["node(s) didn't have free ports for the requested pod ports"];
+    this.#portsFailure = failures.idOf({ plugin, reasons });
+    this.score = new RoomScore(state, pod, profile);
+  }
+
+  /** Makes the rules anew when a pod has come whose terms speak of the class; true: rows have another meaning now. */
+  refreshRules(): boolean {
+    if (!this.rules.isOutdated) return false;
+    this.rules = new TopologyRules(this.state, this.#pod, this.profile);
+    return true;
+  }
+
+  /** Why the node is refused, whatever its topology, by the first filter that does; 0: it is not. */
+  failureAt(slot: number): number {
+    const { failure, place } = this.verdicts.at(slot);
+    const portsPlace = this.#portsPlace;
+    const roomPlace = this.#roomPlace;
+    const failsPorts = portsPlace < place && portsClash(this.state, slot, this.#pod.hostPorts);
+    if (failsPorts && portsPlace < roomPlace) return this.#portsFailure;
+    if (roomPlace < place) {
+      const short = this.#room.failureAt(slot);
+      if (short !== 0) return short;
+    }
+    return failsPorts ? this.#portsFailure : failure;
+  }
+
+  /** The node's row (topology-rules.ts). */
+  rowAt(slot: number, row: Int32Array): void {
+    const { keys, hostFigures } = this.rules;
+    row[0] = this.verdicts.at(slot).trait;
+    for (let i = 0; i < keys.length; i++) row[1 + i] = keys[i].domainOf[slot];
+    for (let i = 0; i < hostFigures.length; i++) {
+      const { topology, place, at } = hostFigures[i];
+      row[place] = at(topology.domainOf[slot], slot);
+    }
+  }
+}

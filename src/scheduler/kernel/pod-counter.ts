@@ -1,0 +1,74 @@
+// Counters of the pods that a selector matches: by domain of a topology key, or by node.
+//
+// Of spread constraints only some nodes count (their inclusion), and terminating pods do not.
+
+import { capacityFor, grownInts, NO_INTS } from './column.ts';
+import { DomainCounter } from './domain-counter.ts';
+import type { PodSelector } from './selector-table.ts';
+import type { TopologyKey } from './topology.ts';
+
+/** Which nodes count. `key` says all of it. */
+export interface Inclusion {
+  readonly key: string;
+  includes(slot: number): boolean;
+}
+
+export const EVERY_NODE: Inclusion = { key: '', includes: () => true };
+
+export interface PodCounterOptions {
+  readonly selector: PodSelector;
+  /** Undefined: by node. */
+  readonly topology: TopologyKey | undefined;
+  readonly inclusion: Inclusion;
+  readonly skipsTerminating: boolean;
+}
+
+export class PodCounter {
+  readonly topology: TopologyKey | undefined;
+  readonly skipsTerminating: boolean;
+  readonly domains: DomainCounter = new DomainCounter();
+  /** By slot, for a counter by node. */
+  nodes: Int32Array = NO_INTS;
+  readonly #inclusion: Inclusion;
+
+  constructor({ topology, inclusion, skipsTerminating }: PodCounterOptions) {
+    this.topology = topology;
+    this.skipsTerminating = skipsTerminating;
+    this.#inclusion = inclusion;
+  }
+
+  /** By node: pods of the selector there. */
+  onNode(slot: number): number {
+    return slot < this.nodes.length ? this.nodes[slot] : 0;
+  }
+
+  /** So many pods come to the node, or leave it. Returns the domain whose count changed, −1 for none. */
+  add(slot: number, amount: number, isTerminating: boolean): number {
+    if (isTerminating && this.skipsTerminating) return -1;
+    if (this.topology === undefined) {
+      if (slot >= this.nodes.length) this.nodes = grownInts(this.nodes, capacityFor(slot + 1));
+      this.nodes[slot] += amount;
+      return -1;
+    }
+    const domain = this.topology.domainOf[slot];
+    if (domain < 0 || !this.#inclusion.includes(slot)) return -1;
+    this.domains.add(domain, amount);
+    return domain;
+  }
+
+  addNode(slot: number): void {
+    const domain = this.#domainAt(slot);
+    if (domain >= 0) this.domains.addNode(domain);
+  }
+
+  removeNode(slot: number): void {
+    const domain = this.#domainAt(slot);
+    if (domain >= 0) this.domains.removeNode(domain);
+  }
+
+  /** −1 where the node does not count. */
+  #domainAt(slot: number): number {
+    const domain = this.topology === undefined ? -1 : this.topology.domainOf[slot];
+    return domain >= 0 && this.#inclusion.includes(slot) ? domain : -1;
+  }
+}

@@ -1,0 +1,261 @@
+// What a pod makes of where a node is: PodTopologySpread and InterPodAffinity, as figures of topology domains.
+//
+// A figure is a number that a domain has: a count of pods, or a sum of weights. Nodes of a domain share it, so nodes are grouped by
+// domain, and figures are read when a pod is placed. Hostnames are the exception: there nearly every node is a domain of its own, so
+// nodes are grouped by the figure itself, of which there are few.
+//
+//   row of a group:  [trait, domain of key 1, domain of key 2, …, figure of hostname rule 1, …]
+
+import { isEmptySelector, matchesLabels } from '../model/label-selector.ts';
+import type { AffinityTerm, PodObject, SpreadConstraint } from '../model/pod-object.ts';
+import type { SchedulerProfile } from '../model/scheduler-profile.ts';
+import type { ClusterState } from './cluster-state.ts';
+import { spreadConstraints } from './default-spread.ts';
+import type { DomainCounter } from './domain-counter.ts';
+import type { HeldTerm, HeldTermRole } from './held-terms.ts';
+import { inclusionOf } from './inclusion.ts';
+import { EVERY_NODE, type PodCounter } from './pod-counter.ts';
+import type { TopologyKey } from './topology.ts';
+
+/** Of a domain that is −1 the node lacks the label. */
+type FigureAt = (domain: number, slot: number) => number;
+
+export class Figure {
+  readonly isHostname: boolean;
+  /** Its place in the row: of its domain, or of the figure itself for a hostname. */
+  place: number;
+  readonly topology: TopologyKey;
+  readonly at: FigureAt;
+
+  constructor(topology: TopologyKey, place: number, at: FigureAt) {
+    this.topology = topology;
+    this.isHostname = topology.isHostname;
+    this.place = place;
+    this.at = at;
+  }
+
+  read(rows: Int32Array, start: number): number {
+    const value = rows[start + this.place];
+    return this.isHostname ? value : this.at(value, -1);
+  }
+}
+
+export interface HardSpread {
+  /** Pods in the domain, −1 where the label is missing. */
+  readonly figure: Figure;
+  readonly counter: DomainCounter;
+  readonly self: number;
+  readonly maxSkew: number;
+  readonly minDomains: number;
+}
+
+export interface SoftSpread {
+  readonly figure: Figure;
+  readonly maxSkew: number;
+}
+
+export interface WantedPods {
+  /** Pods in the domain that match all required terms, −1 where the label is missing. */
+  readonly figure: Figure;
+  readonly counter: DomainCounter;
+}
+
+export class TopologyRules {
+  readonly hard: HardSpread[] = [];
+  readonly soft: SoftSpread[] = [];
+  /** A node that lacks a key of a soft constraint scores nothing. */
+  readonly softNeedsAllKeys: boolean;
+  readonly wanted: WantedPods[] = [];
+  /** The pod is the first of its kind: it matches its own required affinity. */
+  readonly wantsItself: boolean;
+  /** Above 0: the node is refused. */
+  readonly unwanted: Figure[] = [];
+  readonly refusing: Figure[] = [];
+  /** To be added up for the score of InterPodAffinity. */
+  readonly attraction: Figure[] = [];
+  /** Topology keys that are not the hostname: their domains are in the row behind the trait. */
+  readonly keys: TopologyKey[] = [];
+  readonly hostFigures: Figure[] = [];
+  readonly width: number;
+  readonly #state: ClusterState;
+  readonly #pod: PodObject;
+  readonly #heldCount: number;
+
+  constructor(state: ClusterState, pod: PodObject, profile: SchedulerProfile) {
+    this.#state = state;
+    this.#pod = pod;
+    this.#heldCount = state.heldTerms.terms.length;
+    const filters = (name: 'PodTopologySpread' | 'InterPodAffinity'): boolean => profile.filters.includes(name);
+    const scores = (name: 'PodTopologySpread' | 'InterPodAffinity'): boolean =>
+      profile.scores.some((score) => score.name === name);
+    if (filters('PodTopologySpread')) this.#addHard(spreadConstraints(state, pod, profile, true));
+    this.softNeedsAllKeys = pod.spreadConstraints.length > 0 || profile.spread.defaulting !== 'System';
+    if (scores('PodTopologySpread')) this.#addSoft(spreadConstraints(state, pod, profile, false));
+    const required = pod.affinity.required.map((term) => resolved(state, term));
+    this.wantsItself = required.length > 0 && state.selectors.ofTerms(required).matches(pod.namespace, pod.labels);
+    if (filters('InterPodAffinity')) this.#addRequired(required);
+    if (scores('InterPodAffinity')) this.#addAttraction(profile);
+    const before = 1 + this.keys.length;
+    for (const [index, figure] of this.hostFigures.entries()) figure.place = before + index;
+    this.width = before + this.hostFigures.length;
+  }
+
+  /** Terms of pods that are there have come since, and one of them may speak of this pod. */
+  get isOutdated(): boolean {
+    const { terms } = this.#state.heldTerms;
+    for (let i = this.#heldCount; i < terms.length; i++) if (this.#isMeant(terms[i])) return true;
+    return false;
+  }
+
+  #addHard(constraints: readonly SpreadConstraint[]): void {
+    const keys = constraints.map(({ topologyKey }) => topologyKey);
+    for (const constraint of constraints) {
+      const { counter, topology } = this.#spreadCounter(constraint, keys);
+      const { domains } = counter;
+      this.hard.push({
+        figure: this.#figure(topology, (domain) => (domain < 0 ? -1 : domains.at(domain))),
+        counter: domains,
+        self: matchesLabels(constraint.selector, this.#pod.labels) ? 1 : 0,
+        maxSkew: constraint.maxSkew,
+        minDomains: constraint.minDomains,
+      });
+    }
+  }
+
+  #addSoft(constraints: readonly SpreadConstraint[]): void {
+    const keys = this.softNeedsAllKeys ? constraints.map(({ topologyKey }) => topologyKey) : [];
+    for (const constraint of constraints) {
+      const { maxSkew } = constraint;
+      const topology = this.#state.topology(constraint.topologyKey);
+      let at: FigureAt;
+      if (topology.isHostname) {
+        const counter = this.#nodeCounter(constraint);
+        at = (domain, slot) => (domain < 0 ? -1 : counter.onNode(slot));
+      } else {
+        const { domains } = this.#spreadCounter(constraint, keys).counter;
+        at = (domain) => (domain < 0 ? -1 : domains.at(domain));
+      }
+      this.soft.push({ figure: this.#figure(topology, at), maxSkew });
+    }
+  }
+
+  #spreadCounter(
+    { selector, topologyKey, honorsAffinity, honorsTaints }: SpreadConstraint,
+    keys: readonly string[],
+  ): { counter: PodCounter; topology: TopologyKey } {
+    const topology = this.#state.topology(topologyKey);
+    const counter = this.#state.counter({
+      selector: this.#state.selectors.ofSpread(this.#pod.namespace, selector),
+      topology,
+      inclusion: inclusionOf(this.#state.nodes, { pod: this.#pod, honorsAffinity, honorsTaints, keys }),
+      skipsTerminating: true,
+    });
+    return { counter, topology };
+  }
+
+  #nodeCounter({ selector }: SpreadConstraint): PodCounter {
+    return this.#state.counter({
+      selector: this.#state.selectors.ofSpread(this.#pod.namespace, selector),
+      topology: undefined,
+      inclusion: EVERY_NODE,
+      skipsTerminating: true,
+    });
+  }
+
+  #addRequired(affinity: readonly AffinityTerm[]): void {
+    for (const { topologyKey } of affinity) {
+      const { topology, domains } = this.#termCounter(affinity, topologyKey);
+      const at: FigureAt = (domain) => (domain < 0 ? -1 : domains.at(domain));
+      this.wanted.push({ figure: this.#figure(topology, at), counter: domains });
+    }
+    for (const term of this.#pod.antiAffinity.required) {
+      const { topology, domains } = this.#termCounter([resolved(this.#state, term)], term.topologyKey);
+      this.unwanted.push(this.#figure(topology, (domain) => (domain < 0 || domains.at(domain) === 0 ? 0 : 1)));
+    }
+    for (const [topology, terms] of this.#meant('required-anti')) {
+      const at: FigureAt = (domain) => (domain >= 0 && terms.some(({ holders }) => holders.at(domain) > 0) ? 1 : 0);
+      this.refusing.push(this.#figure(topology, at));
+    }
+  }
+
+  #addAttraction({ affinity }: SchedulerProfile): void {
+    const pod = this.#pod;
+    const prefers = pod.affinity.preferred.length + pod.antiAffinity.preferred.length > 0;
+    if (affinity.ignorePreferredTermsOfExistingPods && !prefers) return;
+    const parts = new Map<TopologyKey, { readonly domains: DomainCounter; readonly weight: number }[]>();
+    const add = (topology: TopologyKey, domains: DomainCounter, weight: number): void => {
+      const list = parts.get(topology) ?? [];
+      list.push({ domains, weight });
+      parts.set(topology, list);
+    };
+    const addOwn = (terms: PodObject['affinity']['preferred'], sign: 1 | -1): void => {
+      for (const term of terms) {
+        const { topology, domains } = this.#termCounter([resolved(this.#state, term)], term.topologyKey);
+        add(topology, domains, sign * term.weight);
+      }
+    };
+    addOwn(pod.affinity.preferred, 1);
+    addOwn(pod.antiAffinity.preferred, -1);
+    const addHeld = (role: HeldTermRole, weightOf: (held: HeldTerm) => number): void => {
+      for (const [topology, terms] of this.#meant(role)) {
+        for (const held of terms) add(topology, held.holders, weightOf(held));
+      }
+    };
+    if (affinity.hardPodAffinityWeight > 0) addHeld('required', () => affinity.hardPodAffinityWeight);
+    addHeld('preferred', ({ weight }) => weight);
+    addHeld('preferred-anti', ({ weight }) => -weight);
+    for (const [topology, list] of parts) {
+      const at: FigureAt = (domain) => {
+        if (domain < 0) return 0;
+        let sum = 0;
+        for (const { domains, weight } of list) sum += weight * domains.at(domain);
+        return sum;
+      };
+      this.attraction.push(this.#figure(topology, at));
+    }
+  }
+
+  #termCounter(terms: readonly AffinityTerm[], topologyKey: string): { topology: TopologyKey; domains: DomainCounter } {
+    const topology = this.#state.topology(topologyKey);
+    const selector = this.#state.selectors.ofTerms(terms);
+    const options = { selector, topology, inclusion: EVERY_NODE, skipsTerminating: false };
+    return { topology, domains: this.#state.counter(options).domains };
+  }
+
+  #figure(topology: TopologyKey, at: FigureAt): Figure {
+    if (topology.isHostname) {
+      // Behind the keys, once all of them are known.
+      const figure = new Figure(topology, -1, at);
+      this.hostFigures.push(figure);
+      return figure;
+    }
+    const known = this.keys.indexOf(topology);
+    const index = known < 0 ? this.keys.push(topology) - 1 : known;
+    return new Figure(topology, 1 + index, at);
+  }
+
+  /** Terms of pods that are there which speak of this pod, by topology key. */
+  #meant(role: HeldTermRole): Map<TopologyKey, HeldTerm[]> {
+    const terms = this.#state.heldTerms.terms.filter((held) => held.role === role && this.#isMeant(held));
+    return Map.groupBy(terms, ({ topology }) => topology);
+  }
+
+  #isMeant({ term }: HeldTerm): boolean {
+    return meansPod(this.#state, term, this.#pod);
+  }
+}
+
+function meansPod(state: ClusterState, term: AffinityTerm, { namespace, labels }: PodObject): boolean {
+  const isInNamespace =
+    term.namespaces.has(namespace) || matchesLabels(term.namespaceSelector, state.namespaceLabels(namespace));
+  return isInNamespace && matchesLabels(term.selector, labels);
+}
+
+/** With the names of the namespaces that its selector finds now. */
+function resolved<T extends AffinityTerm>(state: ClusterState, term: T): T {
+  if (isEmptySelector(term.namespaceSelector) || term.namespaceSelector.matchesNothing) return term;
+  const names = new Set(term.namespaces);
+  for (const { name, labels } of state.all('Namespace'))
+    if (matchesLabels(term.namespaceSelector, labels)) names.add(name);
+  return { ...term, namespaces: names };
+}
