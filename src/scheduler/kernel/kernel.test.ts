@@ -49,6 +49,8 @@ class Pair {
     switch (decision.kind) {
       case 'left-alone':
         this.counts.leftAlone++;
+        // One with a nominated node would keep the kernel from all others.
+        this.apply({ kind: 'pod-deleted', uid: pod.uid });
         break;
       case 'bound':
         this.counts.bound++;
