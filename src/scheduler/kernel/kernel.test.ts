@@ -12,6 +12,7 @@ import { PROFILES } from '../model/profile-fixture.ts';
 import type { Explanation } from '../reference/explanation.ts';
 import { ReferenceScheduler } from '../reference/reference-scheduler.ts';
 import { Kernel } from './kernel.ts';
+import { HOSTNAME } from './topology.ts';
 
 const RUNS = Number(process.env.K1M_RUNS ?? 150);
 const NOW_MS = 1_700_000_000_000;
@@ -100,14 +101,21 @@ function play(
   schedulerNames: readonly string[],
   turns: readonly Turn[],
 ): void {
-  const commands = plans.flatMap(commandsOf);
-  for (const command of commandsOf(plans[0])) pair.apply(command);
+  // Pods that wait with a nominated node keep the kernel from all others.
+  const [first, second] = plans.map((plan) =>
+    commandsOf(plan).filter((command) => command.kind !== 'pod-set' || command.pod.nominatedNodeName === ''),
+  );
+  const commands = [...first, ...second];
+  for (const command of first) pair.apply(command);
   const ofKind = <K extends ClusterCommand['kind']>(kind: K): (ClusterCommand & { kind: K })[] =>
     commands.filter((command): command is ClusterCommand & { kind: K } => command.kind === kind);
   const nodes = ofKind('node-set');
   const bound = ofKind('pod-set');
   const objects = ofKind('object-set');
-  const pending = plans.flatMap((plan) => plan.pending).map((json) => podSet(json).pod);
+  // Some as they are: they are left alone. Most without what the kernel leaves alone.
+  const pending = plans
+    .flatMap((plan) => plan.pending)
+    .map((json, index) => (index % 8 === 0 ? podSet(json).pod : { ...podSet(json).pod, ...PLACEABLE }));
   for (const [index, { what, which }] of turns.entries()) {
     const pick = <T>(list: readonly T[]): T | undefined => list[which % Math.max(1, list.length)];
     const node = pick(nodes);
@@ -116,8 +124,12 @@ function play(
     if (what === 'pod') {
       const next = pick(pending);
       const schedulerName = schedulerNames[index % schedulerNames.length];
-      if (next !== undefined) pair.decide({ ...next, uid: `turn-${index}`, name: `turn-${index}`, schedulerName });
-    } else if (what === 'node' && node !== undefined) pair.apply(node);
+      for (let copy = 0; next !== undefined && copy <= which % 5; copy++) {
+        const name = `turn-${index}${copy === 0 ? '' : `-${copy}`}`;
+        pair.decide({ ...next, uid: name, name, schedulerName });
+      }
+    } else if (what === 'node' && node !== undefined)
+      pair.apply(which % 3 > 0 ? node : sharingHostname(node, nodes[0]));
     else if (what === 'no-node' && node !== undefined) pair.apply({ kind: 'node-deleted', name: node.node.name });
     else if (what === 'no-pod')
       pair.apply({ kind: 'pod-deleted', uid: which % 2 ? `turn-${which % turns.length}` : (pod?.pod.uid ?? '') });
@@ -128,6 +140,14 @@ function play(
       pair.apply({ kind: 'object-deleted', objectKind: object.object.kind, key: objectKey(object.object) });
     }
   }
+}
+
+const PLACEABLE = { nominatedNodeName: '', volumes: [], resourceClaims: [], schedulingGates: [] };
+
+/** The node with the hostname of another one. */
+function sharingHostname(command: ClusterCommand & { kind: 'node-set' }, other: typeof command): typeof command {
+  const labels = new Map(command.node.labels).set(HOSTNAME, other.node.labels.get(HOSTNAME) ?? 'shared');
+  return { ...command, node: { ...command.node, labels } };
 }
 
 describe('the kernel', () => {
