@@ -29,8 +29,10 @@ export async function cutDown(
 /** The plan with one thing less, larger things first. */
 function* cuts(plan: ClusterPlan): Generator<ClusterPlan> {
   const last = plan.pending.length - 1;
-  if (last > 0) yield { ...plan, pending: plan.pending.slice(last) };
+  const noneAfter = plan.changes.map((change) => ({ ...change, after: 0 }));
+  if (last > 0) yield { ...plan, pending: plan.pending.slice(last), changes: noneAfter };
   if (plan.bound.length > 1) yield { ...plan, bound: [] };
+  for (let at = 0; at < plan.changes.length; at++) yield { ...plan, changes: plan.changes.toSpliced(at, 1) };
   for (let at = 0; at < plan.nominated.length; at++) yield { ...plan, nominated: plan.nominated.toSpliced(at, 1) };
   // Namespaces stay: a plan sets the labels of those that there are.
   const namespaces = plan.objects.filter(({ kind }) => kind === 'Namespace');

@@ -11,6 +11,7 @@ import {
   type ClusterPlan,
   type JsonFields,
   mustRead,
+  type NodeChange,
   objectSet,
   podSet,
 } from '../../src/scheduler/model/plan-fixture.ts';
@@ -69,6 +70,7 @@ export class Play {
   readonly #nodes: string[] = [];
   readonly #refused: string[] = [];
   #startedCount = 0;
+  #changeCount = 0;
   readonly #volumes: VolumeController;
 
   constructor(peers: Peers) {
@@ -87,6 +89,7 @@ export class Play {
       for (const pod of plan.nominated) await this.#createNominated(pod);
       await sleep(settleMs * patience);
       for (const [index, pod] of plan.pending.entries()) {
+        for (const change of plan.changes) if (change.after === index) await this.#change(change);
         const played = await this.#decide(pod, patience);
         if (played !== undefined) decisions.push({ index, ...played });
       }
@@ -128,14 +131,49 @@ export class Play {
   }
 
   async #createNodes(nodes: readonly JsonFields[]): Promise<void> {
+    const made: string[] = [];
     // One after another: an image has the size that the first node says.
     for (const json of nodes) {
       const node = await this.#create('/api/v1/nodes', json);
       if (node === undefined) continue;
-      this.#nodes.push(node.metadata.name);
+      made.push(node.metadata.name);
       this.#reference.apply({ kind: 'node-set', node: mustRead(readNode(node)) });
     }
-    await this.#peers.log.seen('Add event for node', this.#nodes);
+    this.#nodes.push(...made);
+    await this.#peers.log.seen('Add event for node', made);
+  }
+
+  /** Two writes, each of which the scheduler is certain to be told of. */
+  async #change({ node, isGone }: NodeChange): Promise<void> {
+    const { client, log } = this.#peers;
+    const metadata = node.metadata as JsonFields;
+    const name = String(metadata.name);
+    const path = `/api/v1/nodes/${name}`;
+    const at = this.#nodes.indexOf(name);
+    log.mark();
+    if (isGone) {
+      if (at < 0) return;
+      this.#nodes.splice(at, 1);
+      await client.delete(path);
+      await log.seen('Delete event for node', [name]);
+      this.#reference.apply({ kind: 'node-deleted', name });
+      return;
+    }
+    if (at < 0) {
+      await this.#createNodes([node]);
+      return;
+    }
+    const change = String(this.#changeCount++);
+    const conditions = [{ type: 'Ready', status: 'True', reason: `change-${change}` }];
+    const body = {
+      ...node,
+      metadata: { ...metadata, annotations: { change } },
+      status: { ...(node.status as JsonFields), conditions },
+    } as unknown as JsonObject;
+    await client.send('PUT', path, { body });
+    const now = await client.send<unknown>('PUT', `${path}/status`, { body });
+    await log.seen('Update event for node', [name], 2);
+    this.#reference.apply({ kind: 'node-set', node: mustRead(readNode(now)) });
   }
 
   async #createBound(bound: ClusterPlan['bound']): Promise<void> {

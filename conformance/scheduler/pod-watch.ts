@@ -1,4 +1,7 @@
-/** All pods of an API server as they are now, by a watch, with the answer to "tell me when". */
+/**
+ * All pods of an API server as they are now, by a list and a watch from there, with the answer to "tell me when". The API
+ * server ends a watch that does not keep up; then it is listed again.
+ */
 import type { KubeClient, KubeObject } from '../kubernetes/kube-client.ts';
 
 /** The parts of a pod that a run looks at. */
@@ -62,13 +65,17 @@ export class PodWatch {
   async #follow(): Promise<void> {
     while (!this.#abort.signal.aborted) {
       try {
-        // From now on, with what there is told first as added.
-        for await (const event of this.#client.watch('/api/v1/pods?watch=1', this.#abort.signal)) {
-          if (event.type === 'ERROR' || event.type === 'BOOKMARK') continue;
+        const { metadata: list, items } = await this.#client.list('/api/v1/pods');
+        this.#pods.clear();
+        // The path is that of pods.
+        for (const item of items) this.#pods.set(`${item.metadata.namespace}/${item.metadata.name}`, item as PodView);
+        const path = `/api/v1/pods?watch=1&resourceVersion=${list.resourceVersion}`;
+        for await (const event of this.#client.watch(path, this.#abort.signal)) {
+          if (event.type === 'ERROR') break;
+          if (event.type === 'BOOKMARK') continue;
           const { metadata } = event.object;
           const key = `${metadata.namespace}/${metadata.name}`;
           if (event.type === 'DELETED') this.#pods.delete(key);
-          // The path is that of pods.
           else this.#pods.set(key, event.object as PodView);
           for (const wake of this.#changed.splice(0)) wake();
         }

@@ -30,6 +30,16 @@ export interface ClusterPlan {
   readonly nominated: readonly JsonFields[];
   /** Some of them have a status.nominatedNodeName. */
   readonly pending: readonly JsonFields[];
+  /** What happens to nodes in between. */
+  readonly changes: readonly NodeChange[];
+}
+
+export interface NodeChange {
+  /** How many of the pods to be placed come first. */
+  readonly after: number;
+  /** The node as it is from then on, if it is not gone. */
+  readonly node: JsonFields;
+  readonly isGone: boolean;
 }
 
 export const NAMESPACES: readonly string[] = ['ns1', 'ns2'];
@@ -54,12 +64,14 @@ export function clusterPlan(size: PlanSize = SMALL): fc.Arbitrary<ClusterPlan> {
         budgets: fc.array(budget, { maxLength: 2 }),
         volumes: volumes(count),
         bound: fc.array(boundPod(count), { maxLength: size.boundMax, size: 'max' }),
+        changes: rarely(fc.array(nodeChange(count), { minLength: 1, maxLength: 4, size: 'max' }), 3),
         nominated: rarely(fc.array(nominatedPod(count), { minLength: 1, maxLength: 3 }), 3),
         pending: fc.array(pendingPod(count), { minLength: 1, maxLength: size.pendingMax, size: 'max' }),
       })
       .map(
         (parts): ClusterPlan => ({
-          nodes: parts.nodes,
+          nodes: parts.changes === undefined ? parts.nodes : parts.nodes.map(withoutImages),
+          changes: parts.changes ?? [],
           objects: [
             ...parts.namespaces.map((labels, index) => ({
               kind: 'Namespace' as const,
@@ -152,6 +164,18 @@ const budget: fc.Arbitrary<JsonFields> = fc
     spec: { minAvailable: 1, selector: { matchLabels: { app } } },
     status: { disruptionsAllowed, currentHealthy: 3, desiredHealthy: 1, expectedPods: 3 },
   }));
+
+/** kube-scheduler counts the nodes of an image anew only on nodes that change: where nodes change, there are no images. */
+function withoutImages(node: JsonFields): JsonFields {
+  return { ...node, status: { ...(node.status as JsonFields), images: [] } };
+}
+
+function nodeChange(nodeCount: number): fc.Arbitrary<NodeChange> {
+  return fc
+    .nat(nodeCount - 1)
+    .chain((index) => fc.record({ after: fc.nat(9), node: node(index), isGone: fc.constantFrom(true, false, false) }))
+    .map(({ after, node, isGone }) => ({ after, node: withoutImages(node), isGone }));
+}
 
 function nominatedTo(pod: JsonFields, nodeIndex: number): JsonFields {
   return { ...pod, status: { nominatedNodeName: `n${nodeIndex}` } };
