@@ -2,6 +2,7 @@
  * Compares the reference scheduler with a real kube-scheduler 1.36, one pod at a time, on random clusters.
  *
  *   node conformance/scheduler.ts [--seconds N] [--clusters N] [--seed N] [--nodes N] [--out FOLDER]
+ *   node conformance/scheduler.ts --replay FILE      a cluster that was written before
  *
  * A real kube-apiserver on `k1m serve` holds each cluster. Compared are the feasible nodes, every plugin's weighted score of
  * each, the totals, the chosen node, the condition's text with its counts, the nominated node and the victims. A
@@ -11,7 +12,7 @@
  *
  * Exits with 0 when there is no difference, 1 when there is one, 2 when the command is wrong.
  */
-import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -19,6 +20,7 @@ import fc from 'fast-check';
 import { type ClusterPlan, clusterPlan } from '../src/scheduler/model/plan-fixture.ts';
 import { requirePeers } from './lab/peer-path.ts';
 import { runMain } from './lab/run-main.ts';
+import type { Difference } from './scheduler/decision-compare.ts';
 import { type Peers, startPeers } from './scheduler/peers.ts';
 import { cutDown } from './scheduler/plan-cut.ts';
 import { Play, type PlayedDecision } from './scheduler/play.ts';
@@ -69,14 +71,13 @@ async function report(
   if (found.length === 0) {
     tally.passing++;
     process.stdout.write(`seed ${seed}: a difference that was not there again\n`);
-    for (const { differences } of first)
-      for (const { about, text } of differences) process.stdout.write(`  ${about}: ${text}\n`);
+    for (const { differences } of first) print(differences);
     return;
   }
   for (const { index, differences } of found) {
     for (const about of new Set(differences.map((difference) => difference.about))) count(tally.differences, about);
     process.stdout.write(`seed ${seed}, pod ${index}:\n`);
-    for (const { about, text } of differences) process.stdout.write(`  ${about}: ${text}\n`);
+    print(differences);
   }
   const about = found[0].differences[0].about;
   const small = await cutDown(plan, found[0].index, async (smaller) => {
@@ -86,6 +87,21 @@ async function report(
   const path = join(folder, `difference-${seed}.json`);
   writeFileSync(path, JSON.stringify(small, null, 1));
   process.stdout.write(`  cut down to ${path}\n`);
+}
+
+async function replay(peers: Peers, path: string): Promise<number> {
+  const plan: ClusterPlan = JSON.parse(readFileSync(path, 'utf8'));
+  const { decisions, refused } = await new Play(peers).run(plan);
+  for (const text of refused) process.stdout.write(`refused: ${text}\n`);
+  for (const { index, kind, differences } of decisions) {
+    process.stdout.write(`pod ${index}: ${kind}, ${differences.length} differences\n`);
+    print(differences);
+  }
+  return decisions.every(({ differences }) => differences.length === 0) ? 0 : 1;
+}
+
+function print(differences: readonly Difference[]): void {
+  for (const { about, text } of differences) process.stdout.write(`  ${about}: ${text}\n`);
 }
 
 function count(counts: Map<string, number>, what: string): void {
@@ -108,6 +124,7 @@ async function main(): Promise<number> {
       seed: { type: 'string', default: '1' },
       nodes: { type: 'string', default: '9' },
       out: { type: 'string' },
+      replay: { type: 'string' },
     },
   });
   const [seconds, clusters, seed, nodes] = [values.seconds, values.clusters, values.seed, values.nodes].map(Number);
@@ -122,6 +139,7 @@ async function main(): Promise<number> {
   const peers = await startPeers(folder);
   let tally: Tally;
   try {
+    if (values.replay !== undefined) return await replay(peers, values.replay);
     tally = await playAll(peers, { seconds, clusters, seed, nodes, folder });
   } finally {
     await peers.stop();

@@ -3,6 +3,8 @@
 // A selector is a conjunction of requirements, or `nothing` (the absent LabelSelector), which matches no labels at all. A
 // selector without requirements matches everything.
 
+import { nameProblems, valueProblems } from './label-name.ts';
+
 export type Labels = ReadonlyMap<string, string>;
 
 export const NO_LABELS: Labels = new Map();
@@ -78,41 +80,35 @@ export function parseInt64(text: string): bigint | undefined {
   return BigInt.asIntN(64, value) === value ? value : undefined;
 }
 
-/** What labels.NewRequirement and the API's validation refuse, or undefined. */
-export function requirementProblem({ key, operator, values }: Requirement): string | undefined {
-  if (!isQualifiedName(key)) return `key ${JSON.stringify(key)} is not a qualified name`;
+/** What labels.NewRequirement refuses, in its words: each problem with the field of the requirement, `values: Invalid …`. */
+export function requirementProblems({ key, operator, values }: Requirement): string[] {
+  const problems = nameProblems(key);
+  const found = problems.length === 0 ? [] : [`key: Invalid value: ${JSON.stringify(key)}: ${problems.join('; ')}`];
+  const list = values.length === 0 ? 'null' : JSON.stringify(values);
+  const refuse = (problem: string): unknown => found.push(`values: Invalid value: ${list}: ${problem}`);
   switch (operator) {
     case 'In':
     case 'NotIn':
-      if (values.length === 0) return "for 'in', 'notin' operators, values set can't be empty";
+      if (values.length === 0) refuse("for 'in', 'notin' operators, values set can't be empty");
       break;
     case 'Exists':
     case 'DoesNotExist':
-      if (values.length !== 0) return 'values set must be empty for exists and does not exist';
+      if (values.length !== 0) refuse('values set must be empty for exists and does not exist');
       break;
     case 'Gt':
     case 'Lt':
-      if (values.length !== 1) return "for 'Gt', 'Lt' operators, exactly one value is required";
-      if (parseInt64(values[0]) === undefined) return "for 'Gt', 'Lt' operators, the value must be an integer";
+      if (values.length !== 1) refuse("for 'Gt', 'Lt' operators, exactly one value is required");
+      for (const [index, value] of values.entries()) {
+        if (parseInt64(value) !== undefined) continue;
+        const text = `values[${index}]: Invalid value: ${JSON.stringify(value)}`;
+        found.push(`${text}: for 'Gt', 'Lt' operators, the value must be an integer`);
+      }
       break;
   }
-  const bad = values.find((value) => !isLabelValue(value));
-  return bad === undefined ? undefined : `value ${JSON.stringify(bad)} is not a label value`;
-}
-
-const NAME = /^(?:[A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]$/;
-const SUBDOMAIN = /^[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*$/;
-
-/** validation.IsQualifiedName: `name` or `prefix/name`. */
-export function isQualifiedName(text: string): boolean {
-  const parts = text.split('/');
-  if (parts.length > 2) return false;
-  const name = parts.at(-1) ?? '';
-  const prefix = parts.length === 2 ? parts[0] : undefined;
-  if (prefix !== undefined && (prefix.length > 253 || !SUBDOMAIN.test(prefix))) return false;
-  return name.length <= 63 && NAME.test(name);
-}
-
-export function isLabelValue(text: string): boolean {
-  return text === '' || (text.length <= 63 && NAME.test(text));
+  for (const [index, value] of values.entries()) {
+    const wrong = valueProblems(value);
+    if (wrong.length === 0) continue;
+    found.push(`values[${index}][${key}]: Invalid value: ${JSON.stringify(value)}: ${wrong.join('; ')}`);
+  }
+  return found;
 }

@@ -17,7 +17,7 @@ export interface FieldRequirement {
 export interface NodeSelectorTerm {
   readonly expressions: readonly Requirement[];
   readonly fields: readonly FieldRequirement[];
-  /** Why the term cannot be parsed; it matches nothing then. */
+  /** Why the term cannot be parsed, with the field to blame, the first one; it matches nothing then. */
   readonly problem: string | undefined;
 }
 

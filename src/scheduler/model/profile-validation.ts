@@ -1,17 +1,25 @@
 // What kube-scheduler 1.36 refuses in a profile, in its words (pkg/scheduler/apis/config/validation).
 
-import { isQualifiedName } from './label-selector.ts';
+import { nameProblems } from './label-name.ts';
 import type { FitArgs, ResourceWeight, SchedulerProfile, ShapePoint } from './scheduler-profile.ts';
 
 const STRATEGIES = ['LeastAllocated', 'MostAllocated', 'RequestedToCapacityRatio'];
 
-/** Every error, as `path: Invalid value: …`; none for a good profile. `path` is that of the profile, `profiles[0]`. */
-export function profileErrors(profile: SchedulerProfile, path: string): string[] {
-  const args = (plugin: string): string => `${path}.pluginConfig.${plugin}.args`;
+/** Where the arguments of a plugin stand in a configuration, `pluginConfig[3]`; its name for one that has none. */
+export type ArgsPlace = (plugin: string) => string;
+
+const BY_NAME: ArgsPlace = (plugin) => `pluginConfig[${plugin}]`;
+
+/**
+ * Every error, as `path: Invalid value: …`; none for a good profile. `path` is that of the profile, `profiles[0]`. Errors of
+ * NodeResourcesFit have no path: upstream finds them when it makes the plugin, and says `initializing plugin …` before.
+ */
+export function profileErrors(profile: SchedulerProfile, path: string, place: ArgsPlace = BY_NAME): string[] {
+  const args = (plugin: string): string => `${path}.${place(plugin)}.args`;
   return [
     ...(profile.schedulerName === '' ? [`${path}.schedulerName: Required value`] : []),
     ...percentageErrors(profile.percentageOfNodesToScore, `${path}.percentageOfNodesToScore`),
-    ...fitErrors(profile.fit, ''),
+    ...fitErrors(profile.fit),
     ...balancedErrors(profile.balancedResources, args('NodeResourcesBalancedAllocation')),
     ...spreadErrors(profile, args('PodTopologySpread')),
     ...rangeErrors(
@@ -39,6 +47,10 @@ function invalid(path: string, value: string | number, problem: string): string 
   return `${path}: Invalid value: ${JSON.stringify(value)}: ${problem}`;
 }
 
+function nameErrors(name: string, path: string): string[] {
+  return nameProblems(name).map((problem) => invalid(path, name, problem));
+}
+
 function percentageErrors(value: number | undefined, path: string): string[] {
   return value === undefined ? [] : rangeErrors(value, 100, path, '[0-100]');
 }
@@ -47,39 +59,36 @@ function rangeErrors(value: number, most: number, path: string, range: string): 
   return value < 0 || value > most ? [invalid(path, value, `not in valid range ${range}`)] : [];
 }
 
-/** Checked when the plugin is made, where there is no path yet: `path` is ''. */
-function fitErrors(fit: FitArgs, path: string): string[] {
-  const at = (field: string): string => (path === '' ? field : `${path}.${field}`);
+function fitErrors(fit: FitArgs): string[] {
   const errors: string[] = [];
   fit.ignoredResources.forEach((name, index) => {
-    if (!isQualifiedName(name)) errors.push(invalid(at(`ignoredResources[${index}]`), name, 'is not a qualified name'));
+    errors.push(...nameErrors(name, `ignoredResources[${index}]`));
   });
   fit.ignoredResourceGroups.forEach((name, index) => {
-    const where = at(`ignoredResourceGroups[${index}]`);
+    const where = `ignoredResourceGroups[${index}]`;
     if (name.includes('/')) errors.push(invalid(where, name, "resource group name can't contain '/'"));
-    if (!isQualifiedName(name)) errors.push(invalid(where, name, 'is not a qualified name'));
+    errors.push(...nameErrors(name, where));
   });
   if (!STRATEGIES.includes(fit.strategy)) {
     const known = STRATEGIES.map((name) => JSON.stringify(name)).join(', ');
-    errors.push(
-      `${at('scoringStrategy.type')}: Unsupported value: ${JSON.stringify(fit.strategy)}: supported values: ${known}`,
-    );
+    errors.push(`scoringStrategy.type: Unsupported value: ${JSON.stringify(fit.strategy)}: supported values: ${known}`);
   }
   fit.resources.forEach(({ name, weight }, index) => {
     if (weight > 0 && weight <= 100) return;
-    const where = at(`scoringStrategy.resources[${index}].weight`);
+    const where = `scoringStrategy.resources[${index}].weight`;
     errors.push(invalid(where, weight, `resource weight of ${name} not in valid range (0, 100]`));
   });
-  const ratio = at('scoringStrategy.requestedToCapacityRatio');
-  if (fit.strategy === 'RequestedToCapacityRatio') errors.push(...shapeErrors(fit.shape, `${ratio}.shape`));
-  else if (fit.shape.length > 0) {
+  const ratio = 'scoringStrategy.requestedToCapacityRatio';
+  if (fit.strategy === 'RequestedToCapacityRatio') {
+    if (fit.shape.length > 0) errors.push(...shapeErrors(fit.shape, `${ratio}.shape`));
+    else errors.push(`${ratio}: Required value: must be specified when type is RequestedToCapacityRatio`);
+  } else if (fit.shape.length > 0) {
     errors.push(`${ratio}: Forbidden: must be nil when type is not RequestedToCapacityRatio`);
   }
   return errors;
 }
 
 function shapeErrors(shape: readonly ShapePoint[], path: string): string[] {
-  if (shape.length === 0) return [`${path}: Required value: at least one point must be specified`];
   const errors: string[] = [];
   const fall = shape.findIndex((point, index) => index > 0 && shape[index - 1].utilization >= point.utilization);
   if (fall >= 0) {
@@ -116,9 +125,7 @@ function spreadErrors({ spread }: SchedulerProfile, path: string): string[] {
       errors.push(invalid(`${where}.maxSkew`, constraint.maxSkew, 'not in valid range (0, inf)'));
     }
     if (constraint.topologyKey === '') errors.push(`${where}.topologyKey: Required value: can not be empty`);
-    else if (!isQualifiedName(constraint.topologyKey)) {
-      errors.push(invalid(`${where}.topologyKey`, constraint.topologyKey, 'is not a qualified name'));
-    }
+    else errors.push(...nameErrors(constraint.topologyKey, `${where}.topologyKey`));
     const action = constraint.isHard ? 'DoNotSchedule' : 'ScheduleAnyway';
     const pair = `{${constraint.topologyKey}, ${action}}`;
     if (seen.has(pair)) errors.push(`${where}: Duplicate value: ${JSON.stringify(pair)}`);
@@ -128,13 +135,15 @@ function spreadErrors({ spread }: SchedulerProfile, path: string): string[] {
 }
 
 function nodeAffinityErrors({ nodeAffinity }: SchedulerProfile, path: string): string[] {
-  const required = (nodeAffinity.addedRequired?.terms ?? []).map(({ problem }) => problem);
-  const preferred = nodeAffinity.addedPreferred.map(({ term }) => term.problem);
-  const found = (field: string, problems: readonly (string | undefined)[]): string[] =>
-    problems.flatMap((problem) => (problem === undefined ? [] : [`${path}.addedAffinity.${field}: ${problem}`]));
+  const required = `${path}.addedAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms`;
+  const preferred = `${path}.addedAffinity.preferredDuringSchedulingIgnoredDuringExecution`;
+  const told = (where: string, problem: string | undefined): string[] =>
+    problem === undefined ? [] : [`${where}.${problem}`];
   return [
-    ...found('requiredDuringSchedulingIgnoredDuringExecution', required),
-    ...found('preferredDuringSchedulingIgnoredDuringExecution', preferred),
+    ...(nodeAffinity.addedRequired?.terms ?? []).flatMap(({ problem }, index) =>
+      told(`${required}[${index}]`, problem),
+    ),
+    ...nodeAffinity.addedPreferred.flatMap(({ term }, index) => told(`${preferred}[${index}]`, term.problem)),
   ];
 }
 

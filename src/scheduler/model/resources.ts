@@ -4,7 +4,7 @@
 // ±AMOUNT_MAX for what is asked and to ±ALLOCATABLE_MAX, one less, for what a node has, so that a cut request fits
 // nowhere. 2^53 bytes are 9 petabytes and 2^53 milli-CPUs are 9 × 10^12 cores.
 
-import { isQualifiedName } from './label-selector.ts';
+import { isQualifiedName } from './label-name.ts';
 import { int64Of, MILLI, type Quantity, UNIT } from './quantity.ts';
 
 export interface Resources {

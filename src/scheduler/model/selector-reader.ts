@@ -7,7 +7,7 @@ import {
   NOTHING,
   type Operator,
   type Requirement,
-  requirementProblem,
+  requirementProblems,
   selectorOf,
 } from './label-selector.ts';
 import {
@@ -20,6 +20,7 @@ import {
 
 const LABEL_OPERATORS: ReadonlySet<string> = new Set(['In', 'NotIn', 'Exists', 'DoesNotExist']);
 const NODE_OPERATORS: ReadonlySet<string> = new Set([...LABEL_OPERATORS, 'Gt', 'Lt']);
+const FIELD_OPERATORS: ReadonlySet<string> = new Set(['In', 'NotIn']);
 
 export interface ParsedSelector {
   /** `nothing` where there is a problem. */
@@ -38,7 +39,7 @@ export function parsedSelectorOf(view: JsonView): ParsedSelector {
     if (typeof parsed === 'string') return { selector: NOTHING, problem: parsed };
     requirements.push(parsed);
   }
-  const problem = requirements.map(requirementProblem).find((text) => text !== undefined) ?? '';
+  const problem = asOne(requirements.flatMap(requirementProblems));
   if (problem !== '') return { selector: NOTHING, problem };
   return { selector: requirements.length === 0 ? EVERYTHING : selectorOf(requirements), problem: '' };
 }
@@ -75,21 +76,40 @@ export function preferredNodeTermsOf(views: readonly JsonView[]): PreferredNodeT
 function nodeTermOf(view: JsonView): NodeSelectorTerm {
   const expressions: Requirement[] = [];
   const fields: FieldRequirement[] = [];
-  let problem: string | undefined;
-  for (const expression of view.objects('matchExpressions')) {
+  const problems: string[] = [];
+  for (const [index, expression] of view.objects('matchExpressions').entries()) {
+    const at = `matchExpressions[${index}]`;
+    const operator = expression.text('operator');
     const parsed = requirementOf(expression, NODE_OPERATORS);
-    if (typeof parsed === 'string') problem ??= parsed;
+    if (typeof parsed === 'string') problems.push(`${at}.operator: ${unsupported(operator, NODE_OPERATORS)}`);
     else {
-      problem ??= requirementProblem(parsed);
+      problems.push(...requirementProblems(parsed).map((problem) => `${at}.${problem}`));
       expressions.push(parsed);
     }
   }
-  for (const expression of view.objects('matchFields')) {
+  for (const [index, expression] of view.objects('matchFields').entries()) {
+    const at = `matchFields[${index}]`;
     const operator = expression.text('operator');
     const values = expression.texts('values');
-    if (values.length !== 1) problem ??= 'must have one element';
-    if (operator === 'In' || operator === 'NotIn') fields.push({ key: expression.text('key'), operator, values });
-    else problem ??= `${JSON.stringify(operator)} is not a valid field selector operator`;
+    if (operator !== 'In' && operator !== 'NotIn') {
+      problems.push(`${at}.operator: ${unsupported(operator, FIELD_OPERATORS)}`);
+      continue;
+    }
+    if (values.length !== 1) {
+      const list = values.length === 0 ? 'null' : JSON.stringify(values);
+      problems.push(`${at}.values: Invalid value: ${list}: must have one element`);
+    }
+    fields.push({ key: expression.text('key'), operator, values });
   }
-  return { expressions, fields, problem };
+  return { expressions, fields, problem: problems[0] };
+}
+
+function unsupported(operator: string, operators: ReadonlySet<string>): string {
+  const supported = [...operators].sort().map((one) => JSON.stringify(one));
+  return `Unsupported value: ${JSON.stringify(operator)}: supported values: ${supported.join(', ')}`;
+}
+
+/** Errors as upstream joins them; '' for none. */
+export function asOne(problems: readonly string[]): string {
+  return problems.length > 1 ? `[${problems.join(', ')}]` : problems.join('');
 }

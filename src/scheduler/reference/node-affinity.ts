@@ -1,6 +1,7 @@
 // NodeAffinity: spec.nodeSelector, node affinity, and the affinity that the profile adds.
 
 import { matchesNodeSelector, matchesRequiredNodes, NAME_FIELD, preferenceOf } from '../model/node-selector.ts';
+import { asOne } from '../model/selector-reader.ts';
 import type { NodeState } from './cluster.ts';
 import { scaledToHighest } from './normalisation.ts';
 import { type Cycle, failed, type PreFilter, refused, SKIP, unresolvable } from './plugin.ts';
@@ -52,6 +53,8 @@ export function nodeAffinityScores({ pod, profile }: Cycle, feasible: readonly N
 
 /** Preferred terms that cannot be parsed fail the whole pod, once there is something to score. */
 export function nodeAffinityProblem({ pod }: Cycle): ReturnType<typeof failed> | undefined {
-  const problem = pod.preferredNodes.map(({ term }) => term.problem).find((text) => text !== undefined);
-  return problem === undefined ? undefined : failed(problem);
+  const problems = pod.preferredNodes.flatMap(({ term }, index) =>
+    term.problem === undefined ? [] : [`[${index}].${term.problem}`],
+  );
+  return problems.length === 0 ? undefined : failed(asOne(problems));
 }
