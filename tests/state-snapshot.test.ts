@@ -384,6 +384,24 @@ describe('a snapshot that is not of this log', () => {
     await refused(server, ForeignLogError, /\.snap is newer than the log: it holds batch \d+, and .*ends at batch 0/);
   });
 
+  it('is refused when it is damaged, and the log does not reach the batch that it says was durable', async () => {
+    const { server } = await prepared(9, SMALL_SEGMENTS, 1);
+    const [path] = filesOf(server, SNAPSHOTS);
+    server.disk.place(path, server.disk.bytes(path).subarray(0, 200));
+    const [first, ...others] = filesOf(server, LOG);
+    server.disk.place(first, server.disk.bytes(first).subarray(0, 200));
+    for (const segment of others) server.disk.remove(segment);
+    const says =
+      /\.snap is damaged at byte \d+: .*; it says that batch \d+ was durable, and \/data\/wal ends at batch \d+: bring/;
+    await refused(server, CorruptionError, says);
+    for (const segment of filesOf(server, LOG)) server.disk.remove(segment);
+    await refused(server, CorruptionError, says);
+    // Without a trace of what was there it is a new folder.
+    server.disk.remove(path);
+    await restarted({ server, random: new Random(1), notes: new Notes() });
+    assert.equal(server.server.recovery.isNew, true);
+  });
+
   it('is refused when it is of another cluster', async () => {
     const { server } = await prepared(10, SMALL_SEGMENTS, 1);
     const [path] = filesOf(server, SNAPSHOTS);

@@ -6,11 +6,18 @@ import type { Clock } from '../io/clock.ts';
 import type { Disk } from '../io/disk.ts';
 import type { CorruptionError } from '../journal/errors.ts';
 import { openFileJournal } from '../journal/file-journal-opening.ts';
-import type { Journal, JournalHandler, JournalIdentity, JournalObserver, Recovery } from '../journal/journal.ts';
+import type {
+  Journal,
+  JournalHandler,
+  JournalIdentity,
+  JournalObserver,
+  LogFloor,
+  Recovery,
+} from '../journal/journal.ts';
 import { readLog } from '../journal/recovery.ts';
 import { Lessor } from '../lease/lessor.ts';
 import { type RestoredSnapshot, restoreSnapshot } from '../snapshot/restore.ts';
-import { snapshotFolder } from '../snapshot/snapshot-folder.ts';
+import { sequenceOfSnapshot, snapshotFolder } from '../snapshot/snapshot-folder.ts';
 import { PRIVATE_MEMORY, SharedMemory, type StoreMemory } from '../store/memory.ts';
 import { Store } from '../store/store.ts';
 import { Restorer } from './restorer.ts';
@@ -57,7 +64,7 @@ export async function openState(opening: StateOpening): Promise<OpenedState> {
     await lock.release();
     throw error;
   });
-  const { store, lessor, restorer, snapshot } = loaded;
+  const { store, lessor, restorer, snapshot, floor } = loaded;
   const { bufferedLossMsMax, bufferedLossBytesMax, segmentBytesMax } = opening;
   const { journal, recovery } = await openFileJournal({
     disk,
@@ -65,6 +72,7 @@ export async function openState(opening: StateOpening): Promise<OpenedState> {
     folder,
     lock,
     base: snapshot?.base,
+    floor,
     identity: opening.identity,
     visitor: restorer,
     limits: { bufferedLossMsMax, bufferedLossBytesMax, ...(segmentBytesMax && { segmentBytesMax }) },
@@ -100,7 +108,7 @@ export interface ReadState {
  */
 export async function readState(reading: StateReading): Promise<ReadState> {
   const { disk, folder, revision } = reading;
-  const { store, lessor, restorer, snapshot } = await load({
+  const { store, lessor, restorer, snapshot, floor } = await load({
     disk,
     folder,
     clock: { nowMs: () => 0 },
@@ -113,7 +121,7 @@ export async function readState(reading: StateReading): Promise<ReadState> {
   });
   const base = snapshot?.base;
   const cut = new RevisionCut(restorer, revision ?? Number.POSITIVE_INFINITY);
-  const { state, bytes } = await readLog({ disk, folder: join(folder, 'wal'), visitor: cut, base });
+  const { state, bytes } = await readLog({ disk, folder: join(folder, 'wal'), visitor: cut, base, floor });
   const known = Math.max(cut.newestRevision, state.revision);
   if (known > cut.revision) restorer.finish(cut.revision, true);
   else restorer.finish(state.revision, state.isClean);
@@ -145,8 +153,11 @@ async function load(loading: Loading): Promise<{
   readonly lessor: Lessor;
   readonly restorer: Restorer;
   readonly snapshot: RestoredSnapshot | undefined;
+  /** What the newest damaged snapshot proves. */
+  readonly floor: LogFloor | undefined;
 }> {
-  const { disk, folder, memory, minimumLeaseTtlSeconds, revisionMax, onSnapshotDamaged, onProgress } = loading;
+  const { disk, folder, memory, minimumLeaseTtlSeconds, revisionMax, onProgress } = loading;
+  let floor: LogFloor | undefined;
   const nowMs = (): number => loading.clock.nowMs();
   const snapshot = await restoreSnapshot({
     disk,
@@ -155,10 +166,19 @@ async function load(loading: Loading): Promise<{
     minimumLeaseTtlSeconds,
     revisionMax,
     nowMs,
-    onDamaged: onSnapshotDamaged,
+    onDamaged: (error) => {
+      floor ??= floorOf(error);
+      loading.onSnapshotDamaged(error);
+    },
     onProgress: (path, done, total) => onProgress(`bytes of ${path}`, done, total),
   });
   const store = snapshot?.store ?? new Store({ hashSeed: Math.floor(loading.random() * 0xffff_ffff), memory });
   const lessor = snapshot?.lessor ?? new Lessor(store, minimumLeaseTtlSeconds);
-  return { store, lessor, restorer: new Restorer(store, lessor, nowMs, snapshot?.alarms), snapshot };
+  return { store, lessor, restorer: new Restorer(store, lessor, nowMs, snapshot?.alarms), snapshot, floor };
+}
+
+/** A snapshot has its name only when the last batch in it is durable. */
+export function floorOf({ file, offset, reason }: CorruptionError): LogFloor | undefined {
+  const sequence = sequenceOfSnapshot(file);
+  return sequence === undefined ? undefined : { sequence, file, offset, reason };
 }

@@ -17,6 +17,7 @@ import type {
   JournalObserver,
   JournalVisitor,
   LogBase,
+  LogFloor,
   Recovery,
 } from './journal.ts';
 import { type FoundLog, readLog } from './recovery.ts';
@@ -36,6 +37,8 @@ export interface FileJournalOpening {
   readonly clusterId?: bigint | undefined;
   /** What the log goes on from; effects of the batches it holds are not given to the visitor. */
   readonly base?: LogBase | undefined;
+  /** How far the log must reach, at least. */
+  readonly floor?: LogFloor | undefined;
   /** The data folder's, when the caller has taken it already; let go of when the opening fails, as one taken here. */
   readonly lock?: DiskLock | undefined;
   /** Called after each segment that was read, of `count`. */
@@ -60,8 +63,8 @@ export async function openFileJournal(opening: FileJournalOpening): Promise<Open
   const segmentFolder = join(folder, 'wal');
   const lock = opening.lock ?? (await lockFolder(disk, folder));
   try {
-    const { clusterId, base, visitor, onProgress } = opening;
-    const found = await readLog({ disk, folder: segmentFolder, visitor, clusterId, base, onProgress });
+    const { clusterId, base, floor, visitor, onProgress } = opening;
+    const found = await readLog({ disk, folder: segmentFolder, visitor, clusterId, base, floor, onProgress });
     await disk.ensureDirectory(segmentFolder);
     for (const name of found.unfinished) await disk.unlink(join(segmentFolder, name));
     const start = await prepare(opening, segmentFolder, found);

@@ -120,6 +120,15 @@ export interface LogBase {
   readonly file: string;
 }
 
+/** A batch that is known to have been durable, from elsewhere than the log: a snapshot that is damaged. */
+export interface LogFloor {
+  readonly sequence: number;
+  readonly file: string;
+  readonly offset: number;
+  /** Why the file itself cannot be used. */
+  readonly reason: string;
+}
+
 /** What opening a log found. */
 export interface Recovery {
   readonly identity: JournalIdentity;

@@ -21,7 +21,7 @@ import { BatchReader, type ChainEnd, isZero } from './batch-reader.ts';
 import { EffectReader, type LogState } from './effects.ts';
 import { CorruptionError, ForeignLogError } from './errors.ts';
 import { crcSeedOf, SEGMENT_HEADER_BYTES } from './format.ts';
-import type { JournalIdentity, JournalVisitor, LogBase, TailCut } from './journal.ts';
+import type { JournalIdentity, JournalVisitor, LogBase, LogFloor, TailCut } from './journal.ts';
 import { decodeSegmentHeader, isUnfinishedName, type SegmentHeader, sequenceOfName } from './segment.ts';
 
 export interface StoredSegment {
@@ -61,6 +61,8 @@ export interface RecoveryOptions {
   readonly clusterId?: bigint | undefined;
   /** What the log goes on from; undefined: from nothing, so that it must be whole. */
   readonly base?: LogBase | undefined;
+  /** The log, or the base, must reach this far; undefined: a log that does not exist is new. */
+  readonly floor?: LogFloor | undefined;
   /** Called after each segment that was read, of `count`. */
   readonly onProgress?: ((done: number, count: number) => void) | undefined;
 }
@@ -96,7 +98,15 @@ export async function readLog(options: RecoveryOptions): Promise<FoundLog> {
         `${result.chain.sequence}. Going on would use revisions twice; bring the log's missing segments back`,
     );
   }
+  checkFloor(options, Math.max(result.chain.sequence, base?.sequence ?? 0));
   return { segments, unfinished, ...result };
+}
+
+function checkFloor({ floor, folder }: RecoveryOptions, sequence: number): void {
+  if (floor === undefined || sequence >= floor.sequence) return;
+  const ends = `it says that batch ${floor.sequence} was durable, and ${folder} ends at batch ${sequence}`;
+  const remedy = "bring the log's missing segments back, or a good snapshot";
+  throw new CorruptionError(floor.file, floor.offset, `${floor.reason}; ${ends}: ${remedy}`);
 }
 
 /** Of a folder that does not exist: none. */

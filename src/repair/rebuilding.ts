@@ -208,16 +208,13 @@ class Replay {
     }
     if (this.losses.losses.at(-1)?.sequences.last === UNKNOWN) return;
     const parts = await this.#lose({ first: last + 1, last: UNKNOWN }, undefined);
-    let isListComplete = parts.every(({ isCertain }) => isCertain);
-    let highest = Math.max(last, ...parts.map(({ sequence }) => sequence ?? UNKNOWN));
-    for (const placed of order.behindEnd.filter(({ run }) => run.lastSequence > last)) {
-      isListComplete = (await this.#loseRun(placed)) && isListComplete;
-      highest = Math.max(highest, placed.run.lastSequence);
-    }
-    if (highest > last) {
-      const sequences = { first: last + 1, last: highest };
+    const runs = order.behindEnd.filter(({ run }) => run.lastSequence > last);
+    for (const placed of runs) await this.#loseRun(placed);
+    if (parts.length + runs.length > 0) {
+      // What came behind them, if anything did, may be gone without a trace.
+      const sequences = { first: last + 1, last: UNKNOWN };
       const revisions = { first: this.revision + 1, last: UNKNOWN };
-      this.losses.add({ sequences, revisions, isUnproven: true, parts, isListComplete });
+      this.losses.add({ sequences, revisions, isUnproven: true, parts, isListComplete: false });
     } else if (segments.at(-1)?.headerError !== undefined && segments.at(-1)?.parts.runs.length === 0) {
       // A segment was begun, and nothing of it is left.
       this.#loseUnknown(last, true);
@@ -234,15 +231,13 @@ class Replay {
     });
   }
 
-  async #loseRun({ run, segment }: PlacedRun): Promise<boolean> {
+  async #loseRun({ run, segment }: PlacedRun): Promise<void> {
     const block = await this.#read(segment);
     const reader = this.#reader;
-    let isListed = true;
     for (let at = run.offset; at < run.offset + run.bytes; at = reader.end) {
-      if (reader.readHeader(block, at, block.length, this.#crcSeed) !== undefined) return false;
-      isListed = this.losses.loseGood(block, reader.bodyStart, reader.bodyEnd) && isListed;
+      if (reader.readHeader(block, at, block.length, this.#crcSeed) !== undefined) return;
+      this.losses.loseGood(block, reader.bodyStart, reader.bodyEnd);
     }
-    return isListed;
   }
 
   async #read(segment: number): Promise<Uint8Array> {

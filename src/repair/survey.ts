@@ -5,6 +5,7 @@
 // that is refused is damage, whatever the findings say.
 
 import { join } from 'node:path';
+import { floorOf } from '../etcd/state-opening.ts';
 import { type Disk, DiskError } from '../io/disk.ts';
 import { BatchReader } from '../journal/batch-reader.ts';
 import { CorruptionError, ForeignLogError } from '../journal/errors.ts';
@@ -84,7 +85,7 @@ export async function surveyFolder(disk: Disk, folder: string): Promise<Survey> 
     if (header === undefined || identity === undefined || header.identity.clusterId === identity.clusterId) continue;
     findings.push(foreign(path, 'it belongs to another cluster than the log'));
   }
-  const { refusal, cut, endSequence } = await askRecovery(disk, walFolder, base);
+  const { refusal, cut, endSequence } = await askRecovery(disk, walFolder, base, snapshots);
   const isCutShort = endSequence !== undefined && endSequence < order.lastSequence;
   const cutBatches = isCutShort ? { first: endSequence + 1, last: order.lastSequence } : undefined;
   const highest = highestOf(segments, snapshots);
@@ -246,7 +247,7 @@ function durableOf(segments: readonly SurveyedSegment[], snapshots: readonly Sur
     for (const { durableSequence } of parts.runs) durable = Math.max(durable, durableSequence);
     for (const { head } of parts.broken) durable = Math.max(durable, head?.durableSequence ?? 0);
   }
-  for (const { sequence, header } of snapshots) if (header !== undefined) durable = Math.max(durable, sequence);
+  for (const { sequence } of snapshots) durable = Math.max(durable, sequence);
   return durable;
 }
 
@@ -273,10 +274,13 @@ async function askRecovery(
   disk: Disk,
   folder: string,
   base: LogBase | undefined,
+  snapshots: readonly SurveyedSnapshot[],
 ): Promise<Pick<Survey, 'refusal' | 'cut'> & { readonly endSequence: number | undefined }> {
   const none = { refusal: undefined, cut: undefined, endSequence: undefined };
+  const damaged = snapshots.find(({ error }) => error instanceof CorruptionError)?.error;
+  const floor = damaged instanceof CorruptionError ? floorOf(damaged) : undefined;
   try {
-    const { cut, chain } = await readLog({ disk, folder, visitor: IGNORING_VISITOR, base });
+    const { cut, chain } = await readLog({ disk, folder, visitor: IGNORING_VISITOR, base, floor });
     return { refusal: undefined, cut, endSequence: chain.sequence };
   } catch (error) {
     if (error instanceof CorruptionError || error instanceof ForeignLogError) {

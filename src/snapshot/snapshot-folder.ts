@@ -1,7 +1,7 @@
 // The folder of the snapshots: `snap/<sequence, 16 hex digits>.snap`, named by the last batch in it. A file named
 // `.snap.new` is one being made, or left behind by a crash; everything else in the folder is somebody else's and left alone.
 
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { type Disk, DiskError } from '../io/disk.ts';
 
 const NAME = /^([0-9a-f]{16})\.snap$/;
@@ -21,6 +21,12 @@ export function snapshotFolder(dataFolder: string): string {
 
 export function snapshotPath(folder: string, sequence: number): string {
   return join(folder, `${sequence.toString(16).padStart(16, '0')}.snap`);
+}
+
+/** The last batch in the snapshot at this path, as its name says; undefined when it is no snapshot's. */
+export function sequenceOfSnapshot(path: string): number | undefined {
+  const match = NAME.exec(basename(path));
+  return match === null ? undefined : Number.parseInt(match[1], 16);
 }
 
 /** Of a folder that does not exist: nothing. Rejects with DiskError. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { repairFolder } from '../../src/repair/repair.ts';
+import type { LossBook } from '../../src/repair/loss-book.ts';
+import { repairFolder, UnrepairableError } from '../../src/repair/repair.ts';
 import type { Store } from '../../src/store/store.ts';
 import { type FileStates, TracingDisk } from '../../src/testing/crash-states.ts';
 import { Random } from '../../src/testing/random.ts';
@@ -9,6 +10,9 @@ import { DAMAGES, type Structure, structuresOf } from './rot.ts';
 
 /** Of all cases of damage, every how many-th is tried. */
 const STRIDE = Number(process.env.K1M_STRIDE ?? 29);
+/** Of several damages at once, for each folder. */
+const RUNS = Number(process.env.K1M_RUNS ?? 25);
+const SEED = Number(process.env.K1M_SEED ?? 1);
 /** After a power cut at each point. */
 const STATES = Number(process.env.K1M_STATES ?? 3);
 
@@ -68,78 +72,130 @@ function isPrefix(shown: string, known: KnownFolder, mostLost: number): boolean 
   });
 }
 
+interface Judged {
+  readonly verdict: 'rebuilt' | 'whole' | 'cut' | 'unrepairable';
+  readonly isLost: (sequence: number) => boolean;
+}
+
+/** Holds what a start and a repair make of the damaged files against what was written. Throws what is wrong. */
+async function judge(known: KnownFolder, files: FileStates, whole: string, mostLost: number): Promise<Judged> {
+  const bench = new Bench(files);
+  const started = await bench.start();
+  const plan = await bench.plan().catch((error: unknown) => {
+    if (error instanceof UnrepairableError) return undefined;
+    throw error;
+  });
+  const nothing = (): boolean => false;
+  if (plan === undefined) {
+    assert.match(started, /^refused/);
+    return { verdict: 'unrepairable', isLost: nothing };
+  }
+  if (plan.kind !== 'rebuild') {
+    assert.equal(plan.kind, 'none');
+    if (started === whole) return { verdict: 'whole', isLost: nothing };
+    assert.ok(isPrefix(started, known, mostLost), 'a start shows what was not written');
+    return { verdict: 'cut', isLost: nothing };
+  }
+  const { store, losses } = plan.state;
+  const ranges = losses.losses.map(({ sequences }) => sequences);
+  const isLost = (sequence: number): boolean => ranges.some((r) => sequence >= r.first && sequence <= r.last);
+  // Batches that are gone from the end of the last file leave no trace; not more of them than the damage explains.
+  const { lastSequence } = plan.survey.order;
+  const untold = [...known.past.keys()].filter((sequence) => sequence > lastSequence && !isLost(sequence));
+  assert.ok(untold.length <= mostLost, `${untold} are missing at the end`);
+  const isGone = (sequence: number): boolean => isLost(sequence) || untold.includes(sequence);
+  assert.deepEqual(liveKeys(store), stateWithout(known.past, isGone), 'another state');
+  assert.equal(store.compactedRevision, plan.revision);
+  if (untold.length === 0) checkLists(known, losses, isLost);
+  assert.equal(await repairedText(bench), stateText(store), 'a start finds another state');
+  return { verdict: 'rebuilt', isLost };
+}
+
+/** What it says of keys: those that a lost batch changed and no later one did. */
+function checkLists({ past }: KnownFolder, losses: LossBook, isLost: (sequence: number) => boolean): void {
+  const whereLast = new Map<string, number>();
+  for (const [sequence, changes] of past) {
+    for (const { key } of changes) whereLast.set(key, Math.max(sequence, whereLast.get(key) ?? 0));
+  }
+  const wrong = new Set([...whereLast].filter(([, sequence]) => isLost(sequence)).map(([key]) => key));
+  const named = losses.keys.map(({ key }) => Buffer.from(key).toString('latin1'));
+  const isComplete = losses.losses.every(({ isListComplete }) => isListComplete);
+  if (isComplete) assert.deepEqual(named.sort(), [...wrong].sort(), 'uncertain keys');
+  for (const key of named) if (whereLast.has(key)) assert.ok(wrong.has(key), `${key} is not uncertain`);
+}
+
+const FOLDERS = [
+  { seed: 1, snapshots: 0, isEnded: true },
+  { seed: 2, snapshots: 1, isEnded: false },
+  { seed: 3, snapshots: 2, isEnded: true },
+];
+
 describe('a repair', () => {
-  const subjects = [
-    { seed: 1, snapshots: 0, isEnded: true },
-    { seed: 2, snapshots: 1, isEnded: false },
-    { seed: 3, snapshots: 2, isEnded: true },
-  ];
-  for (const subject of subjects) {
+  for (const subject of FOLDERS) {
     it(`loses exactly what is damaged, and says so, whatever is done to a log of ${subject.snapshots} snapshots`, async (context) => {
       const known = await knownFolder(subject);
       const whole = await new Bench(known.files).start();
-      const counts = { rebuilt: 0, whole: 0, cut: 0, foreign: 0 };
+      const counts = { rebuilt: 0, whole: 0, cut: 0, unrepairable: 0 };
       let number = subject.seed;
       for (const { name, files, path, structure } of damagedFolders(known)) {
         if (number++ % STRIDE !== 0) continue;
+        // What is no more at a multiple of 8 bytes is not found.
         const isShifted = /repeated|left out/.test(name) && (structure.end - structure.start) % 8 !== 0;
-        const bench = new Bench(files);
-        const started = await bench.start();
-        const plan = await bench.plan().catch((error: unknown) => {
-          if (error instanceof Error && error.name === 'UnrepairableError') return undefined;
-          throw error;
+        const mostLost = isShifted || name.includes('cut off') ? known.past.size : name.includes('sector') ? 10 : 3;
+        const judged = await judge(known, files, whole, mostLost).catch((error: unknown) => {
+          throw new Error(name, { cause: error });
         });
-        if (plan === undefined) {
-          counts.foreign++;
-          assert.match(started, /^refused/, name);
-          continue;
-        }
-        if (plan.kind !== 'rebuild') {
-          assert.equal(plan.kind, 'none', name);
-          if (started === whole) counts.whole++;
-          else {
-            counts.cut++;
-            // What is no more at a multiple of 8 bytes is not found.
-            const mostLost = isShifted || name.includes('cut off') ? known.past.size : name.includes('sector') ? 10 : 3;
-            assert.ok(isPrefix(started, known, mostLost), `${name}: shows what was not written`);
-          }
-          continue;
-        }
-        counts.rebuilt++;
-        assert.equal(await repairedText(bench), stateText(plan.state.store), `${name}: a start finds another state`);
-        const { store, losses } = plan.state;
-        const ranges = losses.losses.map(({ sequences }) => sequences);
-        const isLost = (sequence: number): boolean => ranges.some((r) => sequence >= r.first && sequence <= r.last);
-        assert.deepEqual(liveKeys(store), stateWithout(known.past, isLost), `${name}: another state`);
-        assert.equal(store.compactedRevision, plan.revision, name);
+        counts[judged.verdict]++;
         // No more is lost than the batches that the damage touches.
-        if (path.endsWith('.wal') && !name.includes('cut off') && !name.includes('segment') && !isShifted) {
-          const touched = batchesAt(known, path, structure);
-          const lost = [...known.past.keys()].filter(isLost);
-          assert.ok(
-            lost.every((sequence) => touched.includes(sequence)),
-            `${name}: lost ${lost}, touched ${touched}`,
-          );
-        }
-        // What it says of keys: those that a lost batch changed and no later one did.
-        const whereLast = new Map<string, number>();
-        for (const [sequence, changes] of known.past)
-          for (const { key } of changes) {
-            whereLast.set(key, Math.max(sequence, whereLast.get(key) ?? 0));
-          }
-        const wrong = new Set([...whereLast].filter(([, sequence]) => isLost(sequence)).map(([key]) => key));
-        const named = new Set(losses.keys.map(({ key }) => Buffer.from(key).toString('latin1')));
-        const isComplete = losses.losses.every(({ isListComplete }) => isListComplete);
-        if (isComplete) assert.deepEqual([...named].sort(), [...wrong].sort(), `${name}: uncertain keys`);
-        for (const key of named) {
-          if (whereLast.has(key)) assert.ok(wrong.has(key), `${name}: ${key} is not uncertain`);
-        }
+        if (!path.endsWith('.wal') || isShifted || name.includes('cut off') || name.includes('segment')) continue;
+        const touched = batchesAt(known, path, structure);
+        const lost = [...known.past.keys()].filter(judged.isLost);
+        assert.ok(
+          lost.every((sequence) => touched.includes(sequence)),
+          `${name}: lost ${lost}, touched ${touched}`,
+        );
       }
       context.diagnostic(JSON.stringify(counts));
       assert.ok(counts.rebuilt > 10 && counts.whole + counts.cut > 3, JSON.stringify(counts));
     });
   }
+
+  it('does so too where several things are damaged at once, also the snapshots', async (context) => {
+    const counts = { rebuilt: 0, whole: 0, cut: 0, unrepairable: 0 };
+    for (const subject of FOLDERS) {
+      const known = await knownFolder(subject);
+      const whole = await new Bench(known.files).start();
+      const paths = [...known.files.keys()];
+      for (let seed = SEED; seed < SEED + RUNS; seed++) {
+        const random = new Random(seed);
+        const files = new Map(known.files);
+        for (let n = random.between(2, 5); n > 0; n--) {
+          const path = random.pick(paths);
+          const bytes = files.get(path);
+          if (bytes === undefined || bytes.length === 0) continue;
+          if (random.chance(0.1)) files.delete(path);
+          else files.set(path, damagedAnyhow(bytes, random));
+        }
+        // Nothing at all is a new folder.
+        if (files.size === 0) continue;
+        const { verdict } = await judge(known, files, whole, known.past.size).catch((error: unknown) => {
+          throw new Error(`${subject.snapshots} snapshots, seed ${seed}`, { cause: error });
+        });
+        counts[verdict]++;
+      }
+    }
+    context.diagnostic(JSON.stringify(counts));
+    assert.ok(counts.rebuilt > RUNS, JSON.stringify(counts));
+  });
 });
+
+/** Something that disks do to a file, at multiples of 8 bytes. */
+function damagedAnyhow(bytes: Uint8Array, random: Random): Uint8Array {
+  const names = Object.keys(DAMAGES).filter((name) => !name.includes('sector'));
+  const start = Math.floor(random.between(0, bytes.length - 1) / 8) * 8;
+  const end = Math.min(bytes.length, start + random.pick([8, 64, 512]));
+  return DAMAGES[random.pick(names)](bytes, { name: 'bytes', start, end }) ?? bytes;
+}
 
 /** The batches whose bytes the structure takes part of, and those behind them in the same sector. */
 function batchesAt({ files }: KnownFolder, path: string, { start, end }: Structure): number[] {
