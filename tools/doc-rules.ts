@@ -63,7 +63,7 @@ export function checkComments(path: string, text: string, tree: Tree): Finding[]
 /** Rows of ARCHITECTURE.md: | `src/x` | `base`, `io` | packages | … | */
 export function checkLayerTable(text: string): Finding[] {
   const rows = new Map<string, { line: number; mayImport: string; packages: string }>();
-  for (const match of text.matchAll(/^\| `src\/([a-z0-9/]+)` \|([^|]*)\|([^|]*)\|/gm)) {
+  for (const match of text.matchAll(/^\| `src\/([a-z0-9/-]+)` \|([^|]*)\|([^|]*)\|/gm)) {
     rows.set(match[1], { line: lineAt(text, match.index), mayImport: names(match[2]), packages: names(match[3]) });
   }
   const findings: Finding[] = [];

@@ -17,7 +17,7 @@ function layer(folder: string, mayImport: string, packages = ''): Layer {
 /** A folder's name is its path below src: `store`, or `scheduler/model` for a layer within a folder of layers. */
 export const LAYERS: readonly Layer[] = [
   layer('base', ''),
-  layer('io', 'base'),
+  layer('io', 'base', 'undici'),
   layer('api', 'base'),
   layer('store', 'base'),
   layer('journal', 'base io'),
@@ -29,6 +29,7 @@ export const LAYERS: readonly Layer[] = [
   layer('grpc', 'base api h2'),
   layer('client', 'base io api h2 grpc'),
   layer('kube', 'base'),
+  layer('kube-api', 'base io', '@kubernetes/client-node'),
   layer('scheduler/model', 'base'),
   layer('scheduler/reference', 'base scheduler/model'),
   layer('scheduler/kernel', 'base scheduler/model'),
