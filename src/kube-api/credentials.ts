@@ -1,0 +1,19 @@
+// Who we are for the API server, and where it is. `kubeconfig.ts` reads it from where kubectl does.
+
+import type { TlsOptions } from '../io/undici-http-client.ts';
+
+export interface Credentials {
+  /** Like "https://10.0.0.1:6443", without a path. */
+  readonly origin: string;
+  /** Before all paths: '' or like "/clusters/one". */
+  readonly pathPrefix: string;
+  /** As of the last renewal. */
+  tls(): TlsOptions;
+  /**
+   * Authorization and whom to impersonate, as they are now: a token is fetched again when it is due. Rejects when a plugin or a file
+   * fails.
+   */
+  headers(): Promise<Readonly<Record<string, string>>>;
+  /** The API server has refused them: read all again. True when the client certificate has changed. Rejects as headers() does. */
+  renew(): Promise<boolean>;
+}

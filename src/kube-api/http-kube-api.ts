@@ -1,0 +1,270 @@
+// KubeApi over HTTP and JSON: each method is one request, its subject for the texts, and its outcome.
+
+import type { Clock } from '../io/clock.ts';
+import { ApiCaller, type CallerOptions, type ShortCall } from './api-caller.ts';
+import { Backoff } from './backoff.ts';
+import type {
+  AccessProblem,
+  BindOutcome,
+  Failure,
+  JsonObject,
+  KubeApi,
+  LeaseName,
+  LeaseSpec,
+  ObjectIdentity,
+  PodStatusPatch,
+  PodToBind,
+  ReadOutcome,
+  ReflectHandler,
+  Reflection,
+  ReflectOptions,
+  RequestCount,
+  SchedulerEvent,
+  WriteOutcome,
+} from './kube-api.ts';
+import { NEEDED_RIGHTS, type Right } from './needed-rights.ts';
+import { isObject } from './object-head.ts';
+import { type Answer, failureOf, isSuccess, parseObject, type RequestSubject } from './outcome.ts';
+import { Reflector } from './reflector.ts';
+import {
+  bindingBody,
+  deleteBody,
+  eventBody,
+  eventNamespace,
+  leaseBody,
+  podStatusBody,
+  seriesBody,
+} from './request-bodies.ts';
+import { namespacePath, objectPath, qualifiedName, type ResourceName } from './resource.ts';
+
+const TIMEOUT_MS = 30_000;
+/** A leader has 10 s to renew (`--leader-elect-renew-deadline`): time for a second attempt. */
+const LEASE_TIMEOUT_MS = 4_000;
+/** As client-go repeats after 429. */
+const REPEATS_MAX = 10;
+const LEASE_REPEATS_MAX = 1;
+/** Events of one millisecond that have names of their own. */
+const ORDINALS = 1_000_000;
+
+const STRATEGIC_MERGE = 'application/strategic-merge-patch+json';
+const JSON_MERGE = 'application/merge-patch+json';
+
+export interface HttpKubeApiOptions extends CallerOptions {
+  /** 0 <= chance() < 1, for jitter. */
+  readonly chance: () => number;
+}
+
+interface Call extends RequestSubject {
+  readonly method: ShortCall['method'];
+  readonly path: string;
+  readonly body?: JsonObject;
+  readonly contentType?: string;
+  readonly isLease?: boolean;
+  readonly repeatsMax?: number;
+}
+
+export class HttpKubeApi implements KubeApi {
+  readonly #caller: ApiCaller;
+  readonly #clock: Clock;
+  readonly #chance: () => number;
+  readonly #reflections = new Set<Reflector>();
+  #eventOrdinal = 0;
+
+  constructor(options: HttpKubeApiOptions) {
+    this.#caller = new ApiCaller(options);
+    this.#clock = options.clock;
+    this.#chance = options.chance;
+  }
+
+  reflect(resource: ResourceName, handler: ReflectHandler, { fieldSelector = '' }: ReflectOptions = {}): Reflection {
+    const reflector = new Reflector({
+      resource,
+      fieldSelector,
+      handler,
+      caller: this.#caller,
+      clock: this.#clock,
+      backoff: new Backoff(this.#chance),
+      chance: this.#chance,
+    });
+    this.#reflections.add(reflector);
+    reflector.start();
+    return reflector;
+  }
+
+  async bind(pod: PodToBind, nodeName: string): Promise<BindOutcome> {
+    const subject = { verb: 'create', resource: 'pods/binding' };
+    const answer = await this.#call({
+      ...subject,
+      method: 'POST',
+      path: objectPath('pods', pod, 'binding'),
+      body: bindingBody(pod, nodeName),
+      repeatsMax: 0,
+    });
+    if (answer.kind === 'answer' && isSuccess(answer.status)) return { kind: 'bound' };
+    return failureOf(answer, subject);
+  }
+
+  patchPodStatus(pod: ObjectIdentity, patch: PodStatusPatch): Promise<WriteOutcome> {
+    return this.#write({
+      verb: 'patch',
+      resource: 'pods/status',
+      method: 'PATCH',
+      path: objectPath('pods', pod, 'status'),
+      body: podStatusBody(pod, patch),
+      contentType: STRATEGIC_MERGE,
+    });
+  }
+
+  deletePod(pod: ObjectIdentity): Promise<WriteOutcome> {
+    return this.#write({
+      verb: 'delete',
+      resource: 'pods',
+      method: 'DELETE',
+      path: objectPath('pods', pod),
+      body: deleteBody(pod),
+    });
+  }
+
+  createEvent(event: SchedulerEvent): Promise<WriteOutcome> {
+    this.#eventOrdinal = (this.#eventOrdinal + 1) % ORDINALS;
+    return this.#write({
+      verb: 'create',
+      resource: qualifiedName('events'),
+      method: 'POST',
+      path: namespacePath('events', eventNamespace(event)),
+      body: eventBody(event, this.#clock.wallMs(), this.#eventOrdinal),
+    });
+  }
+
+  updateEventSeries(event: LeaseName, count: number): Promise<WriteOutcome> {
+    return this.#write({
+      verb: 'patch',
+      resource: qualifiedName('events'),
+      method: 'PATCH',
+      path: objectPath('events', event),
+      body: seriesBody(count, this.#clock.wallMs()),
+      contentType: STRATEGIC_MERGE,
+    });
+  }
+
+  mergePatch(resource: ResourceName, object: LeaseName, patch: JsonObject): Promise<WriteOutcome> {
+    return this.#write({
+      verb: 'patch',
+      resource: qualifiedName(resource),
+      method: 'PATCH',
+      path: objectPath(resource, object),
+      body: patch,
+      contentType: JSON_MERGE,
+    });
+  }
+
+  read(resource: ResourceName, object: LeaseName): Promise<ReadOutcome> {
+    return this.#read({ resource: qualifiedName(resource), path: objectPath(resource, object), isLease: false });
+  }
+
+  readLease(lease: LeaseName): Promise<ReadOutcome> {
+    return this.#read({ resource: qualifiedName('leases'), path: objectPath('leases', lease), isLease: true });
+  }
+
+  createLease(lease: LeaseName, spec: LeaseSpec): Promise<WriteOutcome> {
+    return this.#write({
+      verb: 'create',
+      resource: qualifiedName('leases'),
+      method: 'POST',
+      path: namespacePath('leases', lease.namespace),
+      body: leaseBody(lease, spec, ''),
+      isLease: true,
+    });
+  }
+
+  updateLease(lease: LeaseName, spec: LeaseSpec, resourceVersion: string): Promise<WriteOutcome> {
+    return this.#write({
+      verb: 'update',
+      resource: qualifiedName('leases'),
+      method: 'PUT',
+      path: objectPath('leases', lease),
+      body: leaseBody(lease, spec, resourceVersion),
+      isLease: true,
+    });
+  }
+
+  readVersion(): Promise<ReadOutcome> {
+    return this.#read({ resource: '/version', path: '/version', isLease: false });
+  }
+
+  async accessProblems(): Promise<readonly AccessProblem[]> {
+    const problems = await Promise.all(NEEDED_RIGHTS.map((right) => this.#accessProblem(right)));
+    return problems.filter((problem) => problem !== undefined);
+  }
+
+  async #accessProblem({ verb, group, resource, subresource }: Right): Promise<AccessProblem | undefined> {
+    const outcome = await this.#write({
+      verb: 'create',
+      resource: 'selfsubjectaccessreviews.authorization.k8s.io',
+      method: 'POST',
+      path: '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews',
+      body: {
+        apiVersion: 'authorization.k8s.io/v1',
+        kind: 'SelfSubjectAccessReview',
+        spec: { resourceAttributes: { verb, group, resource, ...(subresource === '' ? {} : { subresource }) } },
+      },
+    });
+    if (outcome.kind !== 'done' || !isObject(outcome.object.status)) return undefined;
+    const { allowed, reason } = outcome.object.status;
+    if (allowed !== false) return undefined;
+    const name = subresource === '' ? qualifiedName(resource) : `${resource}/${subresource}`;
+    const why = typeof reason === 'string' && reason !== '' ? `: ${reason}` : '';
+    return { verb, resource: name, text: `not allowed to ${verb} ${name}${why}` };
+  }
+
+  requestCounts(): readonly RequestCount[] {
+    return this.#caller.counts();
+  }
+
+  async close(): Promise<void> {
+    for (const reflection of this.#reflections) reflection.close();
+    this.#reflections.clear();
+    await this.#caller.close();
+  }
+
+  #call({ method, path, body, contentType, isLease = false, repeatsMax }: Call): Promise<Answer> {
+    return this.#caller.call({
+      method,
+      path,
+      timeoutMs: isLease ? LEASE_TIMEOUT_MS : TIMEOUT_MS,
+      isUrgent: isLease,
+      repeatsMax: repeatsMax ?? (isLease ? LEASE_REPEATS_MAX : REPEATS_MAX),
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(contentType === undefined ? {} : { contentType }),
+    });
+  }
+
+  async #write(call: Call): Promise<WriteOutcome> {
+    const found = objectOf(await this.#call(call), call);
+    return 'failure' in found ? found.failure : { kind: 'done', object: found.object };
+  }
+
+  async #read({
+    resource,
+    path,
+    isLease,
+  }: {
+    readonly resource: string;
+    readonly path: string;
+    readonly isLease: boolean;
+  }): Promise<ReadOutcome> {
+    const call = { verb: 'get', resource, method: 'GET', path, isLease } as const;
+    const found = objectOf(await this.#call(call), call);
+    return 'failure' in found ? found.failure : { kind: 'found', object: found.object };
+  }
+}
+
+function objectOf(
+  answer: Answer,
+  subject: RequestSubject,
+): { readonly object: JsonObject } | { readonly failure: Failure } {
+  if (answer.kind !== 'answer' || !isSuccess(answer.status)) return { failure: failureOf(answer, subject) };
+  const object = parseObject(answer.body);
+  if (object !== undefined) return { object };
+  return { failure: { kind: 'unknown', text: `${subject.verb} ${subject.resource}: the answer is not JSON` } };
+}

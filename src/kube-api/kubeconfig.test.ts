@@ -1,0 +1,157 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { SimulatedClock } from '../testing/clock.ts';
+import type { Credentials } from './credentials.ts';
+import { CredentialsError, type KubeconfigOptions, readKubeconfig } from './kubeconfig.ts';
+
+const base64 = (text: string): string => Buffer.from(text).toString('base64');
+
+function config(user: object, cluster: object = {}): string {
+  return JSON.stringify({
+    apiVersion: 'v1',
+    kind: 'Config',
+    clusters: [{ name: 'c', cluster: { server: 'https://10.0.0.1:6443', ...cluster } }],
+    users: [{ name: 'u', user }],
+    contexts: [{ name: 'x', context: { cluster: 'c', user: 'u' } }],
+    'current-context': 'x',
+  });
+}
+
+describe('a kubeconfig', () => {
+  let folder = '';
+  before(() => {
+    folder = mkdtempSync(join(tmpdir(), 'k1m-kubeconfig-'));
+  });
+  after(() => rmSync(folder, { recursive: true }));
+
+  function read(files: Record<string, string>, options: Partial<KubeconfigOptions> = {}): Promise<Credentials> {
+    return readKubeconfig({
+      environment: { HOME: '/home/me' },
+      readText: (path) => files[path],
+      clock: new SimulatedClock(),
+      ...options,
+    });
+  }
+
+  const one = (user: object, cluster: object = {}, options: Partial<KubeconfigOptions> = {}): Promise<Credentials> =>
+    read({ '/etc/k/config': config(user, cluster) }, { path: '/etc/k/config', ...options });
+
+  test('gives server, path, authority and token', async () => {
+    const authority = { 'certificate-authority-data': base64('CA'), server: 'https://10.0.0.1:6443/clusters/one/' };
+    const credentials = await one({ token: 'secret' }, { ...authority, 'tls-server-name': 'api.example' });
+    assert.equal(credentials.origin, 'https://10.0.0.1:6443');
+    assert.equal(credentials.pathPrefix, '/clusters/one');
+    assert.deepEqual(credentials.tls(), { isUnchecked: false, ca: Buffer.from('CA'), serverName: 'api.example' });
+    assert.deepEqual(await credentials.headers(), { authorization: 'Bearer secret' });
+  });
+
+  test('gives a client certificate', async () => {
+    const user = { 'client-certificate-data': base64('CERT'), 'client-key-data': base64('KEY') };
+    const credentials = await one(user, { 'insecure-skip-tls-verify': true });
+    const { certificate, key, isUnchecked } = credentials.tls();
+    assert.deepEqual([String(certificate), String(key), isUnchecked], ['CERT', 'KEY', true]);
+    assert.deepEqual(await credentials.headers(), {});
+  });
+
+  test('reads a token file again when it has changed, also instead of a token', async () => {
+    writeFileSync(join(folder, 'token'), 'first\n');
+    const path = join(folder, 'config');
+    const files = { [path]: config({ tokenFile: 'token', token: 'ignored' }) };
+    const credentials = await read(files, { path });
+    assert.deepEqual(await credentials.headers(), { authorization: 'Bearer first' });
+    writeFileSync(join(folder, 'token'), 'second\n');
+    await credentials.renew();
+    assert.deepEqual(await credentials.headers(), { authorization: 'Bearer second' });
+  });
+
+  test('runs an exec plugin, with what such plugins are told', async () => {
+    const script = `process.stdout.write(JSON.stringify({ status: { token: JSON.parse(process.env.KUBERNETES_EXEC_INFO).kind } }))`;
+    const exec = { apiVersion: 'client.authentication.k8s.io/v1', command: process.execPath, args: ['-e', script] };
+    assert.deepEqual(await (await one({ exec })).headers(), { authorization: 'Bearer ExecCredential' });
+  });
+
+  test('tells what a failing plugin says', async () => {
+    const exec = { command: process.execPath, args: ['-e', 'console.error("log in first"); process.exit(1)'] };
+    await assert.rejects(one({ exec }), new CredentialsError('credentials of user u: log in first'));
+  });
+
+  test('sends a password, and whom to impersonate', async () => {
+    assert.deepEqual(await (await one({ username: 'me', password: 'pw' })).headers(), {
+      authorization: `Basic ${base64('me:pw')}`,
+    });
+    assert.deepEqual(await (await one({ token: 't', as: 'other' })).headers(), {
+      authorization: 'Bearer t',
+      'impersonate-user': 'other',
+    });
+  });
+
+  test('is found in the home folder, or as the files of KUBECONFIG, of which the first counts', async () => {
+    const files = {
+      '/home/me/.kube/config': config({ token: 'home' }),
+      '/a': config({ token: 'a' }).replace('"current-context":"x"', '"current-context":""'),
+      '/b': config({ token: 'b' }, { server: 'https://b:1' }),
+    };
+    assert.deepEqual(await (await read(files)).headers(), { authorization: 'Bearer home' });
+    const both = await read(files, { environment: { KUBECONFIG: '/missing:/a:/b', HOME: '/home/me' } });
+    assert.deepEqual(await both.headers(), { authorization: 'Bearer a' });
+    assert.equal(both.origin, 'https://10.0.0.1:6443');
+  });
+
+  test('gives way to --master for the address, or to it alone', async () => {
+    const credentials = await one({ token: 't' }, {}, { master: 'http://127.0.0.1:8001' });
+    assert.equal(credentials.origin, 'http://127.0.0.1:8001');
+    assert.deepEqual(await credentials.headers(), { authorization: 'Bearer t' });
+    assert.equal((await read({}, { master: 'http://127.0.0.1:8001' })).origin, 'http://127.0.0.1:8001');
+  });
+
+  for (const [name, files, options, message] of [
+    ['nothing', {}, {}, /^no kubeconfig: use --kubeconfig, KUBECONFIG or ~\/.kube\/config, or run in a pod$/],
+    ['a missing file', {}, { path: '/none' }, /^\/none: there is no such kubeconfig$/],
+    ['text that is not YAML', { '/c': '{"a": [' }, { path: '/c' }, /^\/c: /],
+    ['an empty file', { '/c': '' }, { path: '/c' }, /^\/c: |names no current-context/],
+    ['a list', { '/c': '[1, 2]' }, { path: '/c' }, /names no current-context/],
+    [
+      'an unknown context',
+      { '/c': config({}) },
+      { path: '/c', context: 'y' },
+      /^context y of the kubeconfig has no cluster$/,
+    ],
+    [
+      'a server that is none',
+      { '/c': config({}, { server: 'nonsense' }) },
+      { path: '/c' },
+      /not an http or https address/,
+    ],
+    ['a proxy', { '/c': config({}, { 'proxy-url': 'http://p' }) }, { path: '/c' }, /proxy-url is not supported/],
+    ['groups', { '/c': config({ as: 'x', 'as-groups': ['g'] }) }, { path: '/c' }, /no groups/],
+    [
+      'a missing authority',
+      { '/c': config({}, { 'certificate-authority': 'no.crt' }) },
+      { path: '/c' },
+      /authority of cluster c: ENOENT/,
+    ],
+    [
+      'a missing token file',
+      { '/c': config({ tokenFile: '/no/token' }) },
+      { path: '/c' },
+      /credentials of user u: ENOENT/,
+    ],
+    [
+      'a missing plugin',
+      { '/c': config({ exec: { command: '/no/plugin' } }) },
+      { path: '/c' },
+      /credentials of user u: spawn/,
+    ],
+  ] as const) {
+    test(`that is ${name} is refused with what is wrong`, async () => {
+      await assert.rejects(read(files, options), (error) => {
+        assert.ok(error instanceof CredentialsError, String(error));
+        assert.match(error.message, message);
+        return true;
+      });
+    });
+  }
+});

@@ -1,0 +1,51 @@
+// What a reflector reads of an object: its identity and version. Everything else of it is its handler's to judge.
+
+import type { JsonObject, ObjectIdentity } from './kube-api.ts';
+
+export interface ObjectHead extends ObjectIdentity {
+  readonly resourceVersion: string;
+}
+
+export function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}
+
+/** Undefined for an object without a name, a uid or a version, which no API server sends. */
+export function headOf(object: JsonObject): ObjectHead | undefined {
+  const metadata = object.metadata;
+  if (!isObject(metadata)) return undefined;
+  const head = {
+    namespace: textOf(metadata.namespace),
+    name: textOf(metadata.name),
+    uid: textOf(metadata.uid),
+    resourceVersion: textOf(metadata.resourceVersion),
+  };
+  return head.name === '' || head.uid === '' || head.resourceVersion === '' ? undefined : head;
+}
+
+/** Like "default/web-0", or "node-7". */
+export function keyOf({ namespace, name }: { readonly namespace: string; readonly name: string }): string {
+  return namespace === '' ? name : `${namespace}/${name}`;
+}
+
+/** Whose text this seems to be, for a log: by the first name and namespace in what may be broken JSON. */
+export function guessKey(text: string): string {
+  const find = (field: string): string => new RegExp(`"${field}":"([^"\\\\]{1,253})"`).exec(text)?.[1] ?? '';
+  const name = find('name');
+  return name === '' ? 'an object without a name' : keyOf({ namespace: find('namespace'), name });
+}
+
+const DECIMAL = /^(?:0|[1-9][0-9]*)$/;
+
+/**
+ * Whether `version` is an earlier one than `other`: decimal numbers of any length (Kubernetes API concepts, "Resource versions").
+ * False where one is not a number.
+ */
+export function isOlder(version: string, other: string): boolean {
+  if (!DECIMAL.test(version) || !DECIMAL.test(other)) return false;
+  return version.length === other.length ? version < other : version.length < other.length;
+}

@@ -1,0 +1,310 @@
+// A collection followed: listed by pages, then watched from there, for as long as it takes (client-go, tools/cache/reflector.go).
+//
+//   list at 0 ──→ watch from the list's version ──ended──→ watch from the last version seen
+//      ↑              │ 410: the version is compacted
+//      └── list at the newest, compared with what is known ←┘
+//
+// The first list may be answered from a cache of the API server, somewhat old; the watch makes it good. Each failure waits by the backoff; a
+// watch that ended in order is taken up at once, unless it was short and empty. What the handler has heard is in KnownObjects.
+//
+// Limits: OBJECT_BYTES_MAX an object, longer ones are skipped; LIST_SILENCE_MS_MAX and the watch's own time for a peer that is mute;
+// TOLD_MAX unreadable objects are told of each list or watch, all are counted.
+
+import type { Clock } from '../io/clock.ts';
+import { HttpError, type HttpResponse } from '../io/http-client.ts';
+import { type ApiCaller, readReason } from './api-caller.ts';
+import type { Backoff } from './backoff.ts';
+import { type ByteLine, ByteLines } from './byte-lines.ts';
+import { KnownObjects } from './known-objects.ts';
+import type { JsonObject, ReflectHandler, Reflection, ReflectionCounts } from './kube-api.ts';
+import { ListError, type ListItem, ListScanner } from './list-scanner.ts';
+import { guessKey, headOf, isObject, isOlder, keyOf } from './object-head.ts';
+import { messageOf, parseObject, readRetryAfter, refusalText } from './outcome.ts';
+import { collectionPath, qualifiedName, type ResourceName } from './resource.ts';
+import { SilenceWatch } from './silence-watch.ts';
+
+const PAGE_ITEMS = 500;
+const OBJECT_BYTES_MAX = 33_554_432;
+const LIST_SILENCE_MS_MAX = 60_000;
+/** The API server ends a watch after this and up to as much again, so that watches do not all end together. */
+const WATCH_SECONDS = 300;
+const WATCH_GRACE_MS = 30_000;
+/** A watch that ends sooner without a word is a failure. */
+const SHORT_WATCH_MS = 1_000;
+const TOLD_MAX = 20;
+
+export interface ReflectorOptions {
+  readonly resource: ResourceName;
+  readonly fieldSelector: string;
+  readonly handler: ReflectHandler;
+  readonly caller: ApiCaller;
+  readonly clock: Clock;
+  readonly backoff: Backoff;
+  /** 0 <= chance() < 1. */
+  readonly chance: () => number;
+}
+
+/** A list or watch that has to be tried again, after `leastMs` or more. */
+class AttemptError extends Error {
+  override readonly name = 'AttemptError';
+  readonly leastMs: number;
+  /** The version asked for is no more, or not yet: list without one. */
+  readonly isExpired: boolean;
+
+  constructor(message: string, { leastMs = 0, isExpired = false }: { leastMs?: number; isExpired?: boolean } = {}) {
+    super(message);
+    this.leastMs = leastMs;
+    this.isExpired = isExpired;
+  }
+}
+
+export class Reflector implements Reflection {
+  readonly resource: ResourceName;
+  readonly #selector: string;
+  readonly #handler: ReflectHandler;
+  readonly #caller: ApiCaller;
+  readonly #clock: Clock;
+  readonly #backoff: Backoff;
+  readonly #chance: () => number;
+  readonly #known: KnownObjects;
+  readonly #counts = { lists: 0, watches: 0, events: 0, stale: 0, malformed: 0 };
+  /** Of the attempt that is under way. */
+  #controller = new AbortController();
+  /** Of the newest list, bookmark or event; '' before the first list. */
+  #version = '';
+  #problem = '';
+  #told = 0;
+  #isSynced = false;
+  #isClosed = false;
+  /** Ends the wait between attempts. */
+  #wake: (() => void) | undefined;
+
+  constructor({ resource, fieldSelector, handler, caller, clock, backoff, chance }: ReflectorOptions) {
+    this.resource = resource;
+    this.#selector = fieldSelector === '' ? '' : `&fieldSelector=${encodeURIComponent(fieldSelector)}`;
+    this.#handler = handler;
+    this.#caller = caller;
+    this.#clock = clock;
+    this.#backoff = backoff;
+    this.#chance = chance;
+    this.#known = new KnownObjects({
+      onSet: (object) => this.#isClosed || handler.onSet(object),
+      onDeleted: (identity) => this.#isClosed || handler.onDeleted(identity),
+    });
+  }
+
+  get isSynced(): boolean {
+    return this.#isSynced;
+  }
+
+  get size(): number {
+    return this.#known.size;
+  }
+
+  get counts(): ReflectionCounts {
+    return { ...this.#counts };
+  }
+
+  start(): void {
+    // A handler that throws is a fault of ours: it ends the process as an unhandled rejection.
+    this.#clock.defer(() => void this.#run());
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#controller.abort();
+    this.#wake?.();
+  }
+
+  async #run(): Promise<void> {
+    let listAt = '0';
+    let isListed = false;
+    while (!this.#isClosed) {
+      try {
+        if (!isListed) await this.#list(listAt);
+        isListed = true;
+        await this.#watch();
+      } catch (error) {
+        if (this.#isClosed) return;
+        if (!(error instanceof AttemptError)) throw error;
+        if (error.isExpired) {
+          // A watch that is too old lists at least what it has seen; a list that may not, lists the newest.
+          listAt = isListed ? this.#version : '';
+          isListed = false;
+        }
+        this.#tell(error.message);
+        await this.#pause(this.#backoff.next(this.#clock.nowMs(), error.leastMs));
+      }
+    }
+  }
+
+  /** All pages of one list. `version` as the API has it: '0' whatever is at hand, '' the newest, else one at least as new. */
+  async #list(version: string): Promise<void> {
+    this.#counts.lists++;
+    this.#known.beginList();
+    this.#told = 0;
+    let token = '';
+    let listVersion = '';
+    do {
+      const from =
+        token === '' ? (version === '' ? '' : `&resourceVersion=${version}`) : `&continue=${encodeURIComponent(token)}`;
+      const envelope = await this.#page(`limit=${PAGE_ITEMS}${from}${this.#selector}`);
+      const metadata = isObject(envelope.metadata) ? envelope.metadata : {};
+      if (typeof metadata.resourceVersion !== 'string' || metadata.resourceVersion === '') {
+        throw new AttemptError(`list ${this.resource}: the list has no resourceVersion`);
+      }
+      listVersion = metadata.resourceVersion;
+      token = typeof metadata.continue === 'string' ? metadata.continue : '';
+    } while (token !== '');
+    this.#known.endList();
+    this.#version = listVersion;
+    this.#problem = '';
+    if (this.#isSynced || this.#isClosed) return;
+    this.#isSynced = true;
+    this.#handler.onSynced();
+  }
+
+  async #page(query: string): Promise<JsonObject> {
+    return this.#attempt('list', { query, silenceMsMax: LIST_SILENCE_MS_MAX }, async (response, hear) => {
+      const scanner = new ListScanner(OBJECT_BYTES_MAX);
+      for await (const chunk of response.body) {
+        hear();
+        for (const item of scanner.push(chunk)) this.#onItem(item);
+      }
+      return scanner.end();
+    });
+  }
+
+  #onItem({ text, isCut }: ListItem): void {
+    const object = isCut ? undefined : parseObject(text);
+    const head = object === undefined ? undefined : headOf(object);
+    if (object === undefined || head === undefined) {
+      const key = guessKey(text);
+      this.#known.keepListed(key);
+      this.#skip(key, isCut);
+      return;
+    }
+    this.#counts.events++;
+    this.#known.setListed(head, object);
+  }
+
+  /** Watches until it ends; returns when it did in order. */
+  async #watch(): Promise<void> {
+    this.#counts.watches++;
+    this.#told = 0;
+    const seconds = WATCH_SECONDS + Math.floor(this.#chance() * WATCH_SECONDS);
+    const startedMs = this.#clock.nowMs();
+    const eventsBefore = this.#counts.events;
+    const query = `watch=true&allowWatchBookmarks=true&timeoutSeconds=${seconds}&resourceVersion=${this.#version}${this.#selector}`;
+    await this.#attempt('watch', { query, silenceMsMax: seconds * 1000 + WATCH_GRACE_MS }, async (response, hear) => {
+      const lines = new ByteLines(OBJECT_BYTES_MAX);
+      for await (const chunk of response.body) {
+        hear();
+        for (const line of lines.push(chunk)) this.#onLine(line);
+      }
+    });
+    if (this.#counts.events === eventsBefore && this.#clock.nowMs() - startedMs < SHORT_WATCH_MS) {
+      throw new AttemptError(`watch ${this.resource}: it ended at once without an event`);
+    }
+  }
+
+  #onLine({ text, isCut }: ByteLine): void {
+    const event = isCut ? undefined : parseObject(text);
+    const object = event?.object;
+    if (event === undefined || !isObject(object)) {
+      this.#skip(guessKey(text), isCut);
+      return;
+    }
+    if (event.type === 'ERROR') {
+      const message = typeof object.message === 'string' ? object.message.slice(0, 1000) : 'without a message';
+      throw new AttemptError(`watch ${this.resource}: ${message}`, { isExpired: object.code === 410 });
+    }
+    if (event.type === 'BOOKMARK') {
+      const metadata = isObject(object.metadata) ? object.metadata : {};
+      if (typeof metadata.resourceVersion === 'string') this.#advance(metadata.resourceVersion);
+      this.#counts.events++;
+      return;
+    }
+    const head = headOf(object);
+    if (head === undefined || !EVENT_TYPES.has(event.type)) {
+      this.#skip(head === undefined ? guessKey(text) : keyOf(head), false);
+      return;
+    }
+    // A stream goes forward: what is older than it has been told, or was deleted since.
+    const isNews =
+      !isOlder(head.resourceVersion, this.#version) &&
+      (event.type === 'DELETED' ? this.#known.delete(head) : this.#known.set(head, object));
+    if (isNews) this.#counts.events++;
+    else this.#counts.stale++;
+    this.#advance(head.resourceVersion);
+    this.#problem = '';
+  }
+
+  #advance(version: string): void {
+    if (version !== '' && !isOlder(version, this.#version)) this.#version = version;
+  }
+
+  /** One request, read by `read` to its end. Throws AttemptError for all that peers and networks do. */
+  async #attempt<T>(
+    verb: 'list' | 'watch',
+    { query, silenceMsMax }: { readonly query: string; readonly silenceMsMax: number },
+    read: (response: HttpResponse, hear: () => void) => Promise<T>,
+  ): Promise<T> {
+    const controller = new AbortController();
+    this.#controller = controller;
+    if (this.#isClosed) controller.abort();
+    let isSilent = false;
+    const silence = new SilenceWatch(this.#clock, silenceMsMax, () => {
+      isSilent = true;
+      controller.abort();
+    });
+    try {
+      const response = await this.#caller.open(`${collectionPath(this.resource)}?${query}`, controller.signal);
+      if (response.status !== 200) throw await this.#refusal(verb, response);
+      return await read(response, () => silence.hear());
+    } catch (error) {
+      if (!(error instanceof HttpError) && !(error instanceof ListError)) throw error;
+      throw new AttemptError(`${verb} ${this.resource}: ${isSilent ? `silent for ${silenceMsMax} ms` : error.message}`);
+    } finally {
+      silence.end();
+      controller.abort();
+    }
+  }
+
+  async #refusal(verb: string, response: HttpResponse): Promise<AttemptError> {
+    const { status } = response;
+    const text = messageOf(await readReason(response));
+    // 504: the API server's cache has not got to this version in time, or the store was put back and never will.
+    const isExpired = status === 410 || (status === 504 && this.#version !== '');
+    return new AttemptError(refusalText(status, text, { verb, resource: qualifiedName(this.resource) }), {
+      leastMs: readRetryAfter(response.header('retry-after')) ?? 0,
+      isExpired,
+    });
+  }
+
+  #skip(key: string, isTooLong: boolean): void {
+    this.#counts.malformed++;
+    if (this.#told++ >= TOLD_MAX || this.#isClosed) return;
+    const reason = isTooLong ? `has more than ${OBJECT_BYTES_MAX} bytes` : 'is not an object of the API';
+    this.#handler.onProblem(`${this.resource}: skipped ${key}: it ${reason}`);
+  }
+
+  #tell(text: string): void {
+    if (text === this.#problem) return;
+    this.#problem = text;
+    this.#handler.onProblem(text);
+  }
+
+  async #pause(ms: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const timer = this.#clock.setTimer(ms, resolve);
+      this.#wake = () => {
+        timer.cancel();
+        resolve();
+      };
+    });
+    this.#wake = undefined;
+  }
+}
+
+const EVENT_TYPES: ReadonlySet<unknown> = new Set(['ADDED', 'MODIFIED', 'DELETED']);
