@@ -60,18 +60,26 @@ export function folderChecks(subject: FolderSubject): Check[] {
   ];
 }
 
-function serverCheck({ facts, holderPid }: FolderSubject): Check {
+function serverCheck({ facts, machine, holderPid }: FolderSubject): Check {
   const { folder } = facts;
+  if (!isLockable(machine))
+    return { state: 'ok', subject: 'server', says: `${folder}: whether it is in use cannot be told` };
   const says = holderPid === undefined ? `${folder} is not in use` : `${folder} is in use by process ${holderPid}`;
   const remedy = holderPid === undefined ? undefined : 'k1m doctor --endpoint URL asks that server itself';
   return { state: 'ok', subject: 'server', says, remedy };
 }
 
-function filesCheck({ facts, holderPid, survey }: FolderSubject): Check {
+/** The lock is a file: without writing there is none to be had. */
+export function isLockable({ isWritable, isReadOnly }: MachineFacts): boolean {
+  return isWritable && !isReadOnly;
+}
+
+function filesCheck({ facts, machine, holderPid, survey }: FolderSubject): Check {
   const { folder, segments, snapshots } = facts;
   const counts = `${countText(segments.length, 'segment')} of the log, ${countText(snapshots.length, 'snapshot')}`;
   if (survey === undefined) {
-    const why = holderPid === undefined ? 'not read (--no-verify)' : 'not read while a server uses them';
+    const idle = isLockable(machine) ? 'not read (--no-verify)' : 'not read: they may be in use';
+    const why = holderPid === undefined ? idle : 'not read while a server uses them';
     return { state: 'ok', subject: 'files', says: `${counts}: ${why}` };
   }
   if (isWhole(survey))

@@ -14,7 +14,7 @@ import { machineFacts } from '../io/machine.ts';
 import { folderFacts } from '../repair/folder-facts.ts';
 import { type Survey, surveyFolder } from '../repair/survey.ts';
 import { type Check, checksJson, checksText, exitCodeFor } from './check.ts';
-import { type BackupFacts, folderChecks } from './doctor-folder.ts';
+import { type BackupFacts, folderChecks, isLockable } from './doctor-folder.ts';
 import { askServer } from './doctor-server.ts';
 import { UsageError } from './flag-values.ts';
 import { addFormatOptions, type FormatFlags, isJson, withOutput } from './output.ts';
@@ -69,7 +69,10 @@ async function checkFolder(folder: string, serveFlags: readonly string[], isVeri
     throw new RefusedError(`${folder} is no data folder of k1m: it has no log and no snapshot`);
   }
   const machine = machineFacts(folder);
-  const { holderPid, survey } = await lookInside(disk, folder, isVerified && machine.isWritable);
+  // Without writing there is no lock to be had, and nothing is known of a holder.
+  const { holderPid, survey } = isLockable(machine)
+    ? await lookInside(disk, folder, isVerified)
+    : { holderPid: undefined, survey: undefined };
   const limits = {
     bufferedLossMsMax: values.number('buffered-loss-ms'),
     bufferedLossBytesMax: values.number('buffered-loss-bytes'),

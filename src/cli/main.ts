@@ -1,6 +1,7 @@
 // The command line: one file a command; this one puts them together and turns errors into exit codes.
 // 0 done · 1 failed · 2 wrong usage or configuration.
 
+import { dirname } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { RefusedError } from '../backup/refused-error.ts';
 import { FolderLockedError } from '../io/disk.ts';
@@ -50,8 +51,15 @@ function exitCodeOf(error: unknown): number {
     process.stderr.write(`k1m: ${error.message}\nSee 'k1m ${error.command} --help'.\n`);
     return 2;
   }
-  process.stderr.write(`k1m: ${explain(error)}\n`);
+  process.stderr.write(`k1m: ${explain(error)}\n${pointer(error)}`);
   return 1;
+}
+
+/** Where there is more to be known of it. */
+function pointer(error: unknown): string {
+  if (!(error instanceof CorruptionError) || !/\.(?:wal|snap)$/.test(error.file)) return '';
+  const folder = dirname(dirname(error.file));
+  return `See 'k1m wal verify ${folder}' for all that is damaged, and docs/operating.md, "A disk that lied".\n`;
 }
 
 /** One line for what the world does to us; a stack only for what must be our bug. */

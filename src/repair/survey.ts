@@ -121,7 +121,8 @@ interface SurveyedLog {
 async function surveyLog(disk: Disk, folder: string, snapshots: readonly SurveyedSnapshot[]): Promise<SurveyedLog> {
   const findings: Finding[] = [];
   const names = await namesIn(disk, folder, findings);
-  const heads = await Promise.all(names.map((name) => readHead(disk, join(folder, name))));
+  const heads: SegmentHead[] = [];
+  for (const name of names) heads.push(await readHead(disk, join(folder, name)));
   const identity =
     heads.find(({ header }) => header !== undefined)?.header?.identity ??
     snapshots.find(({ header }) => header !== undefined)?.header?.identity ??

@@ -191,10 +191,8 @@ describe('k1m wal', { concurrency: 2 }, () => {
     const bytes = readFileSync(path);
     for (const content of [
       Buffer.alloc(0),
-      Buffer.alloc(5000),
       bytes.subarray(0, 30),
       Buffer.concat([bytes.subarray(0, 64), Buffer.alloc(3000, 'K1MB')]),
-      Buffer.concat([bytes.subarray(0, 300), Buffer.alloc(777, 0xff), bytes.subarray(301)]),
     ]) {
       writeFileSync(path, content);
       const { code, stderr, stdout } = await run(['wal', 'dump', folder]);
@@ -241,10 +239,16 @@ describe('k1m wal', { concurrency: 2 }, () => {
       await keysOf(server),
       Array.from({ length: KEYS }, (_, i) => `key${i + 1}`).filter((key) => key !== 'key4'),
     );
+    // Who watched the damaged server is told to list anew.
+    const compactRevision = await new Promise<number>((resolve) => {
+      const listener = { onEvents: () => {}, onEnd: (_error: unknown, revision: number) => resolve(revision) };
+      server.client.watch({ key: Buffer.from('key4'), startRevision: 14 }, listener);
+    });
+    assert.equal(compactRevision, report.revision);
     const { header } = await server.client.put('new', 'x');
     assert.equal(header?.revision, report.revision + 1);
-    const watch = await run(['wal', 'repair', '--accept-loss', folder]);
-    assert.match(message(watch), /is in use by process \d+$/);
+    const inUse = await run(['wal', 'repair', '--accept-loss', folder]);
+    assert.match(message(inUse), /is in use by process \d+$/);
     await server.end('SIGKILL');
     const again = await serve(test, folder);
     assert.equal((await again.client.get('new'))?.mod_revision, report.revision + 1);
