@@ -7,7 +7,7 @@ import type { ClusterCommand } from './command.ts';
 import type { Read } from './json-view.ts';
 import { namespaceLabels, node, rarely } from './node-fixture.ts';
 import { readNode } from './node-object.ts';
-import { pod } from './pod-fixture.ts';
+import { PRIORITY_CLASSES, pod } from './pod-fixture.ts';
 import { readPod } from './pod-reader.ts';
 import { volumes } from './volume-fixture.ts';
 
@@ -59,6 +59,7 @@ export function clusterPlan(size: PlanSize = SMALL): fc.Arbitrary<ClusterPlan> {
       .record({
         nodes: fc.tuple(...Array.from({ length: count }, (_, index) => node(index))),
         namespaces: fc.tuple(...NAMESPACES.map(() => namespaceLabels)),
+        isCrowded: fc.constantFrom(false, false, false, false, true),
         services: fc.array(service, { maxLength: 2 }),
         owners: fc.subarray(OWNERS),
         budgets: fc.array(budget, { maxLength: 2 }),
@@ -70,7 +71,9 @@ export function clusterPlan(size: PlanSize = SMALL): fc.Arbitrary<ClusterPlan> {
       })
       .map(
         (parts): ClusterPlan => ({
-          nodes: parts.changes === undefined ? parts.nodes : parts.nodes.map(withoutImages),
+          nodes: parts.nodes
+            .map((node) => (parts.changes === undefined ? node : withoutImages(node)))
+            .map((node) => (parts.isCrowded ? small(node) : node)),
           changes: parts.changes ?? [],
           objects: [
             ...parts.namespaces.map((labels, index) => ({
@@ -93,10 +96,28 @@ export function clusterPlan(size: PlanSize = SMALL): fc.Arbitrary<ClusterPlan> {
             pod: named(entry.pod, `bound-${index}`),
           })),
           nominated: (parts.nominated ?? []).map((object, index) => named(object, `nominated-${index}`)),
-          pending: parts.pending.map((object, index) => named(object, `pod-${index}`)),
+          pending: parts.pending
+            .map((object, index) => named(object, `pod-${index}`))
+            .map((object) => (parts.isCrowded ? prioritised(object, 'high') : object)),
         }),
       ),
   );
+}
+
+/** A node that few pods fill, so that room has to be made. */
+function small(json: JsonFields): JsonFields {
+  const status = json.status as JsonFields;
+  const allocatable = { ...(status.allocatable as JsonFields), cpu: '2', memory: '4Gi', pods: '4' };
+  return { ...json, spec: {}, status: { ...status, allocatable, capacity: allocatable } };
+}
+
+function prioritised(json: JsonFields, name: string): JsonFields {
+  const [priorityClassName, priority, preemptionPolicy] = PRIORITY_CLASSES.find((one) => one[0] === name) ?? [
+    '',
+    0,
+    '',
+  ];
+  return { ...json, spec: { ...(json.spec as JsonFields), priorityClassName, priority, preemptionPolicy } };
 }
 
 function named(object: JsonFields, name: string): JsonFields {
