@@ -11,6 +11,8 @@ export type RealDecision =
       readonly nominatedNode: string;
       /** Uids of the pods that it has begun to delete. */
       readonly victims: readonly string[];
+      /** Uids of the pods whose nomination it has taken back. */
+      readonly cleared: readonly string[];
     };
 
 export interface Difference {
@@ -77,5 +79,8 @@ function comparePreemption(real: RealRefused, ours: Explanation, nowMs: number):
   // Those that are on their way out need not be deleted.
   const victims = theirs.victims.filter(({ isTerminating }) => !isTerminating).map(({ uid }) => uid);
   const [left, right] = [real.victims, victims].map((uids) => uids.toSorted().join(' '));
-  return left === right ? [] : differ(`victims ${left}; ours on that node: ${right}`);
+  if (left !== right) return differ(`victims ${left}; ours on that node: ${right}`);
+  if (theirs.node !== best.node) return [];
+  const [cleared, own] = [real.cleared, preemption.clearedNominations].map((uids) => uids.toSorted().join(' '));
+  return cleared === own ? [] : differ(`nominations taken back ${cleared}; ours: ${own}`);
 }

@@ -217,7 +217,6 @@ export class Play {
       await log.seen('Update event for scheduled pod', [key]);
       this.#reference.apply(podSet(await client.get(path)));
     } else {
-      await this.#nominationsCleared(ours);
       for (const other of pods.all()) this.#reference.apply(podSet(other));
       await client.delete(`${path}?gracePeriodSeconds=0`);
       this.#reference.apply({ kind: 'pod-deleted', uid: made.metadata.uid });
@@ -272,16 +271,8 @@ export class Play {
     return pod;
   }
 
-  async #nominationsCleared({ decision }: Explanation): Promise<void> {
-    if (decision.kind !== 'unschedulable' || decision.preemption === undefined) return;
-    const { clearedNominations } = decision.preemption;
-    const isNominated = ({ metadata, status }: PodView): boolean =>
-      clearedNominations.includes(metadata.uid) && (status.nominatedNodeName ?? '') !== '';
-    await this.#peers.pods.when(victimsTimeoutMs, () => !this.#peers.pods.all().some(isNominated));
-  }
-
   async #realDecision(pod: PodView, ours: Explanation): Promise<RealDecision> {
-    const { log, pods } = this.#peers;
+    const { log } = this.#peers;
     if (pod.spec.nodeName !== undefined) {
       return { kind: 'bound', node: pod.spec.nodeName, scores: log.scoresOf(keyOf(pod)) };
     }
@@ -290,24 +281,41 @@ export class Play {
     // Nothing is said of a preemption that makes room. A node that was nominated before stays when there is none.
     const makesRoom = !/ (?:no new claims to deallocate|not found)/.test(message);
     const nominatedNode = makesRoom ? (pod.status.nominatedNodeName ?? '') : '';
-    const victims = (): string[] =>
-      pods
-        .all()
-        .filter(({ metadata }) => metadata.deletionTimestamp !== undefined)
-        .map(({ metadata }) => metadata.uid)
-        .filter((uid) => this.#reference.pod(uid)?.isTerminating === false);
-    const expected = ours.candidates
-      .find(({ node }) => node === nominatedNode)
-      ?.victims.filter(({ isTerminating }) => !isTerminating);
-    if (nominatedNode !== '' && expected?.length !== 0) {
-      await pods.when(victimsTimeoutMs, () => victims().length >= (expected?.length ?? 1));
-    }
+    const [victims, cleared] = nominatedNode === '' ? [[], []] : await this.#roomMade(nominatedNode, ours);
     return {
       kind: refusal?.reason === 'Unschedulable' ? 'unschedulable' : 'error',
       message,
       nominatedNode,
-      victims: victims(),
+      victims,
+      cleared,
     };
+  }
+
+  /** Waits, not for ever, for as much as the reference expects to come of a preemption. What has come of it. */
+  async #roomMade(node: string, ours: Explanation): Promise<[victims: string[], cleared: string[]]> {
+    const { pods } = this.#peers;
+    const uids = (test: (pod: PodView) => boolean): string[] =>
+      pods
+        .all()
+        .filter(test)
+        .map(({ metadata }) => metadata.uid);
+    const victims = (): string[] =>
+      uids(({ metadata }) => {
+        return metadata.deletionTimestamp !== undefined && this.#reference.pod(metadata.uid)?.isTerminating === false;
+      });
+    const cleared = (): string[] =>
+      uids(({ metadata, status }) => {
+        const before = this.#reference.pod(metadata.uid)?.nominatedNodeName ?? '';
+        return before !== '' && (status.nominatedNodeName ?? '') === '';
+      });
+    const { decision, candidates } = ours;
+    const leaving = candidates.find((one) => one.node === node)?.victims.filter(({ isTerminating }) => !isTerminating);
+    const preemption = decision.kind === 'unschedulable' ? decision.preemption : undefined;
+    const losing = preemption?.nominatedNode === node ? preemption.clearedNominations.length : 0;
+    await pods.when(victimsTimeoutMs, () => {
+      return victims().length >= (leaving?.length ?? 1) && cleared().length >= losing;
+    });
+    return [victims(), cleared()];
   }
 
   /** Of what may be gone already. */

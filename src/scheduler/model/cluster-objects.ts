@@ -247,7 +247,7 @@ function claimOf(view: JsonView, metadata: JsonView, spec: JsonView): ClaimObjec
 function volumeOf(view: JsonView, metadata: JsonView, spec: JsonView): VolumeObject {
   const labels = metadata.pairs('labels');
   const own = spec.object('csi');
-  const zone = labels.get('topology.kubernetes.io/zone') ?? labels.get('failure-domain.beta.kubernetes.io/zone') ?? '';
+  const zone = labels.get('failure-domain.beta.kubernetes.io/zone') || labels.get('topology.kubernetes.io/zone') || '';
   const claim = spec.object('claimRef');
   return {
     kind: 'PersistentVolume',

@@ -65,25 +65,46 @@ function disk(kind: DiskKind, id: string, isReadOnly: boolean): InlineDisk {
 }
 
 /**
- * The CSI volume that stands for an in-tree one; `zone` is that of a persistent volume, '' for an inline one. The handle
- * tells volumes apart as the translated one does; it is not always its text.
+ * The CSI volume that stands for an in-tree one, undefined where it has none or cannot be translated. `zones` is the zone
+ * label of a persistent volume, several with `__` between them, and '' for an inline one. The handle tells volumes apart as
+ * the translated one does; it is not always its text.
  */
-export function migratedSourceOf(view: JsonView, zone: string): CsiSource | undefined {
+export function migratedSourceOf(view: JsonView, zones: string): CsiSource | undefined {
   const gce = view.object('gcePersistentDisk');
   if (gce.isPresent) {
-    return { driver: 'pd.csi.storage.gke.io', handle: `${zone || 'UNSPECIFIED'}/${gce.text('pdName')}` };
+    const place = gcePlaceOf(zones);
+    return place === undefined
+      ? undefined
+      : { driver: 'pd.csi.storage.gke.io', handle: `${place}/${gce.text('pdName')}` };
   }
   const aws = view.object('awsElasticBlockStore');
   if (aws.isPresent) {
-    return { driver: 'ebs.csi.aws.com', handle: aws.text('volumeID').replace(/^aws:\/\/[^/]*\//, '') };
+    const id = aws.text('volumeID');
+    const named = /^aws:\/\/[^/]*\/+(vol-[^/]*?)\/*$/.exec(id)?.[1];
+    const handle = id.startsWith('aws://') ? named : id;
+    return handle === undefined ? undefined : { driver: 'ebs.csi.aws.com', handle };
   }
   const azure = view.object('azureDisk');
-  if (azure.isPresent) return { driver: 'disk.csi.azure.com', handle: azure.text('diskURI') };
+  if (azure.isPresent) {
+    const kind = azure.text('kind').toLowerCase();
+    if (kind !== '' && kind !== 'managed') return undefined;
+    return { driver: 'disk.csi.azure.com', handle: azure.text('diskURI') };
+  }
   const cinder = view.object('cinder');
   if (cinder.isPresent) return { driver: 'cinder.csi.openstack.org', handle: cinder.text('volumeID') };
   const portworx = view.object('portworxVolume');
   if (portworx.isPresent) return { driver: 'pxd.portworx.com', handle: portworx.text('volumeID') };
   return undefined;
+}
+
+/** The zone, or the region of several zones `region-x-zone`; undefined where they are not of one region. */
+function gcePlaceOf(label: string): string | undefined {
+  if (label === '') return 'unspecified';
+  const zones = label.split('__');
+  if (zones.length === 1) return `zone ${label}`;
+  const regions = new Set(zones.map((zone) => /^([^-]*-[^-]*)-[^-]*$/.exec(zone)?.[1]));
+  const [region] = regions;
+  return regions.size === 1 && region !== undefined ? `region ${region}` : undefined;
 }
 
 /** Drivers that took over from the in-tree plugins of storage classes. */

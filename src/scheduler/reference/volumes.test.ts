@@ -174,3 +174,19 @@ test('a node attaches as many volumes of a driver as its CSINode says, each coun
   });
   assert.deepEqual(limit(2).refusals(using('c1')), { a: reason });
 });
+
+test('an in-tree disk counts as the CSI volume that stands for it, where there is a CSINode and it can be translated', () => {
+  const disks = (zones: string): Situation => {
+    const situation = twoNodes().object('CSINode', {
+      metadata: { name: 'a' },
+      spec: { drivers: [{ name: 'pd.csi.storage.gke.io', allocatable: { count: 1 } }] },
+    });
+    volume(situation, 'v', { gcePersistentDisk: { pdName: 'd' } }, { [ZONE]: zones });
+    return claim(situation, 'c', { volume: 'v' }).pod('x', 'a', using('c'));
+  };
+  const inline = (pdName: string): PodWords => ({ spec: { volumes: [{ name: 'v', gcePersistentDisk: { pdName } }] } });
+  const reason = 'unschedulable: node(s) exceed max volume count';
+  assert.deepEqual(disks('a').refusals(inline('e')), { a: reason });
+  assert.deepEqual(disks('us-central1-a__us-central1-b').refusals(inline('e')), { a: reason });
+  assert.deepEqual(disks('a__b').refusals(inline('e')), {}, 'zones of no region: the disk there is not counted');
+});
