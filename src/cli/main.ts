@@ -4,7 +4,7 @@
 import { dirname } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { RefusedError } from '../backup/refused-error.ts';
-import { FolderLockedError } from '../io/disk.ts';
+import { DiskError, FolderLockedError } from '../io/disk.ts';
 import { CorruptionError, ForeignLogError } from '../journal/errors.ts';
 import { UnrepairableError } from '../repair/repair.ts';
 import { benchCommand } from './bench.ts';
@@ -57,8 +57,10 @@ function exitCodeOf(error: unknown): number {
 
 /** Where there is more to be known of it. */
 function pointer(error: unknown): string {
-  if (!(error instanceof CorruptionError) || !/\.(?:wal|snap)$/.test(error.file)) return '';
-  const folder = dirname(dirname(error.file));
+  const isUnreadable = error instanceof DiskError && error.operation === 'read' && error.code === 'EIO';
+  const file = error instanceof CorruptionError ? error.file : isUnreadable ? error.path : '';
+  if (!/\.(?:wal|snap)$/.test(file)) return '';
+  const folder = dirname(dirname(file));
   return `See 'k1m wal verify ${folder}' for all that is damaged, and docs/operating.md, "A disk that lied".\n`;
 }
 

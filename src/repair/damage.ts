@@ -12,6 +12,7 @@
 //   header       the header of a segment
 //   snapshot     a snapshot that cannot be used
 //   foreign      a file that is not ours to read: another cluster, a newer format, an unknown name
+//   unreadable   the disk answers with an error instead of bytes
 //   leftover     made by a repair that did not come to its end
 
 export type DamageKind =
@@ -26,6 +27,7 @@ export type DamageKind =
   | 'header'
   | 'snapshot'
   | 'foreign'
+  | 'unreadable'
   | 'leftover';
 
 /** Both ends included. */

@@ -23,7 +23,8 @@ import type { Gap, PlacedRun, Span } from './batch-order.ts';
 import type { NumberRange } from './damage.ts';
 import { type PlacedPart, partsOf, revisionsOf } from './log-findings.ts';
 import { LossBook, type LostPart } from './loss-book.ts';
-import { type Survey, WholeFiles } from './survey.ts';
+import type { Survey } from './survey.ts';
+import { WholeFiles } from './whole-files.ts';
 
 const COMPACT_UNITS = 1_000_000;
 /** An end that nothing tells. */

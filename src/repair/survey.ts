@@ -19,6 +19,7 @@ import { type Finding, findingOf, type NumberRange } from './damage.ts';
 import { logFindings } from './log-findings.ts';
 import { type SegmentParts, surveySegment } from './segment-survey.ts';
 import { type SurveyedSnapshot, surveySnapshots } from './snapshot-survey.ts';
+import { isUnreadable, WholeFiles } from './whole-files.ts';
 
 export interface SurveyedSegment {
   readonly file: string;
@@ -138,6 +139,9 @@ async function surveyLog(disk: Disk, folder: string, snapshots: readonly Surveye
       findings.push(foreign(file, 'it belongs to another cluster than the files before it'));
     }
     const block = await files.read(file);
+    for (const { offset, bytes } of files.unreadable) {
+      findings.push(findingOf({ kind: 'unreadable', file, offset, bytes, reason: 'the disk cannot read this (EIO)' }));
+    }
     const firstSequence = sequenceOfName(names[i]) ?? 0;
     const parts = surveySegment(block, crcSeed);
     const headerError = headerReason(header, error, firstSequence);
@@ -196,31 +200,10 @@ async function readHead(disk: Disk, file: string): Promise<SegmentHead> {
     return { header, error: undefined };
   } catch (error) {
     if (error instanceof CorruptionError || error instanceof ForeignLogError) return { header: undefined, error };
-    throw error;
+    if (!isUnreadable(error)) throw error;
+    return { header: undefined, error: new CorruptionError(file, 0, 'the disk cannot read the segment header') };
   } finally {
     await opened.close();
-  }
-}
-
-/** Reads whole files, one after the other, into the same memory: V8 is slow to free buffers that it does not see the size of. */
-export class WholeFiles {
-  readonly #disk: Disk;
-  #memory: Uint8Array = new Uint8Array(0);
-
-  constructor(disk: Disk) {
-    this.#disk = disk;
-  }
-
-  /** Valid until the next call. Rejects with DiskError. */
-  async read(path: string): Promise<Uint8Array> {
-    const file = await this.#disk.open(path, 'read');
-    try {
-      const size = await file.size();
-      if (this.#memory.length < size) this.#memory = Buffer.allocUnsafeSlow(size);
-      return this.#memory.subarray(0, await file.read(this.#memory.subarray(0, size), 0));
-    } finally {
-      await file.close();
-    }
   }
 }
 
@@ -287,6 +270,7 @@ async function askRecovery(
     if (error instanceof CorruptionError || error instanceof ForeignLogError) {
       return { ...none, refusal: error.message };
     }
+    if (isUnreadable(error)) return { ...none, refusal: error.message };
     throw error;
   }
 }

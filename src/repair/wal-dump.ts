@@ -10,7 +10,8 @@ import { BATCH_HEADER_BYTES, crcSeedOf, FLAG_FSYNC } from '../journal/format.ts'
 import type { Finding, NumberRange } from './damage.ts';
 import { type Effect, parseBody } from './effect-parser.ts';
 import type { BatchRun, BrokenPart } from './segment-survey.ts';
-import { type Survey, type SurveyedSegment, WholeFiles } from './survey.ts';
+import type { Survey, SurveyedSegment } from './survey.ts';
+import { WholeFiles } from './whole-files.ts';
 
 /** Which part of a log is wanted; both ends included. */
 export interface DumpRange {

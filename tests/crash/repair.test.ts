@@ -364,6 +364,30 @@ describe('a repair that is interrupted', () => {
     assert.doesNotMatch(await bench.start(), /^refused/);
   });
 
+  it('skips what the disk cannot read', async () => {
+    const known = await knownFolder({ seed: 1, snapshots: 0, isEnded: true });
+    const paths = [...known.files.keys()].filter((path) => path.endsWith('.wal')).sort();
+    for (const [index, path] of paths.entries()) {
+      const bench = new Bench(known.files);
+      bench.disk.faults.push({ operation: 'read', pathPart: path, times: 1_000_000, code: 'EIO' });
+      await assert.rejects(bench.start(), { code: 'EIO' });
+      const plan = await bench.repair();
+      assert.ok(plan.kind === 'rebuild');
+      const found = plan.survey.findings.filter(({ kind }) => kind === 'unreadable').map(({ file }) => file);
+      assert.deepEqual(found, [path]);
+      const ranges = plan.state.losses.losses.map(({ sequences }) => sequences);
+      assert.equal(ranges.length, 1);
+      const first = Number.parseInt(path.slice(-20, -4), 16);
+      const next = paths.at(index + 1);
+      const last = next === undefined ? Number.POSITIVE_INFINITY : Number.parseInt(next.slice(-20, -4), 16) - 1;
+      assert.deepEqual(ranges[0], { first, last }, path);
+      const expected = stateWithout(known.past, (sequence) => sequence >= first && sequence <= last);
+      const started = await bench.start();
+      const text = [...expected].map((pair) => pair.join(': ')).join('\n');
+      assert.equal(started.slice(started.indexOf('\n') + 1), text, path);
+    }
+  });
+
   it('copies the originals where the file system has no second names', async () => {
     const subject = SUBJECTS[0];
     const { files } = await damagedFolder(await knownFolder(subject), subject);
