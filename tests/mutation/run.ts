@@ -11,8 +11,8 @@ import { type Mutant, mutantsOf } from './mutants.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const HOOK = join(import.meta.dirname, 'mutated-source.ts');
-/** A mutant that runs longer is noticed: its tests do not end. */
-const STAGE_MS_MAX = 45_000;
+/** A mutant that runs longer than this, in its nth stage n times as long, is noticed: its tests do not end. */
+const STAGE_MS_MAX = 15_000;
 
 /** Tests by folder of the source, the fastest first: the first stage that fails ends it. */
 const STAGES: ReadonlyMap<string, readonly (readonly string[])[]> = new Map([
@@ -57,22 +57,22 @@ async function judge({ path, stages, mutant }: Candidate): Promise<Verdict> {
   const { start, end, replacement } = mutant;
   const order = JSON.stringify({ path: resolve(ROOT, path), start, end, replacement });
   const beside = path.replace(/\.ts$/, '.test.ts');
-  for (const patterns of [[beside], ...stages]) {
+  for (const [stage, patterns] of [[beside], ...stages].entries()) {
     const files = patterns.flatMap((pattern) => globSync(pattern, { cwd: ROOT }));
     if (files.length === 0) continue;
-    const verdict = await runTests(files, order);
+    const verdict = await runTests(files, order, STAGE_MS_MAX * (stage + 1));
     if (verdict !== 'survived') return verdict;
   }
   return 'survived';
 }
 
-function runTests(files: readonly string[], order: string): Promise<Verdict> {
+function runTests(files: readonly string[], order: string, msMax: number): Promise<Verdict> {
   const flags = ['--import', HOOK, '--test', '--test-isolation=none', '--test-force-exit'];
   const env = { ...process.env, K1M_MUTANT: order, K1M_RUNS: '', NODE_NO_WARNINGS: '1' };
   const { K1M_RUNS: _, ...clean } = env;
   return new Promise((done) => {
     const child = spawn(process.execPath, [...flags, ...files], { cwd: ROOT, env: clean, stdio: 'ignore' });
-    const timer = setTimeout(() => child.kill('SIGKILL'), STAGE_MS_MAX);
+    const timer = setTimeout(() => child.kill('SIGKILL'), msMax);
     child.on('exit', (code, signal) => {
       clearTimeout(timer);
       if (signal !== null) done('timed out');
