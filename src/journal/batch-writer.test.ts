@@ -5,7 +5,7 @@ import { RecordingVisitor } from '../testing/journal-fixture.ts';
 import { BatchReader } from './batch-reader.ts';
 import { BatchWriter } from './batch-writer.ts';
 import { EffectReader, type LogState } from './effects.ts';
-import { AT_FLAGS, crcSeedOf, FLAG_FSYNC, readUint32 } from './format.ts';
+import { AT_FLAGS, BATCH_HEADER_BYTES, crcSeedOf, FLAG_FSYNC, readUint32 } from './format.ts';
 
 const PLACE = { sequence: 7, epoch: 3, durableSequence: 5, previousCrc: 0xfedc_ba98, crcSeed: crcSeedOf(42n) };
 const CHAIN = { sequence: 6, epoch: 3, crc: 0xfedc_ba98, crcSeed: crcSeedOf(42n) };
@@ -49,6 +49,22 @@ test('every sequence of effects is read back as it was appended', () => {
     }),
     { numRuns: Number(process.env.K1M_RUNS ?? 300) },
   );
+});
+
+test('bytes behind the end of a file do not complete what was cut off there', () => {
+  const batch = new BatchWriter(2048);
+  batch.beginRevision(9, 'fsync');
+  batch.appendDelete(0, Buffer.from('key'), 0, 3);
+  batch.seal(PLACE);
+  // As in a buffer that held a longer file before.
+  const bytes = batch.view();
+  const reader = new BatchReader();
+  for (let limit = 0; limit < bytes.length; limit++) {
+    const wrong = limit < BATCH_HEADER_BYTES ? 'the batch header is cut off' : 'the batch is cut off';
+    assert.equal(reader.check(bytes, 0, limit, CHAIN), wrong, `${limit} bytes`);
+    assert.equal(reader.nextHeader(bytes, 0, limit, CHAIN.crcSeed), limit < BATCH_HEADER_BYTES ? -1 : 0);
+  }
+  assert.equal(reader.check(bytes, 0, bytes.length, CHAIN), undefined);
 });
 
 test('the header says whether a batch is of the class fsync', () => {
