@@ -81,6 +81,9 @@ test('the header says whether a batch is of the class fsync', () => {
     }
     batch.seal(PLACE);
     assert.equal(readUint32(batch.view(), AT_FLAGS), flag, classes.join());
+    const reader = new BatchReader();
+    reader.readHeader(batch.view(), 0, batch.view().length, PLACE.crcSeed);
+    assert.equal(reader.flags, flag);
   }
 });
 

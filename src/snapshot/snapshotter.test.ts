@@ -173,8 +173,10 @@ describe('a snapshot', () => {
   it('is begun only where there is room for it', async () => {
     const bench = await new Bench().open();
     const { store, disk } = bench;
+    store.compact(store.currentRevision - 99);
+    while (!store.compactStep(1_000));
     // Records, rows of 24 bytes, changes of 32.
-    const needed = store.recordBytesLive + PAIRS * 24 + PAIRS * 32;
+    const needed = store.recordBytesLive + PAIRS * 24 + 100 * 32;
     disk.capacityBytes = disk.usedBytes() + needed - 1;
     await bench.clock.runUntil(bench.snapshotter.take());
     assert.deepEqual(bench.notes, ['failed ENOSPC']);
