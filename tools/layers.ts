@@ -31,6 +31,7 @@ export const LAYERS: readonly Layer[] = [
   layer('kube', 'base'),
   layer('kube-api', 'base io', '@kubernetes/client-node yaml'),
   layer('scheduler/model', 'base'),
+  layer('scheduler/configuration', 'base scheduler/model', 'yaml'),
   layer('scheduler/reference', 'base scheduler/model'),
   layer('scheduler/kernel', 'base scheduler/model'),
   layer('etcd', 'base io api store journal bolt lease watch snapshot h2 grpc', 'prom-client'),

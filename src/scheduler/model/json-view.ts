@@ -82,6 +82,12 @@ export class JsonView {
     return this.optionalNumber(field) ?? 0;
   }
 
+  /** Any number; 0 when absent. */
+  decimal(field: string): number {
+    const value = this.#fields.get(field) ?? 0;
+    return typeof value === 'number' ? value : this.refuse(field, 'is not a number');
+  }
+
   /** An RFC 3339 time as milliseconds since 1970; undefined when absent. */
   time(field: string): number | undefined {
     const text = this.text(field);

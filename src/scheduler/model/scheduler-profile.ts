@@ -1,5 +1,5 @@
 // A profile of kube-scheduler: which plugins run where, their weights and arguments, with the defaults of
-// KubeSchedulerConfiguration kubescheduler.config.k8s.io/v1 in 1.36. Validation is in profile-validation.ts.
+// KubeSchedulerConfiguration kubescheduler.config.k8s.io/v1 in 1.36. src/scheduler/configuration reads them from a file.
 
 import type { NodeSelector, PreferredNodeTerm } from './node-selector.ts';
 import type { SpreadConstraint } from './pod-object.ts';

@@ -74,6 +74,22 @@ export function preferredNodeTermsOf(views: readonly JsonView[]): PreferredNodeT
 }
 
 function nodeTermOf(view: JsonView): NodeSelectorTerm {
+  const { problems, ...term } = parsedNodeTermOf(view);
+  return { ...term, problem: problems[0] };
+}
+
+/** All that cannot be parsed of a term, with the fields to blame. */
+export function nodeTermProblems(view: JsonView): readonly string[] {
+  return parsedNodeTermOf(view).problems;
+}
+
+interface ParsedTerm {
+  readonly expressions: readonly Requirement[];
+  readonly fields: readonly FieldRequirement[];
+  readonly problems: readonly string[];
+}
+
+function parsedNodeTermOf(view: JsonView): ParsedTerm {
   const expressions: Requirement[] = [];
   const fields: FieldRequirement[] = [];
   const problems: string[] = [];
@@ -101,11 +117,11 @@ function nodeTermOf(view: JsonView): NodeSelectorTerm {
     }
     fields.push({ key: expression.text('key'), operator, values });
   }
-  return { expressions, fields, problem: problems[0] };
+  return { expressions, fields, problems };
 }
 
 function unsupported(operator: string, operators: ReadonlySet<string>): string {
-  const supported = [...operators].sort().map((one) => JSON.stringify(one));
+  const supported = [...operators].map((one) => JSON.stringify(one));
   return `Unsupported value: ${JSON.stringify(operator)}: supported values: ${supported.join(', ')}`;
 }
 
