@@ -1,0 +1,146 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { SchedulingQueue, type WaitingPod } from './scheduling-queue.ts';
+
+const FIT = new Set(['NodeResourcesFit']);
+
+function pod(uid: string, priority = 0): WaitingPod {
+  return { uid, priority, isGated: false };
+}
+
+/** Everything that is due, in order. */
+function popAll(queue: SchedulingQueue, nowMs: number): string[] {
+  const uids: string[] = [];
+  for (let uid = queue.pop(nowMs); uid !== undefined; uid = queue.pop(nowMs)) uids.push(uid);
+  return uids;
+}
+
+describe('the scheduling queue', () => {
+  it('gives pods by priority, then by arrival', () => {
+    const queue = new SchedulingQueue();
+    for (const each of [pod('a'), pod('b', 5), pod('c'), pod('d', 5)]) queue.add(each);
+    assert.deepEqual(popAll(queue, 0), ['b', 'd', 'a', 'c']);
+  });
+
+  it('keeps gated pods until they have no gates', () => {
+    const queue = new SchedulingQueue();
+    queue.add({ ...pod('a'), isGated: true });
+    assert.deepEqual([popAll(queue, 0), queue.counts.gated], [[], 1]);
+    queue.add(pod('a'));
+    assert.deepEqual(popAll(queue, 0), ['a']);
+  });
+
+  it('wakes one pod of a class, and the next when that one is placed', () => {
+    const queue = new SchedulingQueue();
+    for (const uid of ['a', 'b', 'c']) {
+      queue.add(pod(uid));
+      queue.pop(0);
+      queue.refused(uid, 'class', FIT, 0);
+    }
+    assert.equal(queue.pop(100_000), undefined);
+    queue.wake('pod-removed');
+    assert.deepEqual(popAll(queue, 100_000), ['a']);
+    queue.wake('pod-removed');
+    assert.equal(queue.pop(100_000), undefined, 'the first has not been decided on');
+    queue.placed('a');
+    assert.deepEqual(popAll(queue, 100_000), ['b']);
+    queue.refused('b', 'class', FIT, 100_000);
+    assert.deepEqual([popAll(queue, 100_000), queue.counts.unschedulable], [[], 2]);
+  });
+
+  it('does not wake for what cannot help', () => {
+    const queue = new SchedulingQueue();
+    queue.add(pod('a'));
+    queue.pop(0);
+    queue.refused('a', 'class', new Set(['NodeAffinity']), 0);
+    queue.wake('pod-removed');
+    assert.equal(queue.pop(100_000), undefined);
+    queue.wake('node-changed');
+    assert.equal(queue.pop(100_000), 'a');
+  });
+
+  it('takes what backs off early when nothing else is there, but not what failed', () => {
+    const queue = new SchedulingQueue();
+    for (const uid of ['a', 'b']) queue.add(pod(uid));
+    assert.deepEqual(popAll(queue, 0), ['a', 'b']);
+    queue.refused('a', 'class', FIT, 0);
+    queue.failed('b', 0);
+    queue.wake('node-added');
+    assert.equal(queue.nextDueMs, 1000);
+    assert.deepEqual(popAll(queue, 500), ['a']);
+    assert.deepEqual(popAll(queue, 1000), ['b']);
+  });
+
+  it('wakes what was parked for five minutes', () => {
+    const queue = new SchedulingQueue();
+    queue.add(pod('a'));
+    queue.pop(0);
+    queue.refused('a', 'class', FIT, 0);
+    queue.flushParked(299_999);
+    assert.equal(queue.pop(299_999), undefined);
+    queue.flushParked(300_000);
+    assert.equal(queue.pop(300_000), 'a');
+  });
+
+  it('lets the next of a class go when the woken one is deleted', () => {
+    const queue = new SchedulingQueue();
+    for (const uid of ['a', 'b']) {
+      queue.add(pod(uid));
+      queue.pop(0);
+      queue.refused(uid, 'class', FIT, 0);
+    }
+    queue.wake('node-added');
+    queue.remove('a');
+    assert.equal(queue.pop(0), 'b');
+  });
+
+  it('gives every pod again and again until it is placed or gone, whatever happens', () => {
+    const step = fc.record({
+      kind: fc.constantFrom('add', 'remove', 'pop', 'pop', 'pop', 'wake', 'pass'),
+      which: fc.nat(11),
+      outcome: fc.constantFrom('placed', 'refused', 'refused', 'failed'),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
+        const queue = new SchedulingQueue();
+        const waiting = new Set<string>();
+        let nowMs = 0;
+        for (const { kind, which, outcome } of steps) {
+          const uid = `p${which}`;
+          if (kind === 'add') {
+            queue.add(pod(uid, which % 3));
+            waiting.add(uid);
+          } else if (kind === 'remove') {
+            queue.remove(uid);
+            waiting.delete(uid);
+          } else if (kind === 'wake') queue.wake('pod-removed');
+          else if (kind === 'pass') nowMs += 700 * which;
+          else {
+            const next = queue.pop(nowMs);
+            if (next === undefined) continue;
+            assert.ok(waiting.has(next));
+            if (outcome === 'placed') {
+              queue.placed(next);
+              waiting.delete(next);
+            } else if (outcome === 'refused') queue.refused(next, `class ${which % 2}`, FIT, nowMs);
+            else queue.failed(next, nowMs);
+          }
+          const { active, backoff, unschedulable, gated } = queue.counts;
+          assert.equal(active + backoff + unschedulable + gated, waiting.size);
+        }
+        const given = new Set<string>();
+        for (let i = 0; i < 20; i++) {
+          nowMs += 20_000;
+          queue.wake('node-added');
+          for (let uid = queue.pop(nowMs); uid !== undefined; uid = queue.pop(nowMs)) {
+            given.add(uid);
+            queue.placed(uid);
+          }
+        }
+        assert.deepEqual(given, waiting);
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
