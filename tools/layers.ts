@@ -35,6 +35,7 @@ export const LAYERS: readonly Layer[] = [
   layer('scheduler/reference', 'base scheduler/model'),
   layer('scheduler/kernel', 'base scheduler/model'),
   layer('scheduler/queue', 'base scheduler/model'),
+  layer('scheduler/driver', 'base io kube-api scheduler/model scheduler/kernel scheduler/queue'),
   layer('etcd', 'base io api store journal bolt lease watch snapshot h2 grpc', 'prom-client'),
   layer('backup', 'base io api store journal bolt lease client etcd'),
   layer('repair', 'base io store journal lease snapshot etcd'),

@@ -12,6 +12,7 @@
 // Left alone, with a reason: pods with volumes or resource claims, and any pod while a node is nominated for a pod of the same or a
 // higher priority. Preemption is not worked out: `preemption` is always undefined, and the message has no part for it.
 
+import { assert } from '../../base/assert.ts';
 import type { ClusterCommand } from '../model/command.ts';
 import type { Decision } from '../model/decision.ts';
 import { type PodObject, podKey } from '../model/pod-object.ts';
@@ -60,6 +61,14 @@ export class Kernel {
 
   get nodeCount(): number {
     return this.#state.nodes.count;
+  }
+
+  /** Pods of the same key are decided alike, as things are. The pod is to be placed. */
+  classKey(uid: string): string {
+    const pod = this.#state.pending.get(uid);
+    const profile = pod === undefined ? undefined : this.#profiles.get(pod.schedulerName);
+    assert(pod !== undefined && profile !== undefined, 'a pod that is to be placed by one of the profiles');
+    return this.#keyOf(pod, profile);
   }
 
   decide(uid: string): Decision {

@@ -1,0 +1,374 @@
+// A running scheduler: follows the cluster through the API, asks the kernel where pods go, and binds them there.
+//
+//   API ─► reflections ─► kernel (state) and queue (pods)
+//   queue ─► kernel.decide ─┬─► bound: assumed in the kernel at once, then bound through the API
+//                           └─► else: condition and event, parked until something may help
+//
+// An assumed pod counts as being on its node until the API shows it there (confirmed) or the binding fails (taken back). Meanwhile what the API
+// tells of it without a node is older than the decision, and changes nothing but its resourceVersion.
+//
+// Nothing is decided before every collection has been read once: a decision on half of the pods would be wrong.
+
+import type { Clock, Timer } from '../../io/clock.ts';
+import type { JsonObject, KubeApi, ObjectIdentity, Reflection } from '../../kube-api/kube-api.ts';
+import type { ResourceName } from '../../kube-api/resource.ts';
+import { canonicalText } from '../kernel/interner.ts';
+import { Kernel } from '../kernel/kernel.ts';
+import { type ClusterKind, readClusterObject } from '../model/cluster-objects.ts';
+import { boundTo } from '../model/command.ts';
+import { readNode } from '../model/node-object.ts';
+import type { PodObject } from '../model/pod-object.ts';
+import { readPod } from '../model/pod-reader.ts';
+import type { SchedulerProfile } from '../model/scheduler-profile.ts';
+import type { ClusterEvent } from '../queue/cluster-event.ts';
+import { SchedulingQueue } from '../queue/scheduling-queue.ts';
+import { Binder, type Binding } from './binder.ts';
+import { SchedulerCounters } from './scheduler-counters.ts';
+import { StatusWriter } from './status-writer.ts';
+
+/** Decisions in a row before other work gets its chance. */
+const TURN_MS_MAX = 5;
+const FLUSH_MS = 30_000;
+/** As upstream follows them: what has finished takes nothing of its node. */
+const UNFINISHED = 'status.phase!=Succeeded,status.phase!=Failed';
+
+const CLUSTER_RESOURCES: readonly (readonly [ResourceName, ClusterKind])[] = [
+  ['namespaces', 'Namespace'],
+  ['services', 'Service'],
+  ['replicationcontrollers', 'ReplicationController'],
+  ['replicasets', 'ReplicaSet'],
+  ['statefulsets', 'StatefulSet'],
+];
+
+export interface SchedulerNotices {
+  /** Something cannot be followed, or an object cannot be read. */
+  onProblem(resource: ResourceName, text: string): void;
+  onSynced(seconds: number): void;
+  onBindingFailed(pod: string, text: string): void;
+}
+
+export interface SchedulerOptions {
+  readonly api: KubeApi;
+  readonly clock: Clock;
+  readonly profiles: readonly SchedulerProfile[];
+  readonly instance: string;
+  readonly notices: SchedulerNotices;
+}
+
+/** A pod that waits for a decision, or for the API to show it on its node. */
+interface OwnPod {
+  pod: PodObject;
+  resourceVersion: string;
+  /** Without what does not bear on where it may go. */
+  essence: string;
+  /** '' while it waits. */
+  assumedNode: string;
+  readonly addedMs: number;
+}
+
+export class Scheduler {
+  readonly counters: SchedulerCounters = new SchedulerCounters();
+  readonly queue: SchedulingQueue = new SchedulingQueue();
+  readonly #options: SchedulerOptions;
+  readonly #kernel: Kernel;
+  readonly #names: ReadonlySet<string>;
+  readonly #binder: Binder;
+  readonly #status: StatusWriter;
+  readonly #own = new Map<string, OwnPod>();
+  /** Uids of pods that are on nodes by what the API shows. */
+  readonly #placed = new Set<string>();
+  readonly #nodes = new Set<string>();
+  readonly #reflections: Reflection[] = [];
+  readonly #startedMs: number;
+  #unsynced = 0;
+  #isTurnDue = false;
+  #isClosed = false;
+  #timer: Timer | undefined;
+  #flushTimer: Timer | undefined;
+
+  constructor(options: SchedulerOptions) {
+    const { api, clock, profiles, instance } = options;
+    this.#options = options;
+    this.#kernel = new Kernel(profiles);
+    this.#names = new Set(profiles.map(({ schedulerName }) => schedulerName));
+    this.#binder = new Binder({
+      api,
+      clock,
+      onBinding: (uid, nodeName, binding) => this.#onBinding(uid, nodeName, binding),
+    });
+    this.#status = new StatusWriter({ api, clock, instance });
+    this.#startedMs = clock.nowMs();
+  }
+
+  get isSynced(): boolean {
+    return this.#reflections.length > 0 && this.#unsynced === 0;
+  }
+
+  get nodeCount(): number {
+    return this.#nodes.size;
+  }
+
+  get podCount(): number {
+    return this.#placed.size;
+  }
+
+  get assumedCount(): number {
+    return this.#binder.inFlight;
+  }
+
+  get droppedWrites(): number {
+    return this.#status.dropped;
+  }
+
+  start(): void {
+    this.#follow(
+      'nodes',
+      (json) => this.#setNode(json),
+      ({ name }) => this.#deleteNode(name),
+    );
+    for (const [resource, kind] of CLUSTER_RESOURCES) {
+      this.#follow(
+        resource,
+        (json) => this.#setObject(resource, kind, json),
+        ({ namespace, name }) => {
+          const key = namespace === '' ? name : `${namespace}/${name}`;
+          this.#kernel.apply({ kind: 'object-deleted', objectKind: kind, key });
+          this.#changed('object-changed');
+        },
+      );
+    }
+    this.#follow(
+      'pods',
+      (json) => this.#setPod(json),
+      (identity) => this.#deletePod(identity.uid),
+      UNFINISHED,
+    );
+    this.#scheduleFlush();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#timer?.cancel();
+    this.#flushTimer?.cancel();
+    for (const reflection of this.#reflections) reflection.close();
+    this.#binder.close();
+    this.#status.close();
+  }
+
+  #follow(
+    resource: ResourceName,
+    onSet: (json: JsonObject) => void,
+    onDeleted: (identity: ObjectIdentity) => void,
+    fieldSelector?: string,
+  ): void {
+    const { api, notices, clock } = this.#options;
+    this.#unsynced++;
+    const handler = {
+      onSet,
+      onDeleted,
+      onSynced: () => {
+        this.#unsynced--;
+        if (this.#unsynced > 0) return;
+        notices.onSynced((clock.nowMs() - this.#startedMs) / 1000);
+        this.#kick();
+      },
+      onProblem: (text: string) => notices.onProblem(resource, text),
+    };
+    const options = fieldSelector === undefined ? {} : { fieldSelector };
+    this.#reflections.push(api.reflect(resource, handler, options));
+  }
+
+  #setNode(json: JsonObject): void {
+    const read = readNode(json);
+    if ('reason' in read) {
+      this.#options.notices.onProblem('nodes', read.reason);
+      return;
+    }
+    const { name } = read.object;
+    this.#kernel.apply({ kind: 'node-set', node: read.object });
+    const event = this.#nodes.has(name) ? 'node-changed' : 'node-added';
+    this.#nodes.add(name);
+    this.#changed(event);
+  }
+
+  #deleteNode(name: string): void {
+    this.#nodes.delete(name);
+    this.#kernel.apply({ kind: 'node-deleted', name });
+    this.#changed('node-removed');
+  }
+
+  #setObject(resource: ResourceName, kind: ClusterKind, json: JsonObject): void {
+    const read = readClusterObject(kind, json);
+    if ('reason' in read) {
+      this.#options.notices.onProblem(resource, read.reason);
+      return;
+    }
+    this.#kernel.apply({ kind: 'object-set', object: read.object });
+    this.#changed('object-changed');
+  }
+
+  #setPod(json: JsonObject): void {
+    const read = readPod(json);
+    if ('reason' in read) {
+      this.#options.notices.onProblem('pods', read.reason);
+      return;
+    }
+    const pod = read.object;
+    if (pod.nodeName !== '') this.#setPlaced(pod);
+    else if (this.#names.has(pod.schedulerName)) this.#setWaiting(pod, resourceVersionOf(json));
+  }
+
+  #setPlaced(pod: PodObject): void {
+    const { uid } = pod;
+    const own = this.#own.get(uid);
+    const isConfirmed = own?.assumedNode === pod.nodeName;
+    this.#own.delete(uid);
+    this.queue.remove(uid);
+    const event = this.#placed.has(uid) ? 'pod-changed' : 'pod-added';
+    this.#placed.add(uid);
+    this.#kernel.apply({ kind: 'pod-set', pod });
+    // Who was assumed to be there was already counted.
+    if (!isConfirmed) this.#changed(event);
+  }
+
+  #setWaiting(pod: PodObject, resourceVersion: string): void {
+    const { uid, priority, schedulingGates } = pod;
+    const own = this.#own.get(uid);
+    if (own !== undefined && own.assumedNode !== '') {
+      own.pod = pod;
+      own.resourceVersion = resourceVersion;
+      return;
+    }
+    if (pod.isTerminating) {
+      this.#deletePod(uid);
+      return;
+    }
+    const essence = canonicalText({ ...pod, nominatedNodeName: '' });
+    const isSame = own?.essence === essence;
+    const addedMs = own?.addedMs ?? this.#options.clock.nowMs();
+    this.#own.set(uid, { pod, resourceVersion, essence, assumedNode: '', addedMs });
+    this.#kernel.apply({ kind: 'pod-set', pod });
+    if (isSame && this.queue.has(uid)) return;
+    this.queue.add({ uid, priority, isGated: schedulingGates.length > 0 });
+    this.#kick();
+  }
+
+  #deletePod(uid: string): void {
+    this.#own.delete(uid);
+    this.#status.forget(uid);
+    this.queue.remove(uid);
+    this.#kernel.apply({ kind: 'pod-deleted', uid });
+    if (this.#placed.delete(uid)) this.#changed('pod-removed');
+  }
+
+  #changed(event: ClusterEvent): void {
+    if (!this.isSynced) return;
+    this.queue.wake(event);
+    this.#kick();
+  }
+
+  #kick(): void {
+    if (this.#isTurnDue || this.#isClosed || !this.isSynced) return;
+    this.#isTurnDue = true;
+    this.#options.clock.defer(() => {
+      this.#isTurnDue = false;
+      this.#turn();
+    });
+  }
+
+  #turn(): void {
+    const { clock } = this.#options;
+    const untilMs = clock.nowMs() + TURN_MS_MAX;
+    while (!this.#isClosed && this.#binder.hasRoom) {
+      const nowMs = clock.nowMs();
+      if (nowMs >= untilMs) {
+        this.#kick();
+        return;
+      }
+      const uid = this.queue.pop(nowMs);
+      if (uid === undefined) break;
+      this.#decide(uid, nowMs);
+    }
+    this.#timer?.cancel();
+    const dueMs = this.queue.nextDueMs;
+    if (dueMs === Number.POSITIVE_INFINITY) return;
+    this.#timer = clock.setTimer(Math.max(1, dueMs - clock.nowMs()), () => this.#kick());
+  }
+
+  #decide(uid: string, nowMs: number): void {
+    const own = this.#own.get(uid);
+    if (own === undefined) {
+      this.queue.placed(uid);
+      return;
+    }
+    const { pod } = own;
+    const decision = this.#kernel.decide(uid);
+    this.counters.decided(decision.kind, (this.#options.clock.nowMs() - nowMs) / 1000);
+    switch (decision.kind) {
+      case 'bound':
+        this.#assume(own, decision.node);
+        break;
+      case 'unschedulable':
+        this.queue.refused(uid, this.#kernel.classKey(uid), decision.plugins, nowMs);
+        this.#status.refused(pod, pod.schedulerName, 'Unschedulable', decision.message);
+        break;
+      case 'error':
+        this.queue.failed(uid, nowMs);
+        this.#status.refused(pod, pod.schedulerName, 'SchedulerError', decision.message);
+        break;
+      case 'left-alone':
+        // For another scheduler, or until the pod changes.
+        this.queue.placed(uid);
+        this.#status.refused(pod, pod.schedulerName, 'SchedulerError', decision.reason);
+        break;
+    }
+  }
+
+  #assume(own: OwnPod, nodeName: string): void {
+    const { pod, resourceVersion } = own;
+    own.assumedNode = nodeName;
+    this.#kernel.apply({ kind: 'pod-set', pod: boundTo(pod, nodeName) });
+    this.queue.placed(pod.uid);
+    this.queue.wake('pod-added');
+    const { namespace, name, uid } = pod;
+    this.#binder.bind({ namespace, name, uid, resourceVersion }, nodeName);
+  }
+
+  #onBinding(uid: string, nodeName: string, binding: Binding): void {
+    const own = this.#own.get(uid);
+    const nowMs = this.#options.clock.nowMs();
+    this.#kick();
+    if (binding.kind === 'bound') {
+      this.counters.bound(own === undefined ? 0 : (nowMs - own.addedMs) / 1000);
+      if (own !== undefined) this.#status.placed(own.pod, own.pod.schedulerName, nodeName);
+      return;
+    }
+    // The API has shown where it is, or that it is gone, meanwhile.
+    if (own === undefined || own.assumedNode === '') return;
+    if (binding.kind === 'gone') {
+      this.#deletePod(uid);
+      this.#changed('pod-removed');
+      return;
+    }
+    const { pod } = own;
+    this.#options.notices.onBindingFailed(`${pod.namespace}/${pod.name}`, binding.text);
+    own.assumedNode = '';
+    this.#kernel.apply({ kind: 'pod-set', pod });
+    this.queue.again({ uid, priority: pod.priority, isGated: pod.schedulingGates.length > 0 }, nowMs);
+    this.#changed('pod-removed');
+  }
+
+  #scheduleFlush(): void {
+    this.#flushTimer = this.#options.clock.setTimer(FLUSH_MS, () => {
+      this.queue.flushParked(this.#options.clock.nowMs());
+      this.#kick();
+      this.#scheduleFlush();
+    });
+  }
+}
+
+function resourceVersionOf(json: JsonObject): string {
+  const { metadata } = json;
+  const version = typeof metadata === 'object' && metadata !== null ? Reflect.get(metadata, 'resourceVersion') : '';
+  return typeof version === 'string' ? version : '';
+}

@@ -1,0 +1,122 @@
+// What the scheduler writes about pods: the PodScheduled condition of those that it cannot place, and events. Bindings go first: this is
+// written by few requests at a time, and what cannot be written for long is left out and counted.
+//
+// A pod's condition is written when its reasons are others than those last written, not when only the counts of nodes have changed; so a pod that
+// is tried a thousand times in vain is written once. Events of pods that cannot be placed go out with it; those of placed pods are limited in
+// number a second, since a million pods would be a million events.
+//
+// Limits: WAITING_MAX writes wait; the oldest is left out beyond it. SCHEDULED_EVENTS_A_SECOND.
+
+import type { Clock } from '../../io/clock.ts';
+import type { KubeApi, ObjectIdentity } from '../../kube-api/kube-api.ts';
+
+const IN_FLIGHT_MAX = 16;
+const WAITING_MAX = 10_000;
+const SCHEDULED_EVENTS_A_SECOND = 100;
+
+type Write = () => Promise<unknown>;
+
+export interface StatusWriterOptions {
+  readonly api: KubeApi;
+  readonly clock: Clock;
+  /** Ends the name in `reportingInstance`. */
+  readonly instance: string;
+}
+
+export class StatusWriter {
+  readonly #options: StatusWriterOptions;
+  readonly #waiting: Write[] = [];
+  readonly #written = new Map<string, string>();
+  #inFlight = 0;
+  #eventsThisSecond = 0;
+  #secondMs = 0;
+  #isClosed = false;
+  /** Writes that were left out. */
+  dropped = 0;
+
+  constructor(options: StatusWriterOptions) {
+    this.#options = options;
+  }
+
+  /** The pod cannot be placed (`Unschedulable`), or the attempt failed (`SchedulerError`). */
+  refused(
+    pod: ObjectIdentity,
+    schedulerName: string,
+    reason: 'Unschedulable' | 'SchedulerError',
+    message: string,
+  ): void {
+    const said = `${reason} ${message.replaceAll(/\d+/g, '')}`;
+    if (this.#written.get(pod.uid) === said) return;
+    this.#written.set(pod.uid, said);
+    const { api, clock } = this.#options;
+    const lastTransitionTime = timeOf(clock.wallMs());
+    const condition = { type: 'PodScheduled', status: 'False' as const, reason, message, lastTransitionTime };
+    this.#enqueue(() => api.patchPodStatus(pod, { conditions: [condition] }));
+    this.#event(pod, schedulerName, 'Warning', 'FailedScheduling', 'Scheduling', message);
+  }
+
+  placed(pod: ObjectIdentity, schedulerName: string, nodeName: string): void {
+    this.#written.delete(pod.uid);
+    const second = Math.floor(this.#options.clock.nowMs() / 1000);
+    if (second !== this.#secondMs) {
+      this.#secondMs = second;
+      this.#eventsThisSecond = 0;
+    }
+    if (this.#eventsThisSecond++ >= SCHEDULED_EVENTS_A_SECOND) {
+      this.dropped++;
+      return;
+    }
+    const note = `Successfully assigned ${pod.namespace}/${pod.name} to ${nodeName}`;
+    this.#event(pod, schedulerName, 'Normal', 'Scheduled', 'Binding', note);
+  }
+
+  forget(uid: string): void {
+    this.#written.delete(uid);
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#waiting.length = 0;
+  }
+
+  #event(
+    pod: ObjectIdentity,
+    schedulerName: string,
+    type: 'Normal' | 'Warning',
+    reason: string,
+    action: string,
+    note: string,
+  ): void {
+    const { api, instance } = this.#options;
+    const regarding = { ...pod, apiVersion: 'v1', kind: 'Pod' };
+    const reporting = { reportingController: schedulerName, reportingInstance: `${schedulerName}-${instance}` };
+    this.#enqueue(() => api.createEvent({ regarding, type, reason, action, note, ...reporting }));
+  }
+
+  #enqueue(write: Write): void {
+    if (this.#isClosed) return;
+    if (this.#waiting.length >= WAITING_MAX) {
+      this.#waiting.shift();
+      this.dropped++;
+    }
+    this.#waiting.push(write);
+    this.#next();
+  }
+
+  #next(): void {
+    while (this.#inFlight < IN_FLIGHT_MAX) {
+      const write = this.#waiting.shift();
+      if (write === undefined) return;
+      this.#inFlight++;
+      void write().then(() => {
+        this.#inFlight--;
+        this.#next();
+      });
+    }
+  }
+}
+
+/** RFC 3339 in whole seconds. */
+function timeOf(wallMs: number): string {
+  return `${new Date(wallMs).toISOString().slice(0, 19)}Z`;
+}
