@@ -1,0 +1,169 @@
+// A Kubernetes API of a few maps for tests of the scheduler: it binds as the real one does, tells watchers later, and fails when told to.
+
+import type {
+  BindOutcome,
+  JsonObject,
+  KubeApi,
+  ObjectIdentity,
+  PodStatusPatch,
+  PodToBind,
+  ReadOutcome,
+  ReflectHandler,
+  Reflection,
+  SchedulerEvent,
+  WriteOutcome,
+} from '../../kube-api/kube-api.ts';
+import type { ResourceName } from '../../kube-api/resource.ts';
+import type { SimulatedClock } from '../../testing/clock.ts';
+
+/** What becomes of a binding: as the API server has it; or one of the ways in which it can go wrong. */
+export type BindFault = 'none' | 'busy' | 'unreachable' | 'lost-before' | 'lost-after' | 'conflict';
+
+interface PodState {
+  readonly identity: ObjectIdentity;
+  readonly spec: JsonObject;
+  readonly labels: JsonObject;
+  nodeName: string;
+  version: number;
+}
+
+export class FakeKubeApi {
+  readonly events: SchedulerEvent[] = [];
+  readonly patches: { readonly uid: string; readonly patch: PodStatusPatch }[] = [];
+  /** Every binding that happened, in order. */
+  readonly bindings: { readonly uid: string; readonly nodeName: string }[] = [];
+  readonly pods: Map<string, PodState> = new Map();
+  /** Nodes that had more pods after a binding than CPUs; for pods that ask for one each. */
+  readonly overcommitted: string[] = [];
+  readonly #cpus = new Map<string, number>();
+  nextFault: () => BindFault = () => 'none';
+  /** How long watchers wait for a change. */
+  delayMs = 5;
+  readonly #clock: SimulatedClock;
+  readonly #handlers = new Map<ResourceName, ReflectHandler>();
+  #version = 0;
+
+  constructor(clock: SimulatedClock) {
+    this.#clock = clock;
+  }
+
+  /** The methods that a scheduler calls. */
+  get api(): KubeApi {
+    const api: Partial<KubeApi> = {
+      reflect: (resource, handler) => this.#reflect(resource, handler),
+      bind: (pod, nodeName) => this.#bind(pod, nodeName),
+      read: (_, { namespace, name }) => this.#later(() => this.#read(namespace, name)),
+      patchPodStatus: (pod, patch) => {
+        this.patches.push({ uid: pod.uid, patch });
+        return this.#later((): WriteOutcome => ({ kind: 'done', object: {} }));
+      },
+      createEvent: (event) => {
+        this.events.push(event);
+        return this.#later((): WriteOutcome => ({ kind: 'done', object: {} }));
+      },
+    };
+    // A scheduler calls no others.
+    return api as KubeApi;
+  }
+
+  createNode(name: string, cpu: string, extra: JsonObject = {}): void {
+    this.#cpus.set(name, Number(cpu));
+    const metadata = { name, uid: name, labels: { 'kubernetes.io/hostname': name } };
+    const object = { metadata, spec: extra, status: { allocatable: { cpu, memory: '64Gi', pods: '110' } } };
+    this.#tell('nodes', (handler) => handler.onSet(object));
+  }
+
+  deleteNode(name: string): void {
+    this.#tell('nodes', (handler) => handler.onDeleted({ namespace: '', name, uid: name }));
+  }
+
+  createPod(name: string, cpu: string, spec: JsonObject = {}): void {
+    const identity = { namespace: 'default', name, uid: `uid-${name}` };
+    const containers = [{ name: 'c', image: 'i', resources: { requests: { cpu } } }];
+    const state = { identity, spec: { containers, ...spec }, labels: {}, nodeName: '', version: ++this.#version };
+    this.pods.set(identity.uid, state);
+    this.#tellPod(state);
+  }
+
+  deletePod(uid: string): void {
+    const state = this.pods.get(uid);
+    if (state === undefined) return;
+    this.pods.delete(uid);
+    this.#tell('pods', (handler) => handler.onDeleted(state.identity));
+  }
+
+  #reflect(resource: ResourceName, handler: ReflectHandler): Reflection {
+    this.#handlers.set(resource, handler);
+    this.#clock.setTimer(1, () => handler.onSynced());
+    const counts = { lists: 1, watches: 1, events: 0, stale: 0, malformed: 0 };
+    return { resource, isSynced: true, size: 0, counts, close: () => this.#handlers.delete(resource) };
+  }
+
+  async #bind(pod: PodToBind, nodeName: string): Promise<BindOutcome> {
+    const fault = this.nextFault();
+    switch (fault) {
+      case 'busy':
+        return this.#later(() => ({ kind: 'too-many-requests', retryAfterMs: 100 }));
+      case 'unreachable':
+        return this.#later(() => ({ kind: 'unreachable', text: 'connection refused' }));
+      case 'lost-before':
+        return this.#later(() => ({ kind: 'unknown', text: 'connection lost' }));
+      case 'conflict':
+        return this.#later(() => ({ kind: 'conflict', text: 'the object has been modified' }));
+      default: {
+        await this.#later(() => undefined);
+        const outcome = this.#bindNow(pod, nodeName);
+        return this.#later(() => (fault === 'lost-after' ? { kind: 'unknown', text: 'connection lost' } : outcome));
+      }
+    }
+  }
+
+  #bindNow(pod: PodToBind, nodeName: string): BindOutcome {
+    const state = this.pods.get(pod.uid);
+    if (state === undefined) return { kind: 'gone', text: 'not found' };
+    if (state.nodeName !== '')
+      return { kind: 'conflict', text: `pod ${pod.name} is already assigned to node "${state.nodeName}"` };
+    state.nodeName = nodeName;
+    state.version = ++this.#version;
+    this.bindings.push({ uid: pod.uid, nodeName });
+    const there = [...this.pods.values()].filter((other) => other.nodeName === nodeName);
+    if (there.length > (this.#cpus.get(nodeName) ?? 0)) this.overcommitted.push(nodeName);
+    this.#tellPod(state);
+    return { kind: 'bound' };
+  }
+
+  #read(namespace: string, name: string): ReadOutcome {
+    for (const state of this.pods.values()) {
+      if (state.identity.name === name && state.identity.namespace === namespace) {
+        return { kind: 'found', object: jsonOf(state) };
+      }
+    }
+    return { kind: 'gone', text: 'not found' };
+  }
+
+  #tellPod(state: PodState): void {
+    const object = jsonOf(state);
+    this.#tell('pods', (handler) => handler.onSet(object));
+  }
+
+  #tell(resource: ResourceName, tell: (handler: ReflectHandler) => void): void {
+    this.#clock.setTimer(this.delayMs, () => {
+      const handler = this.#handlers.get(resource);
+      if (handler !== undefined) tell(handler);
+    });
+  }
+
+  #later<T>(make: () => T): Promise<T> {
+    return new Promise((resolve) => {
+      this.#clock.setTimer(3, () => resolve(make()));
+    });
+  }
+}
+
+function jsonOf({ identity, spec, labels, nodeName, version }: PodState): JsonObject {
+  return {
+    metadata: { ...identity, labels, resourceVersion: String(version) },
+    spec: { schedulerName: 'default-scheduler', ...spec, ...(nodeName === '' ? {} : { nodeName }) },
+    status: {},
+  };
+}

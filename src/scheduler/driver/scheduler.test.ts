@@ -1,0 +1,143 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { SimulatedClock } from '../../testing/clock.ts';
+import { DEFAULT_PROFILE } from '../model/scheduler-profile.ts';
+import { type BindFault, FakeKubeApi } from './fake-kube-api-fixture.ts';
+import { Scheduler } from './scheduler.ts';
+
+/** A scheduler on a fake API, in simulated time. */
+class Lab {
+  readonly clock = new SimulatedClock();
+  readonly cluster = new FakeKubeApi(this.clock);
+  readonly problems: string[] = [];
+  readonly scheduler: Scheduler;
+
+  constructor() {
+    this.scheduler = new Scheduler({
+      api: this.cluster.api,
+      clock: this.clock,
+      profiles: [{ ...DEFAULT_PROFILE, preempts: false, hasDynamicResources: false }],
+      instance: 'test',
+      notices: {
+        onProblem: (resource, text) => this.problems.push(`${resource}: ${text}`),
+        onSynced: () => {},
+        onBindingFailed: (pod, text) => this.problems.push(`${pod}: ${text}`),
+      },
+    });
+    this.scheduler.start();
+  }
+
+  pass(ms: number): Promise<void> {
+    return this.clock.pass(ms);
+  }
+
+  nodeOf(name: string): string | undefined {
+    return this.cluster.pods.get(`uid-${name}`)?.nodeName;
+  }
+}
+
+describe('the scheduler', () => {
+  it('binds pods, tells of it, and spreads them by room', async () => {
+    const lab = new Lab();
+    for (const name of ['n1', 'n2']) lab.cluster.createNode(name, '4');
+    for (const name of ['a', 'b']) lab.cluster.createPod(name, '1');
+    await lab.pass(1000);
+    assert.deepEqual([lab.nodeOf('a'), lab.nodeOf('b')].sort(), ['n1', 'n2']);
+    const [event] = lab.cluster.events;
+    assert.deepEqual([event.reason, event.type], ['Scheduled', 'Normal']);
+    assert.match(event.note, /^Successfully assigned default\/[ab] to n[12]$/);
+    assert.equal(lab.scheduler.counters.scheduled, 2);
+    lab.scheduler.close();
+  });
+
+  it('says once why a pod fits nowhere, and binds it when a node comes', async () => {
+    const lab = new Lab();
+    lab.cluster.createNode('n1', '1');
+    lab.cluster.createPod('a', '2');
+    await lab.pass(60_000);
+    assert.deepEqual(
+      lab.cluster.patches.map(({ patch }) => patch.conditions?.[0].message),
+      ['0/1 nodes are available: 1 Insufficient cpu.'],
+    );
+    assert.deepEqual(
+      lab.cluster.events.map(({ reason }) => reason),
+      ['FailedScheduling'],
+    );
+    lab.cluster.createNode('n2', '4');
+    await lab.pass(1000);
+    assert.equal(lab.nodeOf('a'), 'n2');
+    lab.scheduler.close();
+  });
+
+  it('places the pods that wait one after another as room comes', async () => {
+    const lab = new Lab();
+    lab.cluster.createNode('n1', '1');
+    for (let i = 0; i < 5; i++) lab.cluster.createPod(`p${i}`, '1');
+    await lab.pass(1000);
+    assert.equal(lab.scheduler.queue.counts.unschedulable, 4);
+    for (let i = 2; i <= 5; i++) lab.cluster.createNode(`n${i}`, '1');
+    await lab.pass(1000);
+    assert.equal(lab.cluster.bindings.length, 5);
+    lab.scheduler.close();
+  });
+
+  it('leaves pods of other schedulers, and those with gates, alone', async () => {
+    const lab = new Lab();
+    lab.cluster.createNode('n1', '8');
+    lab.cluster.createPod('other', '1', { schedulerName: 'other' });
+    lab.cluster.createPod('gated', '1', { schedulingGates: [{ name: 'wait' }] });
+    await lab.pass(1000);
+    assert.deepEqual([lab.nodeOf('other'), lab.nodeOf('gated')], ['', '']);
+    assert.deepEqual(lab.cluster.events, []);
+    lab.scheduler.close();
+  });
+
+  it('skips an object that it cannot read, and goes on', async () => {
+    const lab = new Lab();
+    lab.cluster.createNode('n1', '8');
+    lab.cluster.createNode('bad', 'much');
+    lab.cluster.createPod('a', '1');
+    await lab.pass(1000);
+    assert.equal(lab.nodeOf('a'), 'n1');
+    assert.ok(
+      lab.problems.some((text) => text.startsWith('nodes: ')),
+      lab.problems.join(),
+    );
+    lab.scheduler.close();
+  });
+
+  it('binds each pod once and never more than fits, whatever becomes of requests', async () => {
+    const step = fc.record({
+      kind: fc.constantFrom('pod', 'pod', 'pod', 'node', 'no-pod', 'pass', 'pass'),
+      which: fc.nat(30),
+    });
+    const faults = fc.array(
+      fc.constantFrom<BindFault>('none', 'none', 'busy', 'unreachable', 'lost-before', 'lost-after', 'conflict'),
+      { minLength: 1, maxLength: 30 },
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 50 }), faults, async (steps, faultList) => {
+        const lab = new Lab();
+        let calls = 0;
+        lab.cluster.nextFault = () => faultList[calls++] ?? 'none';
+        for (const [index, { kind, which }] of steps.entries()) {
+          if (kind === 'pod') lab.cluster.createPod(`p${index}`, '1');
+          else if (kind === 'node') lab.cluster.createNode(`n${which % 5}`, '2');
+          else if (kind === 'no-pod') lab.cluster.deletePod(`uid-p${which}`);
+          else await lab.pass(which);
+        }
+        for (let i = 0; i < 5; i++) lab.cluster.createNode(`n${i}`, '20');
+        await lab.pass(120_000);
+        const bound = lab.cluster.bindings.map(({ uid }) => uid);
+        assert.equal(new Set(bound).size, bound.length, 'a pod is bound twice');
+        assert.deepEqual(lab.cluster.overcommitted, []);
+        for (const { identity, nodeName } of lab.cluster.pods.values()) {
+          assert.notEqual(nodeName, '', `${identity.name} is not bound`);
+        }
+        lab.scheduler.close();
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
