@@ -14,7 +14,7 @@ import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { ControlPlane } from './kubernetes/control-plane.ts';
+import { ControlPlane, isSchedulerName, type SchedulerName } from './kubernetes/control-plane.ts';
 import { makeCredentials } from './kubernetes/credentials.ts';
 import { FakeKubelet, nodeName } from './kubernetes/fake-kubelet.ts';
 import { Informer } from './kubernetes/informer.ts';
@@ -36,7 +36,7 @@ import { within } from './lab/wait.ts';
 
 const stepTimeoutMs = 600_000;
 /** Clients before what they talk to: the store last. */
-const endOrder: readonly string[] = ['kube-scheduler', 'kube-controller-manager', 'kube-apiserver'];
+const endOrder: readonly string[] = ['k1m-schedule', 'kube-scheduler', 'kube-controller-manager', 'kube-apiserver'];
 const informedPaths: readonly string[] = [
   '/api/v1/pods',
   '/api/v1/nodes',
@@ -57,6 +57,7 @@ interface RunOptions {
   readonly folder: string;
   readonly nodeCount: number;
   readonly replicaCount: number;
+  readonly scheduler: SchedulerName;
   /** Instead of the usual ones. */
   readonly killSteps?: readonly Step[];
 }
@@ -81,7 +82,14 @@ const boot: Step = {
 };
 
 /** Runs all steps on one store and returns the objects left, normalised. Everything started is ended, however it goes. */
-async function runOn({ target, folder, nodeCount, replicaCount, killSteps }: RunOptions): Promise<Map<string, string>> {
+async function runOn({
+  target,
+  folder,
+  nodeCount,
+  replicaCount,
+  scheduler: schedulerName,
+  killSteps,
+}: RunOptions): Promise<Map<string, string>> {
   mkdirSync(folder, { recursive: true });
   const children = new Children(folder);
   const nodeUsers = Array.from({ length: nodeCount }, (_, index) => ({
@@ -104,7 +112,8 @@ async function runOn({ target, folder, nodeCount, replicaCount, killSteps }: Run
     process.stdout.write(`${subject.name} at ${subject.endpoint}, logs in ${folder}\n`);
     const [api = 0, controllers = 0, scheduler = 0] = await freePorts(3);
     const ports = { api, controllers, scheduler };
-    const plane = new ControlPlane({ children, folder, credentials, storeEndpoint: subject.endpoint, ports });
+    const storeEndpoint = subject.endpoint;
+    const plane = new ControlPlane({ children, folder, credentials, storeEndpoint, ports, scheduler: schedulerName });
     const { client } = plane;
     lab = {
       subject,
@@ -155,7 +164,7 @@ function compare(left: ReadonlyMap<string, string>, right: ReadonlyMap<string, s
 
 function usage(line: string): never {
   process.stderr.write(
-    `${line}\nusage: node conformance/kubernetes.ts --subject etcd|k1m | --endpoint URL | --compare\n`,
+    `${line}\nusage: node conformance/kubernetes.ts --subject etcd|k1m | --endpoint URL | --compare, and --scheduler k1m\n`,
   );
   process.exit(2);
 }
@@ -169,6 +178,7 @@ async function main(): Promise<number> {
       against: { type: 'string' },
       nodes: { type: 'string', default: '100' },
       replicas: { type: 'string', default: '500' },
+      scheduler: { type: 'string', default: 'kube-scheduler' },
       kills: { type: 'string' },
       seed: { type: 'string', default: '1' },
       out: { type: 'string' },
@@ -176,7 +186,9 @@ async function main(): Promise<number> {
   });
   const { subject, endpoint } = values;
   const folder = resolve(values.out ?? mkdtempSync(join(tmpdir(), 'k1m-kubernetes-')));
-  const size = { nodeCount: Number(values.nodes), replicaCount: Number(values.replicas) };
+  const { scheduler } = values;
+  if (!isSchedulerName(scheduler)) usage('--scheduler is kube-scheduler or k1m');
+  const size = { nodeCount: Number(values.nodes), replicaCount: Number(values.replicas), scheduler };
   if (!(size.nodeCount > 0 && size.replicaCount > 0)) usage('--nodes and --replicas are numbers above 0');
   if (values.kills !== undefined) {
     if (subject !== 'k1m') usage('--kills is for --subject k1m');

@@ -15,9 +15,16 @@ import type { Credentials } from './credentials.ts';
 import { KubeClient } from './kube-client.ts';
 
 const readyTimeoutMs = 90_000;
+const k1mProgram = join(import.meta.dirname, '..', '..', 'bin', 'k1m.js');
 
 export const compactionIntervalSeconds = 30;
 export const eventTtlSeconds = 60;
+
+export type SchedulerName = 'kube-scheduler' | 'k1m';
+
+export function isSchedulerName(text: string): text is SchedulerName {
+  return text === 'kube-scheduler' || text === 'k1m';
+}
 
 export interface ControlPlaneOptions {
   readonly children: Children;
@@ -25,6 +32,8 @@ export interface ControlPlaneOptions {
   readonly credentials: Credentials;
   readonly storeEndpoint: string;
   readonly ports: { readonly api: number; readonly controllers: number; readonly scheduler: number };
+  /** Whose scheduler places the pods: kube-scheduler, unless k1m is named. */
+  readonly scheduler?: SchedulerName;
   /** Further flags of kube-apiserver. */
   readonly apiServerArgs?: readonly string[];
 }
@@ -127,17 +136,29 @@ export class ControlPlane {
           ...patience,
         ],
       }),
-      children.start({
-        name: 'kube-scheduler',
-        program: peerPath('kube-scheduler'),
-        args: [
-          ...access('system:kube-scheduler'),
-          `--secure-port=${ports.scheduler}`,
-          '--kube-api-qps=1000',
-          '--kube-api-burst=2000',
-          ...patience,
-        ],
-      }),
+      this.#options.scheduler === 'k1m'
+        ? children.start({
+            name: 'k1m-schedule',
+            program: process.execPath,
+            args: [
+              k1mProgram,
+              'schedule',
+              `--kubeconfig=${this.#writeConfig('system:kube-scheduler')}`,
+              `--port=${ports.scheduler}`,
+              ...patience,
+            ],
+          })
+        : children.start({
+            name: 'kube-scheduler',
+            program: peerPath('kube-scheduler'),
+            args: [
+              ...access('system:kube-scheduler'),
+              `--secure-port=${ports.scheduler}`,
+              '--kube-api-qps=1000',
+              '--kube-api-burst=2000',
+              ...patience,
+            ],
+          }),
     );
   }
 

@@ -6,12 +6,14 @@ import { Command, CommanderError } from 'commander';
 import { RefusedError } from '../backup/refused-error.ts';
 import { DiskError, FolderLockedError } from '../io/disk.ts';
 import { CorruptionError, ForeignLogError } from '../journal/errors.ts';
+import { CredentialsError } from '../kube-api/kubeconfig.ts';
 import { UnrepairableError } from '../repair/repair.ts';
 import { benchCommand } from './bench.ts';
 import { completionCommand } from './completion.ts';
 import { doctorCommand } from './doctor.ts';
 import { UsageError } from './flag-values.ts';
 import { migrateCommand } from './migrate.ts';
+import { scheduleCommand } from './schedule.ts';
 import { serveCommand } from './serve.ts';
 import { snapshotCommand } from './snapshot.ts';
 import { version, versionCommand } from './version.ts';
@@ -24,6 +26,7 @@ function program(): Command {
     .helpCommand('help [command]', 'print the help of a command')
     .enablePositionalOptions()
     .addCommand(serveCommand())
+    .addCommand(scheduleCommand())
     .addCommand(snapshotCommand())
     .addCommand(migrateCommand())
     .addCommand(walCommand())
@@ -70,6 +73,7 @@ function explain(error: unknown): string {
     error instanceof RefusedError ||
     error instanceof UnrepairableError ||
     error instanceof FolderLockedError ||
+    error instanceof CredentialsError ||
     error instanceof CorruptionError ||
     error instanceof ForeignLogError;
   if (isOneLine) return error.message;

@@ -52,7 +52,7 @@ const isWatch = ({ path }: HttpRequest): boolean => path.includes('watch=true');
 const watchedFrom = (http: FakeHttp): string[] =>
   http.requests.filter(isWatch).map(({ path }) => /resourceVersion=([^&]*)/.exec(path)?.[1] ?? '');
 const listQueries = (http: FakeHttp): string[] =>
-  http.requests.filter((request) => !isWatch(request)).map(({ path }) => path.replace(/^.*limit=500&?/, ''));
+  http.requests.filter((request) => !isWatch(request)).map(({ path }) => path.replace(/^[^?]*\?(?:limit=500&?)?/, ''));
 
 /** Lists and watches are answered in turn, the last one again and again. */
 function inTurn(lists: ReturnType<Answering>[], watches: ReturnType<Answering>[]): Answering {

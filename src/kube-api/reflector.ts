@@ -127,11 +127,15 @@ export class Reflector implements Reflection {
       } catch (error) {
         if (this.#isClosed) return;
         if (!(error instanceof AttemptError)) throw error;
+        const wasListed = isListed;
+        const asked = listAt;
         if (error.isExpired) {
           // A watch that is too old lists at least what it has seen; a list that may not, lists the newest.
           listAt = isListed ? this.#version : '';
           isListed = false;
         }
+        // A list at a version that is no more is made again at once, without one, as client-go does.
+        if (error.isExpired && !wasListed && asked !== '') continue;
         this.#tell(error.message);
         await this.#pause(this.#backoff.next(this.#clock.nowMs(), error.leastMs));
       }
@@ -148,7 +152,9 @@ export class Reflector implements Reflection {
     do {
       const from =
         token === '' ? (version === '' ? '' : `&resourceVersion=${version}`) : `&continue=${encodeURIComponent(token)}`;
-      const envelope = await this.#page(`limit=${PAGE_ITEMS}${from}${this.#selector}`);
+      // A limit beside a version asks for exactly that version, which may be compacted: then all in one piece, from the cache.
+      const limit = token === '' && version !== '' && version !== '0' ? '' : `limit=${PAGE_ITEMS}`;
+      const envelope = await this.#page(`${limit}${from}${this.#selector}`.replace(/^&/, ''));
       const metadata = isObject(envelope.metadata) ? envelope.metadata : {};
       if (typeof metadata.resourceVersion !== 'string' || metadata.resourceVersion === '') {
         throw new AttemptError(`list ${this.resource}: the list has no resourceVersion`);

@@ -1,0 +1,211 @@
+// `k1m schedule`: places pods on nodes in place of kube-scheduler. docs/scheduler.md says what it does, and what it does not yet.
+
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import { Command, InvalidArgumentError } from 'commander';
+import { pino } from 'pino';
+import { RealClock } from '../io/clock.ts';
+import { Http1 } from '../io/http1.ts';
+import { processUsage } from '../io/process-usage.ts';
+import { TcpNetwork } from '../io/tcp-network.ts';
+import { readTextFile } from '../io/text-file.ts';
+import type { KubeApi } from '../kube-api/kube-api.ts';
+import { openKubeApi } from '../kube-api/open-kube-api.ts';
+import { LeaderElector } from '../scheduler/driver/leader-elector.ts';
+import { Scheduler } from '../scheduler/driver/scheduler.ts';
+import { answerStatus } from '../scheduler/driver/status-pages.ts';
+import { DEFAULT_PROFILE, type SchedulerProfile } from '../scheduler/model/scheduler-profile.ts';
+import { parseDurationMs } from './flag-values.ts';
+import { version } from './version.ts';
+import { wholeNumber } from './whole-number.ts';
+
+/** How long an orderly end may take. */
+const CLOSE_MS_MAX = 5000;
+
+/** commander's names of the options. */
+interface Flags {
+  readonly kubeconfig?: string;
+  readonly master?: string;
+  readonly schedulerName: readonly string[];
+  readonly leaderElect: boolean;
+  readonly leaderElectLeaseDuration: number;
+  readonly leaderElectRenewDeadline: number;
+  readonly leaderElectRetryPeriod: number;
+  readonly leaderElectResourceName: string;
+  readonly leaderElectResourceNamespace: string;
+  readonly bindAddress: string;
+  readonly port: number;
+  readonly logLevel: string;
+}
+
+export function scheduleCommand(): Command {
+  return new Command('schedule')
+    .description('place pods on nodes in place of kube-scheduler, all nodes considered for each')
+    .option('--kubeconfig <file>', 'how to reach the API server; else KUBECONFIG, ~/.kube/config, the service account')
+    .option('--master <url>', "the API server's address, in place of the kubeconfig's")
+    .option('--scheduler-name <names...>', 'schedule pods with these names in spec.schedulerName', [
+      'default-scheduler',
+    ])
+    .option(
+      '--leader-elect [yes]',
+      'schedule only while this process holds the Lease; =false for a lone one',
+      bool,
+      true,
+    )
+    .option('--leader-elect-lease-duration <time>', 'the Lease is free when not renewed for so long', duration, 15_000)
+    .option('--leader-elect-renew-deadline <time>', 'a leader that cannot renew for so long ends', duration, 10_000)
+    .option('--leader-elect-retry-period <time>', 'between two tries', duration, 2000)
+    .option('--leader-elect-resource-name <name>', 'of the Lease', 'kube-scheduler')
+    .option('--leader-elect-resource-namespace <name>', 'of the Lease', 'kube-system')
+    .option(
+      '--bind-address <host>',
+      'of /healthz, /livez, /readyz, /configz and /metrics, over plain HTTP',
+      '127.0.0.1',
+    )
+    .option('--port <n>', 'their port; 0: none', wholeNumber, 10_259)
+    .option('--log-level <level>', 'debug, info, warn or error', 'info')
+    .action((flags: Flags) => schedule(flags));
+}
+
+function bool(text: string): boolean {
+  if (text === 'true' || text === 'false') return text === 'true';
+  throw new InvalidArgumentError('true or false is expected.');
+}
+
+function duration(text: string): number {
+  const ms = parseDurationMs(text);
+  if (ms === undefined || ms <= 0) throw new InvalidArgumentError('a duration like 15s is expected.');
+  return ms;
+}
+
+type Logger = ReturnType<typeof makeLogger>;
+
+/** JSON lines on standard error. */
+function makeLogger(level: string): pino.Logger {
+  return pino(
+    {
+      level,
+      base: null,
+      timestamp: () => `,"ts":"${new Date().toISOString()}"`,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    pino.destination({ dest: 2, sync: true }),
+  );
+}
+
+async function schedule(flags: Flags): Promise<void> {
+  const logger = makeLogger(flags.logLevel);
+  const clock = new RealClock();
+  const { kubeconfig, master } = flags;
+  const api = await openKubeApi({
+    ...(kubeconfig === undefined ? {} : { kubeconfig }),
+    ...(master === undefined ? {} : { master }),
+    environment: process.env,
+    readText: readTextFile,
+    clock,
+    chance: Math.random,
+    userAgent: `k1m-schedule/${version()}`,
+  });
+  for (const { text } of await api.accessProblems()) logger.warn(text);
+  const profiles = flags.schedulerName.map((schedulerName) => ({ ...DEFAULT_PROFILE, schedulerName, preempts: false }));
+  const running = new Running(flags, api, clock, profiles, logger);
+  const { promise: ended, resolve: end } = Promise.withResolvers<number>();
+  running.onLost = () => end(1);
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => end(0));
+  await running.start();
+  process.exitCode = await ended;
+  await Promise.race([running.close(), new Promise((resolve) => setTimeout(resolve, CLOSE_MS_MAX).unref())]);
+}
+
+/** The scheduler while it leads, and the pages that say how it is. */
+class Running {
+  onLost: () => void = () => {};
+  readonly #flags: Flags;
+  readonly #api: KubeApi;
+  readonly #clock: RealClock;
+  readonly #profiles: readonly SchedulerProfile[];
+  readonly #logger: Logger;
+  readonly #pages: Http1;
+  #scheduler: Scheduler | undefined;
+  #elector: LeaderElector | undefined;
+  #closePages: () => Promise<void> = async () => {};
+
+  constructor(flags: Flags, api: KubeApi, clock: RealClock, profiles: readonly SchedulerProfile[], logger: Logger) {
+    this.#flags = flags;
+    this.#api = api;
+    this.#clock = clock;
+    this.#profiles = profiles;
+    this.#logger = logger;
+    const sources = {
+      scheduler: () => this.#scheduler,
+      api,
+      profiles,
+      cpuSeconds: () => processUsage().cpuSeconds,
+      residentBytes: () => processUsage().residentBytes,
+    };
+    this.#pages = new Http1((request, reply) => reply(answerStatus(sources, request)));
+  }
+
+  async start(): Promise<void> {
+    const { port, bindAddress, leaderElect } = this.#flags;
+    if (port > 0) {
+      const listener = await new TcpNetwork().listen({ host: bindAddress, port }, (stream) => {
+        stream.start(this.#pages.accept(stream));
+      });
+      this.#closePages = () => listener.close();
+    }
+    if (leaderElect) this.#elect();
+    else this.#lead();
+  }
+
+  async close(): Promise<void> {
+    this.#logger.info('ending');
+    this.#scheduler?.close();
+    await this.#elector?.close();
+    await this.#api.close();
+    this.#pages.close();
+    await this.#closePages();
+  }
+
+  #elect(): void {
+    const flags = this.#flags;
+    const logger = this.#logger;
+    const identity = `${hostname()}_${randomUUID()}`;
+    this.#elector = new LeaderElector({
+      api: this.#api,
+      clock: this.#clock,
+      lease: { namespace: flags.leaderElectResourceNamespace, name: flags.leaderElectResourceName },
+      identity,
+      leaseDurationMs: flags.leaderElectLeaseDuration,
+      renewDeadlineMs: flags.leaderElectRenewDeadline,
+      retryPeriodMs: flags.leaderElectRetryPeriod,
+      onLeading: () => {
+        logger.info({ identity }, 'leading');
+        this.#lead();
+      },
+      onLost: (reason) => {
+        logger.error({ reason }, 'leaderelection lost');
+        this.onLost();
+      },
+      onProblem: (text) => logger.warn(text),
+    });
+    logger.info({ identity }, 'waiting to lead');
+    this.#elector.start();
+  }
+
+  #lead(): void {
+    const logger = this.#logger;
+    this.#scheduler = new Scheduler({
+      api: this.#api,
+      clock: this.#clock,
+      profiles: this.#profiles,
+      instance: hostname(),
+      notices: {
+        onProblem: (resource, text) => logger.warn({ resource }, text),
+        onSynced: (seconds) => logger.info({ seconds: Number(seconds.toFixed(2)) }, 'scheduling'),
+        onBindingFailed: (pod, text) => logger.warn({ pod }, text),
+      },
+    });
+    this.#scheduler.start();
+  }
+}

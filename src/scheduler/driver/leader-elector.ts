@@ -1,0 +1,155 @@
+// One of several schedulers leads: whoever holds the Lease (client-go tools/leaderelection of 1.36, in the form kube-scheduler uses).
+//
+//   free, or not renewed for leaseDurationMs as seen by our own clock ─► taken with the resourceVersion as precondition
+//   held ─► renewed every retryPeriodMs; not renewed for renewDeadlineMs ─► lost: the process has to end
+//
+// Clocks of the others are not compared with ours: what counts is how long ago we saw the Lease change.
+
+import type { Clock, Timer } from '../../io/clock.ts';
+import type { KubeApi, LeaseName, LeaseSpec } from '../../kube-api/kube-api.ts';
+
+export interface LeaderElectionOptions {
+  readonly api: KubeApi;
+  readonly clock: Clock;
+  readonly lease: LeaseName;
+  /** Of this process, and of no other. */
+  readonly identity: string;
+  readonly leaseDurationMs: number;
+  readonly renewDeadlineMs: number;
+  readonly retryPeriodMs: number;
+  readonly onLeading: () => void;
+  /** Somebody else may lead from now on. */
+  readonly onLost: (reason: string) => void;
+  readonly onProblem: (text: string) => void;
+}
+
+interface Seen {
+  readonly spec: Readonly<Record<string, unknown>>;
+  readonly resourceVersion: string;
+}
+
+export class LeaderElector {
+  readonly #options: LeaderElectionOptions;
+  #isLeading = false;
+  #isClosed = false;
+  #seenVersion = '';
+  #seenMs = 0;
+  #deadline: Timer | undefined;
+  #acquireTime = '';
+  #timer: Timer | undefined;
+
+  constructor(options: LeaderElectionOptions) {
+    this.#options = options;
+  }
+
+  get isLeading(): boolean {
+    return this.#isLeading;
+  }
+
+  start(): void {
+    void this.#run();
+  }
+
+  /** Gives the Lease back, so that another one need not wait for it. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#timer?.cancel();
+    this.#deadline?.cancel();
+    if (!this.#isLeading) return;
+    this.#isLeading = false;
+    const { api, lease } = this.#options;
+    const found = await api.readLease(lease);
+    const seen = found.kind === 'found' ? seenOf(found.object) : undefined;
+    if (seen?.spec.holderIdentity !== this.#options.identity) return;
+    const spec = { ...this.#spec(numberOf(seen.spec.leaseTransitions)), holderIdentity: '', leaseDurationSeconds: 1 };
+    await api.updateLease(lease, spec, seen.resourceVersion);
+  }
+
+  async #run(): Promise<void> {
+    const { clock, retryPeriodMs, onLeading, onProblem } = this.#options;
+    const beganMs = clock.nowMs();
+    const problem = await this.#try(beganMs);
+    if (this.#isClosed) return;
+    if (problem === undefined) {
+      this.#expectRenewal(beganMs);
+      if (!this.#isLeading) {
+        this.#isLeading = true;
+        onLeading();
+      }
+    } else if (problem !== HELD) onProblem(problem);
+    this.#timer = clock.setTimer(retryPeriodMs, () => void this.#run());
+  }
+
+  /** Also a request that is never answered does not keep us from seeing that the time is over. */
+  #expectRenewal(renewedMs: number): void {
+    const { clock, renewDeadlineMs, onLost } = this.#options;
+    this.#deadline?.cancel();
+    this.#deadline = clock.setTimer(renewedMs + renewDeadlineMs - clock.nowMs(), () => {
+      this.#isLeading = false;
+      this.#isClosed = true;
+      this.#timer?.cancel();
+      onLost(`the lease was not renewed for ${renewDeadlineMs / 1000} s`);
+    });
+  }
+
+  /** Undefined: we hold it now. */
+  async #try(nowMs: number): Promise<string | undefined> {
+    const { api, lease, identity, leaseDurationMs, clock } = this.#options;
+    const found = await api.readLease(lease);
+    if (found.kind === 'gone') {
+      this.#acquireTime = microTime(clock.wallMs());
+      const made = await api.createLease(lease, this.#spec(0));
+      return made.kind === 'done' ? undefined : `cannot create the lease: ${made.kind}`;
+    }
+    if (found.kind !== 'found') return `cannot read the lease: ${found.kind}`;
+    const seen = seenOf(found.object);
+    if (seen === undefined) return 'the lease cannot be read: it has no spec';
+    if (seen.resourceVersion !== this.#seenVersion) {
+      this.#seenVersion = seen.resourceVersion;
+      this.#seenMs = nowMs;
+    }
+    const holder = seen.spec.holderIdentity;
+    const isOurs = holder === identity;
+    const isFree = typeof holder !== 'string' || holder === '';
+    if (!isOurs && !isFree && nowMs - this.#seenMs < leaseDurationMs) return this.#isLeading ? `${holder} leads` : HELD;
+    const transitions = numberOf(seen.spec.leaseTransitions);
+    if (!isOurs || this.#acquireTime === '') this.#acquireTime = microTime(clock.wallMs());
+    const written = await api.updateLease(
+      lease,
+      this.#spec(isOurs ? transitions : transitions + 1),
+      seen.resourceVersion,
+    );
+    if (written.kind === 'done') return undefined;
+    return written.kind === 'conflict' && !this.#isLeading ? HELD : `cannot renew the lease: ${written.kind}`;
+  }
+
+  #spec(leaseTransitions: number): LeaseSpec {
+    const { identity, leaseDurationMs, clock } = this.#options;
+    return {
+      holderIdentity: identity,
+      leaseDurationSeconds: Math.round(leaseDurationMs / 1000),
+      acquireTime: this.#acquireTime,
+      renewTime: microTime(clock.wallMs()),
+      leaseTransitions,
+    };
+  }
+}
+
+const HELD = 'another scheduler leads';
+
+function seenOf({ metadata, spec }: { readonly metadata?: unknown; readonly spec?: unknown }): Seen | undefined {
+  if (typeof metadata !== 'object' || metadata === null || typeof spec !== 'object' || spec === null) return undefined;
+  const resourceVersion: unknown = Reflect.get(metadata, 'resourceVersion');
+  if (typeof resourceVersion !== 'string') return undefined;
+  // An object of JSON has named fields.
+  return { spec: spec as Record<string, unknown>, resourceVersion };
+}
+
+function numberOf(value: unknown): number {
+  return typeof value === 'number' ? value : 0;
+}
+
+/** RFC 3339 with microseconds, as Kubernetes' MicroTime. */
+function microTime(wallMs: number): string {
+  return new Date(wallMs).toISOString().replace('Z', '000Z');
+}
