@@ -14,6 +14,7 @@ import { until } from '../lab/wait.ts';
 import type { Credentials } from './credentials.ts';
 import { KubeClient } from './kube-client.ts';
 
+const ACCESS_FLAGS: readonly string[] = ['kubeconfig', 'authentication-kubeconfig', 'authorization-kubeconfig'];
 const readyTimeoutMs = 90_000;
 const k1mProgram = join(import.meta.dirname, '..', '..', 'bin', 'k1m.js');
 
@@ -118,8 +119,7 @@ export class ControlPlane {
     const file = (name: string): string => join(credentials.folder, name);
     const access = (user: string): string[] => {
       const config = this.#writeConfig(user);
-      const flags = ['kubeconfig', 'authentication-kubeconfig', 'authorization-kubeconfig'];
-      return [...flags.map((flag) => `--${flag}=${config}`), '--bind-address=127.0.0.1'];
+      return [...ACCESS_FLAGS.map((flag) => `--${flag}=${config}`), '--bind-address=127.0.0.1'];
     };
     this.#controllers.push(
       children.start({
@@ -136,30 +136,35 @@ export class ControlPlane {
           ...patience,
         ],
       }),
-      this.#options.scheduler === 'k1m'
+    );
+    this.startUsualScheduler();
+  }
+
+  /** The scheduler that the options name, as it is. Its process is in the answer. */
+  startUsualScheduler(): Child {
+    const { children, ports, scheduler } = this.#options;
+    const config = this.#writeConfig('system:kube-scheduler');
+    const child =
+      scheduler === 'k1m'
         ? children.start({
             name: 'k1m-schedule',
             program: process.execPath,
-            args: [
-              k1mProgram,
-              'schedule',
-              `--kubeconfig=${this.#writeConfig('system:kube-scheduler')}`,
-              `--port=${ports.scheduler}`,
-              ...patience,
-            ],
+            args: [k1mProgram, 'schedule', `--kubeconfig=${config}`, `--port=${ports.scheduler}`, ...patience],
           })
         : children.start({
             name: 'kube-scheduler',
             program: peerPath('kube-scheduler'),
             args: [
-              ...access('system:kube-scheduler'),
+              ...ACCESS_FLAGS.map((flag) => `--${flag}=${config}`),
+              '--bind-address=127.0.0.1',
               `--secure-port=${ports.scheduler}`,
-              '--kube-api-qps=1000',
-              '--kube-api-burst=2000',
+              '--kube-api-qps=10000',
+              '--kube-api-burst=20000',
               ...patience,
             ],
-          }),
-    );
+          });
+    this.#controllers.push(child);
+    return child;
   }
 
   /** kube-scheduler alone. `configOf` is given the path of its kubeconfig and answers its configuration. */

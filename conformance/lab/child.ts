@@ -44,6 +44,15 @@ export class Child {
     });
   }
 
+  /** User and system CPU time of all its threads so far, in seconds; 0 when it has ended (Linux). */
+  get cpuSeconds(): number {
+    if (this.#process.pid === undefined || !this.isRunning) return 0;
+    const stat = readFileSync(`/proc/${this.#process.pid}/stat`, 'utf8');
+    // Fields 14 and 15, in ticks of 10 ms; the name before them may have spaces.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return (Number(fields[11]) + Number(fields[12])) / 100;
+  }
+
   get isRunning(): boolean {
     return this.#failure === undefined && this.#process.exitCode === null && this.#process.signalCode === null;
   }

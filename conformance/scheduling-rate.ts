@@ -1,0 +1,197 @@
+/**
+ * How fast pods are placed, and at what CPU: kube-scheduler 1.36 and `k1m schedule` in turn on the same real kube-apiserver, with k1m
+ * as its store. Nodes and pods are there before the scheduler is started; what is measured is from the first binding to the last.
+ *
+ *   node conformance/scheduling-rate.ts [--nodes 5000] [--pods 3000] [--feature plain|anti|zone|mixed] [--rounds 1]
+ */
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { ControlPlane, type SchedulerName } from './kubernetes/control-plane.ts';
+import { makeCredentials } from './kubernetes/credentials.ts';
+import type { JsonObject, KubeClient } from './kubernetes/kube-client.ts';
+import { Children } from './lab/child.ts';
+import { freePorts } from './lab/free-port.ts';
+import { requirePeers } from './lab/peer-path.ts';
+import { runMain } from './lab/run-main.ts';
+import { startSubject } from './lab/subject.ts';
+
+const creatorCount = 32;
+const pollMs = 250;
+const timeoutMs = 420_000;
+const podsPath = '/api/v1/namespaces/default/pods';
+const hostnameKey = 'kubernetes.io/hostname';
+const zoneKey = 'topology.kubernetes.io/zone';
+
+interface Load {
+  readonly nodeCount: number;
+  readonly podCount: number;
+  readonly feature: string;
+}
+
+interface Measured {
+  readonly podsPerSecond: number;
+  readonly microsPerPod: number;
+  /** From the start of the process to the first binding. */
+  readonly startSeconds: number;
+  readonly bound: number;
+}
+
+function nodeBody(index: number): JsonObject {
+  const name = `node-${String(index).padStart(6, '0')}`;
+  return {
+    apiVersion: 'v1',
+    kind: 'Node',
+    metadata: { name, labels: { [hostnameKey]: name, [zoneKey]: `zone-${index % 3}`, 'kubernetes.io/arch': 'amd64' } },
+    status: {
+      capacity: { cpu: '32', memory: '128Gi', pods: '110' },
+      allocatable: { cpu: '32', memory: '128Gi', pods: '110' },
+      conditions: [{ type: 'Ready', status: 'True' }],
+    },
+  };
+}
+
+function podBody(index: number, feature: string): JsonObject {
+  const labels = { app: 'load' };
+  const labelSelector = { matchLabels: labels };
+  const term = (topologyKey: string): JsonObject => ({ topologyKey, labelSelector });
+  const extras: Readonly<Record<string, JsonObject>> = {
+    plain: {},
+    anti: { affinity: { podAntiAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [term(hostnameKey)] } } },
+    zone: {
+      topologySpreadConstraints: [
+        { maxSkew: 1, topologyKey: zoneKey, whenUnsatisfiable: 'DoNotSchedule', labelSelector },
+      ],
+    },
+    mixed: {
+      affinity: {
+        podAntiAffinity: {
+          preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 50, podAffinityTerm: term(hostnameKey) }],
+        },
+        podAffinity: {
+          preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 30, podAffinityTerm: term(zoneKey) }],
+        },
+      },
+    },
+  };
+  const extra = extras[feature];
+  if (extra === undefined) throw new Error(`no feature ${feature}: ${Object.keys(extras).join(', ')}`);
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: `load-${String(index).padStart(6, '0')}`, labels },
+    spec: {
+      automountServiceAccountToken: false,
+      containers: [{ name: 'main', image: 'app:v1', resources: { requests: { cpu: '100m', memory: '128Mi' } } }],
+      ...extra,
+    },
+  };
+}
+
+/** So many at a time. */
+async function createAll(count: number, create: (index: number) => Promise<unknown>): Promise<void> {
+  let next = 0;
+  const creators = Array.from({ length: creatorCount }, async () => {
+    while (next < count) await create(next++);
+  });
+  await Promise.all(creators);
+}
+
+/** Pods that are on a node. */
+async function countBound(client: KubeClient): Promise<number> {
+  const { items, metadata } = await client.list(`${podsPath}?fieldSelector=spec.nodeName!%3D&resourceVersion=0`);
+  return items.length + (metadata.remainingItemCount ?? 0);
+}
+
+async function measure(plane: ControlPlane, { nodeCount, podCount, feature }: Load): Promise<Measured> {
+  const { client } = plane;
+  await createAll(nodeCount, (index) => client.create('/api/v1/nodes', nodeBody(index)));
+  await createAll(podCount, (index) => client.create(podsPath, podBody(index, feature)));
+  const startedMs = performance.now();
+  const child = plane.startUsualScheduler();
+  const isUnbound = async (): Promise<number> => {
+    child.assertRunning();
+    if (performance.now() - startedMs > timeoutMs)
+      throw new Error(`not all pods are bound after ${timeoutMs / 1000} s`);
+    return (await countBound(client)) - podCount;
+  };
+  while ((await isUnbound()) === -podCount) await new Promise((resolve) => setTimeout(resolve, pollMs));
+  const firstMs = performance.now();
+  const cpuBefore = child.cpuSeconds;
+  const boundBefore = await countBound(client);
+  while ((await isUnbound()) < 0) await new Promise((resolve) => setTimeout(resolve, pollMs));
+  const bound = podCount - boundBefore;
+  const seconds = (performance.now() - firstMs) / 1000;
+  const cpu = child.cpuSeconds - cpuBefore;
+  return {
+    podsPerSecond: bound / seconds,
+    microsPerPod: (cpu / bound) * 1e6,
+    startSeconds: (firstMs - startedMs) / 1000,
+    bound,
+  };
+}
+
+async function runOn(scheduler: SchedulerName, folder: string, load: Load): Promise<Measured> {
+  mkdirSync(folder, { recursive: true });
+  const children = new Children(folder);
+  try {
+    const users = ['system:kube-controller-manager', 'system:kube-scheduler'].map((name) => ({ name }));
+    const credentials = makeCredentials(folder, [{ name: 'admin', group: 'system:masters' }, ...users]);
+    const subject = await startSubject('k1m', children, folder);
+    const [api = 0, controllers = 0, schedulerPort = 0] = await freePorts(3);
+    const plane = new ControlPlane({
+      children,
+      folder,
+      credentials,
+      storeEndpoint: subject.endpoint,
+      ports: { api, controllers, scheduler: schedulerPort },
+      scheduler,
+      // Other controllers would have to answer these.
+      apiServerArgs: ['--disable-admission-plugins=TaintNodesByCondition,ServiceAccount'],
+    });
+    await plane.startApiServer();
+    const measured = await measure(plane, load);
+    plane.client.close();
+    return measured;
+  } finally {
+    for (const problem of await children.endAll(['k1m-schedule', 'kube-scheduler', 'kube-apiserver'])) {
+      process.stdout.write(`${problem}\n`);
+    }
+  }
+}
+
+async function main(): Promise<number> {
+  const { values } = parseArgs({
+    options: {
+      nodes: { type: 'string', default: '5000' },
+      pods: { type: 'string', default: '3000' },
+      feature: { type: 'string', default: 'plain' },
+      rounds: { type: 'string', default: '1' },
+    },
+  });
+  requirePeers(['kube-apiserver', 'kube-scheduler']);
+  const load = { nodeCount: Number(values.nodes), podCount: Number(values.pods), feature: values.feature };
+  const folder = mkdtempSync(join(tmpdir(), 'k1m-scheduling-'));
+  for (let round = 0; round < Number(values.rounds); round++) {
+    const found = new Map<SchedulerName, Measured>();
+    for (const scheduler of ['kube-scheduler', 'k1m'] as const) {
+      const measured = await runOn(scheduler, join(folder, `${scheduler}-${round}`), load);
+      found.set(scheduler, measured);
+      const { podsPerSecond, microsPerPod, startSeconds, bound } = measured;
+      process.stdout.write(
+        `${scheduler.padEnd(14)} ${podsPerSecond.toFixed(0).padStart(6)} pods/s  CPU ${microsPerPod.toFixed(0).padStart(6)} µs a pod  ` +
+          `(${bound} pods; ${startSeconds.toFixed(1)} s from start to the first binding seen)\n`,
+      );
+    }
+    const [theirs, ours] = [found.get('kube-scheduler'), found.get('k1m')];
+    if (theirs === undefined || ours === undefined) continue;
+    process.stdout.write(
+      `rate ${(ours.podsPerSecond / theirs.podsPerSecond).toFixed(1)} times, CPU 1/${(theirs.microsPerPod / ours.microsPerPod).toFixed(1)}\n`,
+    );
+  }
+  rmSync(folder, { recursive: true });
+  return 0;
+}
+
+await runMain(main);
