@@ -74,6 +74,13 @@ restart() {
   done
 }
 
+# written: bytes written to the block device of the folder since the machine's start, by everybody: nothing else may write. A process's own
+# write_bytes count a large page of the page cache whole each time a part of it is written.
+written() {
+  local device=$(basename "$(df --output=source "$folder" | tail -1)")
+  awk -v d="$device" '$3 == d { printf "%.0f", $10 * 512 }' /proc/diskstats
+}
+
 amplification() {
   echo "== amplification: 100,000 leases renewed at 20,000/s for 40 s; bytes written to the disk over bytes of keys and values"
   local class server
@@ -85,11 +92,12 @@ amplification() {
     bench renew --keys 100000 --keep --rate 20000 --duration 1s --endpoint "$(url_of $server)" >/dev/null
     local log=0 snapshots=0
     if [[ $server == k1m ]]; then log=$(metric etcd_disk_wal_write_bytes_total); snapshots=$(metric k1m_snapshot_written_bytes_total); fi
-    local before=$(awk '/^write_bytes/ { print $2 }' /proc/$pid/io)
+    sync
+    local before=$(written)
     local rate=$(bench renew --keys 100000 --keep --rate 20000 --duration 40s --warmup 1s --endpoint "$(url_of $server)" |
       awk '/^renew .*ms/ { print $2 }')
-    sleep 3
-    local after=$(awk '/^write_bytes/ { print $2 }' /proc/$pid/io)
+    sleep 1; sync
+    local after=$(written)
     [[ $server != k1m ]] || echo "k1m $class: log $((($(metric etcd_disk_wal_write_bytes_total) - log) / 1000000)) MB, snapshots" \
       "$((($(metric k1m_snapshot_written_bytes_total) - snapshots) / 1000000)) MB"
     awk -v s="$server $class" -v r="$rate" -v b=$((after - before)) \

@@ -12,7 +12,6 @@
 import type { Clock, Timer } from '../../io/clock.ts';
 import type { JsonObject, KubeApi, ObjectIdentity, Reflection } from '../../kube-api/kube-api.ts';
 import type { ResourceName } from '../../kube-api/resource.ts';
-import { canonicalText } from '../kernel/interner.ts';
 import { Kernel } from '../kernel/kernel.ts';
 import { type ClusterKind, readClusterObject } from '../model/cluster-objects.ts';
 import { boundTo } from '../model/command.ts';
@@ -23,6 +22,7 @@ import type { SchedulerProfile } from '../model/scheduler-profile.ts';
 import type { ClusterEvent } from '../queue/cluster-event.ts';
 import { SchedulingQueue } from '../queue/scheduling-queue.ts';
 import { Binder, type Binding } from './binder.ts';
+import { PodTemplates } from './pod-templates.ts';
 import { SchedulerCounters } from './scheduler-counters.ts';
 import { StatusWriter } from './status-writer.ts';
 
@@ -59,8 +59,8 @@ export interface SchedulerOptions {
 interface OwnPod {
   pod: PodObject;
   resourceVersion: string;
-  /** Without what does not bear on where it may go. */
-  essence: string;
+  /** Another one when the pod wants something else than before. */
+  template: PodObject;
   /** '' while it waits. */
   assumedNode: string;
   readonly addedMs: number;
@@ -74,6 +74,7 @@ export class Scheduler {
   readonly #names: ReadonlySet<string>;
   readonly #binder: Binder;
   readonly #status: StatusWriter;
+  readonly #templates = new PodTemplates();
   readonly #own = new Map<string, OwnPod>();
   /** Uids of pods that are on nodes by what the API shows. */
   readonly #placed = new Set<string>();
@@ -213,9 +214,9 @@ export class Scheduler {
       this.#options.notices.onProblem('pods', read.reason);
       return;
     }
-    const pod = read.object;
+    const { pod, template } = this.#templates.share(read.object, json);
     if (pod.nodeName !== '') this.#setPlaced(pod);
-    else if (this.#names.has(pod.schedulerName)) this.#setWaiting(pod, resourceVersionOf(json));
+    else if (this.#names.has(pod.schedulerName)) this.#setWaiting(pod, template, resourceVersionOf(json));
   }
 
   #setPlaced(pod: PodObject): void {
@@ -231,7 +232,7 @@ export class Scheduler {
     if (!isConfirmed) this.#changed(event);
   }
 
-  #setWaiting(pod: PodObject, resourceVersion: string): void {
+  #setWaiting(pod: PodObject, template: PodObject, resourceVersion: string): void {
     const { uid, priority, schedulingGates } = pod;
     const own = this.#own.get(uid);
     if (own !== undefined && own.assumedNode !== '') {
@@ -243,10 +244,9 @@ export class Scheduler {
       this.#deletePod(uid);
       return;
     }
-    const essence = canonicalText({ ...pod, nominatedNodeName: '' });
-    const isSame = own?.essence === essence;
+    const isSame = own?.template === template;
     const addedMs = own?.addedMs ?? this.#options.clock.nowMs();
-    this.#own.set(uid, { pod, resourceVersion, essence, assumedNode: '', addedMs });
+    this.#own.set(uid, { pod, resourceVersion, template, assumedNode: '', addedMs });
     this.#kernel.apply({ kind: 'pod-set', pod });
     if (isSame && this.queue.has(uid)) return;
     this.queue.add({ uid, priority, isGated: schedulingGates.length > 0 });

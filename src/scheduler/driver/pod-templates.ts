@@ -1,0 +1,51 @@
+// Pods of one template share their parts: what was read from the same spec and labels is kept once. That saves memory, and whoever tells
+// parts apart by identity (kernel/interner.ts) need not look at them again.
+//
+// Limit: TEMPLATES_MAX; when there are more, all are forgotten and learned anew. Sharing is lost then, nothing else.
+
+import type { JsonObject } from '../../kube-api/kube-api.ts';
+import type { PodObject } from '../model/pod-object.ts';
+
+const TEMPLATES_MAX = 20_000;
+/** The volume of the service account's token has another name in each pod. */
+const TOKEN_VOLUME = /kube-api-access-[a-z0-9]{5}/g;
+
+export class PodTemplates {
+  readonly #byText = new Map<string, PodObject>();
+
+  /** The pod with the parts of the first one of its template, and that one: the same object for pods that want the same. */
+  share(pod: PodObject, json: JsonObject): { readonly pod: PodObject; readonly template: PodObject } {
+    const text = textOf(pod, json);
+    const template = this.#byText.get(text);
+    if (template === undefined) {
+      if (this.#byText.size >= TEMPLATES_MAX) this.#byText.clear();
+      this.#byText.set(text, pod);
+      return { pod, template: pod };
+    }
+    // Resources in the status make the requests the pod's own.
+    const requests = hasResources(json) ? pod.requests : template.requests;
+    const { labels, requiredNodes, preferredNodes, affinity, antiAffinity, tolerations } = template;
+    const { spreadConstraints, hostPorts, images, neededFeatures } = template;
+    const parts = { labels, requiredNodes, preferredNodes, affinity, antiAffinity, tolerations };
+    return {
+      pod: { ...pod, ...parts, spreadConstraints, hostPorts, images, neededFeatures, requests },
+      template,
+    };
+  }
+}
+
+function textOf({ namespace }: PodObject, { metadata, spec }: JsonObject): string {
+  const { labels } = fieldsOf(metadata);
+  const { nodeName: _, ...wanted } = fieldsOf(spec);
+  return JSON.stringify([namespace, labels, wanted]).replaceAll(TOKEN_VOLUME, 'kube-api-access');
+}
+
+function hasResources({ status }: JsonObject): boolean {
+  const { containerStatuses, initContainerStatuses, resources, allocatedResources } = fieldsOf(status);
+  return [containerStatuses, initContainerStatuses, resources, allocatedResources].some((part) => part !== undefined);
+}
+
+function fieldsOf(value: unknown): JsonObject {
+  // An object of JSON has named fields; anything else has none.
+  return typeof value === 'object' && value !== null ? (value as JsonObject) : {};
+}
