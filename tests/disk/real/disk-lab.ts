@@ -26,9 +26,12 @@ export class DiskLab {
   /** What was acknowledged; undefined: deleted. */
   readonly acknowledged: Map<string, string | undefined> = new Map();
   readonly problems: string[] = [];
+  readonly #onExit = (): void => this.#served?.signal('SIGKILL');
 
   constructor(options: DiskLabOptions) {
     this.#options = options;
+    // Before the mount's own: what has it open must be gone.
+    process.on('exit', this.#onExit);
     this.mount = new LoopMount(options.mebibytes);
     this.endpoint = `http://127.0.0.1:${options.port}`;
     this.client = this.connect();
@@ -92,6 +95,7 @@ export class DiskLab {
     this.#served?.signal('SIGKILL');
     await this.#served?.gone(10_000);
     this.mount.remove();
+    process.removeListener('exit', this.#onExit);
   }
 }
 

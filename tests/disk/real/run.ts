@@ -24,6 +24,8 @@ if (reason !== undefined) {
 } else {
   // The client's timers do not keep a process alive.
   const keepAlive = setInterval(() => {}, 60_000);
+  // The mount goes when the process ends, by these too.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(1));
   const port = Number(values.port);
   const problems: string[] = [];
   if (values.only !== 'stalled') problems.push(...(await proveFullDisk(port)));
