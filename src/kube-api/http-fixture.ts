@@ -45,7 +45,7 @@ export class FakeBody implements AsyncIterable<Uint8Array> {
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
     for (;;) {
-      yield* this.#chunks.splice(0);
+      while (this.#chunks.length > 0) yield* this.#chunks.splice(0);
       if (this.#end === 'ended') return;
       if (this.#end !== 'open') throw this.#end;
       await new Promise<void>((resolve) => {

@@ -1,9 +1,12 @@
 // Which objects a handler has been told of, so that it hears of each change once: over duplicates, reconnections and lists again.
 //
+// Order is the caller's: events older than their stream are not handed in. A list is believed whatever its versions, since the store may
+// have been put back to an older state.
+//
 // Per object: its identity, the version told, and the round of the last list that held it. Objects themselves are not kept.
 
 import type { JsonObject, ObjectIdentity } from './kube-api.ts';
-import { isOlder, keyOf, type ObjectHead } from './object-head.ts';
+import { keyOf, type ObjectHead } from './object-head.ts';
 
 export interface ChangeHandler {
   onSet(object: JsonObject): void;
@@ -33,11 +36,6 @@ export class KnownObjects {
     this.#round++;
   }
 
-  /** An item of a list. A list is believed whatever its versions: the store may have been put back to an older state. */
-  setListed(head: ObjectHead, object: JsonObject): void {
-    this.#set(head, object, true);
-  }
-
   /** An item that cannot be read: not set, and not deleted either where it is known. */
   keepListed(key: string): void {
     const known = this.#known.get(key);
@@ -50,27 +48,8 @@ export class KnownObjects {
     }
   }
 
-  /** Of a watch. False when it tells nothing new. */
+  /** Whether it is news: the version differs from what was told. */
   set(head: ObjectHead, object: JsonObject): boolean {
-    return this.#set(head, object, false);
-  }
-
-  /** Of a watch. False when it tells nothing new. */
-  delete(head: ObjectHead): boolean {
-    const key = keyOf(head);
-    const known = this.#known.get(key);
-    // The deletion of an earlier object of the same name.
-    if (
-      known === undefined ||
-      (known.head.uid !== head.uid && isOlder(head.resourceVersion, known.head.resourceVersion))
-    ) {
-      return false;
-    }
-    this.#delete(key, known.head);
-    return true;
-  }
-
-  #set(head: ObjectHead, object: JsonObject, isListed: boolean): boolean {
     const key = keyOf(head);
     const known = this.#known.get(key);
     if (known === undefined) {
@@ -78,13 +57,21 @@ export class KnownObjects {
       this.#handler.onSet(object);
       return true;
     }
-    if (isListed) known.round = this.#round;
+    known.round = this.#round;
     const told = known.head;
     if (told.resourceVersion === head.resourceVersion && told.uid === head.uid) return false;
-    if (!isListed && isOlder(head.resourceVersion, told.resourceVersion)) return false;
     known.head = head;
     if (told.uid !== head.uid) this.#handler.onDeleted(identityOf(told));
     this.#handler.onSet(object);
+    return true;
+  }
+
+  /** Whether it is news: the object was known. */
+  delete(head: ObjectHead): boolean {
+    const key = keyOf(head);
+    const known = this.#known.get(key);
+    if (known === undefined) return false;
+    this.#delete(key, known.head);
     return true;
   }
 

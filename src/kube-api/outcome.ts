@@ -26,7 +26,9 @@ export interface RequestSubject {
 const TEXT_CHARACTERS_MAX = 1000;
 /** Where a server says 429 without saying for how long. */
 const RETRY_AFTER_MS_DEFAULT = 1000;
-export const RETRY_AFTER_MS_MAX = 300_000;
+/** As the store's update and the registry's deletion say it. */
+const OTHER_UID = /Precondition failed: UID|the UID in the precondition \(.*\) does not match/;
+const RETRY_AFTER_MS_MAX = 300_000;
 
 /** Seconds of a Retry-After header (RFC 9110 §10.2.3); dates are not used by API servers. */
 export function readRetryAfter(header: string | undefined): number | undefined {
@@ -66,7 +68,7 @@ export function failureOf(answer: Answer, subject: RequestSubject): Failure {
       return { kind: 'gone', text };
     case 409:
       // A precondition on the uid fails with 409, and the object that was meant is no more.
-      return /Precondition failed: UID/.test(text) ? { kind: 'gone', text } : { kind: 'conflict', text };
+      return OTHER_UID.test(text) ? { kind: 'gone', text } : { kind: 'conflict', text };
     case 429:
       return { kind: 'too-many-requests', retryAfterMs: retryAfterMs ?? RETRY_AFTER_MS_DEFAULT };
     default:
@@ -79,18 +81,4 @@ export function refusalText(status: number, text: string, { verb, resource }: Re
   if (status === 401) return `the API server does not accept the credentials (401): ${text}`;
   if (status === 403) return `not allowed to ${verb} ${resource} (403; a ClusterRole has to grant it): ${text}`;
   return `${verb} ${resource}: ${status} ${text}`;
-}
-
-/** For a log: why a request could not be done. */
-export function describe(failure: Failure): string {
-  switch (failure.kind) {
-    case 'too-many-requests':
-      return `too many requests; again in ${failure.retryAfterMs} ms`;
-    case 'unreachable':
-      return `the API server cannot be reached: ${failure.text}`;
-    case 'unknown':
-      return `no answer, or a failure of the API server: ${failure.text}`;
-    default:
-      return failure.text;
-  }
 }

@@ -52,7 +52,7 @@ const isWatch = ({ path }: HttpRequest): boolean => path.includes('watch=true');
 const watchedFrom = (http: FakeHttp): string[] =>
   http.requests.filter(isWatch).map(({ path }) => /resourceVersion=([^&]*)/.exec(path)?.[1] ?? '');
 const listQueries = (http: FakeHttp): string[] =>
-  http.requests.filter((request) => !isWatch(request)).map(({ path }) => path.replace(/^[^?]*\?(?:limit=500&?)?/, ''));
+  http.requests.filter((request) => !isWatch(request)).map(({ path }) => path.replace(/^.*\?/, ''));
 
 /** Lists and watches are answered in turn, the last one again and again. */
 function inTurn(lists: ReturnType<Answering>[], watches: ReturnType<Answering>[]): Answering {
@@ -71,7 +71,7 @@ describe('a reflector', () => {
     const { clock, hearing, http, reflection } = play(inTurn(lists, ['silence']));
     await clock.pass(1);
     assert.deepEqual(hearing.take(), ['+a@3', '+b@4', '+c@7', 'synced']);
-    assert.deepEqual(listQueries(http), ['resourceVersion=0', 'continue=to%2Fken']);
+    assert.deepEqual(listQueries(http), ['limit=500&resourceVersion=0', 'limit=500&continue=to%2Fken']);
     assert.deepEqual(watchedFrom(http), ['10']);
     assert.match(http.paths[2], /^\/api\/v1\/pods\?watch=true&allowWatchBookmarks=true&timeoutSeconds=300&/);
     assert.ok(reflection.isSynced);
@@ -131,7 +131,7 @@ describe('a reflector', () => {
     first.event('MODIFIED', objectNamed('b', 13));
     await clock.pass(1_000);
     assert.deepEqual(hearing.take(), ['+a@12', '+a@1', '-c', '+c@30', '+d@40', '-b']);
-    assert.deepEqual(listQueries(http), ['resourceVersion=0', 'resourceVersion=12']);
+    assert.deepEqual(listQueries(http), ['limit=500&resourceVersion=0', 'resourceVersion=12']);
     assert.deepEqual(watchedFrom(http), ['10', '50']);
   });
 
@@ -145,7 +145,7 @@ describe('a reflector', () => {
     const { clock, hearing, http } = play(inTurn(lists, ['silence']));
     await clock.pass(1_000);
     assert.deepEqual(hearing.take(), ['+a@1', '+b@2', '-b', 'synced']);
-    assert.deepEqual(listQueries(http), ['resourceVersion=0', 'continue=token', '']);
+    assert.deepEqual(listQueries(http), ['limit=500&resourceVersion=0', 'limit=500&continue=token', 'limit=500']);
   });
 
   test('skips and counts what cannot be read, with its name, and goes on', async () => {
@@ -217,6 +217,7 @@ describe('a reflector', () => {
     const { clock, hearing, http } = play(inTurn(lists, [{ body: first }, { body: second }, 'silence']));
     await clock.pass(5_000);
     assert.deepEqual(hearing.take(), ['+a@9', 'synced', '+a@4', '+a@6']);
+    assert.deepEqual(listQueries(http), ['limit=500&resourceVersion=0', 'resourceVersion=10', 'limit=500']);
     assert.deepEqual(watchedFrom(http), ['10', '5']);
   });
 

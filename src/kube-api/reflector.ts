@@ -150,11 +150,7 @@ export class Reflector implements Reflection {
     let token = '';
     let listVersion = '';
     do {
-      const from =
-        token === '' ? (version === '' ? '' : `&resourceVersion=${version}`) : `&continue=${encodeURIComponent(token)}`;
-      // A limit beside a version asks for exactly that version, which may be compacted: then all in one piece, from the cache.
-      const limit = token === '' && version !== '' && version !== '0' ? '' : `limit=${PAGE_ITEMS}`;
-      const envelope = await this.#page(`${limit}${from}${this.#selector}`.replace(/^&/, ''));
+      const envelope = await this.#page(`${token === '' ? firstPage(version) : nextPage(token)}${this.#selector}`);
       const metadata = isObject(envelope.metadata) ? envelope.metadata : {};
       if (typeof metadata.resourceVersion !== 'string' || metadata.resourceVersion === '') {
         throw new AttemptError(`list ${this.resource}: the list has no resourceVersion`);
@@ -191,7 +187,7 @@ export class Reflector implements Reflection {
       return;
     }
     this.#counts.events++;
-    this.#known.setListed(head, object);
+    this.#known.set(head, object);
   }
 
   /** Watches until it ends; returns when it did in order. */
@@ -201,7 +197,7 @@ export class Reflector implements Reflection {
     const seconds = WATCH_SECONDS + Math.floor(this.#chance() * WATCH_SECONDS);
     const startedMs = this.#clock.nowMs();
     const eventsBefore = this.#counts.events;
-    const query = `watch=true&allowWatchBookmarks=true&timeoutSeconds=${seconds}&resourceVersion=${this.#version}${this.#selector}`;
+    const query = `watch=true&allowWatchBookmarks=true&timeoutSeconds=${seconds}&resourceVersion=${encodeURIComponent(this.#version)}${this.#selector}`;
     await this.#attempt('watch', { query, silenceMsMax: seconds * 1000 + WATCH_GRACE_MS }, async (response, hear) => {
       const lines = new ByteLines(OBJECT_BYTES_MAX);
       for await (const chunk of response.body) {
@@ -314,3 +310,13 @@ export class Reflector implements Reflection {
 }
 
 const EVENT_TYPES: ReadonlySet<unknown> = new Set(['ADDED', 'MODIFIED', 'DELETED']);
+
+/** With a limit, a version other than 0 would mean exactly that one, not one at least as new (API concepts, "Semantics for get and list"). */
+function firstPage(version: string): string {
+  if (version === '') return `limit=${PAGE_ITEMS}`;
+  return version === '0' ? `limit=${PAGE_ITEMS}&resourceVersion=0` : `resourceVersion=${encodeURIComponent(version)}`;
+}
+
+function nextPage(token: string): string {
+  return `limit=${PAGE_ITEMS}&continue=${encodeURIComponent(token)}`;
+}
