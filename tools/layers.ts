@@ -40,7 +40,11 @@ export const LAYERS: readonly Layer[] = [
   layer('backup', 'base io api store journal bolt lease client etcd'),
   layer('repair', 'base io store journal lease snapshot etcd'),
   layer('bench', 'base io api h2 grpc client kube', 'hdr-histogram-js cli-progress'),
-  layer('cli', 'base io journal h2 client etcd backup repair bench kube-api scheduler/model scheduler/driver', 'commander pino yaml'),
+  layer(
+    'cli',
+    'base io journal h2 client etcd backup repair bench kube-api scheduler/model scheduler/driver',
+    'commander pino yaml',
+  ),
   layer('testing', 'base io api journal'),
 ];
 
