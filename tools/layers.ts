@@ -42,7 +42,7 @@ export const LAYERS: readonly Layer[] = [
   layer('bench', 'base io api h2 grpc client kube', 'hdr-histogram-js cli-progress'),
   layer(
     'cli',
-    'base io journal h2 client etcd backup repair bench kube-api scheduler/model scheduler/driver',
+    'base io journal h2 client etcd backup repair bench kube-api scheduler/model scheduler/configuration scheduler/queue scheduler/driver',
     'commander pino yaml',
   ),
   layer('testing', 'base io api journal'),

@@ -11,11 +11,13 @@ import { TcpNetwork } from '../io/tcp-network.ts';
 import { readTextFile } from '../io/text-file.ts';
 import type { KubeApi } from '../kube-api/kube-api.ts';
 import { openKubeApi } from '../kube-api/open-kube-api.ts';
+import { readConfiguration } from '../scheduler/configuration/configuration-reader.ts';
 import { LeaderElector } from '../scheduler/driver/leader-elector.ts';
 import { Scheduler } from '../scheduler/driver/scheduler.ts';
 import { answerStatus } from '../scheduler/driver/status-pages.ts';
 import { DEFAULT_PROFILE, type SchedulerProfile } from '../scheduler/model/scheduler-profile.ts';
-import { parseDurationMs } from './flag-values.ts';
+import { type Backoff, DEFAULT_BACKOFF } from '../scheduler/queue/backoff.ts';
+import { parseDurationMs, UsageError } from './flag-values.ts';
 import { version } from './version.ts';
 import { wholeNumber } from './whole-number.ts';
 
@@ -24,6 +26,7 @@ const CLOSE_MS_MAX = 5000;
 
 /** commander's names of the options. */
 interface Flags {
+  readonly config?: string;
   readonly kubeconfig?: string;
   readonly master?: string;
   readonly schedulerName: readonly string[];
@@ -41,6 +44,7 @@ interface Flags {
 export function scheduleCommand(): Command {
   return new Command('schedule')
     .description('place pods on nodes in place of kube-scheduler, all nodes considered for each')
+    .option('--config <file>', 'a KubeSchedulerConfiguration v1; flags for leader election go before it')
     .option('--kubeconfig <file>', 'how to reach the API server; else KUBECONFIG, ~/.kube/config, the service account')
     .option('--master <url>', "the API server's address, in place of the kubeconfig's")
     .option('--scheduler-name <names...>', 'schedule pods with these names in spec.schedulerName', [
@@ -64,7 +68,7 @@ export function scheduleCommand(): Command {
     )
     .option('--port <n>', 'their port; 0: none', wholeNumber, 10_259)
     .option('--log-level <level>', 'debug, info, warn or error', 'info')
-    .action((flags: Flags) => schedule(flags));
+    .action((flags: Flags, command: Command) => schedule(settingsOf(flags, command)));
 }
 
 function bool(text: string): boolean {
@@ -93,8 +97,74 @@ function makeLogger(level: string): pino.Logger {
   );
 }
 
-async function schedule(flags: Flags): Promise<void> {
+/** Flags and configuration file as one. */
+interface Settings {
+  readonly flags: Flags;
+  readonly profiles: readonly SchedulerProfile[];
+  readonly backoff: Backoff;
+  /** For /configz. */
+  readonly configuration: unknown;
+  readonly remarks: readonly string[];
+}
+
+/** Preemption is not there yet. */
+function withoutPreemption(profile: SchedulerProfile): SchedulerProfile {
+  return { ...profile, preempts: false };
+}
+
+function settingsOf(flags: Flags, command: Command): Settings {
+  if (flags.config !== undefined) return settingsFrom(flags.config, flags, command);
+  const profiles = flags.schedulerName.map((schedulerName) => ({ ...DEFAULT_PROFILE, schedulerName }));
+  return {
+    flags,
+    profiles: profiles.map(withoutPreemption),
+    backoff: DEFAULT_BACKOFF,
+    configuration: { profiles: profiles.map(({ schedulerName }) => ({ schedulerName })) },
+    remarks: [],
+  };
+}
+
+function settingsFrom(path: string, flags: Flags, command: Command): Settings {
+  const text = readTextFile(path);
+  if (text === undefined) throw new UsageError(`open ${path}: no such file or directory`, 'schedule');
+  const read = readConfiguration(text);
+  if ('problems' in read) throw new UsageError(read.problems.join('\n'), 'schedule');
+  const { configuration } = read;
+  const { leaderElection, clientConnection } = configuration;
+  const chosen = <T>(name: keyof Flags, fromFile: T, fromFlag: T): T =>
+    command.getOptionValueSource(name) === 'cli' ? fromFlag : fromFile;
+  const kubeconfig = flags.kubeconfig ?? clientConnection.kubeconfig;
+  const times = {
+    leaderElectLeaseDuration: leaderElection.leaseDurationMs,
+    leaderElectRenewDeadline: leaderElection.renewDeadlineMs,
+    leaderElectRetryPeriod: leaderElection.retryPeriodMs,
+  };
+  const names = {
+    leaderElectResourceName: leaderElection.resourceName,
+    leaderElectResourceNamespace: leaderElection.resourceNamespace,
+  };
+  const fromFile = { leaderElect: leaderElection.isEnabled, ...times, ...names };
+  const merged = { ...fromFile };
+  // An object literal has the keys of its type.
+  for (const name of Object.keys(fromFile) as (keyof typeof fromFile)[]) {
+    Object.assign(merged, { [name]: chosen(name, fromFile[name], flags[name]) });
+  }
+  return {
+    flags: { ...flags, ...(kubeconfig === '' ? {} : { kubeconfig }), ...merged },
+    profiles: configuration.profiles.map(withoutPreemption),
+    backoff: {
+      initialMs: configuration.podInitialBackoffSeconds * 1000,
+      maxMs: configuration.podMaxBackoffSeconds * 1000,
+    },
+    configuration: configuration.versioned,
+    remarks: configuration.withoutEffect,
+  };
+}
+
+async function schedule(settings: Settings): Promise<void> {
+  const { flags } = settings;
   const logger = makeLogger(flags.logLevel);
+  for (const remark of settings.remarks) logger.warn(remark);
   const clock = new RealClock();
   const { kubeconfig, master } = flags;
   const api = await openKubeApi({
@@ -107,8 +177,7 @@ async function schedule(flags: Flags): Promise<void> {
     userAgent: `k1m-schedule/${version()}`,
   });
   for (const { text } of await api.accessProblems()) logger.warn(text);
-  const profiles = flags.schedulerName.map((schedulerName) => ({ ...DEFAULT_PROFILE, schedulerName, preempts: false }));
-  const running = new Running(flags, api, clock, profiles, logger);
+  const running = new Running(settings, api, clock, logger);
   const { promise: ended, resolve: end } = Promise.withResolvers<number>();
   running.onLost = () => end(1);
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => end(0));
@@ -123,23 +192,23 @@ class Running {
   readonly #flags: Flags;
   readonly #api: KubeApi;
   readonly #clock: RealClock;
-  readonly #profiles: readonly SchedulerProfile[];
+  readonly #settings: Settings;
   readonly #logger: Logger;
   readonly #pages: Http1;
   #scheduler: Scheduler | undefined;
   #elector: LeaderElector | undefined;
   #closePages: () => Promise<void> = async () => {};
 
-  constructor(flags: Flags, api: KubeApi, clock: RealClock, profiles: readonly SchedulerProfile[], logger: Logger) {
-    this.#flags = flags;
+  constructor(settings: Settings, api: KubeApi, clock: RealClock, logger: Logger) {
+    this.#settings = settings;
+    this.#flags = settings.flags;
     this.#api = api;
     this.#clock = clock;
-    this.#profiles = profiles;
     this.#logger = logger;
     const sources = {
       scheduler: () => this.#scheduler,
       api,
-      profiles,
+      configuration: settings.configuration,
       cpuSeconds: () => processUsage().cpuSeconds,
       residentBytes: () => processUsage().residentBytes,
     };
@@ -198,7 +267,8 @@ class Running {
     this.#scheduler = new Scheduler({
       api: this.#api,
       clock: this.#clock,
-      profiles: this.#profiles,
+      profiles: this.#settings.profiles,
+      backoff: this.#settings.backoff,
       instance: hostname(),
       notices: {
         onProblem: (resource, text) => logger.warn({ resource }, text),

@@ -19,6 +19,7 @@ import { readNode } from '../model/node-object.ts';
 import type { PodObject } from '../model/pod-object.ts';
 import { readPod } from '../model/pod-reader.ts';
 import type { SchedulerProfile } from '../model/scheduler-profile.ts';
+import type { Backoff } from '../queue/backoff.ts';
 import type { ClusterEvent } from '../queue/cluster-event.ts';
 import { SchedulingQueue } from '../queue/scheduling-queue.ts';
 import { Binder, type Binding } from './binder.ts';
@@ -51,6 +52,7 @@ export interface SchedulerOptions {
   readonly api: KubeApi;
   readonly clock: Clock;
   readonly profiles: readonly SchedulerProfile[];
+  readonly backoff?: Backoff;
   readonly instance: string;
   readonly notices: SchedulerNotices;
 }
@@ -68,7 +70,7 @@ interface OwnPod {
 
 export class Scheduler {
   readonly counters: SchedulerCounters = new SchedulerCounters();
-  readonly queue: SchedulingQueue = new SchedulingQueue();
+  readonly queue: SchedulingQueue;
   readonly #options: SchedulerOptions;
   readonly #kernel: Kernel;
   readonly #names: ReadonlySet<string>;
@@ -88,8 +90,9 @@ export class Scheduler {
   #flushTimer: Timer | undefined;
 
   constructor(options: SchedulerOptions) {
-    const { api, clock, profiles, instance } = options;
+    const { api, clock, profiles, instance, backoff } = options;
     this.#options = options;
+    this.queue = new SchedulingQueue(backoff);
     this.#kernel = new Kernel(profiles);
     this.#names = new Set(profiles.map(({ schedulerName }) => schedulerName));
     this.#binder = new Binder({

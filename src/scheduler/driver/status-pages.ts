@@ -2,14 +2,14 @@
 
 import type { Http1Request, Http1Response } from '../../io/http1.ts';
 import type { KubeApi } from '../../kube-api/kube-api.ts';
-import type { SchedulerProfile } from '../model/scheduler-profile.ts';
 import type { Scheduler } from './scheduler.ts';
 
 export interface StatusSources {
   /** Undefined while another one leads. */
   readonly scheduler: () => Scheduler | undefined;
   readonly api: KubeApi;
-  readonly profiles: readonly SchedulerProfile[];
+  /** What /configz shows. */
+  readonly configuration: unknown;
   readonly cpuSeconds: () => number;
   readonly residentBytes: () => number;
 }
@@ -27,7 +27,7 @@ export function answerStatus(sources: StatusSources, { method, target }: Http1Re
       if (scheduler === undefined || scheduler.isSynced) return respond(200, 'text/plain; charset=utf-8', 'ok');
       return respond(503, 'text/plain; charset=utf-8', '[-]informer-sync failed: not synced\nreadyz check failed\n');
     case '/configz':
-      return respond(200, 'application/json', JSON.stringify({ profiles: sources.profiles }));
+      return respond(200, 'application/json', JSON.stringify({ 'kubescheduler.config.k8s.io': sources.configuration }));
     case '/metrics':
       return respond(200, 'text/plain; version=0.0.4; charset=utf-8', metricsOf(sources, scheduler));
     default:

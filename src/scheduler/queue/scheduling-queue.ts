@@ -15,7 +15,7 @@
 
 import { assert } from '../../base/assert.ts';
 import { Heap } from '../../base/heap.ts';
-import { backoffMs } from './backoff.ts';
+import { type Backoff, backoffMs, DEFAULT_BACKOFF } from './backoff.ts';
 import { type ClusterEvent, mayHelp } from './cluster-event.ts';
 
 /** Upstream's --pod-max-in-unschedulable-pods-duration. */
@@ -67,7 +67,12 @@ export class SchedulingQueue {
   readonly #failed = new Heap<Entry>((a, b) => a.dueMs - b.dueMs || byPriority(a, b));
   readonly #classes = new Map<string, ParkedClass>();
   readonly #counts = { active: 0, backoff: 0, failed: 0, parked: 0, gated: 0, taken: 0 };
+  readonly #backoffTimes: Backoff;
   #order = 0;
+
+  constructor(backoff: Backoff = DEFAULT_BACKOFF) {
+    this.#backoffTimes = backoff;
+  }
 
   get counts(): QueueCounts {
     const { active, backoff, failed, parked, gated } = this.#counts;
@@ -127,7 +132,7 @@ export class SchedulingQueue {
   refused(uid: string, classKey: string, plugins: ReadonlySet<string>, nowMs: number): void {
     const entry = this.#takenEntry(uid);
     entry.attempts++;
-    entry.dueMs = nowMs + backoffMs(entry.attempts);
+    entry.dueMs = nowMs + backoffMs(this.#backoffTimes, entry.attempts);
     const before = entry.parkedIn;
     if (before?.woken === entry) before.woken = undefined;
     let parked = this.#classes.get(classKey);
@@ -151,7 +156,7 @@ export class SchedulingQueue {
     const entry = this.#takenEntry(uid);
     const parked = entry.parkedIn;
     entry.attempts++;
-    entry.dueMs = nowMs + backoffMs(entry.attempts);
+    entry.dueMs = nowMs + backoffMs(this.#backoffTimes, entry.attempts);
     entry.parkedIn = undefined;
     this.#failed.push(entry);
     this.#move(entry, 'failed');
@@ -165,7 +170,7 @@ export class SchedulingQueue {
     assert(entry !== undefined, 'a pod that was added is there');
     if (pod.isGated) return;
     entry.attempts++;
-    entry.dueMs = nowMs + backoffMs(entry.attempts);
+    entry.dueMs = nowMs + backoffMs(this.#backoffTimes, entry.attempts);
     this.#failed.push(entry);
     this.#move(entry, 'failed');
   }
