@@ -1,11 +1,12 @@
 /**
  * Compares our reading of KubeSchedulerConfiguration with that of a real kube-scheduler 1.36.
  *
- *   node conformance/configuration.ts
+ *   node conformance/configuration.ts [--random N] [--seed N]
  *
  * Each file of src/scheduler/configuration/configuration-fixture.ts is given to `kube-scheduler --config FILE --write-config-to OUT
  * -v=2`, which needs no API server. Compared are the configuration that it writes, with all defaults; the plugins that it says it
- * runs, at each extension point with their order and weights; or the text with which it refuses the file.
+ * runs, at each extension point with their order and weights; or the text with which it refuses the file. So are N random files
+ * (default: 100); of those, one that only we refuse, since we do not part what it parts, is no difference.
  *
  * Exits with 0 when there is no difference, 1 when there is one.
  */
@@ -13,7 +14,8 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { isDeepStrictEqual } from 'node:util';
+import { isDeepStrictEqual, parseArgs } from 'node:util';
+import fc from 'fast-check';
 import { parse } from 'yaml';
 import type { ConfigurationCase } from '../src/scheduler/configuration/configuration-case-fixture.ts';
 import { CONFIGURATIONS } from '../src/scheduler/configuration/configuration-fixture.ts';
@@ -21,6 +23,7 @@ import { readConfiguration } from '../src/scheduler/configuration/configuration-
 import { EXTENSION_POINTS } from '../src/scheduler/configuration/plugin-catalogue.ts';
 import type { ExpandedPlugins } from '../src/scheduler/configuration/plugin-expansion.ts';
 import { asOne } from '../src/scheduler/model/selector-reader.ts';
+import { randomConfiguration } from './configuration/random-configuration.ts';
 import { peerPath, requirePeers } from './lab/peer-path.ts';
 import { runMain } from './lab/run-main.ts';
 
@@ -78,6 +81,10 @@ function logged(plugins: ExpandedPlugins): object {
   );
 }
 
+function isOurs(problem: string): boolean {
+  return problem.includes(': Forbidden: ') && problem.includes(' cannot be disabled here while it is enabled at ');
+}
+
 function differences(one: ConfigurationCase, peer: Answer): string[] {
   const found: string[] = [];
   const compare = (what: string, ours: unknown, theirs: unknown): void => {
@@ -88,6 +95,7 @@ function differences(one: ConfigurationCase, peer: Answer): string[] {
   const read = readConfiguration(one.text);
   if ('problems' in read) {
     const error = asOne(read.problems);
+    if (peer.error === undefined && read.problems.every(isOurs)) return found;
     if (one.hasOtherWords !== true) compare('the error', error, peer.error);
     else if (peer.error === undefined) found.push(`refused only by us: ${error}`);
     return found;
@@ -99,20 +107,32 @@ function differences(one: ConfigurationCase, peer: Answer): string[] {
 }
 
 function main(): number {
+  const { values } = parseArgs({
+    options: { random: { type: 'string', default: '100' }, seed: { type: 'string', default: '1' } },
+  });
   requirePeers(['kube-scheduler']);
   const folder = mkdtempSync(join(tmpdir(), 'k1m-configuration-'));
-  let differing = 0;
+  const texts = fc.sample(randomConfiguration, { numRuns: Number(values.random), seed: Number(values.seed) });
+  let [differing, good] = [0, 0];
+  const tell = (name: string, found: readonly string[]): void => {
+    if (found.length === 0) return;
+    differing++;
+    process.stdout.write(`${name}:\n${found.map((text) => `  ${text}\n`).join('')}`);
+  };
   try {
-    for (const one of CONFIGURATIONS) {
-      const found = differences(one, ask(folder, one.text));
-      if (found.length === 0) continue;
-      differing++;
-      process.stdout.write(`${one.name}:\n${found.map((text) => `  ${text}\n`).join('')}`);
+    for (const one of CONFIGURATIONS) tell(one.name, differences(one, ask(folder, one.text)));
+    for (const text of texts) {
+      const answer = ask(folder, text);
+      if (answer.error === undefined) good++;
+      tell(text, differences({ name: text, text, error: answer.error }, answer));
     }
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
-  process.stdout.write(`${CONFIGURATIONS.length} configurations, ${differing} read otherwise than by kube-scheduler\n`);
+  process.stdout.write(
+    `${CONFIGURATIONS.length} configurations and ${texts.length} random ones, ${good} of them good; ` +
+      `${differing} read otherwise than by kube-scheduler\n`,
+  );
   return differing === 0 ? 0 : 1;
 }
 

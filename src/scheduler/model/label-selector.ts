@@ -80,11 +80,11 @@ export function parseInt64(text: string): bigint | undefined {
   return BigInt.asIntN(64, value) === value ? value : undefined;
 }
 
-/** What labels.NewRequirement refuses, in its words: each problem with the field of the requirement, `values: Invalid …`. */
-export function requirementProblems({ key, operator, values }: Requirement): string[] {
+/** What labels.NewRequirement refuses, in its words: each problem with the field of the requirement, `values: Invalid …`. `none` is printed for no values. */
+export function requirementProblems({ key, operator, values }: Requirement, none = 'null'): string[] {
   const problems = nameProblems(key);
   const found = problems.length === 0 ? [] : [`key: Invalid value: ${JSON.stringify(key)}: ${problems.join('; ')}`];
-  const list = values.length === 0 ? 'null' : JSON.stringify(values);
+  const list = values.length === 0 ? none : JSON.stringify(values);
   const refuse = (problem: string): unknown => found.push(`values: Invalid value: ${list}: ${problem}`);
   switch (operator) {
     case 'In':

@@ -39,7 +39,7 @@ export function parsedSelectorOf(view: JsonView): ParsedSelector {
     if (typeof parsed === 'string') return { selector: NOTHING, problem: parsed };
     requirements.push(parsed);
   }
-  const problem = asOne(requirements.flatMap(requirementProblems));
+  const problem = asOne(requirements.flatMap((requirement) => requirementProblems(requirement)));
   if (problem !== '') return { selector: NOTHING, problem };
   return { selector: requirements.length === 0 ? EVERYTHING : selectorOf(requirements), problem: '' };
 }
@@ -99,7 +99,10 @@ function parsedNodeTermOf(view: JsonView): ParsedTerm {
     const parsed = requirementOf(expression, NODE_OPERATORS);
     if (typeof parsed === 'string') problems.push(`${at}.operator: ${unsupported(operator, NODE_OPERATORS)}`);
     else {
-      problems.push(...requirementProblems(parsed).map((problem) => `${at}.${problem}`));
+      // Upstream counts and prints the values as they are, repeated ones, too; a list that is empty and one that is not there differ.
+      const raw = { ...parsed, values: expression.texts('values') };
+      const found = requirementProblems(raw, expression.has('values') ? '[]' : 'null');
+      problems.push(...found.map((problem) => `${at}.${problem}`));
       expressions.push(parsed);
     }
   }
@@ -112,7 +115,7 @@ function parsedNodeTermOf(view: JsonView): ParsedTerm {
       continue;
     }
     if (values.length !== 1) {
-      const list = values.length === 0 ? 'null' : JSON.stringify(values);
+      const list = values.length === 0 && !expression.has('values') ? 'null' : JSON.stringify(values);
       problems.push(`${at}.values: Invalid value: ${list}: must have one element`);
     }
     fields.push({ key: expression.text('key'), operator, values });
