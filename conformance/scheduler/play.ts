@@ -25,7 +25,7 @@ import type { Peers } from './peers.ts';
 import type { PodView } from './pod-watch.ts';
 import { VolumeController } from './volume-controller.ts';
 
-const decisionTimeoutMs = 15_000;
+const decisionTimeoutMs = 30_000;
 const victimsTimeoutMs = 3_000;
 const volumeStepMs = 60;
 /** Objects whose arrival the scheduler does not tell are created this long before it is asked. */

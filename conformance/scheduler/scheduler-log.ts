@@ -8,7 +8,7 @@ import { closeSync, openSync, readSync } from 'node:fs';
 import { until } from '../lab/wait.ts';
 
 const chunkBytes = 1 << 20;
-const seenTimeoutMs = 10_000;
+const seenTimeoutMs = 30_000;
 
 /** Weighted scores of a node by plugin, and their sum. */
 export interface LoggedScores {
