@@ -24,7 +24,7 @@ export interface Unschedulable {
 export interface Preemption {
   /** To be status.nominatedNodeName. */
   readonly nominatedNode: string;
-  /** Uids of the pods to be deleted, most important first. */
+  /** Uids of the pods that have to go, most important first. Those that are terminating already need no deletion. */
   readonly victims: readonly string[];
   /** Uids of pods of lower priority that are nominated for that node and lose it. */
   readonly clearedNominations: readonly string[];

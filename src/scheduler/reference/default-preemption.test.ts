@@ -148,6 +148,11 @@ test('nominations of lower priority for the node are taken back', () => {
   const room = new Room().node('n').pod('x', 'n', there(1, '2'));
   room.situation.pod('waiting', '', { ...there(5, '1'), status: { nominatedNodeName: 'n' } });
   assert.deepEqual(room.outcome(), { ...preempts('n', 'x'), clearedNominations: ['waiting'] });
+  room.situation.pod('x', 'n', {
+    ...there(1, '2', { spec: { nodeName: 'n' } }),
+    metadata: { deletionTimestamp: '2026-01-01T00:00:00Z' },
+  });
+  assert.deepEqual(room.outcome(), preempts('n', 'x'), 'not when all victims are on their way out already');
 });
 
 test('a node that is nominated for a pod of at least the same priority has to have room for both', () => {

@@ -35,15 +35,17 @@ export function preempt(cycle: Cycle, filtering: Filtering, nowMs: number): Pree
   }
   if (candidates.length === 0) return { message: unhelpful(cycle, refusals), candidates };
   const { node, victims } = best(candidates, nowMs);
+  // Where all victims are on their way out already, upstream does nothing but nominate.
+  const isUnderWay = victims.every(({ isTerminating }) => isTerminating);
+  const nominated = isUnderWay ? [] : (cycle.nominated.get(node) ?? []);
+  const losing = nominated.filter((other) => other.priority < cycle.pod.priority);
   return {
     message: '',
     candidates,
     preemption: {
       nominatedNode: node,
       victims: victims.map(({ uid }) => uid),
-      clearedNominations: (cycle.nominated.get(node) ?? [])
-        .filter((other) => other.priority < cycle.pod.priority)
-        .map(({ uid }) => uid),
+      clearedNominations: losing.map(({ uid }) => uid),
     },
   };
 }
