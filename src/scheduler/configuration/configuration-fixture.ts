@@ -225,6 +225,11 @@ const REFUSED_BY_DECODING: readonly ConfigurationCase[] = [
     'strict decoding error: yaml: unmarshal errors:\n  line 6: key "schedulerName" already set in map\n  line 7: key "foo" already set in map, unknown field "foo"',
   ),
   bad(
+    'two values of other types',
+    'podMaxBackoffSeconds: []\nparallelism: abc\n',
+    'json: cannot unmarshal string into Go struct field KubeSchedulerConfiguration.parallelism of type int32',
+  ),
+  bad(
     'keys set in a merged map, too',
     'profiles:\n- &base\n  schedulerName: a\n- schedulerName: b\n  <<: *base\n',
     'strict decoding error: yaml: unmarshal errors:\n  line 5: key "schedulerName" already set in map',

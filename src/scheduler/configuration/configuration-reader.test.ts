@@ -133,6 +133,13 @@ test('arguments of every plugin arrive in the profile', () => {
   assert.equal(profile.bindTimeoutSeconds, 0);
 });
 
+test('a plugin that is nowhere enabled has its default arguments, whatever is given', () => {
+  const { fit } = profileOf(
+    'profiles:\n- plugins: {multiPoint: {disabled: [{name: NodeResourcesFit}]}}\n  pluginConfig: [{name: NodeResourcesFit, args: {ignoredResources: [a]}}]\n',
+  );
+  assert.deepEqual(fit, DEFAULT_PROFILE.fit);
+});
+
 test('a plugin is parted over its extension points only where that changes nothing', () => {
   const parted = (flow: string): readonly string[] => refused(`profiles:\n- plugins: ${flow}\n`);
   assert.deepEqual(parted('{preFilter: {disabled: [{name: NodePorts}]}}'), [

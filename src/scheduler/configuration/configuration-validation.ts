@@ -19,7 +19,7 @@ export function configurationErrors(draft: ConfigurationDraft): string[] {
   const { clientConnection, parallelism, podInitialBackoffSeconds, podMaxBackoffSeconds, profiles } = draft;
   const at = (field: string, value: number, problem: string, isWrong: boolean): string[] =>
     isWrong ? [invalid(field, value, problem)] : [];
-  const errors = [
+  return [
     ...at('clientConnection.burst', clientConnection.burst, 'must be non-negative', clientConnection.burst < 0),
     ...leaderElectionErrors(draft.leaderElection),
     ...at('parallelism', parallelism, 'should be an integer value greater than zero', parallelism <= 0),
@@ -46,7 +46,6 @@ export function configurationErrors(draft: ConfigurationDraft): string[] {
     ),
     ...extenderErrors(draft.extenders),
   ];
-  return [...new Set(errors)];
 }
 
 function leaderElectionErrors(election: LeaderElectionDraft): string[] {
