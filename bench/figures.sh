@@ -102,6 +102,7 @@ figure() {
     large-fsync) large fsync ;;
     large-buffered) large buffered ;;
     renew) both renew renew --keys 100000 --connections 10 --in-flight 50 ;;
+    renew-20k) both renew-20k renew --keys 100000 --connections 10 --in-flight 50 --rate 20000 ;;
     renew-70x4) both renew-70x4 renew --keys 100000 --connections 70 --in-flight 4 ;;
     put-1k) both put-1k put --value-bytes 1024 --keys 10000 --connections 10 --in-flight 50 ;;
     put-100x1) both put-100x1 put --value-bytes 1024 --keys 10000 --connections 100 --in-flight 1 ;;
@@ -120,6 +121,6 @@ figure() {
     *) echo "no figure $1" >&2; exit 2 ;;
   esac
 }
-all=(renew renew-70x4 put-1k put-100x1 get list count watch classes large-buffered large-fsync)
+all=(renew renew-20k renew-70x4 put-1k put-100x1 get list count watch classes large-buffered large-fsync)
 [[ $# -gt 0 ]] || set -- "${all[@]}"
 for name in "$@"; do figure "$name"; done
