@@ -23,6 +23,11 @@ import { wholeNumber } from './whole-number.ts';
 
 /** How long an orderly end may take. */
 const CLOSE_MS_MAX = 5000;
+const ALIVE_MS = 3_600_000;
+/** client-go's JitterFactor: a renewal that is late by it must still be in time. */
+const JITTER = 1.2;
+/** The scores of room are kept in so many buckets a group of nodes. */
+const ROOM_WEIGHT_MAX = 200;
 
 /** commander's names of the options. */
 interface Flags {
@@ -107,6 +112,26 @@ interface Settings {
   readonly remarks: readonly string[];
 }
 
+/** As client-go's NewLeaderElector: otherwise two may lead. */
+function checkElection(flags: Flags): void {
+  const { leaderElectLeaseDuration, leaderElectRenewDeadline, leaderElectRetryPeriod } = flags;
+  if (leaderElectLeaseDuration <= leaderElectRenewDeadline) {
+    throw new UsageError('leaseDuration must be greater than renewDeadline', 'schedule');
+  }
+  if (leaderElectRenewDeadline <= JITTER * leaderElectRetryPeriod) {
+    throw new UsageError('renewDeadline must be greater than retryPeriod*JitterFactor', 'schedule');
+  }
+}
+
+function checkWeights(profiles: readonly SchedulerProfile[]): void {
+  for (const { schedulerName, scores } of profiles) {
+    const ofRoom = scores.filter(({ name }) => name.startsWith('NodeResources'));
+    if (ofRoom.reduce((sum, { weight }) => sum + weight, 0) <= ROOM_WEIGHT_MAX) continue;
+    const text = `profile ${schedulerName}: the weights of NodeResourcesFit and NodeResourcesBalancedAllocation together are more than`;
+    throw new UsageError(`${text} ${ROOM_WEIGHT_MAX}, which is not supported`, 'schedule');
+  }
+}
+
 /** Preemption is not there yet. */
 function withoutPreemption(profile: SchedulerProfile): SchedulerProfile {
   return { ...profile, preempts: false };
@@ -130,6 +155,10 @@ function settingsFrom(path: string, flags: Flags, command: Command): Settings {
   const read = readConfiguration(text);
   if ('problems' in read) throw new UsageError(read.problems.join('\n'), 'schedule');
   const { configuration } = read;
+  checkWeights(configuration.profiles);
+  if (command.getOptionValueSource('schedulerName') === 'cli') {
+    throw new UsageError('--scheduler-name and --config cannot be used together', 'schedule');
+  }
   const { leaderElection, clientConnection } = configuration;
   const chosen = <T>(name: keyof Flags, fromFile: T, fromFlag: T): T =>
     command.getOptionValueSource(name) === 'cli' ? fromFlag : fromFile;
@@ -163,6 +192,7 @@ function settingsFrom(path: string, flags: Flags, command: Command): Settings {
 
 async function schedule(settings: Settings): Promise<void> {
   const { flags } = settings;
+  checkElection(flags);
   const logger = makeLogger(flags.logLevel);
   for (const remark of settings.remarks) logger.warn(remark);
   const clock = new RealClock();
@@ -177,12 +207,15 @@ async function schedule(settings: Settings): Promise<void> {
     userAgent: `k1m-schedule/${version()}`,
   });
   for (const { text } of await api.accessProblems()) logger.warn(text);
+  // Between two tries nothing else may keep the process alive.
+  const alive = setInterval(() => {}, ALIVE_MS);
   const running = new Running(settings, api, clock, logger);
   const { promise: ended, resolve: end } = Promise.withResolvers<number>();
   running.onLost = () => end(1);
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => end(0));
   await running.start();
   process.exitCode = await ended;
+  clearInterval(alive);
   await Promise.race([running.close(), new Promise((resolve) => setTimeout(resolve, CLOSE_MS_MAX).unref())]);
 }
 
@@ -269,6 +302,7 @@ class Running {
       clock: this.#clock,
       profiles: this.#settings.profiles,
       backoff: this.#settings.backoff,
+      mayBind: () => this.#elector?.isLeading ?? true,
       instance: hostname(),
       notices: {
         onProblem: (resource, text) => logger.warn({ resource }, text),

@@ -281,7 +281,9 @@ export class Committer implements EffectLog, JournalHandler {
 
   #rest(): void {
     const { pace, nowMs, rest, defer } = this.#options;
-    const waitMs = pace.waitMs(this.#held.count, nowMs());
+    // A batch that was full has been committed meanwhile: nothing waits for company.
+    const isWaiting = this.#inFlight.length === 0 && !this.#journalNow.batch.isEmpty;
+    const waitMs = isWaiting ? pace.waitMs(this.#held.count, nowMs()) : 0;
     if (waitMs > 0) {
       rest(waitMs);
       // Behind the requests that came meanwhile.

@@ -23,6 +23,7 @@ interface PodState {
   readonly identity: ObjectIdentity;
   readonly spec: JsonObject;
   readonly labels: JsonObject;
+  readonly status: JsonObject;
   nodeName: string;
   version: number;
 }
@@ -77,10 +78,17 @@ export class FakeKubeApi {
     this.#tell('nodes', (handler) => handler.onDeleted({ namespace: '', name, uid: name }));
   }
 
-  createPod(name: string, cpu: string, spec: JsonObject = {}): void {
+  createPod(name: string, cpu: string, spec: JsonObject = {}, status: JsonObject = {}): void {
     const identity = { namespace: 'default', name, uid: `uid-${name}` };
     const containers = [{ name: 'c', image: 'i', resources: { requests: { cpu } } }];
-    const state = { identity, spec: { containers, ...spec }, labels: {}, nodeName: '', version: ++this.#version };
+    const state = {
+      identity,
+      spec: { containers, ...spec },
+      labels: {},
+      status,
+      nodeName: '',
+      version: ++this.#version,
+    };
     this.pods.set(identity.uid, state);
     this.#tellPod(state);
   }
@@ -160,10 +168,10 @@ export class FakeKubeApi {
   }
 }
 
-function jsonOf({ identity, spec, labels, nodeName, version }: PodState): JsonObject {
+function jsonOf({ identity, spec, labels, status, nodeName, version }: PodState): JsonObject {
   return {
     metadata: { ...identity, labels, resourceVersion: String(version) },
     spec: { schedulerName: 'default-scheduler', ...spec, ...(nodeName === '' ? {} : { nodeName }) },
-    status: {},
+    status,
   };
 }

@@ -35,6 +35,7 @@ export class LeaderElector {
   #seenVersion = '';
   #seenMs = 0;
   #deadline: Timer | undefined;
+  #validUntilMs = 0;
   #acquireTime = '';
   #timer: Timer | undefined;
 
@@ -42,8 +43,9 @@ export class LeaderElector {
     this.#options = options;
   }
 
+  /** Also while the event loop was held and the deadline's timer is late. */
   get isLeading(): boolean {
-    return this.#isLeading;
+    return this.#isLeading && this.#options.clock.nowMs() < this.#validUntilMs;
   }
 
   start(): void {
@@ -68,7 +70,7 @@ export class LeaderElector {
   async #run(): Promise<void> {
     const { clock, retryPeriodMs, onLeading, onProblem } = this.#options;
     const beganMs = clock.nowMs();
-    const problem = await this.#try(beganMs);
+    const problem = await this.#try();
     if (this.#isClosed) return;
     if (problem === undefined) {
       this.#expectRenewal(beganMs);
@@ -84,7 +86,8 @@ export class LeaderElector {
   #expectRenewal(renewedMs: number): void {
     const { clock, renewDeadlineMs, onLost } = this.#options;
     this.#deadline?.cancel();
-    this.#deadline = clock.setTimer(renewedMs + renewDeadlineMs - clock.nowMs(), () => {
+    this.#validUntilMs = renewedMs + renewDeadlineMs;
+    this.#deadline = clock.setTimer(this.#validUntilMs - clock.nowMs(), () => {
       this.#isLeading = false;
       this.#isClosed = true;
       this.#timer?.cancel();
@@ -93,7 +96,7 @@ export class LeaderElector {
   }
 
   /** Undefined: we hold it now. */
-  async #try(nowMs: number): Promise<string | undefined> {
+  async #try(): Promise<string | undefined> {
     const { api, lease, identity, leaseDurationMs, clock } = this.#options;
     const found = await api.readLease(lease);
     if (found.kind === 'gone') {
@@ -106,12 +109,14 @@ export class LeaderElector {
     if (seen === undefined) return 'the lease cannot be read: it has no spec';
     if (seen.resourceVersion !== this.#seenVersion) {
       this.#seenVersion = seen.resourceVersion;
-      this.#seenMs = nowMs;
+      this.#seenMs = clock.nowMs();
     }
     const holder = seen.spec.holderIdentity;
     const isOurs = holder === identity;
     const isFree = typeof holder !== 'string' || holder === '';
-    if (!isOurs && !isFree && nowMs - this.#seenMs < leaseDurationMs) return this.#isLeading ? `${holder} leads` : HELD;
+    // As long as the holder said, seen from here.
+    const heldMs = numberOf(seen.spec.leaseDurationSeconds) * 1000 || leaseDurationMs;
+    if (!isOurs && !isFree && clock.nowMs() - this.#seenMs < heldMs) return this.#isLeading ? `${holder} leads` : HELD;
     const transitions = numberOf(seen.spec.leaseTransitions);
     if (!isOurs || this.#acquireTime === '') this.#acquireTime = microTime(clock.wallMs());
     const written = await api.updateLease(

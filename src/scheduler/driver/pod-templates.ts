@@ -1,7 +1,8 @@
 // Pods of one template share their parts: what was read from the same spec and labels is kept once. That saves memory, and whoever tells
 // parts apart by identity (kernel/interner.ts) need not look at them again.
 //
-// Limit: TEMPLATES_MAX; when there are more, all are forgotten and learned anew. Sharing is lost then, nothing else.
+// Limit: TEMPLATES_MAX; when there are more, all are forgotten and learned anew. Sharing is lost
+// then, and pods that wait are tried once more when they are next updated.
 
 import type { JsonObject } from '../../kube-api/kube-api.ts';
 import type { PodObject } from '../model/pod-object.ts';
@@ -18,6 +19,8 @@ export class PodTemplates {
     const text = textOf(pod, json);
     const template = this.#byText.get(text);
     if (template === undefined) {
+      // No model for others: its requests are its status's.
+      if (hasResources(json)) return { pod, template: pod };
       if (this.#byText.size >= TEMPLATES_MAX) this.#byText.clear();
       this.#byText.set(text, pod);
       return { pod, template: pod };

@@ -93,6 +93,19 @@ describe('the scheduler', () => {
     lab.scheduler.close();
   });
 
+  it('takes up again what waited for a pod with a nominated node', async () => {
+    const lab = new Lab();
+    lab.cluster.createNode('n1', '8');
+    lab.cluster.createPod('waiting', '1', { priority: 100 }, { nominatedNodeName: 'n1' });
+    lab.cluster.createPod('a', '1');
+    await lab.pass(5000);
+    assert.equal(lab.nodeOf('a'), '');
+    lab.cluster.deletePod('uid-waiting');
+    await lab.pass(20_000);
+    assert.equal(lab.nodeOf('a'), 'n1');
+    lab.scheduler.close();
+  });
+
   it('skips an object that it cannot read, and goes on', async () => {
     const lab = new Lab();
     lab.cluster.createNode('n1', '8');

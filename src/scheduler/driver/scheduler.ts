@@ -5,7 +5,7 @@
 //                           └─► else: condition and event, parked until something may help
 //
 // An assumed pod counts as being on its node until the API shows it there (confirmed) or the binding fails (taken back). Meanwhile what the API
-// tells of it without a node is older than the decision, and changes nothing but its resourceVersion.
+// tells of it without a node is older than the decision, and moves nothing.
 //
 // Nothing is decided before every collection has been read once: a decision on half of the pods would be wrong.
 
@@ -41,6 +41,10 @@ const CLUSTER_RESOURCES: readonly (readonly [ResourceName, ClusterKind])[] = [
   ['statefulsets', 'StatefulSet'],
 ];
 
+/** Pods that wait for another one which a node is nominated for. */
+const NOMINATION_CLASS = 'nomination';
+const NO_PLUGINS: ReadonlySet<string> = new Set();
+
 export interface SchedulerNotices {
   /** Something cannot be followed, or an object cannot be read. */
   onProblem(resource: ResourceName, text: string): void;
@@ -53,6 +57,8 @@ export interface SchedulerOptions {
   readonly clock: Clock;
   readonly profiles: readonly SchedulerProfile[];
   readonly backoff?: Backoff;
+  /** False when another process may lead: nothing is bound then. */
+  readonly mayBind?: () => boolean;
   readonly instance: string;
   readonly notices: SchedulerNotices;
 }
@@ -66,6 +72,8 @@ interface OwnPod {
   /** '' while it waits. */
   assumedNode: string;
   readonly addedMs: number;
+  /** Bindings of it that failed. */
+  failures: number;
 }
 
 export class Scheduler {
@@ -78,6 +86,8 @@ export class Scheduler {
   readonly #status: StatusWriter;
   readonly #templates = new PodTemplates();
   readonly #own = new Map<string, OwnPod>();
+  /** Those whose binding is on its way. */
+  readonly #binding = new Map<string, OwnPod>();
   /** Uids of pods that are on nodes by what the API shows. */
   readonly #placed = new Set<string>();
   readonly #nodes = new Set<string>();
@@ -249,7 +259,8 @@ export class Scheduler {
     }
     const isSame = own?.template === template;
     const addedMs = own?.addedMs ?? this.#options.clock.nowMs();
-    this.#own.set(uid, { pod, resourceVersion, template, assumedNode: '', addedMs });
+    const failures = own?.failures ?? 0;
+    this.#own.set(uid, { pod, resourceVersion, template, assumedNode: '', addedMs, failures });
     this.#kernel.apply({ kind: 'pod-set', pod });
     if (isSame && this.queue.has(uid)) return;
     this.queue.add({ uid, priority, isGated: schedulingGates.length > 0 });
@@ -257,11 +268,13 @@ export class Scheduler {
   }
 
   #deletePod(uid: string): void {
+    const own = this.#own.get(uid);
     this.#own.delete(uid);
     this.#status.forget(uid);
     this.queue.remove(uid);
     this.#kernel.apply({ kind: 'pod-deleted', uid });
-    if (this.#placed.delete(uid)) this.#changed('pod-removed');
+    const wasNominated = own !== undefined && own.pod.nominatedNodeName !== '';
+    if (this.#placed.delete(uid) || wasNominated) this.#changed('pod-removed');
   }
 
   #changed(event: ClusterEvent): void {
@@ -282,7 +295,7 @@ export class Scheduler {
   #turn(): void {
     const { clock } = this.#options;
     const untilMs = clock.nowMs() + TURN_MS_MAX;
-    while (!this.#isClosed && this.#binder.hasRoom) {
+    while (!this.#isClosed && this.#binder.hasRoom && (this.#options.mayBind?.() ?? true)) {
       const nowMs = clock.nowMs();
       if (nowMs >= untilMs) {
         this.#kick();
@@ -320,8 +333,9 @@ export class Scheduler {
         this.#status.refused(pod, pod.schedulerName, 'SchedulerError', decision.message);
         break;
       case 'left-alone':
-        // For another scheduler, or until the pod changes.
-        this.queue.placed(uid);
+        // For another scheduler, or until the pod changes; or until another pod does.
+        if (decision.isPassing === true) this.queue.refused(uid, NOMINATION_CLASS, NO_PLUGINS, nowMs);
+        else this.queue.placed(uid);
         this.#status.refused(pod, pod.schedulerName, 'SchedulerError', decision.reason);
         break;
     }
@@ -334,16 +348,22 @@ export class Scheduler {
     this.queue.placed(pod.uid);
     this.queue.wake('pod-added');
     const { namespace, name, uid } = pod;
+    this.#status.forget(uid);
+    this.#binding.set(uid, own);
     this.#binder.bind({ namespace, name, uid, resourceVersion }, nodeName);
   }
 
   #onBinding(uid: string, nodeName: string, binding: Binding): void {
+    const sent = this.#binding.get(uid);
+    this.#binding.delete(uid);
     const own = this.#own.get(uid);
     const nowMs = this.#options.clock.nowMs();
     this.#kick();
     if (binding.kind === 'bound') {
-      this.counters.bound(own === undefined ? 0 : (nowMs - own.addedMs) / 1000);
-      if (own !== undefined) this.#status.placed(own.pod, own.pod.schedulerName, nodeName);
+      // The watch may have shown it on its node already.
+      if (sent === undefined) return;
+      this.counters.bound((nowMs - sent.addedMs) / 1000);
+      this.#status.placed(sent.pod, sent.pod.schedulerName, nodeName);
       return;
     }
     // The API has shown where it is, or that it is gone, meanwhile.
@@ -357,7 +377,9 @@ export class Scheduler {
     this.#options.notices.onBindingFailed(`${pod.namespace}/${pod.name}`, binding.text);
     own.assumedNode = '';
     this.#kernel.apply({ kind: 'pod-set', pod });
-    this.queue.again({ uid, priority: pod.priority, isGated: pod.schedulingGates.length > 0 }, nowMs);
+    own.failures++;
+    const waiting = { uid, priority: pod.priority, isGated: pod.schedulingGates.length > 0 };
+    this.queue.again(waiting, own.failures, nowMs);
     this.#changed('pod-removed');
   }
 

@@ -51,7 +51,15 @@ export class StatusWriter {
     const { api, clock } = this.#options;
     const lastTransitionTime = timeOf(clock.wallMs());
     const condition = { type: 'PodScheduled', status: 'False' as const, reason, message, lastTransitionTime };
-    this.#enqueue(() => api.patchPodStatus(pod, { conditions: [condition] }));
+    this.#enqueue(async () => {
+      // It may have been placed, or have other reasons, meanwhile.
+      if (this.#written.get(pod.uid) !== said) return;
+      const outcome = await api.patchPodStatus(pod, { conditions: [condition] });
+      if (outcome.kind === 'done' || outcome.kind === 'gone') return;
+      this.dropped++;
+      // To be said again at the next attempt.
+      if (this.#written.get(pod.uid) === said) this.#written.delete(pod.uid);
+    });
     this.#event(pod, schedulerName, 'Warning', 'FailedScheduling', 'Scheduling', message);
   }
 

@@ -127,6 +127,7 @@ export class ClassIndex {
 
   #join(slot: number, group: number, bucket: number): void {
     const heads = this.#heads[group];
+    assert(bucket >= 0 && bucket < heads.length, 'a score of room is within its bounds');
     const next = heads[bucket];
     heads[bucket] = slot;
     this.#next[slot] = next;

@@ -16,6 +16,7 @@ import type { PodObject } from '../model/pod-object.ts';
 import { ChangeRing } from './change-ring.ts';
 import { HeldTermTable } from './held-terms.ts';
 import { ImageTable } from './image-table.ts';
+import { canonicalText } from './interner.ts';
 import { NodeTable } from './node-table.ts';
 import { PodCounter, type PodCounterOptions } from './pod-counter.ts';
 import { PodParts, type PodRecord, PodShapes } from './pod-table.ts';
@@ -63,8 +64,11 @@ export class ClusterState {
         break;
       case 'object-set': {
         const { object } = command;
-        this.#objectsOf(object.kind).set(objectKey(object), object);
-        this.#objectChanged(object.kind);
+        const ofKind = this.#objectsOf(object.kind);
+        const before = ofKind.get(objectKey(object));
+        ofKind.set(objectKey(object), object);
+        // Most updates are of a status, which nothing here reads.
+        if (before === undefined || canonicalText(before) !== canonicalText(object)) this.#objectChanged(object.kind);
         break;
       }
       case 'object-deleted':
@@ -198,7 +202,11 @@ export class ClusterState {
     if (record === undefined) return;
     this.#placed.delete(uid);
     if (record.slot >= 0) this.#take(record);
-    else this.#homeless.get(record.nodeName)?.delete(record);
+    else {
+      const waiting = this.#homeless.get(record.nodeName);
+      waiting?.delete(record);
+      if (waiting?.size === 0) this.#homeless.delete(record.nodeName);
+    }
   }
 
   #waitForNode(record: PodRecord): void {
@@ -246,6 +254,7 @@ export class ClusterState {
     if (onNode.scalars.size > 0) {
       for (const [name, amount] of onNode.scalars) nodes.resource(name).requested[slot] += sign * amount;
     }
+    if (nodes.podCounts[slot] === 0) nodes.clearSums(slot);
     changes.push(slot);
     for (const selector of shape.kind.matchesOf(this.selectors)) {
       for (const counter of selector.counters) {

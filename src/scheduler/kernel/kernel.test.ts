@@ -6,7 +6,8 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { objectKey } from '../model/cluster-objects.ts';
 import { boundTo, type ClusterCommand } from '../model/command.ts';
-import { type ClusterPlan, clusterPlan, commandsOf, podSet } from '../model/plan-fixture.ts';
+import { readNode } from '../model/node-object.ts';
+import { type ClusterPlan, clusterPlan, commandsOf, mustRead, podSet } from '../model/plan-fixture.ts';
 import type { PodObject } from '../model/pod-object.ts';
 import { PROFILES } from '../model/profile-fixture.ts';
 import type { Explanation } from '../reference/explanation.ts';
@@ -150,7 +151,43 @@ function sharingHostname(command: ClusterCommand & { kind: 'node-set' }, other: 
   return { ...command, node: { ...command.node, labels } };
 }
 
+/** A small pod of the default profile. */
+function plainPod(name: string, labels: Record<string, string>, spec: object = {}): PodObject {
+  const { schedulerName } = profiles[0];
+  const containers = [{ name: 'c', image: 'i', resources: { requests: { cpu: '1' } } }];
+  return podSet({
+    metadata: { name, namespace: 'ns1', uid: name, labels },
+    spec: { schedulerName, containers, ...spec },
+  }).pod;
+}
+
+function plainNode(name: string): ClusterCommand {
+  const labels = { 'kubernetes.io/hostname': name };
+  const status = { allocatable: { cpu: '8', memory: '8Gi', pods: '10' } };
+  return { kind: 'node-set', node: mustRead(readNode({ metadata: { name, uid: name, labels }, status })) };
+}
+
 describe('the kernel', () => {
+  it('tells pods apart by a label as soon as a term asks for it', () => {
+    const pair = new Pair({ bound: 0, unschedulable: 0, leftAlone: 0, errors: 0 }, 1 << 20);
+    pair.apply(plainNode('n0'));
+    const against = (matchExpressions: object[]): object => ({
+      affinity: {
+        podAntiAffinity: {
+          requiredDuringSchedulingIgnoredDuringExecution: [
+            { topologyKey: 'kubernetes.io/hostname', labelSelector: { matchExpressions } },
+          ],
+        },
+      },
+    });
+    // `app` is asked for from the beginning, `canary` from the third pod on.
+    pair.decide(plainPod('asks', { canary: 'x' }, against([{ key: 'app', operator: 'In', values: ['z'] }])));
+    pair.decide(plainPod('first', { app: 'a', canary: 'true' }));
+    pair.decide(plainPod('holder', { app: 'h', canary: 'h' }, against([{ key: 'canary', operator: 'DoesNotExist' }])));
+    pair.decide(plainPod('second', { app: 'a' }));
+    assert.deepEqual([pair.counts.bound, pair.counts.unschedulable], [3, 1]);
+  });
+
   it('decides as the reference does, while the cluster changes', (context) => {
     const counts: Counts = { bound: 0, unschedulable: 0, leftAlone: 0, errors: 0 };
     const names = profiles.map(({ schedulerName }) => schedulerName);

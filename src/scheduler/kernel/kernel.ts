@@ -9,6 +9,9 @@
 // Limit: indexes take INDEX_BYTES_MAX at most; those that were not used for longest go, and are made anew, in one pass over the
 // nodes, when a pod of their class comes again.
 //
+// Not limited yet: what pods and nodes have in common (shapes, selectors, counters, held terms) is kept when the last of them has gone, and
+// so are the groups of an index.
+//
 // Left alone, with a reason: pods with volumes or resource claims, and any pod while a node is nominated for a pod of the same or a
 // higher priority. Preemption is not worked out: `preemption` is always undefined, and the message has no part for it.
 
@@ -49,6 +52,7 @@ export class Kernel {
   readonly #classes = new Map<string, ClassEntry>();
   readonly #parts = new Interner<object>();
   #objectVersion = 0;
+  #mentionVersion = 0;
 
   constructor(profiles: readonly SchedulerProfile[], { indexBytesMax = INDEX_BYTES_MAX }: KernelOptions = {}) {
     this.#profiles = new Map(profiles.map((profile) => [profile.schedulerName, profile]));
@@ -78,8 +82,10 @@ export class Kernel {
     if (profile === undefined) {
       return { kind: 'left-alone', reason: `no profile has the name ${JSON.stringify(pod.schedulerName)}` };
     }
-    const reason = reasonToLeaveAlone(pod) ?? this.#nominationReason(pod);
+    const reason = reasonToLeaveAlone(pod);
     if (reason !== undefined) return { kind: 'left-alone', reason };
+    const nomination = this.#nominationReason(pod);
+    if (nomination !== undefined) return { kind: 'left-alone', reason: nomination, isPassing: true };
     if (this.nodeCount === 0) return unschedulable('no nodes available to schedule pods', new Map(), new Set());
     return this.#place(pod, profile);
   }
@@ -104,6 +110,12 @@ export class Kernel {
       this.#objectVersion = this.#state.objectVersion;
     }
     const key = this.#keyOf(pod, profile);
+    const { mentionVersion } = this.#state.selectors;
+    if (this.#mentionVersion !== mentionVersion) {
+      // Pods of one class may be told apart now by a label that nobody had asked for.
+      this.#classes.clear();
+      this.#mentionVersion = mentionVersion;
+    }
     let entry = this.#classes.get(key);
     if (entry === undefined) entry = this.#entryFor(new PodClass(this.#state, this.#failures, pod, profile, only));
     else {
@@ -151,6 +163,7 @@ export class Kernel {
       spread,
       id(pod.images),
       pod.containerCount,
+      JSON.stringify([pod.affinityProblem, pod.spreadProblem]),
       id(pod.neededFeatures),
     ].join(' ');
   }

@@ -123,6 +123,15 @@ export class NodeTable {
     return slot;
   }
 
+  /** No pod is on it: sums beyond 2^53 may have left something. */
+  clearSums(slot: number): void {
+    for (const { requested } of [this.milliCpu, this.memory, this.ephemeralStorage, ...this.#scalars.values()]) {
+      requested[slot] = 0;
+    }
+    this.scoredMilliCpu[slot] = 0;
+    this.scoredMemory[slot] = 0;
+  }
+
   /** No pod is on it any more. */
   remove(slot: number): void {
     assert(this.podCounts[slot] === 0, 'a node is removed with its pods');

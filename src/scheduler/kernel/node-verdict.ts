@@ -78,17 +78,6 @@ export class NodeVerdicts {
     return verdict;
   }
 
-  /** Whether the node counts for a spread constraint that honours affinity, or taints. */
-  isIncluded(slot: number, honorsAffinity: boolean, honorsTaints: boolean): boolean {
-    const { nodes } = this.#state;
-    if (honorsAffinity) {
-      const { requiredNodes } = this.#pod;
-      const isFree = requiredNodes.pairs.size === 0 && requiredNodes.selector === undefined;
-      if (!isFree && !matchesRequiredNodes(requiredNodes, this.#identityAt(slot))) return false;
-    }
-    return !honorsTaints || toleratesNode(this.#pod.tolerations, nodes.shapeAt(slot).taints);
-  }
-
   #identityAt(slot: number): { name: string; labels: ReadonlyMap<string, string> } {
     const { nodes } = this.#state;
     // Labels without the hostname will do where nobody asks for it.

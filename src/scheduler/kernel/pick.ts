@@ -123,7 +123,7 @@ export class Picker {
     const { soft, softNeedsAllKeys } = this.#class.rules;
     const groups = this.#groups;
     const raw = this.#spread;
-    this.#pick++;
+    this.#pick = (this.#pick + 1) | 0;
     this.#sizes.fill(0);
     let scored = 0;
     for (let i = 0; i < groups.length; i++) {

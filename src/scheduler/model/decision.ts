@@ -40,4 +40,6 @@ export interface Failed {
 export interface LeftAlone {
   readonly kind: 'left-alone';
   readonly reason: string;
+  /** It is another pod's doing: to be asked again when that has changed. */
+  readonly isPassing?: boolean;
 }

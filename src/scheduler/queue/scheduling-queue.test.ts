@@ -83,6 +83,17 @@ describe('the scheduling queue', () => {
     assert.equal(queue.pop(300_000), 'a');
   });
 
+  it('wakes all of a class when an object may have set its pods apart', () => {
+    const queue = new SchedulingQueue();
+    for (const uid of ['a', 'b']) {
+      queue.add(pod(uid));
+      queue.pop(0);
+      queue.refused(uid, 'class', new Set(['PodTopologySpread']), 0);
+    }
+    queue.wake('object-changed');
+    assert.deepEqual(popAll(queue, 0), ['a', 'b']);
+  });
+
   it('lets the next of a class go when the woken one is deleted', () => {
     const queue = new SchedulingQueue();
     for (const uid of ['a', 'b']) {

@@ -163,13 +163,13 @@ export class SchedulingQueue {
     if (parked !== undefined) this.#wakeNext(parked);
   }
 
-  /** A pod that was taken as placed waits again: it could not be bound. */
-  again(pod: WaitingPod, nowMs: number): void {
+  /** A pod that was taken as placed waits again: it could not be bound, for so many times now. */
+  again(pod: WaitingPod, attempts: number, nowMs: number): void {
     this.add({ ...pod, isGated: true });
     const entry = this.#entries.get(pod.uid);
     assert(entry !== undefined, 'a pod that was added is there');
     if (pod.isGated) return;
-    entry.attempts++;
+    entry.attempts = attempts;
     entry.dueMs = nowMs + backoffMs(this.#backoffTimes, entry.attempts);
     this.#failed.push(entry);
     this.#move(entry, 'failed');
@@ -177,13 +177,11 @@ export class SchedulingQueue {
 
   wake(event: ClusterEvent): void {
     for (const parked of this.#classes.values()) {
-      if (parked.woken !== undefined) continue;
-      for (const plugin of parked.plugins) {
-        if (!mayHelp(event, plugin)) continue;
-        this.#wakeFirst(parked);
-        break;
-      }
-      if (parked.plugins.size === 0) this.#wakeFirst(parked);
+      const plugins = [...parked.plugins];
+      if (plugins.length > 0 && !plugins.some((plugin) => mayHelp(event, plugin))) continue;
+      // Services and owners may have set the pods of a class apart.
+      if (event === 'object-changed') this.#wakeAll(parked);
+      else if (parked.woken === undefined) this.#wakeFirst(parked);
     }
   }
 
@@ -203,7 +201,7 @@ export class SchedulingQueue {
   /** Wakes what has been parked for too long; to be called every half minute or so. */
   flushParked(nowMs: number): void {
     for (const parked of this.#classes.values()) {
-      if (parked.woken === undefined && nowMs - parked.sinceMs >= PARKED_MS_MAX) this.#wakeFirst(parked);
+      if (nowMs - parked.sinceMs >= PARKED_MS_MAX) this.#wakeAll(parked);
     }
   }
 
@@ -214,6 +212,15 @@ export class SchedulingQueue {
     parked.woken = entry;
     this.#backoff.push(entry);
     this.#move(entry, 'backoff');
+  }
+
+  #wakeAll(parked: ParkedClass): void {
+    this.#classes.delete(parked.key);
+    for (let entry = take(parked.waiting, 'parked'); entry !== undefined; entry = take(parked.waiting, 'parked')) {
+      entry.parkedIn = undefined;
+      this.#activate(entry);
+    }
+    parked.count = 0;
   }
 
   /** One of the class has left it for good: the next one is tried at once. */
