@@ -18,6 +18,7 @@
 import { assert } from '../../base/assert.ts';
 import type { ClusterCommand } from '../model/command.ts';
 import type { Decision } from '../model/decision.ts';
+import { namedNodes } from '../model/node-selector.ts';
 import { type PodObject, podKey } from '../model/pod-object.ts';
 import type { FilterPluginName, SchedulerProfile } from '../model/scheduler-profile.ts';
 import { ClassIndex } from './class-index.ts';
@@ -25,7 +26,6 @@ import { ClusterState } from './cluster-state.ts';
 import { spreadConstraints } from './default-spread.ts';
 import { FailureTable } from './failure-table.ts';
 import { canonicalText, Interner } from './interner.ts';
-import { onlyNodes } from './node-verdict.ts';
 import { Picker } from './pick.ts';
 import { PodClass } from './pod-class.ts';
 
@@ -93,7 +93,9 @@ export class Kernel {
   #place(pod: PodObject, profile: SchedulerProfile): Decision {
     const refused = this.#refusedAtOnce(pod, profile);
     if (refused !== undefined) return refused;
-    const only = profile.filters.includes('NodeAffinity') ? onlyNodes(pod) : undefined;
+    const only = profile.filters.includes('NodeAffinity')
+      ? namedNodes(pod.requiredNodes.selector?.terms ?? [])
+      : undefined;
     const { picker } = this.#entryOf(pod, profile, only);
     const picked = picker.pick();
     if (picked === undefined) return this.#refusal(picker, profile, only);
@@ -220,7 +222,7 @@ export class Kernel {
   /** What PreFilter plugins refuse or fail for whatever the nodes are, in their order. */
   #refusedAtOnce(pod: PodObject, profile: SchedulerProfile): Decision | undefined {
     for (const plugin of profile.filters) {
-      if (plugin === 'NodeAffinity' && onlyNodes(pod)?.size === 0) {
+      if (plugin === 'NodeAffinity' && namedNodes(pod.requiredNodes.selector?.terms ?? [])?.size === 0) {
         return this.#refusedForAll(profile, 'pod affinity terms conflict', plugin);
       }
       if (plugin === 'PodTopologySpread' && pod.spreadProblem !== '') {

@@ -4,7 +4,6 @@
 import {
   matchesNodeSelector,
   matchesRequiredNodes,
-  NAME_FIELD,
   type NodeSelectorTerm,
   preferenceOf,
 } from '../model/node-selector.ts';
@@ -183,19 +182,4 @@ function namesNodes({ requiredNodes, preferredNodes }: PodObject, { nodeAffinity
   ];
   if (requiredNodes.pairs.has(HOSTNAME)) return true;
   return terms.some(({ expressions, fields }) => fields.length > 0 || expressions.some(({ key }) => key === HOSTNAME));
-}
-
-/** The names that required terms allow, where each of them names nodes; undefined where one does not. */
-export function onlyNodes({ requiredNodes }: PodObject): Set<string> | undefined {
-  const terms = requiredNodes.selector?.terms ?? [];
-  if (terms.length === 0) return undefined;
-  const names = new Set<string>();
-  for (const { fields } of terms) {
-    const lists = fields
-      .filter(({ key, operator }) => key === NAME_FIELD && operator === 'In')
-      .map(({ values }) => values);
-    if (lists.length === 0) return undefined;
-    for (const name of lists[0]) if (lists.every((list) => list.includes(name))) names.add(name);
-  }
-  return names;
 }

@@ -55,7 +55,7 @@ function matchesFields(fields: readonly FieldRequirement[], node: NodeIdentity):
   });
 }
 
-export const NAME_FIELD = 'metadata.name';
+const NAME_FIELD = 'metadata.name';
 
 export function matchesNodeSelector(selector: NodeSelector, node: NodeIdentity): boolean {
   return selector.terms.some((term) => matchesTerm(term, node));
@@ -78,4 +78,18 @@ export function preferenceOf(terms: readonly PreferredNodeTerm[], node: NodeIden
   let sum = 0;
   for (const { weight, term } of terms) if (matchesTerm(term, node)) sum += weight;
   return sum;
+}
+
+/** The names that the terms allow, where each of them names nodes; undefined where one does not, or there are none. */
+export function namedNodes(terms: readonly NodeSelectorTerm[]): Set<string> | undefined {
+  if (terms.length === 0) return undefined;
+  const names = new Set<string>();
+  for (const { fields } of terms) {
+    const lists = fields
+      .filter(({ key, operator }) => key === NAME_FIELD && operator === 'In')
+      .map(({ values }) => values);
+    if (lists.length === 0) return undefined;
+    for (const name of lists[0]) if (lists.every((list) => list.includes(name))) names.add(name);
+  }
+  return names;
 }

@@ -1,6 +1,6 @@
 // NodeAffinity: spec.nodeSelector, node affinity, and the affinity that the profile adds.
 
-import { matchesNodeSelector, matchesRequiredNodes, NAME_FIELD, preferenceOf } from '../model/node-selector.ts';
+import { matchesNodeSelector, matchesRequiredNodes, namedNodes, preferenceOf } from '../model/node-selector.ts';
 import { asOne } from '../model/selector-reader.ts';
 import type { NodeState } from './cluster.ts';
 import { scaledToHighest } from './normalisation.ts';
@@ -25,22 +25,6 @@ export function nodeAffinity({ pod, profile }: Cycle): PreFilter {
     },
     ...(only === undefined ? {} : { only }),
   };
-}
-
-type Terms = NonNullable<Cycle['pod']['requiredNodes']['selector']>['terms'];
-
-/** The names that the terms allow, where each of them names nodes; undefined where one does not. */
-function namedNodes(terms: Terms): Set<string> | undefined {
-  if (terms.length === 0) return undefined;
-  const names = new Set<string>();
-  for (const { fields } of terms) {
-    const lists = fields
-      .filter(({ key, operator }) => key === NAME_FIELD && operator === 'In')
-      .map(({ values }) => values);
-    if (lists.length === 0) return undefined;
-    for (const name of lists[0]) if (lists.every((list) => list.includes(name))) names.add(name);
-  }
-  return names;
 }
 
 export function nodeAffinityScores({ pod, profile }: Cycle, feasible: readonly NodeState[]): number[] | undefined {
