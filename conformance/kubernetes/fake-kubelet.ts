@@ -91,6 +91,8 @@ export class FakeKubelet {
   readonly #pods: Informer;
   /** Pods that wait for a worker, by namespace/name; the newest state wins. */
   readonly #queue: Map<string, KubeObject> = new Map();
+  /** Uids of the pods that the watch has shown and not shown as gone. */
+  readonly #there: Map<string, string> = new Map();
   readonly #loops: Promise<void>[] = [];
   #isStopped = false;
   #addressCount = 0;
@@ -105,6 +107,8 @@ export class FakeKubelet {
       fieldSelector: 'spec.nodeName!=',
       onObject: (pod, isDeleted): void => {
         const key = `${pod.metadata.namespace}/${pod.metadata.name}`;
+        if (isDeleted) this.#there.delete(key);
+        else this.#there.set(key, pod.metadata.uid);
         const isDue = pod.metadata.deletionTimestamp !== undefined || pod.status?.phase === 'Pending';
         if (isDue && !isDeleted) this.#queue.set(key, pod);
         else this.#queue.delete(key);
@@ -200,8 +204,10 @@ export class FakeKubelet {
       try {
         await this.#serve(pod);
       } catch (error) {
-        const isMoot = error instanceof KubeError && (error.status === 404 || error.status === 409);
-        if (isMoot) continue;
+        // An API server whose own caches lag behind its watches answers 404 for a pod that is there: it is asked again.
+        const isRefused = error instanceof KubeError && (error.status === 404 || error.status === 409);
+        const isTerminating = pod.metadata.deletionTimestamp !== undefined;
+        if (isRefused && !(isTerminating && this.#there.get(key) === pod.metadata.uid)) continue;
         await sleep(retryMs);
         if (!this.#queue.has(key)) this.#queue.set(key, pod);
       }
