@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { Command, InvalidArgumentError } from 'commander';
 import { pino } from 'pino';
-import { RealClock } from '../io/clock.ts';
+import { RealClock, within } from '../io/clock.ts';
 import { Http1 } from '../io/http1.ts';
 import { processUsage } from '../io/process-usage.ts';
 import { TcpNetwork } from '../io/tcp-network.ts';
@@ -216,7 +216,7 @@ async function schedule(settings: Settings): Promise<void> {
   await running.start();
   process.exitCode = await ended;
   clearInterval(alive);
-  await Promise.race([running.close(), new Promise((resolve) => setTimeout(resolve, CLOSE_MS_MAX).unref())]);
+  await within(clock, CLOSE_MS_MAX, running.close());
 }
 
 /** The scheduler while it leads, and the pages that say how it is. */

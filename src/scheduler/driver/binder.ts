@@ -8,6 +8,7 @@
 
 import type { Clock } from '../../io/clock.ts';
 import type { BindOutcome, KubeApi, PodToBind } from '../../kube-api/kube-api.ts';
+import { headOf, isObject } from '../../kube-api/object-head.ts';
 
 const IN_FLIGHT_MAX = 256;
 const IN_FLIGHT_MIN = 4;
@@ -82,9 +83,9 @@ export class Binder {
       const found = await this.#options.api.read('pods', pod);
       if (this.#isClosed || found.kind === 'gone') return { kind: 'gone' };
       if (found.kind === 'found') {
-        const { metadata, spec } = found.object;
-        if (fieldOf(metadata, 'uid') !== pod.uid) return { kind: 'gone' };
-        if (fieldOf(spec, 'nodeName') === nodeName) return { kind: 'bound' };
+        const { spec } = found.object;
+        if (headOf(found.object)?.uid !== pod.uid) return { kind: 'gone' };
+        if (isObject(spec) && spec.nodeName === nodeName) return { kind: 'bound' };
         return { kind: 'failed', text: 'the binding was not answered and did not happen' };
       }
       await this.#pause(READ_AGAIN_MS);
@@ -101,8 +102,4 @@ export class Binder {
 function bindingOf(outcome: Exclude<BindOutcome, { kind: 'too-many-requests' | 'unreachable' | 'unknown' }>): Binding {
   if (outcome.kind === 'bound' || outcome.kind === 'gone') return { kind: outcome.kind };
   return { kind: 'failed', text: outcome.text };
-}
-
-function fieldOf(object: unknown, name: string): unknown {
-  return typeof object === 'object' && object !== null ? (object as Record<string, unknown>)[name] : undefined;
 }

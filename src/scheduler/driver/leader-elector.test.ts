@@ -19,7 +19,10 @@ class LeaseServer {
         if (this.spec === undefined) return { kind: 'gone', text: 'not found' };
         return {
           kind: 'found',
-          object: { metadata: { resourceVersion: String(this.version) }, spec: { ...this.spec } },
+          object: {
+            metadata: { name: 'kube-scheduler', uid: 'lease', resourceVersion: String(this.version) },
+            spec: { ...this.spec },
+          },
         };
       },
       createLease: (_, spec) => write(() => this.#set(spec)),

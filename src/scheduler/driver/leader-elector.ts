@@ -6,7 +6,8 @@
 // Clocks of the others are not compared with ours: what counts is how long ago we saw the Lease change.
 
 import type { Clock, Timer } from '../../io/clock.ts';
-import type { KubeApi, LeaseName, LeaseSpec } from '../../kube-api/kube-api.ts';
+import type { JsonObject, KubeApi, LeaseName, LeaseSpec } from '../../kube-api/kube-api.ts';
+import { headOf, isObject } from '../../kube-api/object-head.ts';
 
 export interface LeaderElectionOptions {
   readonly api: KubeApi;
@@ -24,7 +25,7 @@ export interface LeaderElectionOptions {
 }
 
 interface Seen {
-  readonly spec: Readonly<Record<string, unknown>>;
+  readonly spec: JsonObject;
   readonly resourceVersion: string;
 }
 
@@ -142,12 +143,10 @@ export class LeaderElector {
 
 const HELD = 'another scheduler leads';
 
-function seenOf({ metadata, spec }: { readonly metadata?: unknown; readonly spec?: unknown }): Seen | undefined {
-  if (typeof metadata !== 'object' || metadata === null || typeof spec !== 'object' || spec === null) return undefined;
-  const resourceVersion: unknown = Reflect.get(metadata, 'resourceVersion');
-  if (typeof resourceVersion !== 'string') return undefined;
-  // An object of JSON has named fields.
-  return { spec: spec as Record<string, unknown>, resourceVersion };
+function seenOf(lease: JsonObject): Seen | undefined {
+  const head = headOf(lease);
+  const { spec } = lease;
+  return head === undefined || !isObject(spec) ? undefined : { spec, resourceVersion: head.resourceVersion };
 }
 
 function numberOf(value: unknown): number {

@@ -5,6 +5,7 @@
 // then, and pods that wait are tried once more when they are next updated.
 
 import type { JsonObject } from '../../kube-api/kube-api.ts';
+import { isObject } from '../../kube-api/object-head.ts';
 import type { PodObject } from '../model/pod-object.ts';
 
 const TEMPLATES_MAX = 20_000;
@@ -49,6 +50,5 @@ function hasResources({ status }: JsonObject): boolean {
 }
 
 function fieldsOf(value: unknown): JsonObject {
-  // An object of JSON has named fields; anything else has none.
-  return typeof value === 'object' && value !== null ? (value as JsonObject) : {};
+  return isObject(value) ? value : {};
 }

@@ -11,6 +11,7 @@
 
 import type { Clock, Timer } from '../../io/clock.ts';
 import type { JsonObject, KubeApi, ObjectIdentity, Reflection } from '../../kube-api/kube-api.ts';
+import { headOf } from '../../kube-api/object-head.ts';
 import type { ResourceName } from '../../kube-api/resource.ts';
 import { Kernel } from '../kernel/kernel.ts';
 import { type ClusterKind, readClusterObject } from '../model/cluster-objects.ts';
@@ -229,7 +230,7 @@ export class Scheduler {
     }
     const { pod, template } = this.#templates.share(read.object, json);
     if (pod.nodeName !== '') this.#setPlaced(pod);
-    else if (this.#names.has(pod.schedulerName)) this.#setWaiting(pod, template, resourceVersionOf(json));
+    else if (this.#names.has(pod.schedulerName)) this.#setWaiting(pod, template, headOf(json)?.resourceVersion ?? '');
   }
 
   #setPlaced(pod: PodObject): void {
@@ -390,10 +391,4 @@ export class Scheduler {
       this.#scheduleFlush();
     });
   }
-}
-
-function resourceVersionOf(json: JsonObject): string {
-  const { metadata } = json;
-  const version = typeof metadata === 'object' && metadata !== null ? Reflect.get(metadata, 'resourceVersion') : '';
-  return typeof version === 'string' ? version : '';
 }

@@ -8,7 +8,13 @@
 // named: it is read when a pod is placed.
 
 import { assert } from '../../base/assert.ts';
-import { type ClusterKind, type ClusterObject, objectKey } from '../model/cluster-objects.ts';
+import {
+  type ClusterKind,
+  type ClusterObject,
+  type ObjectLookup,
+  type ObjectOf,
+  objectKey,
+} from '../model/cluster-objects.ts';
 import type { ClusterCommand } from '../model/command.ts';
 import { type Labels, NO_LABELS } from '../model/label-selector.ts';
 import type { NodeObject } from '../model/node-object.ts';
@@ -23,9 +29,7 @@ import { PodParts, type PodRecord, PodShapes } from './pod-table.ts';
 import { SelectorTable } from './selector-table.ts';
 import { TopologyKey } from './topology.ts';
 
-type ObjectOf<K extends ClusterKind> = ClusterObject & { readonly kind: K };
-
-export class ClusterState {
+export class ClusterState implements ObjectLookup {
   readonly nodes: NodeTable = new NodeTable();
   readonly images: ImageTable = new ImageTable();
   readonly changes: ChangeRing = new ChangeRing();

@@ -18,12 +18,12 @@
 import { assert } from '../../base/assert.ts';
 import type { ClusterCommand } from '../model/command.ts';
 import type { Decision } from '../model/decision.ts';
+import { spreadConstraints } from '../model/default-spread.ts';
 import { namedNodes } from '../model/node-selector.ts';
 import { type PodObject, podKey } from '../model/pod-object.ts';
 import type { FilterPluginName, SchedulerProfile } from '../model/scheduler-profile.ts';
 import { ClassIndex } from './class-index.ts';
 import { ClusterState } from './cluster-state.ts';
-import { spreadConstraints } from './default-spread.ts';
 import { FailureTable } from './failure-table.ts';
 import { canonicalText, Interner } from './interner.ts';
 import { Picker } from './pick.ts';
@@ -31,6 +31,7 @@ import { PodClass } from './pod-class.ts';
 
 const INDEX_BYTES_MAX = 384 * 1024 * 1024;
 const INDEX_BYTES_A_NODE = 16;
+const SPREAD_KEYS_MAX = 10_000;
 
 interface ClassEntry {
   readonly podClass: PodClass;
@@ -51,6 +52,8 @@ export class Kernel {
   /** By key, the one used last at the end. */
   readonly #classes = new Map<string, ClassEntry>();
   readonly #parts = new Interner<object>();
+  /** Of kinds of pods (#defaultSpreadKey), as long as no object changes. */
+  readonly #spreadKeys = new Map<string, string>();
   #objectVersion = 0;
   #mentionVersion = 0;
 
@@ -91,11 +94,11 @@ export class Kernel {
   }
 
   #place(pod: PodObject, profile: SchedulerProfile): Decision {
-    const refused = this.#refusedAtOnce(pod, profile);
-    if (refused !== undefined) return refused;
     const only = profile.filters.includes('NodeAffinity')
       ? namedNodes(pod.requiredNodes.selector?.terms ?? [])
       : undefined;
+    const refused = this.#refusedAtOnce(pod, profile, only);
+    if (refused !== undefined) return refused;
     const { picker } = this.#entryOf(pod, profile, only);
     const picked = picker.pick();
     if (picked === undefined) return this.#refusal(picker, profile, only);
@@ -106,17 +109,13 @@ export class Kernel {
   }
 
   #entryOf(pod: PodObject, profile: SchedulerProfile, only: ReadonlySet<string> | undefined): ClassEntry {
-    if (this.#objectVersion !== this.#state.objectVersion) {
-      // Selectors that were made for pods may be others now.
-      this.#classes.clear();
-      this.#objectVersion = this.#state.objectVersion;
-    }
-    const key = this.#keyOf(pod, profile);
+    let key = this.#keyOf(pod, profile);
     const { mentionVersion } = this.#state.selectors;
     if (this.#mentionVersion !== mentionVersion) {
-      // Pods of one class may be told apart now by a label that nobody had asked for.
+      // Pods of one class may be told apart now by a label that nobody had asked for, also this one.
       this.#classes.clear();
       this.#mentionVersion = mentionVersion;
+      key = this.#keyOf(pod, profile);
     }
     let entry = this.#classes.get(key);
     if (entry === undefined) entry = this.#entryFor(new PodClass(this.#state, this.#failures, pod, profile, only));
@@ -148,6 +147,12 @@ export class Kernel {
 
   /** Says all of the pod that any node could tell apart. Of labels only those that a selector looks at. */
   #keyOf(pod: PodObject, profile: SchedulerProfile): string {
+    if (this.#objectVersion !== this.#state.objectVersion) {
+      // Selectors that were made for pods may be others now.
+      this.#classes.clear();
+      this.#spreadKeys.clear();
+      this.#objectVersion = this.#state.objectVersion;
+    }
     const id = (part: object): number => this.#parts.idOf(part);
     const spread = pod.spreadConstraints.length > 0 ? '' : this.#defaultSpreadKey(pod, profile);
     return [
@@ -187,13 +192,19 @@ export class Kernel {
     return canonicalText(new Map(telling));
   }
 
+  /** The selectors of the default constraints, which take a look at every service to make: once for each kind of pod. */
   #defaultSpreadKey(pod: PodObject, profile: SchedulerProfile): string {
-    const constraints = [
-      ...spreadConstraints(this.#state, pod, profile, true),
-      ...spreadConstraints(this.#state, pod, profile, false),
-    ];
+    const { namespace, labels, controller, schedulerName } = pod;
+    const owner = controller === undefined ? '' : `${controller.apiVersion} ${controller.kind} ${controller.name}`;
+    const kind = `${this.#parts.idOf(labels)} ${namespace} ${schedulerName} ${owner}`;
+    const known = this.#spreadKeys.get(kind);
+    if (known !== undefined) return known;
+    const constraints = [true, false].flatMap((isHard) => spreadConstraints(pod, profile, this.#state, isHard));
     for (const { selector } of constraints) this.#state.selectors.mention(selector);
-    return constraints.length === 0 ? '' : canonicalText(constraints.map(({ selector }) => selector));
+    const key = constraints.length === 0 ? '' : canonicalText(constraints.map(({ selector }) => selector));
+    if (this.#spreadKeys.size >= SPREAD_KEYS_MAX) this.#spreadKeys.clear();
+    this.#spreadKeys.set(kind, key);
+    return key;
   }
 
   /** A pod that waits for its preemption has room set aside on a node, which others have to leave to it. */
@@ -220,9 +231,13 @@ export class Kernel {
   }
 
   /** What PreFilter plugins refuse or fail for whatever the nodes are, in their order. */
-  #refusedAtOnce(pod: PodObject, profile: SchedulerProfile): Decision | undefined {
+  #refusedAtOnce(
+    pod: PodObject,
+    profile: SchedulerProfile,
+    only: ReadonlySet<string> | undefined,
+  ): Decision | undefined {
     for (const plugin of profile.filters) {
-      if (plugin === 'NodeAffinity' && namedNodes(pod.requiredNodes.selector?.terms ?? [])?.size === 0) {
+      if (plugin === 'NodeAffinity' && only?.size === 0) {
         return this.#refusedForAll(profile, 'pod affinity terms conflict', plugin);
       }
       if (plugin === 'PodTopologySpread' && pod.spreadProblem !== '') {

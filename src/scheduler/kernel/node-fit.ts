@@ -1,11 +1,11 @@
 // What depends on a node's own pods alone: whether there is room (NodeResourcesFit, NodePorts), and the scores of that room
 // (NodeResourcesFit, NodeResourcesBalancedAllocation), which no other node bears on.
 
+import { hundredths } from '../model/division.ts';
 import type { HostPort, PodObject } from '../model/pod-object.ts';
 import { amountNamed, isExtendedName, isScalarName } from '../model/resources.ts';
 import type { FitArgs, SchedulerProfile, ShapePoint } from '../model/scheduler-profile.ts';
 import type { ClusterState } from './cluster-state.ts';
-import { hundredths } from './division.ts';
 import type { FailureTable } from './failure-table.ts';
 import type { NodeTable, ResourceColumn } from './node-table.ts';
 

@@ -1,10 +1,10 @@
 // Places a pod by the groups of its class: filters that look at topology, normalisation over all nodes that fit, and the best
 // total, without a look at any node but the one that is taken. Cost: a few passes over the groups that have nodes.
 
+import { hundredths } from '../model/division.ts';
 import { naturalLogarithm } from '../model/natural-logarithm.ts';
 import type { ScorePluginName } from '../model/scheduler-profile.ts';
 import type { ClassIndex } from './class-index.ts';
-import { hundredths } from './division.ts';
 import type { FailureTable } from './failure-table.ts';
 import type { PodClass } from './pod-class.ts';
 

@@ -6,11 +6,11 @@
 //
 //   row of a group:  [trait, domain of key 1, domain of key 2, …, figure of hostname rule 1, …]
 
+import { spreadConstraints } from '../model/default-spread.ts';
 import { isEmptySelector, matchesLabels } from '../model/label-selector.ts';
 import type { AffinityTerm, PodObject, SpreadConstraint } from '../model/pod-object.ts';
 import type { SchedulerProfile } from '../model/scheduler-profile.ts';
 import type { ClusterState } from './cluster-state.ts';
-import { spreadConstraints } from './default-spread.ts';
 import type { DomainCounter } from './domain-counter.ts';
 import type { HeldTerm, HeldTermRole } from './held-terms.ts';
 import { inclusionOf } from './inclusion.ts';
@@ -88,9 +88,9 @@ export class TopologyRules {
     const filters = (name: 'PodTopologySpread' | 'InterPodAffinity'): boolean => profile.filters.includes(name);
     const scores = (name: 'PodTopologySpread' | 'InterPodAffinity'): boolean =>
       profile.scores.some((score) => score.name === name);
-    if (filters('PodTopologySpread')) this.#addHard(spreadConstraints(state, pod, profile, true));
+    if (filters('PodTopologySpread')) this.#addHard(spreadConstraints(pod, profile, state, true));
     this.softNeedsAllKeys = pod.spreadConstraints.length > 0 || profile.spread.defaulting !== 'System';
-    if (scores('PodTopologySpread')) this.#addSoft(spreadConstraints(state, pod, profile, false));
+    if (scores('PodTopologySpread')) this.#addSoft(spreadConstraints(pod, profile, state, false));
     const required = pod.affinity.required.map((term) => resolved(state, term));
     this.wantsItself = required.length > 0 && state.selectors.ofTerms(required).matches(pod.namespace, pod.labels);
     if (filters('InterPodAffinity')) this.#addRequired(required);

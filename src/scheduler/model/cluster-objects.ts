@@ -157,6 +157,14 @@ export type ClusterObject =
 
 export type ClusterKind = ClusterObject['kind'];
 
+export type ObjectOf<K extends ClusterKind> = ClusterObject & { readonly kind: K };
+
+/** Where the objects of a cluster are found. */
+export interface ObjectLookup {
+  find<K extends ClusterKind>(kind: K, key: string): ObjectOf<K> | undefined;
+  all<K extends ClusterKind>(kind: K): Iterable<ObjectOf<K>>;
+}
+
 const READERS: { readonly [K in ClusterKind]: (view: JsonView, metadata: JsonView, spec: JsonView) => ClusterObject } =
   {
     Namespace: (_, metadata) => ({ kind: 'Namespace', name: metadata.name('name'), labels: metadata.pairs('labels') }),

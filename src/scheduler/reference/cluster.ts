@@ -1,7 +1,7 @@
 // The state of a cluster as the commands have told it, in plain maps, and nothing that is derived from it, but for the
 // sizes of images, which depend on who told them first.
 
-import type { ClusterKind, ClusterObject } from '../model/cluster-objects.ts';
+import type { ClusterKind, ClusterObject, ObjectLookup, ObjectOf } from '../model/cluster-objects.ts';
 import { objectKey } from '../model/cluster-objects.ts';
 import type { ClusterCommand } from '../model/command.ts';
 import { type Labels, NO_LABELS } from '../model/label-selector.ts';
@@ -20,9 +20,7 @@ interface ImageState {
   readonly nodes: Set<string>;
 }
 
-type ObjectOf<K extends ClusterKind> = ClusterObject & { readonly kind: K };
-
-export class Cluster {
+export class Cluster implements ObjectLookup {
   readonly #nodes = new Map<string, NodeObject>();
   readonly #pods = new Map<string, PodObject>();
   readonly #objects = new Map<ClusterKind, Map<string, ClusterObject>>();

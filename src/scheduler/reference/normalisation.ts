@@ -1,11 +1,7 @@
-// Upstream's default normalisation (framework/plugins/helper/normalize_score.go), its division, and the ends of a list
-// that may be too long to be spread into arguments.
+// Upstream's default normalisation (framework/plugins/helper/normalize_score.go), and the ends of a list that may be too long
+// to be spread into arguments.
 
-/** part × 100 / whole as Go divides int64: towards zero. Exact also where part × 100 is beyond 2^53. */
-export function hundredths(part: number, whole: number): number {
-  if (Math.abs(part) * 100 <= Number.MAX_SAFE_INTEGER) return Math.trunc((part * 100) / whole);
-  return Number((BigInt(part) * 100n) / BigInt(whole));
-}
+import { hundredths } from '../model/division.ts';
 
 /** The highest becomes 100; all 0 stays all 0. Raw scores are not negative. */
 export function scaledToHighest(raw: readonly number[]): number[] {

@@ -1,10 +1,11 @@
 // PodTopologySpread, score: soft constraints. Domains with fewer pods score more; each key weighs by its domains.
 
+import { spreadConstraints } from '../model/default-spread.ts';
+import { hundredths } from '../model/division.ts';
 import { naturalLogarithm } from '../model/natural-logarithm.ts';
 import type { SpreadConstraint } from '../model/pod-object.ts';
 import type { NodeState } from './cluster.ts';
-import { spreadConstraints } from './default-spread.ts';
-import { hundredths, leastOf, mostOf } from './normalisation.ts';
+import { leastOf, mostOf } from './normalisation.ts';
 import type { Cycle } from './plugin.ts';
 import { hasAllKeys, isIncluded, matchCount } from './spread-counts.ts';
 
@@ -12,7 +13,7 @@ const HOSTNAME = 'kubernetes.io/hostname';
 
 export function podTopologySpreadScores(cycle: Cycle, feasible: readonly NodeState[]): number[] | undefined {
   const { pod, profile } = cycle;
-  const constraints = spreadConstraints(cycle, false);
+  const constraints = spreadConstraints(pod, cycle.profile, cycle.cluster, false);
   if (constraints.length === 0) return undefined;
   // With the system's defaults, a node without a zone is still spread by hostname.
   const needsAllKeys = pod.spreadConstraints.length > 0 || profile.spread.defaulting !== 'System';

@@ -1,9 +1,9 @@
 // PodTopologySpread, filter: hard constraints. No topology domain gets more than maxSkew pods above the emptiest one.
 
+import { spreadConstraints } from '../model/default-spread.ts';
 import { matchesLabels } from '../model/label-selector.ts';
 import type { PodObject, SpreadConstraint } from '../model/pod-object.ts';
 import type { NodeState } from './cluster.ts';
-import { spreadConstraints } from './default-spread.ts';
 import { leastOf } from './normalisation.ts';
 import {
   type Cycle,
@@ -24,7 +24,7 @@ export function podTopologySpread(cycle: Cycle): PreFilter {
     const what = "get constraints from pod: obtaining pod's hard topology spread constraints";
     return refused(failed(`${what}: ${pod.spreadProblem}`));
   }
-  const constraints = spreadConstraints(cycle, true);
+  const constraints = spreadConstraints(pod, cycle.profile, cycle.cluster, true);
   if (constraints.length === 0) return SKIP;
   const counts = constraints.map((constraint) => {
     const domains = new Map<string, number>();

@@ -2,11 +2,11 @@
 //
 // For cpu and memory, what pods do not ask for is counted with a default; other resources count only for pods that ask.
 
+import { hundredths } from '../model/division.ts';
 import { amountNamed, isScalarName } from '../model/resources.ts';
 import type { FitArgs, ShapePoint } from '../model/scheduler-profile.ts';
 import type { NodeState } from './cluster.ts';
 import { requestedOn } from './node-resources-fit.ts';
-import { hundredths } from './normalisation.ts';
 import type { Cycle } from './plugin.ts';
 
 export function nodeResourcesFitScores({ pod, profile }: Cycle, feasible: readonly NodeState[]): number[] {

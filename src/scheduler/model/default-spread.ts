@@ -1,5 +1,6 @@
 // The constraints of PodTopologySpread for a pod: its own, or the profile's defaults with a selector made for the pod.
 
+import type { ObjectLookup } from './cluster-objects.ts';
 import {
   andSelectors,
   isEmptySelector,
@@ -7,10 +8,9 @@ import {
   matchesLabels,
   NOTHING,
   selectorOfPairs,
-} from '../model/label-selector.ts';
-import type { PodObject, SpreadConstraint } from '../model/pod-object.ts';
-import type { Cluster } from './cluster.ts';
-import type { Cycle } from './plugin.ts';
+} from './label-selector.ts';
+import type { PodObject, SpreadConstraint } from './pod-object.ts';
+import type { SchedulerProfile } from './scheduler-profile.ts';
 
 const SYSTEM_DEFAULTS: readonly SpreadConstraint[] = [
   systemDefault('kubernetes.io/hostname', 3),
@@ -30,18 +30,23 @@ function systemDefault(topologyKey: string, maxSkew: number): SpreadConstraint {
 }
 
 /** The hard ones or the soft ones. */
-export function spreadConstraints({ pod, profile, cluster }: Cycle, isHard: boolean): SpreadConstraint[] {
+export function spreadConstraints(
+  pod: PodObject,
+  profile: SchedulerProfile,
+  objects: ObjectLookup,
+  isHard: boolean,
+): SpreadConstraint[] {
   if (pod.spreadConstraints.length > 0) return pod.spreadConstraints.filter((own) => own.isHard === isHard);
   const { defaulting, defaults } = profile.spread;
   const constraints = (defaulting === 'System' ? SYSTEM_DEFAULTS : defaults).filter((own) => own.isHard === isHard);
-  const selector = defaultSelector(pod, cluster);
+  const selector = defaultSelector(pod, objects);
   return isEmptySelector(selector) ? [] : constraints.map((constraint) => ({ ...constraint, selector }));
 }
 
 /** What selects the pod and its like: the services that select it and its controller, together. */
-function defaultSelector(pod: PodObject, cluster: Cluster): LabelSelector {
+function defaultSelector(pod: PodObject, objects: ObjectLookup): LabelSelector {
   const pairs = new Map<string, string>();
-  for (const service of cluster.all('Service')) {
+  for (const service of objects.all('Service')) {
     if (service.namespace !== pod.namespace || service.selector === undefined) continue;
     if (!matchesLabels(selectorOfPairs(service.selector), pod.labels)) continue;
     for (const [key, value] of service.selector) pairs.set(key, value);
@@ -52,15 +57,15 @@ function defaultSelector(pod: PodObject, cluster: Cluster): LabelSelector {
   const key = `${pod.namespace}/${controller.name}`;
   switch (`${controller.apiVersion} ${controller.kind}`) {
     case 'v1 ReplicationController': {
-      for (const { key: label, values } of cluster.find('ReplicationController', key)?.selector.requirements ?? []) {
+      for (const { key: label, values } of objects.find('ReplicationController', key)?.selector.requirements ?? []) {
         pairs.set(label, values[0]);
       }
       return selectorOfPairs(pairs);
     }
     case 'apps/v1 ReplicaSet':
-      return withOwner(owned, cluster.find('ReplicaSet', key)?.selector);
+      return withOwner(owned, objects.find('ReplicaSet', key)?.selector);
     case 'apps/v1 StatefulSet':
-      return withOwner(owned, cluster.find('StatefulSet', key)?.selector);
+      return withOwner(owned, objects.find('StatefulSet', key)?.selector);
     default:
       return owned;
   }
