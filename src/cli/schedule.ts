@@ -2,23 +2,27 @@
 
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { pino } from 'pino';
 import { RealClock, within } from '../io/clock.ts';
 import { Http1 } from '../io/http1.ts';
 import { processUsage } from '../io/process-usage.ts';
 import { TcpNetwork } from '../io/tcp-network.ts';
-import { readTextFile } from '../io/text-file.ts';
 import type { KubeApi } from '../kube-api/kube-api.ts';
-import { openKubeApi } from '../kube-api/open-kube-api.ts';
-import { readConfiguration } from '../scheduler/configuration/configuration-reader.ts';
 import { LeaderElector } from '../scheduler/driver/leader-elector.ts';
 import { Scheduler } from '../scheduler/driver/scheduler.ts';
 import { answerStatus } from '../scheduler/driver/status-pages.ts';
-import { DEFAULT_PROFILE, type SchedulerProfile } from '../scheduler/model/scheduler-profile.ts';
-import { type Backoff, DEFAULT_BACKOFF } from '../scheduler/queue/backoff.ts';
-import { parseDurationMs, UsageError } from './flag-values.ts';
-import { version } from './version.ts';
+import { UsageError } from './flag-values.ts';
+import {
+  addClusterOptions,
+  bool,
+  type ClusterFlags,
+  duration,
+  type ElectionFlags,
+  openApi,
+  type SchedulerSettings,
+  settingsOf,
+} from './schedule-settings.ts';
 import { wholeNumber } from './whole-number.ts';
 
 /** How long an orderly end may take. */
@@ -26,35 +30,23 @@ const CLOSE_MS_MAX = 5000;
 const ALIVE_MS = 3_600_000;
 /** client-go's JitterFactor: a renewal that is late by it must still be in time. */
 const JITTER = 1.2;
-/** The scores of room are kept in so many buckets a group of nodes. */
-const ROOM_WEIGHT_MAX = 200;
 
 /** commander's names of the options. */
-interface Flags {
-  readonly config?: string;
-  readonly kubeconfig?: string;
-  readonly master?: string;
-  readonly schedulerName: readonly string[];
-  readonly leaderElect: boolean;
-  readonly leaderElectLeaseDuration: number;
-  readonly leaderElectRenewDeadline: number;
-  readonly leaderElectRetryPeriod: number;
-  readonly leaderElectResourceName: string;
-  readonly leaderElectResourceNamespace: string;
+interface Flags extends ClusterFlags, ElectionFlags {
   readonly bindAddress: string;
   readonly port: number;
   readonly logLevel: string;
 }
 
+interface Settings extends SchedulerSettings {
+  readonly flags: Flags;
+}
+
 export function scheduleCommand(): Command {
-  return new Command('schedule')
-    .description('place pods on nodes in place of kube-scheduler, all nodes considered for each')
-    .option('--config <file>', 'a KubeSchedulerConfiguration v1; flags for leader election go before it')
-    .option('--kubeconfig <file>', 'how to reach the API server; else KUBECONFIG, ~/.kube/config, the service account')
-    .option('--master <url>', "the API server's address, in place of the kubeconfig's")
-    .option('--scheduler-name <names...>', 'schedule pods with these names in spec.schedulerName', [
-      'default-scheduler',
-    ])
+  const command = new Command('schedule').description(
+    'place pods on nodes in place of kube-scheduler, all nodes considered for each',
+  );
+  return addClusterOptions(command)
     .option(
       '--leader-elect [yes]',
       'schedule only while this process holds the Lease; =false for a lone one',
@@ -73,18 +65,14 @@ export function scheduleCommand(): Command {
     )
     .option('--port <n>', 'their port; 0: none', wholeNumber, 10_259)
     .option('--log-level <level>', 'debug, info, warn or error', 'info')
-    .action((flags: Flags, command: Command) => schedule(settingsOf(flags, command)));
+    .action((flags: Flags) => schedule(withElection(flags, command)));
 }
 
-function bool(text: string): boolean {
-  if (text === 'true' || text === 'false') return text === 'true';
-  throw new InvalidArgumentError('true or false is expected.');
-}
-
-function duration(text: string): number {
-  const ms = parseDurationMs(text);
-  if (ms === undefined || ms <= 0) throw new InvalidArgumentError('a duration like 15s is expected.');
-  return ms;
+/** The configuration's leader election, and the flags that were given before it. */
+function withElection(flags: Flags, command: Command): Settings {
+  const settings = settingsOf(flags, command);
+  const given = Object.entries(flags).filter(([name]) => command.getOptionValueSource(name) === 'cli');
+  return { ...settings, flags: { ...flags, ...settings.election, ...Object.fromEntries(given) } };
 }
 
 type Logger = ReturnType<typeof makeLogger>;
@@ -102,16 +90,6 @@ function makeLogger(level: string): pino.Logger {
   );
 }
 
-/** Flags and configuration file as one. */
-interface Settings {
-  readonly flags: Flags;
-  readonly profiles: readonly SchedulerProfile[];
-  readonly backoff: Backoff;
-  /** For /configz. */
-  readonly configuration: unknown;
-  readonly remarks: readonly string[];
-}
-
 /** As client-go's NewLeaderElector: otherwise two may lead. */
 function checkElection(flags: Flags): void {
   const { leaderElectLeaseDuration, leaderElectRenewDeadline, leaderElectRetryPeriod } = flags;
@@ -123,89 +101,13 @@ function checkElection(flags: Flags): void {
   }
 }
 
-function checkWeights(profiles: readonly SchedulerProfile[]): void {
-  for (const { schedulerName, scores } of profiles) {
-    const ofRoom = scores.filter(({ name }) => name.startsWith('NodeResources'));
-    if (ofRoom.reduce((sum, { weight }) => sum + weight, 0) <= ROOM_WEIGHT_MAX) continue;
-    const text = `profile ${schedulerName}: the weights of NodeResourcesFit and NodeResourcesBalancedAllocation together are more than`;
-    throw new UsageError(`${text} ${ROOM_WEIGHT_MAX}, which is not supported`, 'schedule');
-  }
-}
-
-/** Preemption is not there yet. */
-function withoutPreemption(profile: SchedulerProfile): SchedulerProfile {
-  return { ...profile, preempts: false };
-}
-
-function settingsOf(flags: Flags, command: Command): Settings {
-  if (flags.config !== undefined) return settingsFrom(flags.config, flags, command);
-  const profiles = flags.schedulerName.map((schedulerName) => ({ ...DEFAULT_PROFILE, schedulerName }));
-  return {
-    flags,
-    profiles: profiles.map(withoutPreemption),
-    backoff: DEFAULT_BACKOFF,
-    configuration: { profiles: profiles.map(({ schedulerName }) => ({ schedulerName })) },
-    remarks: [],
-  };
-}
-
-function settingsFrom(path: string, flags: Flags, command: Command): Settings {
-  const text = readTextFile(path);
-  if (text === undefined) throw new UsageError(`open ${path}: no such file or directory`, 'schedule');
-  const read = readConfiguration(text);
-  if ('problems' in read) throw new UsageError(read.problems.join('\n'), 'schedule');
-  const { configuration } = read;
-  checkWeights(configuration.profiles);
-  if (command.getOptionValueSource('schedulerName') === 'cli') {
-    throw new UsageError('--scheduler-name and --config cannot be used together', 'schedule');
-  }
-  const { leaderElection, clientConnection } = configuration;
-  const chosen = <T>(name: keyof Flags, fromFile: T, fromFlag: T): T =>
-    command.getOptionValueSource(name) === 'cli' ? fromFlag : fromFile;
-  const kubeconfig = flags.kubeconfig ?? clientConnection.kubeconfig;
-  const times = {
-    leaderElectLeaseDuration: leaderElection.leaseDurationMs,
-    leaderElectRenewDeadline: leaderElection.renewDeadlineMs,
-    leaderElectRetryPeriod: leaderElection.retryPeriodMs,
-  };
-  const names = {
-    leaderElectResourceName: leaderElection.resourceName,
-    leaderElectResourceNamespace: leaderElection.resourceNamespace,
-  };
-  const fromFile = { leaderElect: leaderElection.isEnabled, ...times, ...names };
-  const merged = { ...fromFile };
-  // An object literal has the keys of its type.
-  for (const name of Object.keys(fromFile) as (keyof typeof fromFile)[]) {
-    Object.assign(merged, { [name]: chosen(name, fromFile[name], flags[name]) });
-  }
-  return {
-    flags: { ...flags, ...(kubeconfig === '' ? {} : { kubeconfig }), ...merged },
-    profiles: configuration.profiles.map(withoutPreemption),
-    backoff: {
-      initialMs: configuration.podInitialBackoffSeconds * 1000,
-      maxMs: configuration.podMaxBackoffSeconds * 1000,
-    },
-    configuration: configuration.versioned,
-    remarks: configuration.withoutEffect,
-  };
-}
-
 async function schedule(settings: Settings): Promise<void> {
   const { flags } = settings;
   checkElection(flags);
   const logger = makeLogger(flags.logLevel);
   for (const remark of settings.remarks) logger.warn(remark);
   const clock = new RealClock();
-  const { kubeconfig, master } = flags;
-  const api = await openKubeApi({
-    ...(kubeconfig === undefined ? {} : { kubeconfig }),
-    ...(master === undefined ? {} : { master }),
-    environment: process.env,
-    readText: readTextFile,
-    clock,
-    chance: Math.random,
-    userAgent: `k1m-schedule/${version()}`,
-  });
+  const api = await openApi(flags, settings.kubeconfig);
   for (const { text } of await api.accessProblems()) logger.warn(text);
   // Between two tries nothing else may keep the process alive.
   const alive = setInterval(() => {}, ALIVE_MS);
