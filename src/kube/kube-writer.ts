@@ -16,6 +16,13 @@ export class KubeWriter extends ByteWriter {
     }
   }
 
+  /** Bytes, also when there are none. */
+  blob(field: number, value: Uint8Array): void {
+    this.varint(field * 8 + LENGTH_DELIMITED);
+    this.varint(value.length);
+    this.bytes(value);
+  }
+
   number(field: number, value: number): void {
     this.varint(field * 8 + VARINT);
     this.varint(value);
