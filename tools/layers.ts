@@ -29,7 +29,7 @@ export const LAYERS: readonly Layer[] = [
   layer('grpc', 'base api h2'),
   layer('client', 'base io api h2 grpc'),
   layer('kube', 'base'),
-  layer('kube-api', 'base io', '@kubernetes/client-node yaml'),
+  layer('kube-api', 'base io kube', '@kubernetes/client-node yaml'),
   layer('scheduler/model', 'base'),
   layer('scheduler/configuration', 'base scheduler/model', 'yaml'),
   layer('scheduler/reference', 'base scheduler/model'),
