@@ -31,6 +31,7 @@ import { StatusWriter } from './status-writer.ts';
 /** Decisions in a row before other work gets its chance. */
 const TURN_MS_MAX = 5;
 const FLUSH_MS = 30_000;
+const TICK_MS = 1_000;
 /** As upstream follows them: what has finished takes nothing of its node. */
 const UNFINISHED = 'status.phase!=Succeeded,status.phase!=Failed';
 
@@ -99,6 +100,7 @@ export class Scheduler {
   #isClosed = false;
   #timer: Timer | undefined;
   #flushTimer: Timer | undefined;
+  #tickTimer: Timer | undefined;
 
   constructor(options: SchedulerOptions) {
     const { api, clock, profiles, instance, backoff } = options;
@@ -159,12 +161,14 @@ export class Scheduler {
       UNFINISHED,
     );
     this.#scheduleFlush();
+    this.#scheduleTick();
   }
 
   close(): void {
     this.#isClosed = true;
     this.#timer?.cancel();
     this.#flushTimer?.cancel();
+    this.#tickTimer?.cancel();
     for (const reflection of this.#reflections) reflection.close();
     this.#binder.close();
     this.#status.close();
@@ -389,6 +393,14 @@ export class Scheduler {
       this.queue.flushParked(this.#options.clock.nowMs());
       this.#kick();
       this.#scheduleFlush();
+    });
+  }
+
+  #scheduleTick(): void {
+    const { clock } = this.#options;
+    this.#tickTimer = clock.setTimer(TICK_MS, () => {
+      this.#kernel.tick(clock.nowMs());
+      this.#scheduleTick();
     });
   }
 }

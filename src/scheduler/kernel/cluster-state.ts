@@ -4,6 +4,8 @@
 // Invariant: a pod is counted exactly where it stands now. Before a node changes, its pods are taken off it, and put on it again
 // afterwards; so counters know nothing of labels that change.
 //
+// What nobody uses any more is swept away in rounds (sweep): a cluster in which all has changed many times takes no more than a new one.
+//
 // `changes` names each node whose state changed, and those that share a hostname with it. What concerns whole domains is not
 // named: it is read when a pod is placed.
 
@@ -27,18 +29,30 @@ import { NodeTable } from './node-table.ts';
 import { PodCounter, type PodCounterOptions } from './pod-counter.ts';
 import { PodParts, type PodRecord, PodShapes } from './pod-table.ts';
 import { SelectorTable } from './selector-table.ts';
+import { SweepRounds } from './sweep-rounds.ts';
 import { TopologyKey } from './topology.ts';
 
+/** Who uses what the state keeps (classes). */
+export interface SweepUsers {
+  /** Each counter, topology key and resource in use gets the round. */
+  markUsed(round: number): void;
+  /** No node has these shapes any more: their numbers will stand for others. */
+  forgetShapes(shapes: readonly number[]): void;
+}
+
 export class ClusterState implements ObjectLookup {
-  readonly nodes: NodeTable = new NodeTable();
+  readonly rounds: SweepRounds = new SweepRounds();
+  readonly nodes: NodeTable = new NodeTable(this.rounds);
   readonly images: ImageTable = new ImageTable();
   readonly changes: ChangeRing = new ChangeRing();
-  readonly selectors: SelectorTable = new SelectorTable();
-  readonly parts: PodParts = new PodParts();
-  readonly heldTerms: HeldTermTable = new HeldTermTable((key) => this.topology(key), this.selectors);
-  readonly shapes: PodShapes = new PodShapes(this.parts, (pod) => this.heldTerms.of(pod));
-  /** Grows when namespaces, services or owners change: selectors of pods to be placed may be others then. */
-  objectVersion = 0;
+  readonly selectors: SelectorTable = new SelectorTable(this.rounds);
+  readonly parts: PodParts = new PodParts(this.rounds);
+  readonly heldTerms: HeldTermTable = new HeldTermTable(this.rounds, (key) => this.topology(key), this.selectors);
+  readonly shapes: PodShapes = new PodShapes(this.rounds, this.parts, (pod) => this.heldTerms.of(pod));
+  /** Where services or owners have changed, whose selectors make those of pods. Whoever remembers these takes note, and empties it. */
+  readonly changedNamespaces: Set<string> = new Set();
+  /** Grows when the labels of a namespace change. */
+  namespaceVersion = 0;
   /** Pods that are to be placed, by uid. */
   readonly pending: Map<string, PodObject> = new Map();
   /** Those of them that a node is nominated for. */
@@ -72,12 +86,15 @@ export class ClusterState implements ObjectLookup {
         const before = ofKind.get(objectKey(object));
         ofKind.set(objectKey(object), object);
         // Most updates are of a status, which nothing here reads.
-        if (before === undefined || canonicalText(before) !== canonicalText(object)) this.#objectChanged(object.kind);
+        if (before === undefined || canonicalText(before) !== canonicalText(object)) {
+          this.#objectChanged(object.kind, objectKey(object));
+        }
         break;
       }
       case 'object-deleted':
-        this.#objectsOf(command.objectKind).delete(command.key);
-        this.#objectChanged(command.objectKind);
+        if (this.#objectsOf(command.objectKind).delete(command.key)) {
+          this.#objectChanged(command.objectKind, command.key);
+        }
         break;
     }
   }
@@ -92,7 +109,9 @@ export class ClusterState implements ObjectLookup {
         if (!nodes.isFree(slot)) topology.place(slot, nodes.labelAt(slot, name));
       }
       this.#topologies.set(name, topology);
+      this.rounds.changed();
     }
+    topology.round = this.rounds.current;
     return topology;
   }
 
@@ -110,7 +129,9 @@ export class ClusterState implements ObjectLookup {
       }
       selector.counters.push(counter);
       this.#counters.set(key, counter);
+      this.rounds.changed();
     }
+    counter.round = this.rounds.current;
     return counter;
   }
 
@@ -135,6 +156,64 @@ export class ClusterState implements ObjectLookup {
     return this.#placed.size;
   }
 
+  get tableSizes(): Readonly<Record<string, number>> {
+    return {
+      podShapes: this.shapes.shapeCount,
+      podKinds: this.shapes.kindCount,
+      podParts: this.parts.size,
+      nodeShapes: this.nodes.shapeCount,
+      resources: this.nodes.resourceCount,
+      selectors: this.selectors.selectors.length,
+      selectorKeys: this.selectors.mentionedKeys.size,
+      heldTerms: this.heldTerms.terms.length,
+      counters: this.#counters.size,
+      topologies: this.#topologies.size,
+      images: this.images.size,
+    };
+  }
+
+  /** Entries of the tables that grow with what comes, in all. */
+  get entryCount(): number {
+    const { shapes, parts, nodes, selectors } = this;
+    return shapes.shapeCount + shapes.kindCount + parts.size + nodes.shapeCount + selectors.selectors.length;
+  }
+
+  /** A round of the sweep; it may be left for a while at each yield. `users` mark what they use, and are told which numbers of node shapes were freed. */
+  *sweep(users: SweepUsers): Generator<void> {
+    this.rounds.begin();
+    yield* this.shapes.sweepShapes();
+    this.heldTerms.sweep();
+    users.markUsed(this.rounds.current);
+    this.#sweepCounters();
+    this.selectors.sweep();
+    for (const [name, { round }] of this.#topologies) if (this.rounds.isOver(round)) this.#topologies.delete(name);
+    this.nodes.sweepResources();
+    const freed = this.nodes.sweepShapes();
+    for (const counter of this.#counters.values()) counter.forgetShapes(freed);
+    users.forgetShapes(freed);
+    yield;
+    yield* this.shapes.sweepKinds();
+    yield* this.parts.sweep();
+  }
+
+  /** Drops those that no class has used; the others keep their selectors and topology keys. */
+  #sweepCounters(): void {
+    const { rounds } = this;
+    for (const [key, { round, selector, topology }] of this.#counters) {
+      if (rounds.isOver(round)) {
+        this.#counters.delete(key);
+        continue;
+      }
+      selector.round = rounds.current;
+      if (topology !== undefined) topology.round = rounds.current;
+    }
+    for (const selector of this.selectors.selectors) {
+      if (selector.counters.some((counter) => rounds.isOver(counter.round))) {
+        selector.counters = selector.counters.filter((counter) => !rounds.isOver(counter.round));
+      }
+    }
+  }
+
   #objectsOf<K extends ClusterKind>(kind: K): Map<string, ObjectOf<K>> {
     let ofKind = this.#objects.get(kind);
     if (ofKind === undefined) {
@@ -145,9 +224,18 @@ export class ClusterState implements ObjectLookup {
     return ofKind as Map<string, ObjectOf<K>>;
   }
 
-  #objectChanged(kind: ClusterKind): void {
-    const bears = ['Namespace', 'Service', 'ReplicaSet', 'StatefulSet', 'ReplicationController'];
-    if (bears.includes(kind)) this.objectVersion++;
+  #objectChanged(kind: ClusterKind, key: string): void {
+    switch (kind) {
+      case 'Namespace':
+        this.namespaceVersion++;
+        break;
+      case 'Service':
+      case 'ReplicaSet':
+      case 'StatefulSet':
+      case 'ReplicationController':
+        this.changedNamespaces.add(key.slice(0, key.indexOf('/')));
+        break;
+    }
   }
 
   #setNode(node: NodeObject): void {
@@ -191,7 +279,7 @@ export class ClusterState implements ObjectLookup {
     }
     if (pod.isFinished) return;
     const { uid, nodeName } = pod;
-    const shape = this.shapes.shapeOf(pod);
+    const shape = this.shapes.shapeFor(pod);
     const record: PodRecord = { uid, nodeName, shape, slot: -1, next: undefined, previous: undefined };
     this.#placed.set(uid, record);
     const slot = this.nodes.slotOf(nodeName);
@@ -205,6 +293,7 @@ export class ClusterState implements ObjectLookup {
     const record = this.#placed.get(uid);
     if (record === undefined) return;
     this.#placed.delete(uid);
+    this.shapes.release(record.shape);
     if (record.slot >= 0) this.#take(record);
     else {
       const waiting = this.#homeless.get(record.nodeName);
@@ -256,7 +345,11 @@ export class ClusterState implements ObjectLookup {
     nodes.scoredMilliCpu[slot] += sign * onNodeScored.milliCpu;
     nodes.scoredMemory[slot] += sign * onNodeScored.memory;
     if (onNode.scalars.size > 0) {
-      for (const [name, amount] of onNode.scalars) nodes.resource(name).requested[slot] += sign * amount;
+      for (const [name, amount] of onNode.scalars) {
+        const column = nodes.resource(name);
+        column.use();
+        column.requested[slot] += sign * amount;
+      }
     }
     if (nodes.podCounts[slot] === 0) nodes.clearSums(slot);
     changes.push(slot);

@@ -11,6 +11,16 @@ export class FailureTable {
   readonly #failures: Failure[] = [];
   readonly #ids = new Map<string, number>();
 
+  get count(): number {
+    return this.#failures.length;
+  }
+
+  /** Their numbers will stand for others. */
+  clear(): void {
+    this.#failures.length = 0;
+    this.#ids.clear();
+  }
+
   idOf(failure: Failure): number {
     const text = JSON.stringify([failure.plugin, failure.reasons]);
     let id = this.#ids.get(text);

@@ -12,6 +12,10 @@ export class ImageTable {
   /** Grows when anything changes. */
   version = 0;
 
+  get size(): number {
+    return this.#images.size;
+  }
+
   add(images: readonly NodeImage[]): void {
     const seen = new Set<string>();
     for (const { names, sizeBytes } of images) {

@@ -73,6 +73,10 @@ class NodeInclusion implements Inclusion {
     return matchesRequiredNodes(this.#required, { name: this.#nodes.names[slot], labels: this.#nodes.labelsAt(slot) });
   }
 
+  forgetShapes(shapes: readonly number[]): void {
+    for (const shape of shapes) this.#known[shape] = UNKNOWN;
+  }
+
   #includesShape(slot: number): boolean {
     const { labels, taints } = this.#nodes.shapeAt(slot);
     if (!this.#shapeKeys.every((name) => labels.has(name))) return false;

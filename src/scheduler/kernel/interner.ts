@@ -2,28 +2,52 @@
 //
 // A thing is known by a text that says all of it. Making that text costs microseconds, so a number is also remembered by the
 // object itself: objects that share their parts (pods of one template) are told apart without it.
+//
+// What was not asked for in a while is forgotten (sweep-rounds.ts). A number is never given to anything else; what comes again by the
+// same object has its number again, by another object perhaps a new one.
+
+import { type SweepRounds, sweepTable } from './sweep-rounds.ts';
+
+interface Interned {
+  readonly id: number;
+  readonly text: string;
+  round: number;
+}
 
 export class Interner<T extends object> {
-  readonly #textOf: (thing: T) => string;
-  readonly #byText = new Map<string, number>();
-  readonly #byObject = new WeakMap<T, number>();
+  readonly #rounds: SweepRounds;
+  readonly #byText = new Map<string, Interned>();
+  readonly #byObject = new WeakMap<T, Interned>();
+  #nextId = 0;
 
-  constructor(textOf: (thing: T) => string = canonicalText) {
-    this.#textOf = textOf;
+  constructor(rounds: SweepRounds) {
+    this.#rounds = rounds;
   }
 
-  /** Dense from 0. */
+  get size(): number {
+    return this.#byText.size;
+  }
+
   idOf(thing: T): number {
     const known = this.#byObject.get(thing);
-    if (known !== undefined) return known;
-    const text = this.#textOf(thing);
-    let id = this.#byText.get(text);
-    if (id === undefined) {
-      id = this.#byText.size;
-      this.#byText.set(text, id);
+    if (known !== undefined && !this.#rounds.isOver(known.round)) {
+      known.round = this.#rounds.current;
+      return known.id;
     }
-    this.#byObject.set(thing, id);
-    return id;
+    const text = known?.text ?? canonicalText(thing);
+    let interned = this.#byText.get(text);
+    if (interned === undefined) {
+      interned = known ?? { id: this.#nextId++, text, round: 0 };
+      this.#byText.set(text, interned);
+      this.#rounds.changed();
+    }
+    interned.round = this.#rounds.current;
+    this.#byObject.set(thing, interned);
+    return interned.id;
+  }
+
+  sweep(): Generator<void> {
+    return sweepTable(this.#byText, ({ round }) => this.#rounds.isOver(round));
   }
 }
 

@@ -101,6 +101,7 @@ function play(
   plans: readonly ClusterPlan[],
   schedulerNames: readonly string[],
   turns: readonly Turn[],
+  tickMs: number,
 ): void {
   // Pods that wait with a nominated node keep the kernel from all others.
   const [first, second] = plans.map((plan) =>
@@ -117,7 +118,10 @@ function play(
   const pending = plans
     .flatMap((plan) => plan.pending)
     .map((json, index) => (index % 8 === 0 ? podSet(json).pod : { ...podSet(json).pod, ...PLACEABLE }));
+  let nowMs = 0;
   for (const [index, { what, which }] of turns.entries()) {
+    nowMs += tickMs;
+    if (tickMs > 0) pair.kernel.tick(nowMs);
     const pick = <T>(list: readonly T[]): T | undefined => list[which % Math.max(1, list.length)];
     const node = pick(nodes);
     const pod = pick(bound);
@@ -198,8 +202,10 @@ describe('the kernel', () => {
         fc.array(turn, { minLength: 10, maxLength: 40 }),
         // A memory for hardly any index, and for all of them.
         fc.constantFrom(1, 1 << 20),
-        (plans, schedulerNames, turns, indexBytesMax) => {
-          play(new Pair(counts, indexBytesMax), plans, schedulerNames, turns);
+        // What is not used is never forgotten, or soon, or at once.
+        fc.constantFrom(0, 20_000, 90_000),
+        (plans, schedulerNames, turns, indexBytesMax, tickMs) => {
+          play(new Pair(counts, indexBytesMax), plans, schedulerNames, turns, tickMs);
         },
       ),
       { numRuns: RUNS },

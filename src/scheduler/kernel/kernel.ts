@@ -9,8 +9,8 @@
 // Limit: indexes take INDEX_BYTES_MAX at most; those that were not used for longest go, and are made anew, in one pass over the
 // nodes, when a pod of their class comes again.
 //
-// Not limited yet: what pods and nodes have in common (shapes, selectors, counters, held terms) is kept when the last of them has gone, and
-// so are the groups of an index.
+// What pods and nodes have in common (shapes, selectors, counters, held terms) is kept as long as one of them is there, or a class that was
+// used lately; `tick`, to be called every second or so, sweeps the rest away, a part at a time.
 //
 // Left alone, with a reason: pods with volumes or resource claims, and any pod while a node is nominated for a pod of the same or a
 // higher priority. Preemption is not worked out: `preemption` is always undefined, and the message has no part for it.
@@ -18,25 +18,35 @@
 import { assert } from '../../base/assert.ts';
 import type { ClusterCommand } from '../model/command.ts';
 import type { Decision } from '../model/decision.ts';
-import { spreadConstraints } from '../model/default-spread.ts';
 import { namedNodes } from '../model/node-selector.ts';
 import { type PodObject, podKey } from '../model/pod-object.ts';
 import type { FilterPluginName, SchedulerProfile } from '../model/scheduler-profile.ts';
 import { ClassIndex } from './class-index.ts';
+import { ClassKeys } from './class-keys.ts';
 import { ClusterState } from './cluster-state.ts';
 import { FailureTable } from './failure-table.ts';
-import { canonicalText, Interner } from './interner.ts';
 import { Picker } from './pick.ts';
 import { PodClass } from './pod-class.ts';
 
 const INDEX_BYTES_MAX = 384 * 1024 * 1024;
 const INDEX_BYTES_A_NODE = 16;
-const SPREAD_KEYS_MAX = 10_000;
+/** A class that was not used for so long is forgotten. */
+const CLASS_IDLE_MS = 300_000;
+/** A round of the sweep begins when so much of its tables has changed, … */
+const SWEEP_SHARE = 1 / 8;
+/** … or anything, this long ago. */
+const SWEEP_MS = 60_000;
+/** After so many rounds without a change there is nothing left to forget. */
+const SWEEPS_AFTER_CHANGE = 3;
+/** Parts of a round in one tick at least, each of about a hundred entries; more when more has come. */
+const SWEEP_PARTS = 16;
+const FAILURES_MAX = 2_000;
 
 interface ClassEntry {
   readonly podClass: PodClass;
   index: ClassIndex;
   picker: Picker;
+  usedMs: number;
 }
 
 export interface KernelOptions {
@@ -51,11 +61,15 @@ export class Kernel {
   readonly #indexBytesMax: number;
   /** By key, the one used last at the end. */
   readonly #classes = new Map<string, ClassEntry>();
-  readonly #parts = new Interner<object>();
-  /** Of kinds of pods (#defaultSpreadKey), as long as no object changes. */
-  readonly #spreadKeys = new Map<string, string>();
-  #objectVersion = 0;
+  readonly #keys = new ClassKeys(this.#state);
   #mentionVersion = 0;
+  /** Of the last tick. */
+  #nowMs = 0;
+  #sweep: Generator<void> | undefined;
+  #sweptMs = 0;
+  #sweepsDue = 0;
+  /** Changes that a tick has seen of the sweep's round. */
+  #changesSeen = 0;
 
   constructor(profiles: readonly SchedulerProfile[], { indexBytesMax = INDEX_BYTES_MAX }: KernelOptions = {}) {
     this.#profiles = new Map(profiles.map((profile) => [profile.schedulerName, profile]));
@@ -64,6 +78,65 @@ export class Kernel {
 
   apply(command: ClusterCommand): void {
     this.#state.apply(command);
+  }
+
+  /** Forgets what nobody uses any more, a part at a time. */
+  tick(nowMs: number): void {
+    this.#nowMs = nowMs;
+    const { rounds } = this.#state;
+    for (const [key, { usedMs }] of this.#classes) {
+      if (nowMs - usedMs < CLASS_IDLE_MS) break;
+      this.#classes.delete(key);
+      rounds.changed();
+    }
+    if (this.#sweep === undefined) {
+      if (!this.#isSweepDue()) return;
+      this.#sweepsDue = rounds.changeCount > 0 ? SWEEPS_AFTER_CHANGE : this.#sweepsDue - 1;
+      this.#sweptMs = nowMs;
+      this.#changesSeen = 0;
+      this.#sweep = this.#sweepRound();
+    }
+    const parts = SWEEP_PARTS + Math.ceil((rounds.changeCount - this.#changesSeen) / SWEEP_PARTS);
+    this.#changesSeen = rounds.changeCount;
+    for (let part = 0; part < parts; part++) {
+      if (this.#sweep.next().done !== true) continue;
+      this.#sweep = undefined;
+      return;
+    }
+  }
+
+  #isSweepDue(): boolean {
+    const { changeCount } = this.#state.rounds;
+    if (changeCount > SWEEP_SHARE * this.#state.entryCount) return true;
+    return (changeCount > 0 || this.#sweepsDue > 0) && this.#nowMs - this.#sweptMs >= SWEEP_MS;
+  }
+
+  *#sweepRound(): Generator<void> {
+    if (this.#classes.size === 0 || this.#failures.count > FAILURES_MAX) {
+      // Only classes know failures by their numbers.
+      this.#classes.clear();
+      this.#failures.clear();
+    }
+    yield* this.#state.sweep({
+      markUsed: (round) => {
+        for (const { podClass } of this.#classes.values()) podClass.markUsed(round);
+      },
+      forgetShapes: (shapes) => {
+        for (const { podClass } of this.#classes.values()) podClass.verdicts.forgetShapes(shapes);
+      },
+    });
+    yield* this.#keys.sweep();
+  }
+
+  /** Entries of what is kept of pods and nodes beside themselves. */
+  get tableSizes(): Readonly<Record<string, number>> {
+    return {
+      ...this.#state.tableSizes,
+      classes: this.#classes.size,
+      classParts: this.#keys.partCount,
+      spreads: this.#keys.spreadCount,
+      failures: this.#failures.count,
+    };
   }
 
   get nodeCount(): number {
@@ -75,7 +148,7 @@ export class Kernel {
     const pod = this.#state.pending.get(uid);
     const profile = pod === undefined ? undefined : this.#profiles.get(pod.schedulerName);
     assert(pod !== undefined && profile !== undefined, 'a pod that is to be placed by one of the profiles');
-    return this.#keyOf(pod, profile);
+    return this.#keys.keyOf(pod, profile);
   }
 
   decide(uid: string): Decision {
@@ -109,21 +182,24 @@ export class Kernel {
   }
 
   #entryOf(pod: PodObject, profile: SchedulerProfile, only: ReadonlySet<string> | undefined): ClassEntry {
-    let key = this.#keyOf(pod, profile);
+    let key = this.#keys.keyOf(pod, profile);
     const { mentionVersion } = this.#state.selectors;
     if (this.#mentionVersion !== mentionVersion) {
       // Pods of one class may be told apart now by a label that nobody had asked for, also this one.
       this.#classes.clear();
       this.#mentionVersion = mentionVersion;
-      key = this.#keyOf(pod, profile);
+      key = this.#keys.keyOf(pod, profile);
     }
     let entry = this.#classes.get(key);
-    if (entry === undefined) entry = this.#entryFor(new PodClass(this.#state, this.#failures, pod, profile, only));
-    else {
+    if (entry === undefined) {
+      const spread = this.#keys.spreadOf(pod, profile);
+      entry = this.#entryFor(new PodClass(this.#state, this.#failures, pod, profile, only, spread));
+    } else {
       this.#classes.delete(key);
       const isRemade = entry.podClass.refreshRules();
       if (isRemade || !entry.index.refresh()) entry = this.#entryFor(entry.podClass);
     }
+    entry.usedMs = this.#nowMs;
     this.#classes.set(key, entry);
     this.#evict();
     return entry;
@@ -131,7 +207,7 @@ export class Kernel {
 
   #entryFor(podClass: PodClass): ClassEntry {
     const index = new ClassIndex(podClass);
-    return { podClass, index, picker: new Picker(podClass, index, this.#failures) };
+    return { podClass, index, picker: new Picker(podClass, index, this.#failures), usedMs: 0 };
   }
 
   #evict(): void {
@@ -143,68 +219,6 @@ export class Kernel {
       if (this.#classes.size <= classesMax) return;
       this.#classes.delete(key);
     }
-  }
-
-  /** Says all of the pod that any node could tell apart. Of labels only those that a selector looks at. */
-  #keyOf(pod: PodObject, profile: SchedulerProfile): string {
-    if (this.#objectVersion !== this.#state.objectVersion) {
-      // Selectors that were made for pods may be others now.
-      this.#classes.clear();
-      this.#spreadKeys.clear();
-      this.#objectVersion = this.#state.objectVersion;
-    }
-    const id = (part: object): number => this.#parts.idOf(part);
-    const spread = pod.spreadConstraints.length > 0 ? '' : this.#defaultSpreadKey(pod, profile);
-    return [
-      pod.schedulerName,
-      pod.namespace,
-      this.#labelsKey(pod),
-      id(pod.requests),
-      id(pod.hostPorts),
-      id(pod.requiredNodes),
-      id(pod.preferredNodes),
-      id(pod.affinity),
-      id(pod.antiAffinity),
-      id(pod.tolerations),
-      id(pod.spreadConstraints),
-      spread,
-      id(pod.images),
-      pod.containerCount,
-      JSON.stringify([pod.affinityProblem, pod.spreadProblem]),
-      id(pod.neededFeatures),
-    ].join(' ');
-  }
-
-  #labelsKey({ labels, affinity, antiAffinity, spreadConstraints: own }: PodObject): string {
-    const { selectors } = this.#state;
-    for (const term of [
-      ...affinity.required,
-      ...affinity.preferred,
-      ...antiAffinity.required,
-      ...antiAffinity.preferred,
-    ]) {
-      selectors.mention(term.selector);
-    }
-    for (const { selector } of own) selectors.mention(selector);
-    const { mentionedKeys } = selectors;
-    if (mentionedKeys.size === 0) return '';
-    const telling = [...labels].filter(([key]) => mentionedKeys.has(key));
-    return canonicalText(new Map(telling));
-  }
-
-  /** The selectors of the default constraints, which take a look at every service to make: once for each kind of pod. */
-  #defaultSpreadKey(pod: PodObject, profile: SchedulerProfile): string {
-    const { namespace, labels, controller, schedulerName } = pod;
-    const owner = controller === undefined ? '' : `${controller.apiVersion} ${controller.kind} ${controller.name}`;
-    const kind = `${this.#parts.idOf(labels)} ${namespace} ${schedulerName} ${owner}`;
-    const known = this.#spreadKeys.get(kind);
-    if (known !== undefined) return known;
-    const constraints = [true, false].flatMap((isHard) => spreadConstraints(pod, profile, this.#state, isHard));
-    for (const { selector } of constraints) this.#state.selectors.mention(selector);
-    const key = constraints.length === 0 ? '' : canonicalText(constraints.map(({ selector }) => selector));
-    if (this.#spreadKeys.size >= SPREAD_KEYS_MAX) this.#spreadKeys.clear();
-    this.#spreadKeys.set(kind, key);
-    return key;
   }
 
   /** A pod that waits for its preemption has room set aside on a node, which others have to leave to it. */

@@ -39,6 +39,10 @@ export class RoomCheck {
       .filter(({ amount }) => amount > 0);
   }
 
+  markUsed(round: number): void {
+    for (const { column } of this.#asked) column.round = round;
+  }
+
   failureAt(slot: number): number {
     const { podCounts, podsMax } = this.#nodes;
     let isShort = podCounts[slot] + 1 > podsMax[slot];
@@ -114,6 +118,10 @@ export class RoomScore {
     this.#before = new Float64Array(this.#balanced.length);
     this.#after = new Float64Array(this.#balanced.length);
     this.most = 100 * (this.#fitWeight + this.#balancedWeight);
+  }
+
+  markUsed(round: number): void {
+    for (const { column } of this.#balanced) column.round = round;
   }
 
   at(slot: number): number {

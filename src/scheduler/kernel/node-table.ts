@@ -1,19 +1,24 @@
 // The nodes, in columns: one slot a node, used again after the node has gone.
 //
-// What many nodes have in common (labels without the hostname, taints, images, features) is their shape, kept once. What pods
-// of a node ask for is summed up here; the pods themselves are the kernel's.
+// What many nodes have in common (labels without the hostname, taints, images, features) is their shape, kept once, until it is swept away
+// when no node has it any more; its number is used again. What pods of a node ask for is summed up here; the pods themselves are the kernel's.
+//
+// A resource that no node has and no pod on a node asks for takes no memory but its name, whoever may ask for it.
 //
 // Amounts are doubles: whole numbers, exact to 2^53 (model/resources.ts).
 
 import { assert } from '../../base/assert.ts';
-import type { Labels } from '../model/label-selector.ts';
+import { type Labels, NO_LABELS } from '../model/label-selector.ts';
 import type { NodeObject } from '../model/node-object.ts';
 import { capacityFor, grownFloats, grownInts, NO_FLOATS, NO_INTS } from './column.ts';
 import { canonicalText } from './interner.ts';
+import type { SweepRounds } from './sweep-rounds.ts';
 import { HOSTNAME } from './topology.ts';
 
 export interface NodeShape {
-  readonly id: number;
+  /** Says all of it. */
+  readonly text: string;
+  nodeCount: number;
   /** Without kubernetes.io/hostname. */
   readonly labels: Labels;
   readonly taints: NodeObject['taints'];
@@ -22,14 +27,43 @@ export interface NodeShape {
   readonly imageNames: ReadonlySet<string>;
 }
 
+const NO_SHAPE: NodeShape = {
+  text: '',
+  nodeCount: 0,
+  labels: NO_LABELS,
+  taints: [],
+  isUnschedulable: false,
+  declaredFeatures: new Set(),
+  imageNames: new Set(),
+};
+
 /** One resource of all nodes: what they have and what their pods have asked for. */
 export class ResourceColumn {
   capacity: Float64Array = NO_FLOATS;
   requested: Float64Array = NO_FLOATS;
+  /** When it was last used. */
+  round = 0;
+  /** False: both columns are the one of zeros that unused resources share. */
+  isUsed: boolean;
 
-  grow(length: number): void {
-    this.capacity = grownFloats(this.capacity, length);
-    this.requested = grownFloats(this.requested, length);
+  constructor(isUsed = false) {
+    this.isUsed = isUsed;
+  }
+
+  grow(length: number, zeros: Float64Array): void {
+    this.capacity = this.isUsed ? grownFloats(this.capacity, length) : zeros;
+    this.requested = this.isUsed ? grownFloats(this.requested, length) : zeros;
+  }
+
+  /** Before anything but 0 is written to it. */
+  use(): void {
+    if (this.isUsed) return;
+    this.isUsed = true;
+    this.grow(this.capacity.length, NO_FLOATS);
+  }
+
+  get isZero(): boolean {
+    return !this.isUsed || (this.capacity.every((amount) => amount === 0) && this.requested.every((sum) => sum === 0));
   }
 }
 
@@ -47,15 +81,33 @@ export class NodeTable {
   /** Σ of what pods ask for with defaults for what they do not name: for NodeResourcesFit's scores. */
   scoredMilliCpu: Float64Array = NO_FLOATS;
   scoredMemory: Float64Array = NO_FLOATS;
-  readonly milliCpu: ResourceColumn = new ResourceColumn();
-  readonly memory: ResourceColumn = new ResourceColumn();
-  readonly ephemeralStorage: ResourceColumn = new ResourceColumn();
+  readonly milliCpu: ResourceColumn = new ResourceColumn(true);
+  readonly memory: ResourceColumn = new ResourceColumn(true);
+  readonly ephemeralStorage: ResourceColumn = new ResourceColumn(true);
+  /** By number; NO_SHAPE where it is not given. */
   readonly shapes: NodeShape[] = [];
+  readonly #rounds: SweepRounds;
   readonly #scalars = new Map<string, ResourceColumn>();
   readonly #slots = new Map<string, number>();
   readonly #shapeIds = new Map<string, number>();
+  /** Shapes that have lost their last node, and may have got another one since. */
+  #emptied: number[] = [];
+  readonly #freeShapes: number[] = [];
   readonly #free: number[] = [];
   #capacity = 0;
+  #zeros: Float64Array = NO_FLOATS;
+
+  constructor(rounds: SweepRounds) {
+    this.#rounds = rounds;
+  }
+
+  get shapeCount(): number {
+    return this.#shapeIds.size;
+  }
+
+  get resourceCount(): number {
+    return this.#scalars.size;
+  }
 
   slotOf(name: string): number | undefined {
     return this.#slots.get(name);
@@ -93,9 +145,11 @@ export class NodeTable {
     let column = this.#scalars.get(name);
     if (column === undefined) {
       column = new ResourceColumn();
-      column.grow(this.#capacity);
+      column.grow(this.#capacity, this.#zeros);
       this.#scalars.set(name, column);
+      this.#rounds.changed();
     }
+    column.round = this.#rounds.current;
     return column;
   }
 
@@ -112,22 +166,23 @@ export class NodeTable {
     const hostname = node.labels.get(HOSTNAME);
     // One string where the two are equal, as they nearly always are.
     this.hostnames[slot] = hostname === node.name ? node.name : hostname;
-    this.shapeIds[slot] = this.#shapeOf(node);
+    this.#giveShape(slot, this.#shapeOf(node));
     this.podsMax[slot] = node.podsMax;
     const { allocatable } = node;
     this.milliCpu.capacity[slot] = allocatable.milliCpu;
     this.memory.capacity[slot] = allocatable.memory;
     this.ephemeralStorage.capacity[slot] = allocatable.ephemeralStorage;
-    for (const name of allocatable.scalars.keys()) this.resource(name);
-    for (const [name, column] of this.#scalars) column.capacity[slot] = allocatable.scalars.get(name) ?? 0;
+    for (const name of allocatable.scalars.keys()) this.resource(name).use();
+    for (const [name, column] of this.#scalars) {
+      if (column.isUsed) column.capacity[slot] = allocatable.scalars.get(name) ?? 0;
+    }
     return slot;
   }
 
   /** No pod is on it: sums beyond 2^53 may have left something. */
   clearSums(slot: number): void {
-    for (const { requested } of [this.milliCpu, this.memory, this.ephemeralStorage, ...this.#scalars.values()]) {
-      requested[slot] = 0;
-    }
+    for (const column of [this.milliCpu, this.memory, this.ephemeralStorage]) column.requested[slot] = 0;
+    for (const column of this.#scalars.values()) if (column.isUsed) column.requested[slot] = 0;
     this.scoredMilliCpu[slot] = 0;
     this.scoredMemory[slot] = 0;
   }
@@ -138,9 +193,39 @@ export class NodeTable {
     this.#slots.delete(this.names[slot]);
     this.names[slot] = '';
     this.hostnames[slot] = undefined;
-    this.shapeIds[slot] = -1;
+    this.#giveShape(slot, -1);
+    for (const column of this.#scalars.values()) if (column.isUsed) column.capacity[slot] = 0;
     this.count--;
     this.#free.push(slot);
+  }
+
+  /** Frees shapes that no node has; who remembers anything by their numbers is to forget it. */
+  sweepShapes(): number[] {
+    const dropped = [...new Set(this.#emptied)].filter((id) => this.shapes[id].nodeCount === 0);
+    this.#emptied = [];
+    for (const id of dropped) {
+      this.#shapeIds.delete(this.shapes[id].text);
+      this.shapes[id] = NO_SHAPE;
+      this.#freeShapes.push(id);
+    }
+    return dropped;
+  }
+
+  /** Once classes have marked theirs: drops resources that no node has and no pod on a node asks for. */
+  sweepResources(): void {
+    for (const [name, column] of this.#scalars) {
+      if (this.#rounds.isOver(column.round) && column.isZero) this.#scalars.delete(name);
+    }
+  }
+
+  #giveShape(slot: number, id: number): void {
+    const before = this.shapeIds[slot];
+    if (id >= 0) this.shapes[id].nodeCount++;
+    if (before >= 0 && --this.shapes[before].nodeCount === 0) {
+      this.#emptied.push(before);
+      this.#rounds.changed();
+    }
+    this.shapeIds[slot] = id;
   }
 
   #shapeOf(node: NodeObject): number {
@@ -152,9 +237,9 @@ export class NodeTable {
     const text = canonicalText(parts);
     let id = this.#shapeIds.get(text);
     if (id === undefined) {
-      id = this.shapes.length;
+      id = this.#freeShapes.pop() ?? this.shapes.length;
       this.#shapeIds.set(text, id);
-      this.shapes.push({ id, ...parts });
+      this.shapes[id] = { text, nodeCount: 0, ...parts };
     }
     return id;
   }
@@ -162,13 +247,14 @@ export class NodeTable {
   #grow(): void {
     const length = capacityFor(this.end);
     this.#capacity = length;
+    this.#zeros = grownFloats(NO_FLOATS, length);
     this.shapeIds = grownInts(this.shapeIds, length, -1);
     this.podsMax = grownFloats(this.podsMax, length);
     this.podCounts = grownInts(this.podCounts, length);
     this.scoredMilliCpu = grownFloats(this.scoredMilliCpu, length);
     this.scoredMemory = grownFloats(this.scoredMemory, length);
     for (const column of [this.milliCpu, this.memory, this.ephemeralStorage, ...this.#scalars.values()]) {
-      column.grow(length);
+      column.grow(length, this.#zeros);
     }
   }
 }

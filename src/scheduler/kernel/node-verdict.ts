@@ -77,6 +77,11 @@ export class NodeVerdicts {
     return verdict;
   }
 
+  /** No node has them any more: their numbers will stand for others. */
+  forgetShapes(shapes: readonly number[]): void {
+    for (const shape of shapes) this.#byShape[shape] = undefined;
+  }
+
   #identityAt(slot: number): { name: string; labels: ReadonlyMap<string, string> } {
     const { nodes } = this.#state;
     // Labels without the hostname will do where nobody asks for it.

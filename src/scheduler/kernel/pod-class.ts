@@ -3,6 +3,7 @@
 
 import type { PodObject } from '../model/pod-object.ts';
 import type { FilterPluginName, SchedulerProfile } from '../model/scheduler-profile.ts';
+import type { PodSpread } from './class-keys.ts';
 import type { ClusterState } from './cluster-state.ts';
 import type { FailureTable } from './failure-table.ts';
 import { portsClash, RoomCheck, RoomScore } from './node-fit.ts';
@@ -17,6 +18,7 @@ export class PodClass {
   readonly containerCount: number;
   readonly state: ClusterState;
   rules: TopologyRules;
+  readonly #spread: PodSpread;
   readonly #pod: PodObject;
   readonly #room: RoomCheck;
   readonly #roomPlace: number;
@@ -29,14 +31,16 @@ export class PodClass {
     pod: PodObject,
     profile: SchedulerProfile,
     only: ReadonlySet<string> | undefined,
+    spread: PodSpread,
   ) {
+    this.#spread = spread;
     this.state = state;
     this.profile = profile;
     this.images = pod.images;
     this.containerCount = pod.containerCount;
     this.#pod = pod;
     this.verdicts = new NodeVerdicts(state, failures, pod, profile, only);
-    this.rules = new TopologyRules(state, pod, profile);
+    this.rules = new TopologyRules(state, pod, profile, spread);
     this.#room = new RoomCheck(state, failures, pod, profile);
     this.#roomPlace = placeOf(profile, 'NodeResourcesFit');
     this.#portsPlace = pod.hostPorts.length === 0 ? Number.POSITIVE_INFINITY : placeOf(profile, 'NodePorts');
@@ -46,10 +50,17 @@ export class PodClass {
     this.score = new RoomScore(state, pod, profile);
   }
 
-  /** Makes the rules anew when a pod has come whose terms speak of the class; true: rows have another meaning now. */
+  /** What it uses of the state's tables gets the round. */
+  markUsed(round: number): void {
+    this.rules.markUsed(round);
+    this.#room.markUsed(round);
+    this.score.markUsed(round);
+  }
+
+  /** Makes the rules anew when what terms say of the class has changed; true: rows have another meaning now. */
   refreshRules(): boolean {
     if (!this.rules.isOutdated) return false;
-    this.rules = new TopologyRules(this.state, this.#pod, this.profile);
+    this.rules = new TopologyRules(this.state, this.#pod, this.profile, this.#spread);
     return true;
   }
 

@@ -11,9 +11,11 @@ import type { TopologyKey } from './topology.ts';
 export interface Inclusion {
   readonly key: string;
   includes(slot: number): boolean;
+  /** No node has these shapes any more: their numbers will stand for others. */
+  forgetShapes(shapes: readonly number[]): void;
 }
 
-export const EVERY_NODE: Inclusion = { key: '', includes: () => true };
+export const EVERY_NODE: Inclusion = { key: '', includes: () => true, forgetShapes: () => undefined };
 
 export interface PodCounterOptions {
   readonly selector: PodSelector;
@@ -24,6 +26,9 @@ export interface PodCounterOptions {
 }
 
 export class PodCounter {
+  readonly selector: PodSelector;
+  /** When it was last used. */
+  round = 0;
   readonly topology: TopologyKey | undefined;
   readonly skipsTerminating: boolean;
   readonly domains: DomainCounter = new DomainCounter();
@@ -31,7 +36,8 @@ export class PodCounter {
   nodes: Int32Array = NO_INTS;
   readonly #inclusion: Inclusion;
 
-  constructor({ topology, inclusion, skipsTerminating }: PodCounterOptions) {
+  constructor({ selector, topology, inclusion, skipsTerminating }: PodCounterOptions) {
+    this.selector = selector;
     this.topology = topology;
     this.skipsTerminating = skipsTerminating;
     this.#inclusion = inclusion;
@@ -64,6 +70,10 @@ export class PodCounter {
   removeNode(slot: number): void {
     const domain = this.#domainAt(slot);
     if (domain >= 0) this.domains.removeNode(domain);
+  }
+
+  forgetShapes(shapes: readonly number[]): void {
+    this.#inclusion.forgetShapes(shapes);
   }
 
   /** −1 where the node does not count. */

@@ -2,7 +2,8 @@
 //
 //   record ─► shape ─► kind (namespace, labels) ─► the selectors that it matches, looked up once for each selector
 //
-// A million pods of a few templates are a million small records and a few shapes.
+// A million pods of a few templates are a million small records and a few shapes. Shapes that no pod has any more are swept away, and with
+// them what only they have used (sweep-rounds.ts).
 
 import type { Labels } from '../model/label-selector.ts';
 import type { HostPort, PodObject } from '../model/pod-object.ts';
@@ -10,13 +11,16 @@ import type { EffectiveRequests } from '../model/pod-requests.ts';
 import type { HeldTerm } from './held-terms.ts';
 import { Interner } from './interner.ts';
 import type { PodSelector, SelectorTable } from './selector-table.ts';
+import { type SweepRounds, sweepTable } from './sweep-rounds.ts';
 
 /** Pods that no selector tells apart. */
 export class PodKind {
   readonly namespace: string;
   readonly labels: Labels;
-  readonly #matches: PodSelector[] = [];
-  /** Selectors up to here have been looked at. */
+  /** When it was last used. */
+  round = 0;
+  #matches: PodSelector[] = [];
+  /** Selectors up to this id have been looked at. */
   #seen = 0;
 
   constructor(namespace: string, labels: Labels) {
@@ -25,13 +29,19 @@ export class PodKind {
   }
 
   /** The selectors of the table that match. */
-  matchesOf(table: SelectorTable): readonly PodSelector[] {
-    const { selectors } = table;
-    for (; this.#seen < selectors.length; this.#seen++) {
-      const selector = selectors[this.#seen];
-      if (selector.matches(this.namespace, this.labels)) this.#matches.push(selector);
+  matchesOf({ selectors, lastId }: SelectorTable): readonly PodSelector[] {
+    if (this.#seen === lastId) return this.#matches;
+    for (let i = selectors.length - 1; i >= 0 && selectors[i].id > this.#seen; i--) {
+      if (selectors[i].matches(this.namespace, this.labels)) this.#matches.push(selectors[i]);
     }
+    this.#seen = lastId;
     return this.#matches;
+  }
+
+  forgetDropped(): void {
+    if (this.#matches.some(({ isDropped }) => isDropped)) {
+      this.#matches = this.#matches.filter(({ isDropped }) => !isDropped);
+    }
   }
 }
 
@@ -41,6 +51,12 @@ export interface PodShape {
   readonly hostPorts: readonly HostPort[];
   readonly isTerminating: boolean;
   readonly heldTerms: readonly HeldTerm[];
+  readonly affinity: PodObject['affinity'];
+  readonly antiAffinity: PodObject['affinity'];
+  /** Records that have it. */
+  podCount: number;
+  /** When it was last given to a pod. */
+  round: number;
 }
 
 /** A pod that is on a node, or is to be, once there is that node. */
@@ -57,46 +73,118 @@ export interface PodRecord {
 
 /** Numbers of the parts of pods, for keys of shapes and classes. */
 export class PodParts {
-  readonly labels: Interner<Labels> = new Interner();
-  readonly requests: Interner<EffectiveRequests> = new Interner();
-  readonly hostPorts: Interner<readonly HostPort[]> = new Interner();
-  readonly affinity: Interner<PodObject['affinity']> = new Interner();
+  readonly labels: Interner<Labels>;
+  readonly requests: Interner<EffectiveRequests>;
+  readonly hostPorts: Interner<readonly HostPort[]>;
+  readonly affinity: Interner<PodObject['affinity']>;
+
+  constructor(rounds: SweepRounds) {
+    this.labels = new Interner(rounds);
+    this.requests = new Interner(rounds);
+    this.hostPorts = new Interner(rounds);
+    this.affinity = new Interner(rounds);
+  }
+
+  get size(): number {
+    return this.labels.size + this.requests.size + this.hostPorts.size + this.affinity.size;
+  }
+
+  /** Once the shapes have marked theirs. */
+  *sweep(): Generator<void> {
+    for (const interner of [this.labels, this.requests, this.hostPorts, this.affinity]) yield* interner.sweep();
+  }
 }
 
 /** Shapes and kinds, made when they are first met. */
 export class PodShapes {
+  readonly #rounds: SweepRounds;
   readonly #parts: PodParts;
   readonly #kinds = new Map<string, PodKind>();
   readonly #shapes = new Map<string, PodShape>();
   readonly #holdTerms: (pod: PodObject) => readonly HeldTerm[];
 
-  constructor(parts: PodParts, holdTerms: (pod: PodObject) => readonly HeldTerm[]) {
+  constructor(rounds: SweepRounds, parts: PodParts, holdTerms: (pod: PodObject) => readonly HeldTerm[]) {
+    this.#rounds = rounds;
     this.#parts = parts;
     this.#holdTerms = holdTerms;
   }
 
-  kindOf(pod: PodObject): PodKind {
-    const key = `${this.#parts.labels.idOf(pod.labels)} ${pod.namespace}`;
+  get shapeCount(): number {
+    return this.#shapes.size;
+  }
+
+  get kindCount(): number {
+    return this.#kinds.size;
+  }
+
+  kindOf({ labels, namespace }: PodObject): PodKind {
+    const key = `${this.#parts.labels.idOf(labels)} ${namespace}`;
     let kind = this.#kinds.get(key);
     if (kind === undefined) {
-      kind = new PodKind(pod.namespace, pod.labels);
+      kind = new PodKind(namespace, labels);
       this.#kinds.set(key, kind);
+      this.#rounds.changed();
     }
+    kind.round = this.#rounds.current;
     return kind;
   }
 
-  shapeOf(pod: PodObject): PodShape {
-    const { labels, requests, hostPorts, affinity } = this.#parts;
-    const key =
-      `${labels.idOf(pod.labels)} ${requests.idOf(pod.requests)} ${hostPorts.idOf(pod.hostPorts)} ` +
-      `${affinity.idOf(pod.affinity)} ${affinity.idOf(pod.antiAffinity)} ${pod.isTerminating} ${pod.namespace}`;
+  /** A shape for one more record, which is to give it back (release). */
+  shapeFor(pod: PodObject): PodShape {
+    const key = this.#keyOf(pod);
     let shape = this.#shapes.get(key);
     if (shape === undefined) {
-      const { requests: own, hostPorts: ports, isTerminating } = pod;
+      const { requests, hostPorts, isTerminating, affinity, antiAffinity } = pod;
       const heldTerms = this.#holdTerms(pod);
-      shape = { kind: this.kindOf(pod), requests: own, hostPorts: ports, isTerminating, heldTerms };
+      const kind = this.kindOf(pod);
+      const own = { kind, requests, hostPorts, isTerminating, heldTerms, affinity, antiAffinity };
+      shape = { ...own, podCount: 0, round: 0 };
       this.#shapes.set(key, shape);
+      this.#rounds.changed();
     }
+    shape.round = this.#rounds.current;
+    shape.podCount++;
     return shape;
+  }
+
+  release(shape: PodShape): void {
+    if (--shape.podCount === 0) this.#rounds.changed();
+  }
+
+  /** Drops shapes without pods, and marks what the others use. */
+  *sweepShapes(): Generator<void> {
+    yield* sweepTable(this.#shapes, (shape) => {
+      if (shape.podCount === 0 && this.#rounds.isOver(shape.round)) return true;
+      this.#mark(shape);
+      return false;
+    });
+  }
+
+  *sweepKinds(): Generator<void> {
+    yield* sweepTable(this.#kinds, (kind) => {
+      kind.forgetDropped();
+      return this.#rounds.isOver(kind.round);
+    });
+  }
+
+  #keyOf({ labels, requests, hostPorts, affinity, antiAffinity, isTerminating, namespace }: PodObject): string {
+    const parts = this.#parts;
+    return (
+      `${parts.labels.idOf(labels)} ${parts.requests.idOf(requests)} ${parts.hostPorts.idOf(hostPorts)} ` +
+      `${parts.affinity.idOf(affinity)} ${parts.affinity.idOf(antiAffinity)} ${isTerminating} ${namespace}`
+    );
+  }
+
+  /** What makes up its key is looked up, so that pods like those that have it find it again. */
+  #mark({ kind, requests, hostPorts, affinity, antiAffinity, heldTerms }: PodShape): void {
+    const { current } = this.#rounds;
+    const parts = this.#parts;
+    kind.round = current;
+    parts.labels.idOf(kind.labels);
+    parts.requests.idOf(requests);
+    parts.hostPorts.idOf(hostPorts);
+    parts.affinity.idOf(affinity);
+    parts.affinity.idOf(antiAffinity);
+    for (const held of heldTerms) held.round = current;
   }
 }

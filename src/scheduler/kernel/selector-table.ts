@@ -1,29 +1,49 @@
 // What pods are selected by: the selectors of spread constraints and affinity terms of pods to be placed, and the counters of
-// the pods that each matches. Two that say the same are one.
+// the pods that each matches. Two that say the same are one. One that no counter has any more is swept away.
 
 import { isEmptySelector, type LabelSelector, type Labels, matchesLabels, NO_LABELS } from '../model/label-selector.ts';
 import type { AffinityTerm } from '../model/pod-object.ts';
 import { canonicalText } from './interner.ts';
 import type { PodCounter } from './pod-counter.ts';
+import type { SweepRounds } from './sweep-rounds.ts';
+
+type Matches = (namespace: string, labels: Labels) => boolean;
 
 export class PodSelector {
+  /** Grows from one to the next; from 1 on. */
   readonly id: number;
-  readonly matches: (namespace: string, labels: Labels) => boolean;
-  readonly counters: PodCounter[] = [];
+  readonly matches: Matches;
+  /** What it looks at. */
+  readonly parts: readonly LabelSelector[];
+  counters: PodCounter[] = [];
+  /** When it was last used. */
+  round = 0;
+  isDropped = false;
 
-  constructor(id: number, matches: (namespace: string, labels: Labels) => boolean) {
+  constructor(id: number, parts: readonly LabelSelector[], matches: Matches) {
     this.id = id;
+    this.parts = parts;
     this.matches = matches;
   }
 }
 
 export class SelectorTable {
-  readonly selectors: PodSelector[] = [];
+  /** In the order of their ids. */
+  selectors: PodSelector[] = [];
+  /** Of the newest selector; 0 for none. */
+  lastId = 0;
+  readonly #rounds: SweepRounds;
   readonly #byText = new Map<string, PodSelector>();
-  /** Label keys that any selector looks at: labels of other keys make no difference between pods. */
-  readonly mentionedKeys: Set<string> = new Set();
-  /** Grows with mentionedKeys. */
+  /** Label keys that any selector looks at, and when that was last said: labels of other keys make no difference between pods. */
+  readonly mentionedKeys: Map<string, number> = new Map();
+  /** Grows when a key comes to mentionedKeys. (When one goes, pods that were told apart by it need not be told apart any longer.) */
   mentionVersion = 0;
+  /** Grows when a key comes or goes. */
+  keysVersion = 0;
+
+  constructor(rounds: SweepRounds) {
+    this.#rounds = rounds;
+  }
 
   /** Of a spread constraint: pods of the namespace; an empty selector counts none. */
   ofSpread(namespace: string, selector: LabelSelector): PodSelector {
@@ -52,25 +72,41 @@ export class SelectorTable {
 
   mention(selector: LabelSelector): void {
     for (const { key } of selector.requirements) {
-      if (this.mentionedKeys.has(key)) continue;
-      this.mentionedKeys.add(key);
-      this.mentionVersion++;
+      if (!this.mentionedKeys.has(key)) {
+        this.mentionVersion++;
+        this.keysVersion++;
+      }
+      this.mentionedKeys.set(key, this.#rounds.current);
     }
   }
 
-  #find(
-    what: unknown,
-    mentioned: readonly LabelSelector[],
-    matches: (namespace: string, labels: Labels) => boolean,
-  ): PodSelector {
+  /** Once counters have marked theirs. */
+  sweep(): void {
+    for (const [text, selector] of this.#byText) {
+      if (this.#rounds.isOver(selector.round)) {
+        selector.isDropped = true;
+        this.#byText.delete(text);
+      } else for (const part of selector.parts) this.mention(part);
+    }
+    this.selectors = [...this.#byText.values()];
+    for (const [key, round] of this.mentionedKeys) {
+      if (!this.#rounds.isOver(round)) continue;
+      this.mentionedKeys.delete(key);
+      this.keysVersion++;
+    }
+  }
+
+  #find(what: unknown, parts: readonly LabelSelector[], matches: Matches): PodSelector {
     const text = canonicalText(what);
     let selector = this.#byText.get(text);
     if (selector === undefined) {
-      selector = new PodSelector(this.selectors.length, matches);
+      selector = new PodSelector(++this.lastId, parts, matches);
       this.selectors.push(selector);
       this.#byText.set(text, selector);
-      for (const each of mentioned) this.mention(each);
+      this.#rounds.changed();
+      for (const part of parts) this.mention(part);
     }
+    selector.round = this.#rounds.current;
     return selector;
   }
 }

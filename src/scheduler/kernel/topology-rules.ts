@@ -6,13 +6,13 @@
 //
 //   row of a group:  [trait, domain of key 1, domain of key 2, …, figure of hostname rule 1, …]
 
-import { spreadConstraints } from '../model/default-spread.ts';
-import { isEmptySelector, matchesLabels } from '../model/label-selector.ts';
+import { type Labels, matchesLabels } from '../model/label-selector.ts';
 import type { AffinityTerm, PodObject, SpreadConstraint } from '../model/pod-object.ts';
 import type { SchedulerProfile } from '../model/scheduler-profile.ts';
+import type { PodSpread } from './class-keys.ts';
 import type { ClusterState } from './cluster-state.ts';
 import type { DomainCounter } from './domain-counter.ts';
-import type { HeldTerm, HeldTermRole } from './held-terms.ts';
+import { type HeldTerm, type HeldTermRole, looksAtNamespaces } from './held-terms.ts';
 import { inclusionOf } from './inclusion.ts';
 import { EVERY_NODE, type PodCounter } from './pod-counter.ts';
 import type { TopologyKey } from './topology.ts';
@@ -77,20 +77,27 @@ export class TopologyRules {
   readonly keys: TopologyKey[] = [];
   readonly hostFigures: Figure[] = [];
   readonly width: number;
+  readonly counters: Set<PodCounter> = new Set();
   readonly #state: ClusterState;
   readonly #pod: PodObject;
-  readonly #heldCount: number;
+  /** Terms of pods that are there up to this id have been looked at. */
+  readonly #seenTerms: number;
+  readonly #namespaceLabels: Labels;
+  /** −1 where no term of the pod looks at the labels of namespaces. */
+  readonly #namespaceVersion: number;
 
-  constructor(state: ClusterState, pod: PodObject, profile: SchedulerProfile) {
+  constructor(state: ClusterState, pod: PodObject, profile: SchedulerProfile, spread: PodSpread) {
     this.#state = state;
     this.#pod = pod;
-    this.#heldCount = state.heldTerms.terms.length;
+    this.#seenTerms = state.heldTerms.lastId;
+    this.#namespaceLabels = state.namespaceLabels(pod.namespace);
+    this.#namespaceVersion = selectsNamespaces(pod) ? state.namespaceVersion : -1;
     const filters = (name: 'PodTopologySpread' | 'InterPodAffinity'): boolean => profile.filters.includes(name);
     const scores = (name: 'PodTopologySpread' | 'InterPodAffinity'): boolean =>
       profile.scores.some((score) => score.name === name);
-    if (filters('PodTopologySpread')) this.#addHard(spreadConstraints(pod, profile, state, true));
+    if (filters('PodTopologySpread')) this.#addHard(spread.hard);
     this.softNeedsAllKeys = pod.spreadConstraints.length > 0 || profile.spread.defaulting !== 'System';
-    if (scores('PodTopologySpread')) this.#addSoft(spreadConstraints(pod, profile, state, false));
+    if (scores('PodTopologySpread')) this.#addSoft(spread.soft);
     const required = pod.affinity.required.map((term) => resolved(state, term));
     this.wantsItself = required.length > 0 && state.selectors.ofTerms(required).matches(pod.namespace, pod.labels);
     if (filters('InterPodAffinity')) this.#addRequired(required);
@@ -100,11 +107,24 @@ export class TopologyRules {
     this.width = before + this.hostFigures.length;
   }
 
-  /** Terms of pods that are there have come since, and one of them may speak of this pod. */
+  /** Terms of pods that are there have come since, and one of them may speak of this pod; or namespaces have other labels, which a term looks at. */
   get isOutdated(): boolean {
-    const { terms } = this.#state.heldTerms;
-    for (let i = this.#heldCount; i < terms.length; i++) if (this.#isMeant(terms[i])) return true;
+    const { heldTerms, namespaceVersion } = this.#state;
+    if (this.#namespaceVersion >= 0 && this.#namespaceVersion !== namespaceVersion) return true;
+    const { terms, lastId } = heldTerms;
+    if (heldTerms.selectingCount > 0 && this.#state.namespaceLabels(this.#pod.namespace) !== this.#namespaceLabels) {
+      return true;
+    }
+    if (lastId === this.#seenTerms) return false;
+    for (let i = terms.length - 1; i >= 0 && terms[i].id > this.#seenTerms; i--)
+      if (this.#isMeant(terms[i])) return true;
     return false;
+  }
+
+  markUsed(round: number): void {
+    for (const counter of this.counters) counter.round = round;
+    for (const topology of this.keys) topology.round = round;
+    for (const { topology } of this.hostFigures) topology.round = round;
   }
 
   #addHard(constraints: readonly SpreadConstraint[]): void {
@@ -150,16 +170,19 @@ export class TopologyRules {
       inclusion: inclusionOf(this.#state.nodes, { pod: this.#pod, honorsAffinity, honorsTaints, keys }),
       skipsTerminating: true,
     });
+    this.counters.add(counter);
     return { counter, topology };
   }
 
   #nodeCounter({ selector }: SpreadConstraint): PodCounter {
-    return this.#state.counter({
+    const counter = this.#state.counter({
       selector: this.#state.selectors.ofSpread(this.#pod.namespace, selector),
       topology: undefined,
       inclusion: EVERY_NODE,
       skipsTerminating: true,
     });
+    this.counters.add(counter);
+    return counter;
   }
 
   #addRequired(affinity: readonly AffinityTerm[]): void {
@@ -219,7 +242,9 @@ export class TopologyRules {
     const topology = this.#state.topology(topologyKey);
     const selector = this.#state.selectors.ofTerms(terms);
     const options = { selector, topology, inclusion: EVERY_NODE, skipsTerminating: false };
-    return { topology, domains: this.#state.counter(options).domains };
+    const counter = this.#state.counter(options);
+    this.counters.add(counter);
+    return { topology, domains: counter.domains };
   }
 
   #figure(topology: TopologyKey, at: FigureAt): Figure {
@@ -251,9 +276,14 @@ function meansPod(state: ClusterState, term: AffinityTerm, { namespace, labels }
   return isInNamespace && matchesLabels(term.selector, labels);
 }
 
+function selectsNamespaces({ affinity, antiAffinity }: PodObject): boolean {
+  const terms = [affinity.required, affinity.preferred, antiAffinity.required, antiAffinity.preferred];
+  return terms.some((list) => list.some(looksAtNamespaces));
+}
+
 /** With the names of the namespaces that its selector finds now. */
 function resolved<T extends AffinityTerm>(state: ClusterState, term: T): T {
-  if (isEmptySelector(term.namespaceSelector) || term.namespaceSelector.matchesNothing) return term;
+  if (!looksAtNamespaces(term)) return term;
   const names = new Set(term.namespaces);
   for (const { name, labels } of state.all('Namespace'))
     if (matchesLabels(term.namespaceSelector, labels)) names.add(name);

@@ -11,6 +11,8 @@ export const HOSTNAME = 'kubernetes.io/hostname';
 
 export class TopologyKey {
   readonly name: string;
+  /** When it was last used. */
+  round = 0;
   domainOf: Int32Array = NO_INTS;
   nodeCounts: Int32Array = NO_INTS;
   /** Domains that have a number, with nodes or without. */
