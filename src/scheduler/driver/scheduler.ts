@@ -41,6 +41,13 @@ const CLUSTER_RESOURCES: readonly (readonly [ResourceName, ClusterKind])[] = [
   ['replicationcontrollers', 'ReplicationController'],
   ['replicasets', 'ReplicaSet'],
   ['statefulsets', 'StatefulSet'],
+  ['persistentvolumeclaims', 'PersistentVolumeClaim'],
+  ['persistentvolumes', 'PersistentVolume'],
+  ['storageclasses', 'StorageClass'],
+  ['csinodes', 'CSINode'],
+  ['csidrivers', 'CSIDriver'],
+  ['csistoragecapacities', 'CSIStorageCapacity'],
+  ['volumeattachments', 'VolumeAttachment'],
 ];
 
 /** Pods that wait for another one which a node is nominated for. */
@@ -327,7 +334,11 @@ export class Scheduler {
     this.counters.decided(decision.kind, (this.#options.clock.nowMs() - nowMs) / 1000);
     switch (decision.kind) {
       case 'bound':
-        this.#assume(own, decision.node);
+        if (decision.volumes === undefined) this.#assume(own, decision.node);
+        else {
+          this.queue.placed(uid);
+          this.#status.refused(pod, pod.schedulerName, 'SchedulerError', 'claims that wait for a pod are not bound');
+        }
         break;
       case 'unschedulable':
         this.queue.refused(uid, this.#kernel.classKey(uid), decision.plugins, nowMs);

@@ -1,8 +1,9 @@
 // Which pods are of one class: those that no node and no selector can tell apart.
 //
 // The key of a class says all of the pod that bears on a decision. Of labels only those that some selector looks at (so that the numbered
-// pods of a StatefulSet share a class); of default spread constraints the selectors that were made for the pod, which take a look
-// at services and owners and are therefore remembered for each kind of pod until one of these changes in its namespace.
+// pods of a StatefulSet share a class); of volumes what they mean (volume-check.ts); of default spread constraints the selectors that were made
+// for the pod, which take a look at services and owners and are therefore remembered for each kind of pod until one of these changes in its
+// namespace.
 //
 // Limit: SPREADS_MAX of them are remembered; when there are more, all are made anew.
 
@@ -12,6 +13,7 @@ import type { PodObject, SpreadConstraint } from '../model/pod-object.ts';
 import type { SchedulerProfile } from '../model/scheduler-profile.ts';
 import type { ClusterState } from './cluster-state.ts';
 import { canonicalText, Interner } from './interner.ts';
+import { volumeKeyOf } from './volume-check.ts';
 
 const SPREADS_MAX = 10_000;
 
@@ -58,7 +60,7 @@ export class ClassKeys {
       `${pod.schedulerName} ${pod.namespace} ${this.#labelsKey(pod)} ${id(pod.requests)} ${id(pod.hostPorts)} ` +
       `${id(pod.requiredNodes)} ${id(pod.preferredNodes)} ${id(pod.affinity)} ${id(pod.antiAffinity)} ` +
       `${id(pod.tolerations)} ${id(pod.spreadConstraints)} ${spreadKey} ${id(pod.images)} ${pod.containerCount} ` +
-      `${id(pod.neededFeatures)} ${problems}`
+      `${id(pod.neededFeatures)} ${problems} ${volumeKeyOf(this.#state, pod)}`
     );
   }
 

@@ -30,7 +30,9 @@ import { PodCounter, type PodCounterOptions } from './pod-counter.ts';
 import { PodParts, type PodRecord, PodShapes } from './pod-table.ts';
 import { SelectorTable } from './selector-table.ts';
 import { SweepRounds } from './sweep-rounds.ts';
-import { TopologyKey } from './topology.ts';
+import { HOSTNAME, TopologyKey } from './topology.ts';
+import { VolumeState } from './volume-state.ts';
+import { volumeUseOf } from './volume-users.ts';
 
 /** Who uses what the state keeps (classes). */
 export interface SweepUsers {
@@ -49,6 +51,12 @@ export class ClusterState implements ObjectLookup {
   readonly parts: PodParts = new PodParts(this.rounds);
   readonly heldTerms: HeldTermTable = new HeldTermTable(this.rounds, (key) => this.topology(key), this.selectors);
   readonly shapes: PodShapes = new PodShapes(this.rounds, this.parts, (pod) => this.heldTerms.of(pod));
+  readonly volumes: VolumeState = new VolumeState({
+    objects: this,
+    nodes: this.nodes,
+    changes: this.changes,
+    slotsWithHostname: (hostname) => this.topology(HOSTNAME).slotsWith(hostname),
+  });
   /** Where services or owners have changed, whose selectors make those of pods. Whoever remembers these takes note, and empties it. */
   readonly changedNamespaces: Set<string> = new Set();
   /** Grows when the labels of a namespace change. */
@@ -84,18 +92,19 @@ export class ClusterState implements ObjectLookup {
         const { object } = command;
         const ofKind = this.#objectsOf(object.kind);
         const before = ofKind.get(objectKey(object));
+        // Most updates are of a status, which nothing here reads. Who was told of the object knows it by its identity.
+        if (before !== undefined && canonicalText(before) === canonicalText(object)) break;
         ofKind.set(objectKey(object), object);
-        // Most updates are of a status, which nothing here reads.
-        if (before === undefined || canonicalText(before) !== canonicalText(object)) {
-          this.#objectChanged(object.kind, objectKey(object));
-        }
+        this.#objectChanged(before, object);
         break;
       }
-      case 'object-deleted':
-        if (this.#objectsOf(command.objectKind).delete(command.key)) {
-          this.#objectChanged(command.objectKind, command.key);
-        }
+      case 'object-deleted': {
+        const ofKind = this.#objectsOf(command.objectKind);
+        const before = ofKind.get(command.key);
+        ofKind.delete(command.key);
+        if (before !== undefined) this.#objectChanged(before, undefined);
         break;
+      }
     }
   }
 
@@ -224,8 +233,9 @@ export class ClusterState implements ObjectLookup {
     return ofKind as Map<string, ObjectOf<K>>;
   }
 
-  #objectChanged(kind: ClusterKind, key: string): void {
-    switch (kind) {
+  #objectChanged(before: ClusterObject | undefined, after: ClusterObject | undefined): void {
+    const object = after ?? before;
+    switch (object?.kind) {
       case 'Namespace':
         this.namespaceVersion++;
         break;
@@ -233,8 +243,10 @@ export class ClusterState implements ObjectLookup {
       case 'ReplicaSet':
       case 'StatefulSet':
       case 'ReplicationController':
-        this.changedNamespaces.add(key.slice(0, key.indexOf('/')));
+        this.changedNamespaces.add(object.namespace);
         break;
+      default:
+        this.volumes.objectChanged(before, after);
     }
   }
 
@@ -247,6 +259,7 @@ export class ClusterState implements ObjectLookup {
       for (const counter of this.#counters.values()) counter.removeNode(before);
     }
     const slot = nodes.set(node);
+    this.volumes.nodeChanged(slot);
     images.add(node.images);
     for (const topology of this.#topologies.values()) topology.place(slot, nodes.labelAt(slot, topology.name));
     for (const counter of this.#counters.values()) counter.addNode(slot);
@@ -280,7 +293,8 @@ export class ClusterState implements ObjectLookup {
     if (pod.isFinished) return;
     const { uid, nodeName } = pod;
     const shape = this.shapes.shapeFor(pod);
-    const record: PodRecord = { uid, nodeName, shape, slot: -1, next: undefined, previous: undefined };
+    const volumes = volumeUseOf(pod);
+    const record: PodRecord = { uid, nodeName, shape, volumes, slot: -1, next: undefined, previous: undefined };
     this.#placed.set(uid, record);
     const slot = this.nodes.slotOf(nodeName);
     if (slot === undefined) this.#waitForNode(record);
@@ -321,11 +335,13 @@ export class ClusterState implements ObjectLookup {
     record.next = next;
     if (next !== undefined) next.previous = record;
     this.#firstPods[slot] = record;
+    this.volumes.put(record, slot);
     this.#count(record, slot, 1);
   }
 
   #take(record: PodRecord): void {
     const { slot, next, previous } = record;
+    this.volumes.take(record, slot);
     this.#count(record, slot, -1);
     if (previous === undefined) this.#firstPods[slot] = next;
     else previous.next = next;

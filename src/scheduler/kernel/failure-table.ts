@@ -5,6 +5,8 @@ import type { FilterPluginName } from '../model/scheduler-profile.ts';
 export interface Failure {
   readonly plugin: FilterPluginName;
   readonly reasons: readonly string[];
+  /** The plugin failed: nothing is decided about the pod. */
+  readonly isError?: boolean;
 }
 
 export class FailureTable {
@@ -22,7 +24,7 @@ export class FailureTable {
   }
 
   idOf(failure: Failure): number {
-    const text = JSON.stringify([failure.plugin, failure.reasons]);
+    const text = JSON.stringify([failure.plugin, failure.reasons, failure.isError === true]);
     let id = this.#ids.get(text);
     if (id === undefined) {
       id = this.#failures.push(failure);

@@ -12,7 +12,7 @@
 // What pods and nodes have in common (shapes, selectors, counters, held terms) is kept as long as one of them is there, or a class that was
 // used lately; `tick`, to be called every second or so, sweeps the rest away, a part at a time.
 //
-// Left alone, with a reason: pods with volumes or resource claims, and any pod while a node is nominated for a pod of the same or a
+// Left alone, with a reason: pods with resource claims, and any pod while a node is nominated for a pod of the same or a
 // higher priority. Preemption is not worked out: `preemption` is always undefined, and the message has no part for it.
 
 import { assert } from '../../base/assert.ts';
@@ -24,9 +24,11 @@ import type { FilterPluginName, SchedulerProfile } from '../model/scheduler-prof
 import { ClassIndex } from './class-index.ts';
 import { ClassKeys } from './class-keys.ts';
 import { ClusterState } from './cluster-state.ts';
-import { FailureTable } from './failure-table.ts';
+import { type Failure, FailureTable } from './failure-table.ts';
 import { Picker } from './pick.ts';
 import { PodClass } from './pod-class.ts';
+import { volumePlanAt } from './volume-check.ts';
+import { volumeRefusal } from './volume-prefilter.ts';
 
 const INDEX_BYTES_MAX = 384 * 1024 * 1024;
 const INDEX_BYTES_A_NODE = 16;
@@ -122,7 +124,7 @@ export class Kernel {
         for (const { podClass } of this.#classes.values()) podClass.markUsed(round);
       },
       forgetShapes: (shapes) => {
-        for (const { podClass } of this.#classes.values()) podClass.verdicts.forgetShapes(shapes);
+        for (const { podClass } of this.#classes.values()) podClass.forgetShapes(shapes);
       },
     });
     yield* this.#keys.sweep();
@@ -172,13 +174,17 @@ export class Kernel {
       : undefined;
     const refused = this.#refusedAtOnce(pod, profile, only);
     if (refused !== undefined) return refused;
-    const { picker } = this.#entryOf(pod, profile, only);
+    const { podClass, picker, index } = this.#entryOf(pod, profile, only);
+    const broken = podClass.errorIn(index.failed);
+    if (broken !== undefined) return errorOf(this.#failures.at(broken));
     const picked = picker.pick();
     if (picked === undefined) return this.#refusal(picker, profile, only);
     const { slot, score } = picked;
     const badTerm = score === undefined ? undefined : preferenceProblem(pod, profile);
     if (badTerm !== undefined) return { kind: 'error', message: `running PreScore plugin "NodeAffinity": ${badTerm}` };
-    return { kind: 'bound', node: this.#state.nodes.names[slot], score };
+    const node = this.#state.nodes.names[slot];
+    const volumes = profile.filters.includes('VolumeBinding') ? volumePlanAt(this.#state, pod, slot) : undefined;
+    return { kind: 'bound', node, score, ...(volumes === undefined ? {} : { volumes }) };
   }
 
   #entryOf(pod: PodObject, profile: SchedulerProfile, only: ReadonlySet<string> | undefined): ClassEntry {
@@ -251,15 +257,15 @@ export class Kernel {
     only: ReadonlySet<string> | undefined,
   ): Decision | undefined {
     for (const plugin of profile.filters) {
+      const volumes = pod.volumes.length === 0 ? undefined : volumeRefusal(plugin, pod, this.#state);
+      if (volumes?.isError === true) return preFilterError(plugin, volumes.refusal);
+      if (volumes !== undefined) return this.#refusedForAll(profile, volumes.refusal, plugin);
       if (plugin === 'NodeAffinity' && only?.size === 0) {
         return this.#refusedForAll(profile, 'pod affinity terms conflict', plugin);
       }
       if (plugin === 'PodTopologySpread' && pod.spreadProblem !== '') {
         const what = "get constraints from pod: obtaining pod's hard topology spread constraints";
-        return {
-          kind: 'error',
-          message: `running PreFilter plugin "PodTopologySpread": ${what}: ${pod.spreadProblem}`,
-        };
+        return preFilterError(plugin, `${what}: ${pod.spreadProblem}`);
       }
       if (plugin === 'InterPodAffinity' && pod.affinityProblem !== '') {
         return this.#refusedForAll(profile, `parsing pod: ${pod.affinityProblem}`, plugin);
@@ -288,12 +294,15 @@ function reasonToLeaveAlone(pod: PodObject): string | undefined {
   if (pod.isFinished) return `pod ${key} has finished`;
   if (pod.isTerminating) return `skip schedule deleting pod: ${key}`;
   if (pod.schedulingGates.length > 0) return `waiting for scheduling gates: [${pod.schedulingGates.join(' ')}]`;
-  if (pod.resourceClaims.length > 0) return 'pods with resource claims are not scheduled';
-  const hasVolumes = pod.volumes.some(
-    ({ claimName, isEphemeral, disk, migrated }) =>
-      claimName !== undefined || isEphemeral || disk !== undefined || migrated !== undefined,
-  );
-  return hasVolumes ? 'pods with volumes that bear on their node are not scheduled' : undefined;
+  return pod.resourceClaims.length > 0 ? 'pods with resource claims are not scheduled' : undefined;
+}
+
+function preFilterError(plugin: FilterPluginName, problem: string): Decision {
+  return { kind: 'error', message: `running PreFilter plugin "${plugin}": ${problem}` };
+}
+
+function errorOf({ plugin, reasons }: Failure): Decision {
+  return { kind: 'error', message: `running "${plugin}" filter plugin: ${reasons.join(', ')}` };
 }
 
 /** A preferred term that cannot be parsed, once there is something to score. */

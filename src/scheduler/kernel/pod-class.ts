@@ -9,6 +9,8 @@ import type { FailureTable } from './failure-table.ts';
 import { portsClash, RoomCheck, RoomScore } from './node-fit.ts';
 import { NodeVerdicts, placeOf } from './node-verdict.ts';
 import { TopologyRules } from './topology-rules.ts';
+import { VolumeCheck } from './volume-check.ts';
+import { doesBear } from './volume-users.ts';
 
 export class PodClass {
   readonly profile: SchedulerProfile;
@@ -24,6 +26,9 @@ export class PodClass {
   readonly #roomPlace: number;
   readonly #portsPlace: number;
   readonly #portsFailure: number;
+  readonly #failures: FailureTable;
+  /** Undefined for a class without volumes. */
+  readonly #volumes: VolumeCheck | undefined;
 
   constructor(
     state: ClusterState,
@@ -48,6 +53,8 @@ export class PodClass {
     const reasons = ["node(s) didn't have free ports for the requested pod ports"];
     this.#portsFailure = failures.idOf({ plugin, reasons });
     this.score = new RoomScore(state, pod, profile);
+    this.#failures = failures;
+    if (pod.volumes.some(doesBear)) this.#volumes = new VolumeCheck(state, failures, pod, profile);
   }
 
   /** What it uses of the state's tables gets the round. */
@@ -66,6 +73,33 @@ export class PodClass {
 
   /** Why the node is refused, whatever its topology, by the first filter that does; 0: it is not. */
   failureAt(slot: number): number {
+    const failure = this.#plainFailureAt(slot);
+    if (this.#volumes === undefined) return failure;
+    return this.#volumes.failureBefore(this.#placeOf(failure, slot), slot) || failure;
+  }
+
+  /** No node has them any more: their numbers will stand for others. */
+  forgetShapes(shapes: readonly number[]): void {
+    this.verdicts.forgetShapes(shapes);
+    this.#volumes?.forgetShapes(shapes);
+  }
+
+  /** An error that a filter met on a node; `failed`: nodes by the number of the failure. */
+  errorIn(failed: readonly number[]): number | undefined {
+    if (this.#volumes === undefined) return undefined;
+    for (const failure of this.#volumes.errors) if ((failed[failure] ?? 0) > 0) return failure;
+    return undefined;
+  }
+
+  /** The place in the profile of the filter that refuses the node; infinite where none does. */
+  #placeOf(failure: number, slot: number): number {
+    const verdict = this.verdicts.at(slot);
+    if (failure === verdict.failure) return verdict.place;
+    return placeOf(this.profile, this.#failures.at(failure).plugin);
+  }
+
+  /** The same without filters of volumes. */
+  #plainFailureAt(slot: number): number {
     const { failure, place } = this.verdicts.at(slot);
     const portsPlace = this.#portsPlace;
     const roomPlace = this.#roomPlace;

@@ -12,6 +12,7 @@ import type { HeldTerm } from './held-terms.ts';
 import { Interner } from './interner.ts';
 import type { PodSelector, SelectorTable } from './selector-table.ts';
 import { type SweepRounds, sweepTable } from './sweep-rounds.ts';
+import type { VolumeUse } from './volume-users.ts';
 
 /** Pods that no selector tells apart. */
 export class PodKind {
@@ -64,6 +65,8 @@ export interface PodRecord {
   readonly uid: string;
   readonly nodeName: string;
   readonly shape: PodShape;
+  /** Undefined for the many pods without any that bear on a node. */
+  readonly volumes: VolumeUse | undefined;
   /** −1: there is no such node. */
   slot: number;
   /** The other pods of the node. */

@@ -48,6 +48,12 @@ export class TopologyKey {
     return this.#several.get(domain) ?? [this.#only[domain]];
   }
 
+  /** Slots of the nodes with this value of a hostname. */
+  slotsWith(value: string): Iterable<number> {
+    const domain = this.#domains.get(value);
+    return domain === undefined ? [] : this.slotsOf(domain);
+  }
+
   #join(value: string, slot: number): number {
     let domain = this.#domains.get(value);
     if (domain === undefined) {

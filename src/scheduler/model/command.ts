@@ -4,7 +4,7 @@
 // A pod is set with its nodeName once it is bound, also by the scheduler's own decision (assume), and deleted, or set
 // with isFinished, when it leaves. Pods are known by uid, nodes by name, other objects by kind and key.
 
-import type { ClusterKind, ClusterObject } from './cluster-objects.ts';
+import type { ClaimObject, ClusterKind, ClusterObject, VolumeObject } from './cluster-objects.ts';
 import type { NodeObject } from './node-object.ts';
 import type { PodObject } from './pod-object.ts';
 
@@ -24,4 +24,14 @@ export function boundTo(pod: PodObject, nodeName: string): PodObject {
 /** The pod as it is once a node is nominated for it; '' takes that back. */
 export function nominatedTo(pod: PodObject, nominatedNodeName: string): PodObject {
   return { ...pod, nominatedNodeName };
+}
+
+/** The volume as it is once set aside for the claim. */
+export function setAsideFor(volume: VolumeObject, { namespace, name, uid }: ClaimObject): VolumeObject {
+  return { ...volume, claim: { namespace, name, uid } };
+}
+
+/** The claim as it is once a volume is to be made for it on the node. */
+export function selectedOn(claim: ClaimObject, selectedNode: string): ClaimObject {
+  return { ...claim, selectedNode };
 }

@@ -8,6 +8,21 @@ export interface Bound {
   readonly node: string;
   /** Σ of weighted scores; undefined where a single feasible node was taken without scoring. */
   readonly score: number | undefined;
+  /** Absent where no claim of the pod waits to be bound. */
+  readonly volumes?: VolumePlan;
+}
+
+/** What has to happen to the pod's claims before it is bound to its node (Reserve and PreBind of VolumeBinding). */
+export interface VolumePlan {
+  /** Volumes that are there, to be set aside for claims. */
+  readonly found: readonly FoundVolume[];
+  /** Keys of the claims that volumes are to be made for on the node. */
+  readonly provisioned: readonly string[];
+}
+
+export interface FoundVolume {
+  readonly claimKey: string;
+  readonly volumeName: string;
 }
 
 export interface Unschedulable {

@@ -1,10 +1,10 @@
 // NodeVolumeLimits: each CSI driver attaches only so many volumes to a node. In-tree disks count as the CSI volumes that
 // stand for them, on nodes that have a CSINode.
 
+import { claimNotFound, claimOf, ownershipProblem } from '../model/claim-lookup.ts';
 import type { CsiNodeObject } from '../model/cluster-objects.ts';
 import type { PodObject } from '../model/pod-object.ts';
 import { type CsiSource, MIGRATED_PROVISIONERS, type PodVolume } from '../model/pod-volume.ts';
-import { claimNotFound, claimOf, ownershipProblem } from './claim-lookup.ts';
 import type { Cluster, NodeState } from './cluster.ts';
 import {
   type Cycle,

@@ -4,7 +4,7 @@
 // Left out: extenders, scheduling gangs, pods with resource claims (they are left alone).
 
 import type { ClusterCommand } from '../model/command.ts';
-import type { Decision } from '../model/decision.ts';
+import type { Decision, VolumePlan } from '../model/decision.ts';
 import type { PodObject } from '../model/pod-object.ts';
 import type { SchedulerProfile, ScorePluginName } from '../model/scheduler-profile.ts';
 import { Cluster, type NodeState } from './cluster.ts';
@@ -16,6 +16,7 @@ import { nodeAffinityProblem } from './node-affinity.ts';
 import { mostOf } from './normalisation.ts';
 import type { Cycle } from './plugin.ts';
 import { SCORES } from './plugin-table.ts';
+import { volumePlanOn } from './volume-binding.ts';
 
 export class ReferenceScheduler {
   readonly #profiles: ReadonlyMap<string, SchedulerProfile>;
@@ -31,6 +32,13 @@ export class ReferenceScheduler {
 
   pod(uid: string): PodObject | undefined {
     return this.#cluster.pod(uid);
+  }
+
+  /** What has to be done for the pod's claims before it can be bound to the node, which fits. */
+  volumePlan(uid: string, nodeName: string): VolumePlan | undefined {
+    const pod = this.#cluster.pod(uid);
+    const there = this.#cluster.nodeStates().find(({ node }) => node.name === nodeName);
+    return pod === undefined || there === undefined ? undefined : volumePlanOn(pod, this.#cluster, there.node);
   }
 
   /** Changes nothing: whoever asks applies what comes of it. `nowMs`: since 1970. */

@@ -3,14 +3,15 @@
 // Not here: in-tree volumes translated to CSI for their node affinity (on nodes whose CSINode carries the annotation of
 // migrated plugins).
 
-import type { ClaimObject, StorageClassObject, VolumeObject } from '../model/cluster-objects.ts';
+import { claimNotFound, claimOf, isFullyBound, ownershipProblem } from '../model/claim-lookup.ts';
+import { type ClaimObject, objectKey, type StorageClassObject, type VolumeObject } from '../model/cluster-objects.ts';
+import type { FoundVolume, VolumePlan } from '../model/decision.ts';
 import { matchesLabels } from '../model/label-selector.ts';
 import type { NodeObject } from '../model/node-object.ts';
-import { matchesNodeSelector } from '../model/node-selector.ts';
 import type { PodObject } from '../model/pod-object.ts';
 import { compareQuantities, UNIT, ZERO } from '../model/quantity.ts';
 import { amountOf } from '../model/resources.ts';
-import { claimNotFound, claimOf, ownershipProblem } from './claim-lookup.ts';
+import { allowsTopology, canHold, canProvision, isFor, isFreeFor, isReachable } from '../model/volume-match.ts';
 import type { Cluster } from './cluster.ts';
 import { type Cycle, failed, type PreFilter, type Refusal, ready, refused, SKIP, unresolvable } from './plugin.ts';
 
@@ -27,7 +28,7 @@ export function volumeBinding({ pod, cluster }: Cycle): PreFilter {
   const delayed: ClaimObject[] = [];
   let hasImmediate = false;
   for (const claim of claims) {
-    if (claim.volumeName !== '' && claim.isBindCompleted) {
+    if (isFullyBound(claim)) {
       bound.push(claim);
       continue;
     }
@@ -41,11 +42,25 @@ export function volumeBinding({ pod, cluster }: Cycle): PreFilter {
   if (hasImmediate) return refused(unresolvable('pod has unbound immediate PersistentVolumeClaims'));
   return ready(({ node }) => {
     const where = boundReasons(bound, cluster, node);
-    const free = delayedReasons(delayed, cluster, node);
+    const free = planOf(delayed, cluster, node);
     if ('code' in free) return free;
-    const reasons = [ELSEWHERE, NONE_FOUND, NO_ROOM, LOST].filter((reason) => where.has(reason) || free.has(reason));
+    const more = 'reason' in free ? free.reason : '';
+    const reasons = [ELSEWHERE, NONE_FOUND, NO_ROOM, LOST].filter((reason) => where.has(reason) || more === reason);
     return reasons.length === 0 ? undefined : unresolvable(...reasons);
   });
+}
+
+/** What is to be done for the pod's claims on a node that passed; undefined where all are bound. */
+export function volumePlanOn(pod: PodObject, cluster: Cluster, node: NodeObject): VolumePlan | undefined {
+  const claims = claimsOf(pod, cluster);
+  if (typeof claims === 'string') return undefined;
+  const plan = planOf(
+    claims.filter((claim) => !isFullyBound(claim)),
+    cluster,
+    node,
+  );
+  if (!('found' in plan)) return undefined;
+  return plan.found.length + plan.provisioned.length > 0 ? plan : undefined;
 }
 
 /** One for each volume that has one, or why the pod has to wait. */
@@ -76,33 +91,37 @@ function boundReasons(claims: readonly ClaimObject[], cluster: Cluster, node: No
   for (const { volumeName } of claims) {
     const volume = cluster.find('PersistentVolume', volumeName);
     if (volume === undefined) return new Set([LOST]);
-    if (!isReachable(volume, node)) return new Set([ELSEWHERE]);
+    if (!isReachable(volume, node.labels)) return new Set([ELSEWHERE]);
   }
   return new Set();
 }
 
-/** By labels alone: terms with fields are met by every node. */
-function isReachable({ nodeSelector }: VolumeObject, { labels }: NodeObject): boolean {
-  return nodeSelector === undefined || matchesNodeSelector(nodeSelector, { name: '', labels });
-}
-
-function delayedReasons(claims: readonly ClaimObject[], cluster: Cluster, node: NodeObject): Set<string> | Refusal {
+function planOf(
+  claims: readonly ClaimObject[],
+  cluster: Cluster,
+  node: NodeObject,
+): VolumePlan | { readonly reason: string } | Refusal {
   if (claims.some(({ selectedNode }) => selectedNode !== undefined && selectedNode !== node.name)) {
-    return new Set([NONE_FOUND]);
+    return { reason: NONE_FOUND };
   }
   const toProvision = claims.filter(({ selectedNode }) => selectedNode !== undefined);
   const toFind = claims.filter(({ selectedNode }) => selectedNode === undefined);
+  const found: FoundVolume[] = [];
   const taken = new Set<string>();
   for (const claim of toFind.toSorted((a, b) => compareQuantities(a.request ?? ZERO, b.request ?? ZERO))) {
     const volume = findVolume(claim, cluster, node, taken);
-    if (volume === undefined) toProvision.push(claim);
-    else taken.add(volume.name);
+    if (volume === undefined) {
+      toProvision.push(claim);
+      continue;
+    }
+    taken.add(volume.name);
+    found.push({ claimKey: objectKey(claim), volumeName: volume.name });
   }
   for (const claim of toProvision) {
     const reason = provisionReason(claim, cluster, node);
-    if (reason !== undefined) return typeof reason === 'string' ? new Set([reason]) : reason;
+    if (reason !== undefined) return typeof reason === 'string' ? { reason } : reason;
   }
-  return new Set();
+  return { found, provisioned: toProvision.map(objectKey) };
 }
 
 /** A volume set aside for the claim, else the smallest that suits. */
@@ -116,42 +135,21 @@ function findVolume(
     .all('PersistentVolume')
     .filter((volume) => volume.storageClass === claim.storageClass && !taken.has(volume.name))
     .filter((volume) => volume.claim === undefined || isFor(volume, claim))
-    .filter((volume) => compareQuantities(volume.capacity, claim.request ?? ZERO) >= 0)
-    .filter((volume) => volume.volumeMode === claim.volumeMode)
-    .filter((volume) => volume.attributesClass === claim.attributesClass && !volume.isTerminating);
+    .filter((volume) => canHold(volume, claim));
   const setAside = ofClass.find((volume) => isFor(volume, claim));
-  if (setAside !== undefined) return isReachable(setAside, node) ? setAside : undefined;
+  if (setAside !== undefined) return isReachable(setAside, node.labels) ? setAside : undefined;
   return ofClass
-    .filter((volume) => volume.isAvailable && isReachable(volume, node))
-    .filter((volume) => claim.selector === undefined || matchesLabels(claim.selector, volume.labels))
-    .filter((volume) => claim.accessModes.every((mode) => volume.accessModes.includes(mode)))
+    .filter((volume) => isFreeFor(volume, claim) && isReachable(volume, node.labels))
     .toSorted((a, b) => compareQuantities(a.capacity, b.capacity))[0];
 }
-
-function isFor({ claim: reference }: VolumeObject, claim: ClaimObject): boolean {
-  if (reference === undefined) return false;
-  if (reference.name !== claim.name || reference.namespace !== claim.namespace) return false;
-  return reference.uid === '' || reference.uid === claim.uid;
-}
-
-const NO_PROVISIONER = 'kubernetes.io/no-provisioner';
 
 function provisionReason(claim: ClaimObject, cluster: Cluster, node: NodeObject): string | Refusal | undefined {
   const key = `${claim.namespace}/${claim.name}`;
   if (claim.storageClass === '') return failed(`no class for claim ${JSON.stringify(key)}`);
   const storageClass = cluster.find('StorageClass', claim.storageClass);
   if (storageClass === undefined) return failed(`failed to find storage class ${JSON.stringify(claim.storageClass)}`);
-  if (storageClass.provisioner === '' || storageClass.provisioner === NO_PROVISIONER) return NONE_FOUND;
-  if (!allows(storageClass, node)) return NONE_FOUND;
+  if (!canProvision(storageClass) || !allowsTopology(storageClass, node.labels)) return NONE_FOUND;
   return hasRoom(claim, storageClass, cluster, node) ? undefined : NO_ROOM;
-}
-
-function allows({ allowedTopologies }: StorageClassObject, { labels }: NodeObject): boolean {
-  if (allowedTopologies.length === 0) return true;
-  return allowedTopologies.some(
-    ({ expressions }) =>
-      expressions.length > 0 && expressions.every(({ key, values }) => values.includes(labels.get(key) ?? '\0')),
-  );
 }
 
 /** Only drivers that say so are asked for the room they have. */

@@ -1,8 +1,9 @@
 // VolumeRestrictions: disks that cannot be shared, and claims that only one pod at a time may use (ReadWriteOncePod).
 
+import { claimNotFound } from '../model/claim-lookup.ts';
 import type { PodObject } from '../model/pod-object.ts';
 import type { InlineDisk } from '../model/pod-volume.ts';
-import { claimNotFound } from './claim-lookup.ts';
+import { doClash } from '../model/volume-match.ts';
 import type { NodeState } from './cluster.ts';
 import {
   type Cycle,
@@ -64,9 +65,4 @@ class RestrictionCheck implements NodeCheck {
     }
     return this.#inUse > 0 ? unschedulable(ONE_POD_REASON) : undefined;
   }
-}
-
-function doClash(a: InlineDisk, b: InlineDisk): boolean {
-  if (a.kind !== b.kind || a.id !== b.id || (a.isReadOnly && b.isReadOnly)) return false;
-  return a.kind !== 'rbd' || a.monitors.some((monitor) => b.monitors.includes(monitor));
 }

@@ -1,0 +1,294 @@
+// What a class of pods makes of a node because of its volumes: the filters of VolumeRestrictions, NodeVolumeLimits, VolumeBinding and VolumeZone.
+//
+// Pods of a class have volumes that mean the same (`key`): each pod of a StatefulSet has a claim of its own, and all want one more
+// volume of one driver, reachable from the same nodes. A volume that no pod uses yet counts as one of its driver; one that is in use goes by
+// its handle, since it costs nothing where it already is.
+//
+// Cost: of a node, what it has of volumes in use, where its driver has a limit; VolumeBinding and VolumeZone once for each shape of node,
+// unless a selector looks at hostnames.
+
+import { claimOf, ownershipProblem } from '../model/claim-lookup.ts';
+import type { VolumePlan } from '../model/decision.ts';
+import type { PodObject } from '../model/pod-object.ts';
+import type { CsiSource, InlineDisk } from '../model/pod-volume.ts';
+import type { FilterPluginName, SchedulerProfile } from '../model/scheduler-profile.ts';
+import { doClash, isInPlaces, type VolumePlace } from '../model/volume-match.ts';
+import { handleKeyOf, NAMELESS_CLAIM, sourceOfClaim } from './attached-volumes.ts';
+import { ClaimBinding } from './claim-binding.ts';
+import type { ClusterState } from './cluster-state.ts';
+import type { FailureTable } from './failure-table.ts';
+import { canonicalText } from './interner.ts';
+import { placeOf } from './node-verdict.ts';
+import { isRefusal, placesOfPod, sharedClaims, sortedClaims } from './volume-prefilter.ts';
+import { doesBear } from './volume-users.ts';
+
+const IN_USE =
+  'node(s) unavailable due to PersistentVolumeClaim with ReadWriteOncePod access mode already in-use by another pod';
+
+/** The filter of one plugin. */
+interface NodeFilter {
+  /** The number of the failure; 0: the node passes. */
+  failureAt(slot: number): number;
+  forgetShapes?(shapes: readonly number[]): void;
+}
+
+/** What the pod's volumes mean; '' for a pod without any that bear on its node. */
+export function volumeKeyOf(state: ClusterState, pod: PodObject): string {
+  if (!pod.volumes.some(doesBear)) return '';
+  const claims = sortedClaims(pod, state);
+  return JSON.stringify([
+    canonicalText(disksOf(pod)),
+    isInUse(state, pod),
+    new NewVolumes(state, pod).key,
+    isRefusal(claims) ? claims.refusal : new ClaimBinding(state, claims).key(),
+    canonicalText(placesOfPod(pod, state)),
+  ]);
+}
+
+/** What is to be done for the pod's claims before it is bound to the node, which fits; undefined where nothing is. */
+export function volumePlanAt(state: ClusterState, pod: PodObject, slot: number): VolumePlan | undefined {
+  const claims = sortedClaims(pod, state);
+  if (isRefusal(claims)) return undefined;
+  const { nodes } = state;
+  return new ClaimBinding(state, claims).planAt({ name: nodes.names[slot], labels: nodes.labelsAt(slot) });
+}
+
+export class VolumeCheck {
+  /** Numbers of failures that were errors; as many as nodes have had different ones. */
+  readonly errors: ReadonlySet<number>;
+  /** In the profile's order. */
+  readonly #filters: { readonly place: number; readonly filter: NodeFilter }[] = [];
+
+  constructor(state: ClusterState, failures: FailureTable, pod: PodObject, profile: SchedulerProfile) {
+    const claims = sortedClaims(pod, state);
+    const places = placesOfPod(pod, state);
+    const add = (plugin: FilterPluginName, filter: NodeFilter): void => {
+      const place = placeOf(profile, plugin);
+      if (Number.isFinite(place)) this.#filters.push({ place, filter });
+    };
+    add('VolumeRestrictions', new Restrictions(state, failures, pod));
+    const limits = new Limits(state, failures, pod);
+    this.errors = limits.errors;
+    add('NodeVolumeLimits', limits);
+    // PreFilter has refused pods whose claims are not as they should be.
+    if (!isRefusal(claims)) add('VolumeBinding', bindingFilter(state, failures, new ClaimBinding(state, claims)));
+    if (!isRefusal(places) && places.length > 0) add('VolumeZone', zoneFilter(state, failures, places));
+    this.#filters.sort((a, b) => a.place - b.place);
+  }
+
+  /** No node has them any more: their numbers will stand for others. */
+  forgetShapes(shapes: readonly number[]): void {
+    for (const { filter } of this.#filters) filter.forgetShapes?.(shapes);
+  }
+
+  /** Of the first filter that refuses, of those before the place in the profile; 0: none does. */
+  failureBefore(place: number, slot: number): number {
+    for (const { place: own, filter } of this.#filters) {
+      if (own >= place) return 0;
+      const failure = filter.failureAt(slot);
+      if (failure !== 0) return failure;
+    }
+    return 0;
+  }
+}
+
+function disksOf({ volumes }: Pick<PodObject, 'volumes'>): InlineDisk[] {
+  return volumes.flatMap(({ disk }) => (disk === undefined ? [] : [disk]));
+}
+
+/** A claim of the pod that one pod at a time may use is another one's. */
+function isInUse(state: ClusterState, pod: PodObject): boolean {
+  const claims = sharedClaims(pod, state);
+  if (isRefusal(claims)) return false;
+  return claims.some(({ namespace, name, accessModes }) => {
+    if (!accessModes.includes('ReadWriteOncePod')) return false;
+    const users = [...state.volumes.users.of(`${namespace}/${name}`)].flatMap(({ volumes }) => volumes?.volumes ?? []);
+    return users.some(({ claimName, isEphemeral }) => claimName === name && !isEphemeral);
+  });
+}
+
+class Restrictions implements NodeFilter {
+  readonly #state: ClusterState;
+  readonly #disks: readonly InlineDisk[];
+  readonly #clash: number;
+  /** 0: no claim is in use. */
+  readonly #inUse: number;
+
+  constructor(state: ClusterState, failures: FailureTable, pod: PodObject) {
+    this.#state = state;
+    this.#disks = disksOf(pod);
+    const plugin: FilterPluginName = 'VolumeRestrictions';
+    this.#clash = failures.idOf({ plugin, reasons: ['node(s) had no available disk'] });
+    this.#inUse = isInUse(state, pod) ? failures.idOf({ plugin, reasons: [IN_USE] }) : 0;
+  }
+
+  failureAt(slot: number): number {
+    if (this.#disks.length === 0) return this.#inUse;
+    for (const { volumes } of this.#state.volumes.users.at(slot)) {
+      const there = disksOf(volumes ?? NO_VOLUMES);
+      if (this.#disks.some((disk) => there.some((other) => doClash(disk, other)))) return this.#clash;
+    }
+    return this.#inUse;
+  }
+}
+
+const NO_VOLUMES = { volumes: [] };
+
+/** The CSI volumes that a pod adds to its node. */
+class NewVolumes {
+  /** Those that no pod uses, by driver. */
+  readonly unused = new Map<string, number>();
+  /** Those that may be on a node already, each once. */
+  readonly used = new Map<string, CsiSource>();
+  /** Why they cannot be told: NodeVolumeLimits says so of every node. */
+  readonly problem: { readonly text: string; readonly isError: boolean } | undefined;
+  /** Whether there is anything to look at. */
+  readonly isAny: boolean;
+
+  constructor(state: ClusterState, pod: PodObject) {
+    this.isAny = pod.volumes.some(({ claimName, migrated }) => claimName !== undefined || migrated !== undefined);
+    this.problem = this.#collect(state, pod);
+  }
+
+  get key(): string {
+    const { unused, used, problem } = this;
+    return this.isAny ? canonicalText([unused, [...used.keys()].sort(), problem?.text]) : '';
+  }
+
+  #collect(state: ClusterState, pod: PodObject): NewVolumes['problem'] {
+    const unused = new Map<string, CsiSource>();
+    for (const volume of pod.volumes) {
+      if (volume.claimName === undefined) {
+        if (volume.migrated !== undefined) this.used.set(handleKeyOf(volume.migrated), volume.migrated);
+        continue;
+      }
+      if (volume.claimName === '') return { text: NAMELESS_CLAIM, isError: true };
+      const claim = claimOf(state, pod, volume);
+      if (claim === undefined) {
+        const name = `${pod.namespace}/${volume.claimName}`;
+        const text = `looking up PVC ${name}: persistentvolumeclaim ${JSON.stringify(volume.claimName)} not found`;
+        return { text, isError: false };
+      }
+      const problem = volume.isEphemeral ? ownershipProblem(pod, claim) : undefined;
+      if (problem !== undefined) return { text: problem, isError: true };
+      const source = sourceOfClaim(state, claim);
+      if (source === undefined) continue;
+      const { users, storage } = state.volumes;
+      const key = handleKeyOf(source);
+      const isOnlyHere =
+        users.of(`${claim.namespace}/${claim.name}`).size === 0 &&
+        users.inlineCount(key) === 0 &&
+        storage.handleCount(key) <= 1 &&
+        (claim.volumeName === '' || storage.claimsNaming(claim.volumeName).size === 1);
+      (isOnlyHere ? unused : this.used).set(key, source);
+    }
+    for (const [key, { driver }] of unused) {
+      if (!this.used.has(key)) this.unused.set(driver, (this.unused.get(driver) ?? 0) + 1);
+    }
+    return undefined;
+  }
+}
+
+class Limits implements NodeFilter {
+  readonly errors = new Set<number>();
+  readonly #state: ClusterState;
+  readonly #failures: FailureTable;
+  readonly #added: NewVolumes;
+  readonly #exceeded: number;
+  readonly #problem: number;
+
+  constructor(state: ClusterState, failures: FailureTable, pod: PodObject) {
+    this.#state = state;
+    this.#failures = failures;
+    this.#added = new NewVolumes(state, pod);
+    this.#exceeded = this.#failure('node(s) exceed max volume count', false);
+    const { problem } = this.#added;
+    this.#problem = problem === undefined ? 0 : this.#failure(problem.text, problem.isError);
+  }
+
+  failureAt(slot: number): number {
+    if (!this.#added.isAny || this.#problem !== 0) return this.#problem;
+    const { nodes, volumes } = this.#state;
+    const limits = volumes.attached.limitsOf(nodes.names[slot]);
+    if (limits.size === 0) return 0;
+    const { handles, counts, problem } = volumes.attached.at(slot, nodes.names[slot]);
+    if (problem !== undefined) return this.#failure(problem, true);
+    for (const [driver, limit] of limits) {
+      let added = this.#added.unused.get(driver) ?? 0;
+      for (const [key, source] of this.#added.used) if (source.driver === driver && !handles.has(key)) added++;
+      if (added > 0 && (counts.get(driver) ?? 0) + added > limit) return this.#exceeded;
+    }
+    return 0;
+  }
+
+  #failure(reason: string, isError: boolean): number {
+    const failure = this.#failures.idOf({ plugin: 'NodeVolumeLimits', reasons: [reason], isError });
+    if (isError) this.errors.add(failure);
+    return failure;
+  }
+}
+
+function bindingFilter(state: ClusterState, failures: FailureTable, binding: ClaimBinding): NodeFilter {
+  return new LabelFilter(state, {
+    judge: (slot, labels) => {
+      const reasons = binding.reasonsAt({ name: state.nodes.names[slot], labels });
+      return reasons.length === 0 ? 0 : failures.idOf({ plugin: 'VolumeBinding', reasons });
+    },
+    isByNode: () => binding.isByNode,
+    changeCount: () => binding.changeCount,
+  });
+}
+
+function zoneFilter(state: ClusterState, failures: FailureTable, places: readonly VolumePlace[]): NodeFilter {
+  const failure = failures.idOf({ plugin: 'VolumeZone', reasons: ['node(s) had no available volume zone'] });
+  return new LabelFilter(state, {
+    judge: (_, labels) => (isInPlaces(places, labels) ? 0 : failure),
+    isByNode: () => false,
+    changeCount: () => 0,
+  });
+}
+
+interface LabelFilterOptions {
+  readonly judge: (slot: number, labels: ReadonlyMap<string, string>) => number;
+  /** Names or hostnames count. */
+  readonly isByNode: () => boolean;
+  /** Another number when judgements may be others. */
+  readonly changeCount: () => number;
+}
+
+/** What goes by a node's labels, looked up once for each shape where that will do. */
+class LabelFilter implements NodeFilter {
+  readonly #state: ClusterState;
+  readonly #options: LabelFilterOptions;
+  #byShape: (number | undefined)[] = [];
+  #seen = -1;
+  #isByNode = false;
+
+  constructor(state: ClusterState, options: LabelFilterOptions) {
+    this.#state = state;
+    this.#options = options;
+  }
+
+  forgetShapes(shapes: readonly number[]): void {
+    for (const shape of shapes) this.#byShape[shape] = undefined;
+  }
+
+  failureAt(slot: number): number {
+    const { nodes } = this.#state;
+    const { judge, isByNode, changeCount } = this.#options;
+    const count = changeCount();
+    if (count !== this.#seen) {
+      this.#seen = count;
+      this.#byShape = [];
+      this.#isByNode = isByNode();
+    }
+    if (this.#isByNode) return judge(slot, nodes.labelsAt(slot));
+    const shape = nodes.shapeIds[slot];
+    let failure = this.#byShape[shape];
+    if (failure === undefined) {
+      failure = judge(slot, nodes.shapeAt(slot).labels);
+      this.#byShape[shape] = failure;
+    }
+    return failure;
+  }
+}

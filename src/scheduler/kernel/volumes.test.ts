@@ -1,0 +1,301 @@
+// The kernel against the reference where volumes are many: pods with claims of their own, disks on single nodes, limits, storage that runs out,
+// all of which come, are taken, bound, given back and go. K1M_RUNS clusters; each failure is shrunk.
+
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import type { ClusterKind } from '../model/cluster-objects.ts';
+import { boundTo, type ClusterCommand } from '../model/command.ts';
+import type { Decision, VolumePlan } from '../model/decision.ts';
+import { readNode } from '../model/node-object.ts';
+import { type JsonFields, mustRead, objectSet, podSet } from '../model/plan-fixture.ts';
+import type { PodObject } from '../model/pod-object.ts';
+import { DEFAULT_PROFILE } from '../model/scheduler-profile.ts';
+import { StorageMirror } from '../model/storage-fixture.ts';
+import { ReferenceScheduler } from '../reference/reference-scheduler.ts';
+import { Kernel } from './kernel.ts';
+
+const RUNS = Number(process.env.K1M_RUNS ?? 150);
+const NOW_MS = 1_700_000_000_000;
+const NODES = 6;
+const DRIVER = 'csi.example.com';
+const HOSTNAME = 'kubernetes.io/hostname';
+const ZONE = 'topology.kubernetes.io/zone';
+const profiles = [{ ...DEFAULT_PROFILE, preempts: false }];
+
+interface Placed {
+  readonly pod: PodObject;
+  readonly plan: VolumePlan | undefined;
+}
+
+/** Kernel and reference side by side, and a count of what they decided. */
+class Pair {
+  readonly kernel = new Kernel(profiles);
+  readonly reference = new ReferenceScheduler(profiles);
+  readonly storage = new StorageMirror();
+  readonly placed: Placed[] = [];
+  readonly counts: Record<string, number>;
+
+  constructor(counts: Record<string, number>) {
+    this.counts = counts;
+  }
+
+  apply(...commands: readonly ClusterCommand[]): void {
+    for (const command of commands) {
+      this.kernel.apply(command);
+      this.reference.apply(command);
+      this.storage.apply(command);
+    }
+  }
+
+  set(kind: ClusterKind, object: JsonFields): void {
+    this.apply(objectSet(kind, object));
+  }
+
+  decide(pod: PodObject): Decision {
+    this.apply({ kind: 'pod-set', pod });
+    const decision = this.kernel.decide(pod.uid);
+    const expected = this.reference.explain(pod.uid, NOW_MS);
+    if (decision.kind !== 'bound') {
+      this.#count(decision.kind);
+      assert.deepEqual(decision, expected.decision);
+      return decision;
+    }
+    const { node, volumes } = decision;
+    this.#count(volumes === undefined ? 'bound' : volumes.found.length > 0 ? 'found' : 'provisioned');
+    assert.ok(expected.best.includes(node), `${node} is taken, best are ${expected.best.join(' ')}`);
+    assert.deepEqual(volumes, this.reference.volumePlan(pod.uid, node));
+    if (volumes !== undefined) this.apply(...this.storage.assumed(volumes, node));
+    this.apply({ kind: 'pod-set', pod: boundTo(pod, node) });
+    this.placed.push({ pod, plan: volumes });
+    return decision;
+  }
+
+  /** The pod was not bound after all, or has gone; in the first case its volumes are free again. */
+  takeBack(which: number): void {
+    const [one] = this.placed.splice(which % Math.max(1, this.placed.length), 1);
+    if (one === undefined) return;
+    this.apply({ kind: 'pod-deleted', uid: one.pod.uid });
+    if (which % 2 === 0 && one.plan !== undefined) this.apply(...this.storage.released(one.plan));
+  }
+
+  #count(what: string): void {
+    this.counts[what] = (this.counts[what] ?? 0) + 1;
+  }
+}
+
+const nodeOf = (index: number, zone: string): ClusterCommand => {
+  const name = `n${index}`;
+  const labels = { [HOSTNAME]: name, [ZONE]: zone };
+  const status = { allocatable: { cpu: '8', memory: '16Gi', pods: '6' } };
+  return { kind: 'node-set', node: mustRead(readNode({ metadata: { name, uid: name, labels }, status })) };
+};
+
+const onNodes = (key: string, values: readonly string[]): JsonFields => ({
+  required: { nodeSelectorTerms: [{ matchExpressions: [{ key, operator: 'In', values }] }] },
+});
+
+const storageClass = (name: string, provisioner: string, more: JsonFields = {}): JsonFields => ({
+  metadata: { name },
+  provisioner,
+  volumeBindingMode: 'WaitForFirstConsumer',
+  ...more,
+});
+
+/** A free volume: on one node, in a zone, or anywhere; no two of a size. */
+const freeVolume = (index: number, where: number): JsonFields => ({
+  metadata: { name: `free-${index}` },
+  spec: {
+    accessModes: ['ReadWriteOnce'],
+    capacity: { storage: `${1000 + index}Mi` },
+    storageClassName: 'local',
+    csi: { driver: DRIVER, volumeHandle: `free-${index}` },
+    ...(where < NODES
+      ? { nodeAffinity: onNodes(HOSTNAME, [`n${where}`]) }
+      : where === NODES
+        ? { nodeAffinity: onNodes(ZONE, ['za']) }
+        : {}),
+  },
+  status: { phase: 'Available' },
+});
+
+const capacity = (index: number, where: number, storage: string): JsonFields => ({
+  metadata: { namespace: 'ns', name: `capacity-${index}` },
+  storageClassName: 'tracked',
+  nodeTopology: { matchLabels: where < NODES ? { [HOSTNAME]: `n${where}` } : { [ZONE]: where % 2 ? 'za' : 'zb' } },
+  capacity: storage,
+});
+
+const csiNode = (index: number, count: number): JsonFields => ({
+  metadata: { name: `n${index}` },
+  spec: { drivers: [{ name: DRIVER, nodeID: 'x', allocatable: { count } }] },
+});
+
+const claim = (name: string, storageClassName: string, request: string, more: JsonFields = {}): JsonFields => ({
+  metadata: { namespace: 'ns', name, uid: `uid-${name}`, ...more },
+  spec: { accessModes: ['ReadWriteOnce'], storageClassName, resources: { requests: { storage: request } } },
+});
+
+const podWith = (name: string, volumes: readonly JsonFields[]): PodObject =>
+  podSet({
+    metadata: { namespace: 'ns', name, uid: name, labels: { app: 'db' } },
+    spec: {
+      schedulerName: profiles[0].schedulerName,
+      containers: [{ name: 'c', image: 'i', resources: { requests: { cpu: '1' } } }],
+      volumes,
+    },
+  }).pod;
+
+interface Turn {
+  readonly what: string;
+  readonly which: number;
+  readonly size: number;
+}
+
+const turn: fc.Arbitrary<Turn> = fc.record({
+  what: fc.constantFrom(
+    ...['own', 'own', 'own', 'own', 'two', 'ephemeral', 'again', 'once', 'disk'],
+    ...['bind', 'bind', 'take back', 'take back', 'free volume', 'no free volume'],
+    ...['capacity', 'limit', 'attachment', 'no attachment', 'node', 'no node', 'class', 'driver', 'no volume'],
+  ),
+  which: fc.nat(60),
+  size: fc.nat(3),
+});
+
+const CLASSES = ['local', 'made', 'tracked'];
+
+function play(pair: Pair, turns: readonly Turn[]): void {
+  for (let index = 0; index < NODES; index++) {
+    pair.apply(nodeOf(index, index % 2 ? 'za' : 'zb'));
+    pair.set('CSINode', csiNode(index, 4));
+    pair.set('PersistentVolume', freeVolume(index, index));
+    pair.set('CSIStorageCapacity', capacity(index, index, '2Gi'));
+  }
+  pair.set('StorageClass', storageClass('local', 'kubernetes.io/no-provisioner'));
+  pair.set('StorageClass', storageClass('made', DRIVER));
+  pair.set('StorageClass', storageClass('tracked', 'tracks.example.com'));
+  pair.set('CSIDriver', { metadata: { name: 'tracks.example.com' }, spec: { storageCapacity: true } });
+  for (const [index, turn] of turns.entries()) takeTurn(pair, index, turn);
+}
+
+function takeTurn(pair: Pair, index: number, { what, which, size }: Turn): void {
+  const storageClassName = CLASSES[which % CLASSES.length];
+  const own = (name: string, request: string, more: JsonFields = {}): JsonFields => {
+    pair.set('PersistentVolumeClaim', claim(name, storageClassName, request, more));
+    return { persistentVolumeClaim: { claimName: name } };
+  };
+  const name = `p-${index}`;
+  switch (what) {
+    case 'own':
+      // Pods of a StatefulSet: each has a claim of its own.
+      for (let copy = 0; copy <= size; copy++) {
+        pair.decide(podWith(`${name}-${copy}`, [{ name: 'data', ...own(`data-${name}-${copy}`, '500Mi') }]));
+      }
+      break;
+    case 'two':
+      pair.decide(
+        podWith(name, [
+          { name: 'log', ...own(`log-${name}`, `${1000 + (which % 12)}Mi`) },
+          { name: 'data', ...own(`data-${name}`, `${3 - size}Gi`) },
+        ]),
+      );
+      break;
+    case 'ephemeral': {
+      const owner = { apiVersion: 'v1', kind: 'Pod', name, uid: size === 0 ? 'other' : name, controller: true };
+      if (which % 5 > 0) own(`${name}-scratch`, '500Mi', { ownerReferences: [owner] });
+      pair.decide(podWith(name, [{ name: 'scratch', ephemeral: { volumeClaimTemplate: { spec: {} } } }]));
+      break;
+    }
+    case 'again': {
+      const { pod } = pair.placed[which % Math.max(1, pair.placed.length)] ?? { pod: undefined };
+      if (pod !== undefined) pair.decide({ ...pod, uid: name, name });
+      break;
+    }
+    case 'once': {
+      const once = claim(`once-${which % 3}`, 'made', '500Mi');
+      pair.set('PersistentVolumeClaim', {
+        ...once,
+        spec: { ...(once.spec as object), accessModes: ['ReadWriteOncePod'] },
+      });
+      pair.decide(podWith(name, [{ name: 'data', persistentVolumeClaim: { claimName: `once-${which % 3}` } }]));
+      break;
+    }
+    case 'disk':
+      pair.decide(
+        podWith(name, [{ name: 'disk', gcePersistentDisk: { pdName: `d${size}`, readOnly: which % 3 === 0 } }]),
+      );
+      break;
+    default:
+      changeSomething(pair, { what, which, size });
+  }
+}
+
+function changeSomething(pair: Pair, { what, which, size }: Turn): void {
+  const node = which % NODES;
+  switch (what) {
+    case 'bind':
+      for (let i = 0; i <= size; i++) pair.apply(...pair.storage.bound(which + i));
+      break;
+    case 'take back':
+      pair.takeBack(which);
+      break;
+    case 'free volume':
+      pair.set('PersistentVolume', freeVolume(which % 12, (which + size) % (NODES + 2)));
+      break;
+    case 'no free volume':
+      pair.apply({ kind: 'object-deleted', objectKind: 'PersistentVolume', key: `free-${which % 12}` });
+      break;
+    case 'no volume': {
+      const { plan } = pair.placed[which % Math.max(1, pair.placed.length)] ?? {};
+      const key = `made-${plan?.provisioned[0]?.replace('/', '-')}`;
+      pair.apply({ kind: 'object-deleted', objectKind: 'PersistentVolume', key });
+      break;
+    }
+    case 'capacity':
+      pair.set('CSIStorageCapacity', capacity(which % 8, which % (NODES + 2), ['100Mi', '1Gi', '3Gi', '3Gi'][size]));
+      break;
+    case 'limit':
+      if (size === 3) pair.apply({ kind: 'object-deleted', objectKind: 'CSINode', key: `n${node}` });
+      else pair.set('CSINode', csiNode(node, size + 1));
+      break;
+    case 'attachment': {
+      const source = { persistentVolumeName: `free-${which % 12}` };
+      pair.set('VolumeAttachment', {
+        metadata: { name: `a${size}` },
+        spec: { attacher: DRIVER, nodeName: `n${node}`, source },
+      });
+      break;
+    }
+    case 'no attachment':
+      pair.apply({ kind: 'object-deleted', objectKind: 'VolumeAttachment', key: `a${size}` });
+      break;
+    case 'node':
+      pair.apply(nodeOf(node, size % 2 ? 'za' : 'zb'));
+      break;
+    case 'no node':
+      if (size === 0) pair.apply({ kind: 'node-deleted', name: `n${node}` });
+      break;
+    case 'driver':
+      pair.set('CSIDriver', { metadata: { name: DRIVER }, spec: { storageCapacity: size === 0 } });
+      break;
+    case 'class': {
+      const expressions = [{ key: size < 2 ? ZONE : HOSTNAME, values: size < 2 ? ['za'] : ['n0', 'n1', 'n2', 'n3'] }];
+      const allowed = { allowedTopologies: [{ matchLabelExpressions: expressions }] };
+      pair.set('StorageClass', storageClass('made', DRIVER, which % 2 ? allowed : {}));
+      break;
+    }
+  }
+}
+
+describe('the kernel and volumes', () => {
+  it('decides as the reference does', (context) => {
+    const counts: Record<string, number> = {};
+    fc.assert(
+      fc.property(fc.array(turn, { minLength: 10, maxLength: 60, size: 'max' }), (turns) =>
+        play(new Pair(counts), turns),
+      ),
+      { numRuns: RUNS },
+    );
+    context.diagnostic(`${RUNS} clusters: ${JSON.stringify(counts)}`);
+  });
+});
