@@ -8,6 +8,9 @@ import { DiskError, FolderLockedError } from '../io/disk.ts';
 import { CorruptionError, ForeignLogError } from '../journal/errors.ts';
 import { CredentialsError } from '../kube-api/kubeconfig.ts';
 import { UnrepairableError } from '../repair/repair.ts';
+import { ClusterReadingError } from '../scheduler/inquiry/cluster-reading.ts';
+import { ManifestError } from '../scheduler/inquiry/manifest-file.ts';
+import { InquiryError } from '../scheduler/inquiry/pod-report.ts';
 import { benchCommand } from './bench.ts';
 import { completionCommand } from './completion.ts';
 import { doctorCommand } from './doctor.ts';
@@ -75,7 +78,10 @@ function explain(error: unknown): string {
     error instanceof FolderLockedError ||
     error instanceof CredentialsError ||
     error instanceof CorruptionError ||
-    error instanceof ForeignLogError;
+    error instanceof ForeignLogError ||
+    error instanceof ClusterReadingError ||
+    error instanceof ManifestError ||
+    error instanceof InquiryError;
   if (isOneLine) return error.message;
   if (!(error instanceof Error)) return String(error);
   const { code, address, port } = error as Error & { code?: string; address?: string; port?: number };

@@ -141,3 +141,18 @@ export function openApi({ master }: ClusterFlags, kubeconfig: string | undefined
     userAgent: `k1m-schedule/${version()}`,
   });
 }
+
+/** The options of a sub-command, and those that were given before its name, unless they are given again behind it. */
+export function inherited<T extends object>(command: Command): T {
+  const own = command.opts<T>();
+  const { parent } = command;
+  if (parent === null) return own;
+  const names = command.options.map((option) => option.attributeName());
+  const before = Object.entries(parent.opts()).filter(
+    ([name]) =>
+      names.includes(name) &&
+      parent.getOptionValueSource(name) === 'cli' &&
+      command.getOptionValueSource(name) !== 'cli',
+  );
+  return { ...own, ...Object.fromEntries(before) };
+}

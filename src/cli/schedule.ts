@@ -13,6 +13,7 @@ import { LeaderElector } from '../scheduler/driver/leader-elector.ts';
 import { Scheduler } from '../scheduler/driver/scheduler.ts';
 import { answerStatus } from '../scheduler/driver/status-pages.ts';
 import { UsageError } from './flag-values.ts';
+import { explainCommand } from './schedule-explain.ts';
 import {
   addClusterOptions,
   bool,
@@ -65,6 +66,8 @@ export function scheduleCommand(): Command {
     )
     .option('--port <n>', 'their port; 0: none', wholeNumber, 10_259)
     .option('--log-level <level>', 'debug, info, warn or error', 'info')
+    .enablePositionalOptions()
+    .addCommand(explainCommand())
     .action((flags: Flags) => schedule(withElection(flags, command)));
 }
 

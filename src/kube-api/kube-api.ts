@@ -35,8 +35,8 @@ export interface ReflectHandler {
   /** Once: what onSet has told so far is the whole collection as of one moment. */
   onSynced(): void;
   /**
-   * For a log: why the collection cannot be followed at the moment, or which object was skipped and why. A problem that goes on
-   * is told once; it is retried until it is over.
+   * For a log: why the collection cannot be followed at the moment, or which object was skipped and why. It is retried until it is
+   * over; a problem that goes on is told once a minute, and its end is told.
    */
   onProblem(text: string): void;
 }
@@ -55,11 +55,20 @@ export interface ReflectionCounts {
   readonly stale: number;
   /** Lines and items that could not be read and were skipped. */
   readonly malformed: number;
+  /** Lists and watches that failed. */
+  readonly failures: number;
+}
+
+export interface ReflectionTrouble {
+  readonly text: string;
+  readonly sinceMs: number;
 }
 
 export interface Reflection {
   readonly resource: ResourceName;
   readonly isSynced: boolean;
+  /** Why it cannot be followed at the moment, and since when by the clock's nowMs; undefined while it can. */
+  readonly trouble: ReflectionTrouble | undefined;
   /** How many objects there are by what is known. */
   readonly size: number;
   readonly counts: ReflectionCounts;

@@ -177,8 +177,10 @@ describe('a reflector', () => {
     assert.equal(reflection.size, 1);
   });
 
-  test('waits longer from failure to failure, up to half a minute, and tells a problem once', async () => {
-    const { clock, hearing, http } = play(() => new HttpError('connect', 'connect ECONNREFUSED 127.0.0.1:6443'));
+  test('waits longer from failure to failure, up to half a minute, and tells a problem at first and once a minute', async () => {
+    const { clock, hearing, http, reflection } = play(
+      () => new HttpError('connect', 'connect ECONNREFUSED 127.0.0.1:6443'),
+    );
     await clock.pass(0);
     const times = [clock.nowMs()];
     while (clock.nowMs() < 100_000) {
@@ -188,7 +190,31 @@ describe('a reflector', () => {
     }
     const gaps = times.slice(1).map((time, i) => time - times[i]);
     assert.deepEqual(gaps, [800, 1600, 3200, 6400, 12800, 25600, 30000]);
-    assert.deepEqual(hearing.problems, ['list pods: connect ECONNREFUSED 127.0.0.1:6443']);
+    const refused = 'list pods: connect ECONNREFUSED 127.0.0.1:6443';
+    assert.deepEqual(hearing.problems, [refused, `${refused} (for 80 s now)`]);
+    assert.deepEqual(reflection.trouble, { text: refused, sinceMs: 0 });
+    assert.equal(reflection.counts.failures, 8);
+  });
+
+  test('is in trouble until it is followed again, and tells of the end of what lasted', async () => {
+    const refusals = Array.from({ length: 6 }, () => new HttpError('connect', 'connect ECONNREFUSED'));
+    const { clock, hearing, reflection } = play(inTurn([...refusals, { body: listOf(1, []) }], ['silence']));
+    await clock.pass(30_000);
+    assert.equal(reflection.trouble?.text, 'list pods: connect ECONNREFUSED');
+    await clock.pass(30_000);
+    assert.equal(reflection.trouble, undefined);
+    assert.deepEqual(hearing.problems, ['list pods: connect ECONNREFUSED', 'pods: followed again after 50 s']);
+  });
+
+  test('is out of trouble when a watch without events lasts', async () => {
+    const [cut, quiet] = [new FakeBody(), new FakeBody()];
+    const { clock, reflection } = play(inTurn([{ body: listOf(1, []) }], [{ body: cut }, { body: quiet }, 'silence']));
+    await clock.pass(5_000);
+    cut.cut();
+    await clock.pass(500);
+    assert.match(reflection.trouble?.text ?? '', /^watch pods: /);
+    await clock.pass(5_000);
+    assert.equal(reflection.trouble, undefined);
   });
 
   test('waits as long as a 429 asks for', async () => {

@@ -16,7 +16,7 @@ import { type ApiCaller, readReason } from './api-caller.ts';
 import type { Backoff } from './backoff.ts';
 import { type ByteLine, ByteLines } from './byte-lines.ts';
 import { KnownObjects } from './known-objects.ts';
-import type { JsonObject, ReflectHandler, Reflection, ReflectionCounts } from './kube-api.ts';
+import type { JsonObject, ReflectHandler, Reflection, ReflectionCounts, ReflectionTrouble } from './kube-api.ts';
 import { ListError, type ListItem, ListScanner } from './list-scanner.ts';
 import { guessKey, headOf, isObject, isOlder, keyOf } from './object-head.ts';
 import { messageOf, parseObject, readRetryAfter, refusalText } from './outcome.ts';
@@ -32,6 +32,10 @@ const WATCH_GRACE_MS = 30_000;
 /** A watch that ends sooner without a word is a failure. */
 const SHORT_WATCH_MS = 1_000;
 const TOLD_MAX = 20;
+/** A failure that goes on is told again after this. */
+const TELL_AGAIN_MS = 60_000;
+/** The end of one that was over sooner is not worth a line. */
+const TELL_END_MS = 10_000;
 
 export interface ReflectorOptions {
   readonly resource: ResourceName;
@@ -67,12 +71,15 @@ export class Reflector implements Reflection {
   readonly #backoff: Backoff;
   readonly #chance: () => number;
   readonly #known: KnownObjects;
-  readonly #counts = { lists: 0, watches: 0, events: 0, stale: 0, malformed: 0 };
+  readonly #counts = { lists: 0, watches: 0, events: 0, stale: 0, malformed: 0, failures: 0 };
   /** Of the attempt that is under way. */
   #controller = new AbortController();
   /** Of the newest list, bookmark or event; '' before the first list. */
   #version = '';
-  #problem = '';
+  #trouble: ReflectionTrouble | undefined;
+  #toldMs = 0;
+  /** When the watch that goes on was opened. */
+  #openedMs: number | undefined;
   #told = 0;
   #isSynced = false;
   #isClosed = false;
@@ -101,6 +108,13 @@ export class Reflector implements Reflection {
     return this.#known.size;
   }
 
+  get trouble(): ReflectionTrouble | undefined {
+    // A watch without an event says only by lasting that all is well.
+    return this.#openedMs !== undefined && this.#clock.nowMs() - this.#openedMs >= SHORT_WATCH_MS
+      ? undefined
+      : this.#trouble;
+  }
+
   get counts(): ReflectionCounts {
     return { ...this.#counts };
   }
@@ -123,7 +137,7 @@ export class Reflector implements Reflection {
       try {
         if (!isListed) await this.#list(listAt);
         isListed = true;
-        await this.#watch();
+        if (!this.#isClosed) await this.#watch();
       } catch (error) {
         if (this.#isClosed) return;
         if (!(error instanceof AttemptError)) throw error;
@@ -136,7 +150,7 @@ export class Reflector implements Reflection {
         }
         // A list at a version that is no more is made again at once, without one, as client-go does.
         if (error.isExpired && !wasListed && asked !== '') continue;
-        this.#tell(error.message);
+        this.#fail(error.message);
         await this.#pause(this.#backoff.next(this.#clock.nowMs(), error.leastMs));
       }
     }
@@ -160,7 +174,7 @@ export class Reflector implements Reflection {
     } while (token !== '');
     this.#known.endList();
     this.#version = listVersion;
-    this.#problem = '';
+    this.#recover();
     if (this.#isSynced || this.#isClosed) return;
     this.#isSynced = true;
     this.#handler.onSynced();
@@ -199,6 +213,7 @@ export class Reflector implements Reflection {
     const eventsBefore = this.#counts.events;
     const query = `watch=true&allowWatchBookmarks=true&timeoutSeconds=${seconds}&resourceVersion=${encodeURIComponent(this.#version)}${this.#selector}`;
     await this.#attempt('watch', { query, silenceMsMax: seconds * 1000 + WATCH_GRACE_MS }, async (response, hear) => {
+      this.#openedMs = this.#clock.nowMs();
       const lines = new ByteLines(OBJECT_BYTES_MAX);
       for await (const chunk of response.body) {
         hear();
@@ -225,6 +240,7 @@ export class Reflector implements Reflection {
       const metadata = isObject(object.metadata) ? object.metadata : {};
       if (typeof metadata.resourceVersion === 'string') this.#advance(metadata.resourceVersion);
       this.#counts.events++;
+      this.#recover();
       return;
     }
     const head = headOf(object);
@@ -239,7 +255,7 @@ export class Reflector implements Reflection {
     if (isNews) this.#counts.events++;
     else this.#counts.stale++;
     this.#advance(head.resourceVersion);
-    this.#problem = '';
+    this.#recover();
   }
 
   #advance(version: string): void {
@@ -270,6 +286,9 @@ export class Reflector implements Reflection {
     } finally {
       silence.end();
       controller.abort();
+      // Only what lasts is over its trouble.
+      if (this.trouble === undefined) this.#recover();
+      this.#openedMs = undefined;
     }
   }
 
@@ -291,10 +310,24 @@ export class Reflector implements Reflection {
     this.#handler.onProblem(`${this.resource}: skipped ${key}: it ${reason}`);
   }
 
-  #tell(text: string): void {
-    if (text === this.#problem) return;
-    this.#problem = text;
-    this.#handler.onProblem(text);
+  #fail(text: string): void {
+    this.#counts.failures++;
+    const nowMs = this.#clock.nowMs();
+    const { sinceMs, text: before } = this.trouble ?? { sinceMs: nowMs, text: '' };
+    this.#trouble = { text, sinceMs };
+    if (text === before && nowMs - this.#toldMs < TELL_AGAIN_MS) return;
+    this.#toldMs = nowMs;
+    const seconds = Math.round((nowMs - sinceMs) / 1000);
+    this.#handler.onProblem(text === before ? `${text} (for ${seconds} s now)` : text);
+  }
+
+  #recover(): void {
+    if (this.#trouble === undefined || this.#isClosed) return;
+    const lastedMs = (this.#openedMs ?? this.#clock.nowMs()) - this.#trouble.sinceMs;
+    this.#trouble = undefined;
+    if (lastedMs >= TELL_END_MS) {
+      this.#handler.onProblem(`${this.resource}: followed again after ${Math.round(lastedMs / 1000)} s`);
+    }
   }
 
   async #pause(ms: number): Promise<void> {

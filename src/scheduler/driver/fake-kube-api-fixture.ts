@@ -103,8 +103,15 @@ export class FakeKubeApi {
   #reflect(resource: ResourceName, handler: ReflectHandler): Reflection {
     this.#handlers.set(resource, handler);
     this.#clock.setTimer(1, () => handler.onSynced());
-    const counts = { lists: 1, watches: 1, events: 0, stale: 0, malformed: 0 };
-    return { resource, isSynced: true, size: 0, counts, close: () => this.#handlers.delete(resource) };
+    const counts = { lists: 1, watches: 1, events: 0, stale: 0, malformed: 0, failures: 0 };
+    return {
+      resource,
+      isSynced: true,
+      trouble: undefined,
+      size: 0,
+      counts,
+      close: () => this.#handlers.delete(resource),
+    };
   }
 
   async #bind(pod: PodToBind, nodeName: string): Promise<BindOutcome> {

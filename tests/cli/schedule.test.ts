@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { message, run, temporaryFolder } from './binary-fixture.ts';
+
+const CLUSTER = `
+kind: List
+items:
+- {kind: Node, metadata: {name: n1, labels: {zone: a}}, status: {allocatable: {cpu: 4, memory: 8Gi, pods: 110}}}
+- {kind: Node, metadata: {name: n2, labels: {zone: b}}, status: {allocatable: {cpu: 2, memory: 8Gi, pods: 110}}}
+- {kind: Pod, metadata: {name: web, namespace: ns}, spec: {nodeName: n1, containers: [{resources: {requests: {cpu: 3}}}]}}
+`;
+
+interface Files {
+  readonly cluster: string;
+  readonly file: (name: string, text: string) => string;
+}
+
+function filesFor(test: TestContext): Files {
+  const folder = temporaryFolder(test);
+  const file = (name: string, text: string): string => {
+    const path = join(folder, name);
+    writeFileSync(path, text);
+    return path;
+  };
+  return { cluster: file('cluster.yaml', CLUSTER), file };
+}
+
+describe('k1m schedule explain', () => {
+  it('explains a pod of a cluster in a file, in words and as JSON', async (test) => {
+    const { cluster } = filesFor(test);
+    const words = await run(['schedule', 'explain', 'pod/web', '-n', 'ns', '--cluster', cluster]);
+    assert.equal(words.code, 0, words.stderr);
+    assert.match(words.stdout, /^pod ns\/web, scheduler default-scheduler, priority 0, asks for cpu 3$/m);
+    assert.match(words.stdout, /^fits on 1 of 2 nodes: n1, taken without scoring$/m);
+    assert.match(words.stdout, /1 {2}NodeResourcesFit: Insufficient cpu \(cpu: asks for 3, most is left on n2: 2\)/);
+    const json = await run(['schedule', 'explain', 'web', '--namespace=ns', '-o', 'json', '--cluster', cluster]);
+    const report = JSON.parse(json.stdout);
+    assert.deepEqual([report.outcome, report.best.nodes, report.pod.boundNode], ['fits', ['n1'], 'n1']);
+  });
+
+  it('explains a pod of a manifest, by the profiles of a configuration that is named before the sub-command', async (test) => {
+    const { cluster, file } = filesFor(test);
+    const pod = file('pod.yaml', 'kind: Pod\nmetadata: {name: new}\nspec: {schedulerName: other, containers: []}\n');
+    const config = file(
+      'config.yaml',
+      'apiVersion: kubescheduler.config.k8s.io/v1\nkind: KubeSchedulerConfiguration\nprofiles: [{schedulerName: other}]\n',
+    );
+    const explain = ['explain', '-f', pod, '--cluster', cluster];
+    assert.match((await run(['schedule', '--config', config, ...explain])).stdout, /^fits on 2 of 2 nodes/m);
+    const outcome = await run(['schedule', ...explain]);
+    assert.equal(outcome.code, 1);
+    assert.match(
+      message(outcome),
+      /^k1m: pod default\/new is for scheduler "other", which is none of the profiles here/,
+    );
+  });
+
+  const WRONG: readonly (readonly [string, readonly string[], number, RegExp])[] = [
+    ['no pod', [], 2, /^k1m: name a pod, or give one with -f$/],
+    ['a pod that is not there', ['nope', '--cluster', 'CLUSTER'], 1, /^k1m: .*\(NotFound\): pods "nope" not found$/],
+    ['a file that is not there', ['-f', '/nowhere'], 2, /^k1m: the path "\/nowhere" does not exist$/],
+    ['a file without a pod', ['-f', 'CLUSTER', '--cluster', 'CLUSTER'], 2, /has 0 pods; one is wanted$/],
+    [
+      'an API server that is away',
+      ['x', '--master', 'http://127.0.0.1:9', '--kubeconfig', 'CONFIG'],
+      1,
+      /ECONNREFUSED/,
+    ],
+  ];
+  for (const [name, args, code, says] of WRONG) {
+    it(`says what is wrong with ${name}`, async (test) => {
+      const { cluster, file } = filesFor(test);
+      const config = file(
+        'kubeconfig',
+        'clusters: [{name: c, cluster: {server: "http://127.0.0.1:9"}}]\nusers: []\ncontexts: [{name: x, context: {cluster: c}}]\ncurrent-context: x\n',
+      );
+      const empty = file('empty.yaml', 'kind: Node\nmetadata: {name: n}\n');
+      const filled = args.map((arg, index) =>
+        arg === 'CONFIG' ? config : arg !== 'CLUSTER' ? arg : args[index - 1] === '-f' ? empty : cluster,
+      );
+      const outcome = await run(['schedule', 'explain', ...filled]);
+      assert.equal(outcome.code, code, outcome.stderr);
+      assert.match(message(outcome), says);
+    });
+  }
+});
