@@ -35,7 +35,10 @@ const WRITTEN: readonly (readonly [verb: string, resource: ResourceName, subreso
   ['delete', 'pods', ''],
   ['create', 'events', ''],
   ['patch', 'events', ''],
+  // As the role system:volume-scheduler grants them.
+  ['get', 'persistentvolumeclaims', ''],
   ['patch', 'persistentvolumeclaims', ''],
+  ['get', 'persistentvolumes', ''],
   ['patch', 'persistentvolumes', ''],
 ];
 

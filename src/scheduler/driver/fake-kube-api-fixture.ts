@@ -15,6 +15,7 @@ import type {
 } from '../../kube-api/kube-api.ts';
 import type { ResourceName } from '../../kube-api/resource.ts';
 import type { SimulatedClock } from '../../testing/clock.ts';
+import { FakeStorage } from './fake-storage-fixture.ts';
 
 /** What becomes of a binding: as the API server has it; or one of the ways in which it can go wrong. */
 export type BindFault = 'none' | 'busy' | 'unreachable' | 'lost-before' | 'lost-after' | 'conflict';
@@ -40,12 +41,18 @@ export class FakeKubeApi {
   nextFault: () => BindFault = () => 'none';
   /** How long watchers wait for a change. */
   delayMs = 5;
+  readonly storage: FakeStorage;
   readonly #clock: SimulatedClock;
   readonly #handlers = new Map<ResourceName, ReflectHandler>();
   #version = 0;
 
   constructor(clock: SimulatedClock) {
     this.#clock = clock;
+    this.storage = new FakeStorage(
+      clock,
+      () => ++this.#version,
+      (resource, object) => this.#tell(resource, (handler) => handler.onSet(object)),
+    );
   }
 
   /** The methods that a scheduler calls. */
@@ -53,7 +60,10 @@ export class FakeKubeApi {
     const api: Partial<KubeApi> = {
       reflect: (resource, handler) => this.#reflect(resource, handler),
       bind: (pod, nodeName) => this.#bind(pod, nodeName),
-      read: (_, { namespace, name }) => this.#later(() => this.#read(namespace, name)),
+      read: (resource, place) =>
+        this.#later(() => (resource === 'pods' ? this.#read(place) : this.storage.read(resource, place))),
+      mergePatch: (resource, place, patch) =>
+        this.storage.patch(resource, place, patch, () => this.#later(() => undefined)),
       patchPodStatus: (pod, patch) => {
         this.patches.push({ uid: pod.uid, patch });
         return this.#later((): WriteOutcome => ({ kind: 'done', object: {} }));
@@ -147,7 +157,7 @@ export class FakeKubeApi {
     return { kind: 'bound' };
   }
 
-  #read(namespace: string, name: string): ReadOutcome {
+  #read({ namespace, name }: { readonly namespace: string; readonly name: string }): ReadOutcome {
     for (const state of this.pods.values()) {
       if (state.identity.name === name && state.identity.namespace === namespace) {
         return { kind: 'found', object: jsonOf(state) };

@@ -10,21 +10,23 @@
 // Nothing is decided before every collection has been read once: a decision on half of the pods would be wrong.
 
 import type { Clock, Timer } from '../../io/clock.ts';
-import type { JsonObject, KubeApi, ObjectIdentity, Reflection } from '../../kube-api/kube-api.ts';
-import { headOf } from '../../kube-api/object-head.ts';
+import type { JsonObject, KubeApi } from '../../kube-api/kube-api.ts';
+import { headOf, type ObjectHead } from '../../kube-api/object-head.ts';
 import type { ResourceName } from '../../kube-api/resource.ts';
 import { Kernel } from '../kernel/kernel.ts';
-import { type ClusterKind, readClusterObject } from '../model/cluster-objects.ts';
+import type { ClusterKind, ClusterObject } from '../model/cluster-objects.ts';
 import { boundTo } from '../model/command.ts';
-import { readNode } from '../model/node-object.ts';
+import type { VolumePlan } from '../model/decision.ts';
+import type { NodeObject } from '../model/node-object.ts';
 import type { PodObject } from '../model/pod-object.ts';
-import { readPod } from '../model/pod-reader.ts';
 import type { SchedulerProfile } from '../model/scheduler-profile.ts';
 import type { Backoff } from '../queue/backoff.ts';
 import type { ClusterEvent } from '../queue/cluster-event.ts';
 import { SchedulingQueue } from '../queue/scheduling-queue.ts';
 import { Binder, type Binding } from './binder.ts';
+import { ClusterFeed } from './cluster-feed.ts';
 import { PodTemplates } from './pod-templates.ts';
+import { isStorage, PodVolumes } from './pod-volumes.ts';
 import { SchedulerCounters } from './scheduler-counters.ts';
 import { StatusWriter } from './status-writer.ts';
 
@@ -32,27 +34,10 @@ import { StatusWriter } from './status-writer.ts';
 const TURN_MS_MAX = 5;
 const FLUSH_MS = 30_000;
 const TICK_MS = 1_000;
-/** As upstream follows them: what has finished takes nothing of its node. */
-const UNFINISHED = 'status.phase!=Succeeded,status.phase!=Failed';
-
-const CLUSTER_RESOURCES: readonly (readonly [ResourceName, ClusterKind])[] = [
-  ['namespaces', 'Namespace'],
-  ['services', 'Service'],
-  ['replicationcontrollers', 'ReplicationController'],
-  ['replicasets', 'ReplicaSet'],
-  ['statefulsets', 'StatefulSet'],
-  ['persistentvolumeclaims', 'PersistentVolumeClaim'],
-  ['persistentvolumes', 'PersistentVolume'],
-  ['storageclasses', 'StorageClass'],
-  ['csinodes', 'CSINode'],
-  ['csidrivers', 'CSIDriver'],
-  ['csistoragecapacities', 'CSIStorageCapacity'],
-  ['volumeattachments', 'VolumeAttachment'],
-];
-
 /** Pods that wait for another one which a node is nominated for. */
 const NOMINATION_CLASS = 'nomination';
 const NO_PLUGINS: ReadonlySet<string> = new Set();
+const VOLUMES_FULL = 'too many pods wait until their volumes are bound';
 
 export interface SchedulerNotices {
   /** Something cannot be followed, or an object cannot be read. */
@@ -92,6 +77,9 @@ export class Scheduler {
   readonly #kernel: Kernel;
   readonly #names: ReadonlySet<string>;
   readonly #binder: Binder;
+  readonly #volumes: PodVolumes;
+  /** Decided pods whose volumes have been bound; their turn to be bound comes. */
+  readonly #ready: OwnPod[] = [];
   readonly #status: StatusWriter;
   readonly #templates = new PodTemplates();
   readonly #own = new Map<string, OwnPod>();
@@ -100,9 +88,7 @@ export class Scheduler {
   /** Uids of pods that are on nodes by what the API shows. */
   readonly #placed = new Set<string>();
   readonly #nodes = new Set<string>();
-  readonly #reflections: Reflection[] = [];
-  readonly #startedMs: number;
-  #unsynced = 0;
+  readonly #feed: ClusterFeed;
   #isTurnDue = false;
   #isClosed = false;
   #timer: Timer | undefined;
@@ -120,12 +106,32 @@ export class Scheduler {
       clock,
       onBinding: (uid, nodeName, binding) => this.#onBinding(uid, nodeName, binding),
     });
+    this.#volumes = new PodVolumes({
+      api,
+      clock,
+      kernel: this.#kernel,
+      queue: this.queue,
+      onEnd: (uid, nodeName, problem) => this.#onVolumes(uid, nodeName, problem),
+    });
     this.#status = new StatusWriter({ api, clock, instance });
-    this.#startedMs = clock.nowMs();
+    const { notices } = options;
+    this.#feed = new ClusterFeed(api, clock, {
+      onNode: (node) => this.#setNode(node),
+      onNodeDeleted: (name) => this.#deleteNode(name),
+      onObject: (object, head) => this.#setObject(object, head),
+      onObjectDeleted: (kind, key) => this.#deleteObject(kind, key),
+      onPod: (pod, json) => this.#setPod(pod, json),
+      onPodDeleted: (uid) => this.#deletePod(uid),
+      onProblem: (resource, text) => notices.onProblem(resource, text),
+      onSynced: (seconds) => {
+        notices.onSynced(seconds);
+        this.#kick();
+      },
+    });
   }
 
   get isSynced(): boolean {
-    return this.#reflections.length > 0 && this.#unsynced === 0;
+    return this.#feed.isSynced;
   }
 
   get nodeCount(): number {
@@ -137,7 +143,7 @@ export class Scheduler {
   }
 
   get assumedCount(): number {
-    return this.#binder.inFlight;
+    return this.#binder.inFlight + this.#volumes.bindingCount + this.#ready.length;
   }
 
   get droppedWrites(): number {
@@ -145,28 +151,7 @@ export class Scheduler {
   }
 
   start(): void {
-    this.#follow(
-      'nodes',
-      (json) => this.#setNode(json),
-      ({ name }) => this.#deleteNode(name),
-    );
-    for (const [resource, kind] of CLUSTER_RESOURCES) {
-      this.#follow(
-        resource,
-        (json) => this.#setObject(resource, kind, json),
-        ({ namespace, name }) => {
-          const key = namespace === '' ? name : `${namespace}/${name}`;
-          this.#kernel.apply({ kind: 'object-deleted', objectKind: kind, key });
-          this.#changed('object-changed');
-        },
-      );
-    }
-    this.#follow(
-      'pods',
-      (json) => this.#setPod(json),
-      (identity) => this.#deletePod(identity.uid),
-      UNFINISHED,
-    );
+    this.#feed.start();
     this.#scheduleFlush();
     this.#scheduleTick();
   }
@@ -176,70 +161,48 @@ export class Scheduler {
     this.#timer?.cancel();
     this.#flushTimer?.cancel();
     this.#tickTimer?.cancel();
-    for (const reflection of this.#reflections) reflection.close();
+    this.#feed.close();
     this.#binder.close();
+    this.#volumes.close();
     this.#status.close();
   }
 
-  #follow(
-    resource: ResourceName,
-    onSet: (json: JsonObject) => void,
-    onDeleted: (identity: ObjectIdentity) => void,
-    fieldSelector?: string,
-  ): void {
-    const { api, notices, clock } = this.#options;
-    this.#unsynced++;
-    const handler = {
-      onSet,
-      onDeleted,
-      onSynced: () => {
-        this.#unsynced--;
-        if (this.#unsynced > 0) return;
-        notices.onSynced((clock.nowMs() - this.#startedMs) / 1000);
-        this.#kick();
-      },
-      onProblem: (text: string) => notices.onProblem(resource, text),
-    };
-    const options = fieldSelector === undefined ? {} : { fieldSelector };
-    this.#reflections.push(api.reflect(resource, handler, options));
-  }
-
-  #setNode(json: JsonObject): void {
-    const read = readNode(json);
-    if ('reason' in read) {
-      this.#options.notices.onProblem('nodes', read.reason);
-      return;
-    }
-    const { name } = read.object;
-    this.#kernel.apply({ kind: 'node-set', node: read.object });
-    const event = this.#nodes.has(name) ? 'node-changed' : 'node-added';
-    this.#nodes.add(name);
+  #setNode(node: NodeObject): void {
+    this.#kernel.apply({ kind: 'node-set', node });
+    const event = this.#nodes.has(node.name) ? 'node-changed' : 'node-added';
+    this.#nodes.add(node.name);
     this.#changed(event);
   }
 
   #deleteNode(name: string): void {
     this.#nodes.delete(name);
     this.#kernel.apply({ kind: 'node-deleted', name });
+    this.#volumes.nodeGone(name);
     this.#changed('node-removed');
   }
 
-  #setObject(resource: ResourceName, kind: ClusterKind, json: JsonObject): void {
-    const read = readClusterObject(kind, json);
-    if ('reason' in read) {
-      this.#options.notices.onProblem(resource, read.reason);
+  #setObject(object: ClusterObject, { uid, resourceVersion }: ObjectHead): void {
+    if (isStorage(object.kind)) {
+      this.#volumes.set(object, uid, resourceVersion);
+      this.#kick();
       return;
     }
-    this.#kernel.apply({ kind: 'object-set', object: read.object });
+    this.#kernel.apply({ kind: 'object-set', object });
     this.#changed('object-changed');
   }
 
-  #setPod(json: JsonObject): void {
-    const read = readPod(json);
-    if ('reason' in read) {
-      this.#options.notices.onProblem('pods', read.reason);
+  #deleteObject(objectKind: ClusterKind, key: string): void {
+    if (isStorage(objectKind)) {
+      this.#volumes.deleted(objectKind, key);
+      this.#kick();
       return;
     }
-    const { pod, template } = this.#templates.share(read.object, json);
+    this.#kernel.apply({ kind: 'object-deleted', objectKind, key });
+    this.#changed('object-changed');
+  }
+
+  #setPod(read: PodObject, json: JsonObject): void {
+    const { pod, template } = this.#templates.share(read, json);
     if (pod.nodeName !== '') this.#setPlaced(pod);
     else if (this.#names.has(pod.schedulerName)) this.#setWaiting(pod, template, headOf(json)?.resourceVersion ?? '');
   }
@@ -250,6 +213,7 @@ export class Scheduler {
     const isConfirmed = own?.assumedNode === pod.nodeName;
     this.#own.delete(uid);
     this.queue.remove(uid);
+    this.#volumes.podLeft(uid);
     const event = this.#placed.has(uid) ? 'pod-changed' : 'pod-added';
     this.#placed.add(uid);
     this.#kernel.apply({ kind: 'pod-set', pod });
@@ -274,6 +238,7 @@ export class Scheduler {
     const failures = own?.failures ?? 0;
     this.#own.set(uid, { pod, resourceVersion, template, assumedNode: '', addedMs, failures });
     this.#kernel.apply({ kind: 'pod-set', pod });
+    this.#volumes.podWaits(pod);
     if (isSame && this.queue.has(uid)) return;
     this.queue.add({ uid, priority, isGated: schedulingGates.length > 0 });
     this.#kick();
@@ -284,6 +249,7 @@ export class Scheduler {
     this.#own.delete(uid);
     this.#status.forget(uid);
     this.queue.remove(uid);
+    this.#volumes.podLeft(uid);
     this.#kernel.apply({ kind: 'pod-deleted', uid });
     const wasNominated = own !== undefined && own.pod.nominatedNodeName !== '';
     if (this.#placed.delete(uid) || wasNominated) this.#changed('pod-removed');
@@ -313,6 +279,11 @@ export class Scheduler {
         this.#kick();
         return;
       }
+      const ready = this.#ready.shift();
+      if (ready !== undefined) {
+        this.#bind(ready);
+        continue;
+      }
       const uid = this.queue.pop(nowMs);
       if (uid === undefined) break;
       this.#decide(uid, nowMs);
@@ -334,10 +305,15 @@ export class Scheduler {
     this.counters.decided(decision.kind, (this.#options.clock.nowMs() - nowMs) / 1000);
     switch (decision.kind) {
       case 'bound':
-        if (decision.volumes === undefined) this.#assume(own, decision.node);
-        else {
-          this.queue.placed(uid);
-          this.#status.refused(pod, pod.schedulerName, 'SchedulerError', 'claims that wait for a pod are not bound');
+        if (decision.volumes === undefined) {
+          this.#assume(own, decision.node);
+          this.#bind(own);
+        } else if (this.#volumes.hasRoom) {
+          this.#assume(own, decision.node);
+          this.#bindVolumes(own, decision.volumes);
+        } else {
+          this.queue.failed(uid, nowMs);
+          this.#status.refused(pod, pod.schedulerName, 'SchedulerError', VOLUMES_FULL);
         }
         break;
       case 'unschedulable':
@@ -358,15 +334,39 @@ export class Scheduler {
   }
 
   #assume(own: OwnPod, nodeName: string): void {
-    const { pod, resourceVersion } = own;
+    const { pod } = own;
     own.assumedNode = nodeName;
     this.#kernel.apply({ kind: 'pod-set', pod: boundTo(pod, nodeName) });
     this.queue.placed(pod.uid);
     this.queue.wake('pod-added');
-    const { namespace, name, uid } = pod;
-    this.#status.forget(uid);
+    this.#status.forget(pod.uid);
+  }
+
+  #bind(own: OwnPod): void {
+    const { namespace, name, uid } = own.pod;
+    const { resourceVersion, assumedNode } = own;
+    // The API has shown where it is, or that it is gone, while its volumes were bound.
+    if (this.#own.get(uid) !== own || assumedNode === '') return;
     this.#binding.set(uid, own);
-    this.#binder.bind({ namespace, name, uid, resourceVersion }, nodeName);
+    this.#binder.bind({ namespace, name, uid, resourceVersion }, assumedNode);
+  }
+
+  #bindVolumes({ pod, assumedNode: nodeName }: OwnPod, plan: VolumePlan): void {
+    const profile = this.#options.profiles.find(({ schedulerName }) => schedulerName === pod.schedulerName);
+    const timeoutMs = 1000 * (profile?.bindTimeoutSeconds ?? 0);
+    this.#volumes.bind({ uid: pod.uid, nodeName, plan, timeoutMs });
+  }
+
+  #onVolumes(uid: string, nodeName: string, problem: string | undefined): void {
+    const own = this.#own.get(uid);
+    if (own === undefined || own.assumedNode !== nodeName) return;
+    if (problem === undefined) this.#ready.push(own);
+    else {
+      const text = `running PreBind plugin "VolumeBinding": ${problem}`;
+      this.#takeBack(own, text);
+      this.#status.refused(own.pod, own.pod.schedulerName, 'SchedulerError', text);
+    }
+    this.#kick();
   }
 
   #onBinding(uid: string, nodeName: string, binding: Binding): void {
@@ -389,13 +389,19 @@ export class Scheduler {
       this.#changed('pod-removed');
       return;
     }
+    this.#takeBack(own, binding.text);
+  }
+
+  /** A pod that was assumed on a node waits again. */
+  #takeBack(own: OwnPod, reason: string): void {
     const { pod } = own;
-    this.#options.notices.onBindingFailed(`${pod.namespace}/${pod.name}`, binding.text);
+    const { uid } = pod;
+    this.#options.notices.onBindingFailed(`${pod.namespace}/${pod.name}`, reason);
     own.assumedNode = '';
     this.#kernel.apply({ kind: 'pod-set', pod });
     own.failures++;
     const waiting = { uid, priority: pod.priority, isGated: pod.schedulingGates.length > 0 };
-    this.queue.again(waiting, own.failures, nowMs);
+    this.queue.again(waiting, own.failures, this.#options.clock.nowMs());
     this.#changed('pod-removed');
   }
 

@@ -18,6 +18,7 @@
 import { assert } from '../../base/assert.ts';
 import type { ClusterCommand } from '../model/command.ts';
 import type { Decision } from '../model/decision.ts';
+import type { Labels } from '../model/label-selector.ts';
 import { namedNodes } from '../model/node-selector.ts';
 import { type PodObject, podKey } from '../model/pod-object.ts';
 import type { FilterPluginName, SchedulerProfile } from '../model/scheduler-profile.ts';
@@ -143,6 +144,12 @@ export class Kernel {
 
   get nodeCount(): number {
     return this.#state.nodes.count;
+  }
+
+  /** Undefined for a node that is not there. */
+  labelsOf(nodeName: string): Labels | undefined {
+    const slot = this.#state.nodes.slotOf(nodeName);
+    return slot === undefined ? undefined : this.#state.nodes.labelsAt(slot);
   }
 
   /** Pods of the same key are decided alike, as things are. The pod is to be placed. */

@@ -9,7 +9,19 @@ export type ClusterEvent =
   | 'pod-added'
   | 'pod-changed'
   | 'pod-removed'
-  | 'object-changed';
+  /** A namespace, a service, an owner of pods, a budget. */
+  | 'object-changed'
+  | StorageEvent;
+
+/** It concerns volumes, and may set apart pods that were alike. */
+export type StorageEvent =
+  | 'claim-changed'
+  | 'volume-changed'
+  | 'storage-class-changed'
+  | 'csi-node-changed'
+  | 'csi-driver-changed'
+  | 'capacity-grown'
+  | 'attachment-removed';
 
 const ON_NODES: readonly ClusterEvent[] = ['node-added', 'node-changed'];
 const ON_TOPOLOGY: readonly ClusterEvent[] = [
@@ -21,7 +33,6 @@ const ON_TOPOLOGY: readonly ClusterEvent[] = [
   'object-changed',
 ];
 const ON_ROOM: readonly ClusterEvent[] = [...ON_NODES, 'pod-changed', 'pod-removed'];
-const ON_VOLUMES: readonly ClusterEvent[] = [...ON_ROOM, 'object-changed'];
 
 const INTERESTS: Readonly<Record<FilterPluginName, readonly ClusterEvent[]>> = {
   NodeUnschedulable: ON_NODES,
@@ -30,14 +41,34 @@ const INTERESTS: Readonly<Record<FilterPluginName, readonly ClusterEvent[]>> = {
   NodeAffinity: ON_NODES,
   NodePorts: ON_ROOM,
   NodeResourcesFit: ON_ROOM,
-  VolumeRestrictions: ON_VOLUMES,
-  NodeVolumeLimits: ON_VOLUMES,
-  VolumeBinding: ON_VOLUMES,
-  VolumeZone: ON_VOLUMES,
+  VolumeRestrictions: [...ON_ROOM, 'claim-changed'],
+  NodeVolumeLimits: [...ON_ROOM, 'claim-changed', 'volume-changed', 'csi-node-changed', 'attachment-removed'],
+  VolumeBinding: [
+    ...ON_NODES,
+    'claim-changed',
+    'volume-changed',
+    'storage-class-changed',
+    'csi-driver-changed',
+    'capacity-grown',
+  ],
+  VolumeZone: [...ON_NODES, 'claim-changed', 'volume-changed', 'storage-class-changed'],
   PodTopologySpread: ON_TOPOLOGY,
   InterPodAffinity: ON_TOPOLOGY,
   NodeDeclaredFeatures: ON_NODES,
 };
+
+/** Pods that were refused together may not be alike any more: all of them are to be looked at. */
+export function setsApart(event: ClusterEvent): boolean {
+  return SETTING_APART.has(event);
+}
+
+const SETTING_APART: ReadonlySet<ClusterEvent> = new Set([
+  'object-changed',
+  'volume-changed',
+  'storage-class-changed',
+  'csi-driver-changed',
+  'capacity-grown',
+]);
 
 /** Whether the event may help a pod that the plugin refused; any event may where the plugin is not known. */
 export function mayHelp(event: ClusterEvent, plugin: string): boolean {

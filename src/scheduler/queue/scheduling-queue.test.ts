@@ -49,6 +49,42 @@ describe('the scheduling queue', () => {
     assert.deepEqual([popAll(queue, 100_000), queue.counts.unschedulable], [[], 2]);
   });
 
+  it('wakes the pods that an event concerns out of their turn, and parks them again where they belong', () => {
+    const queue = new SchedulingQueue();
+    const park = (uid: string, key: string, nowMs: number): void =>
+      queue.refused(uid, key, new Set(['VolumeBinding']), nowMs);
+    for (const uid of ['a', 'b', 'c']) {
+      queue.add(pod(uid));
+      queue.pop(0);
+      park(uid, 'class', 0);
+    }
+    queue.wakePods(['c', 'nobody'], 'pod-removed');
+    assert.equal(queue.pop(100_000), undefined, 'room does not help them');
+    queue.wakePods(['c', 'nobody'], 'claim-changed');
+    assert.deepEqual(popAll(queue, 100_000), ['c']);
+    park('c', 'other', 100_000);
+    queue.wake('node-added');
+    assert.deepEqual(popAll(queue, 200_000), ['a', 'c'], 'the first of each class');
+    park('c', 'class', 200_000);
+    queue.placed('a');
+    assert.deepEqual(popAll(queue, 300_000), ['b']);
+    queue.placed('b');
+    assert.deepEqual(popAll(queue, 300_000), ['c']);
+    queue.placed('c');
+    assert.deepEqual(queue.counts, { active: 0, backoff: 0, unschedulable: 0, gated: 0 });
+  });
+
+  it('wakes all pods of a class when volumes may have set them apart', () => {
+    const queue = new SchedulingQueue();
+    for (const uid of ['a', 'b']) {
+      queue.add(pod(uid));
+      queue.pop(0);
+      queue.refused(uid, 'class', new Set(['VolumeBinding']), 0);
+    }
+    queue.wake('volume-changed');
+    assert.deepEqual(popAll(queue, 100_000), ['a', 'b']);
+  });
+
   it('does not wake for what cannot help', () => {
     const queue = new SchedulingQueue();
     queue.add(pod('a'));

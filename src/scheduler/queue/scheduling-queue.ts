@@ -16,7 +16,7 @@
 import { assert } from '../../base/assert.ts';
 import { Heap } from '../../base/heap.ts';
 import { type Backoff, backoffMs, DEFAULT_BACKOFF } from './backoff.ts';
-import { type ClusterEvent, mayHelp } from './cluster-event.ts';
+import { type ClusterEvent, mayHelp, setsApart } from './cluster-event.ts';
 
 /** Upstream's --pod-max-in-unschedulable-pods-duration. */
 const PARKED_MS_MAX = 300_000;
@@ -38,6 +38,8 @@ interface Entry {
   /** When its backoff is over. */
   dueMs: number;
   parkedIn: ParkedClass | undefined;
+  /** Whose heap has it, also when it has been woken out of its turn. */
+  filedIn: ParkedClass | undefined;
   isDropped: boolean;
 }
 
@@ -96,6 +98,7 @@ export class SchedulingQueue {
       attempts: before?.attempts ?? 0,
       dueMs: 0,
       parkedIn: undefined,
+      filedIn: undefined,
       isDropped: false,
     };
     this.#entries.set(uid, entry);
@@ -143,8 +146,9 @@ export class SchedulingQueue {
     }
     parked.plugins = plugins;
     parked.sinceMs = nowMs;
-    parked.waiting.push(entry);
+    if (entry.filedIn !== parked) parked.waiting.push(entry);
     parked.count++;
+    entry.filedIn = parked;
     entry.parkedIn = parked;
     this.#move(entry, 'parked');
     // The class it was in goes by another key now.
@@ -177,11 +181,22 @@ export class SchedulingQueue {
 
   wake(event: ClusterEvent): void {
     for (const parked of this.#classes.values()) {
-      const plugins = [...parked.plugins];
-      if (plugins.length > 0 && !plugins.some((plugin) => mayHelp(event, plugin))) continue;
-      // Services and owners may have set the pods of a class apart.
-      if (event === 'object-changed') this.#wakeAll(parked);
+      if (!isHelped(parked, event)) continue;
+      if (setsApart(event)) this.#wakeAll(parked, 'backoff');
       else if (parked.woken === undefined) this.#wakeFirst(parked);
+    }
+  }
+
+  /** An event that concerns these pods alone: those of them that are parked are woken, out of their turn. */
+  wakePods(uids: Iterable<string>, event: ClusterEvent): void {
+    for (const uid of uids) {
+      const entry = this.#entries.get(uid);
+      const parked = entry?.parkedIn;
+      if (entry?.place !== 'parked' || parked === undefined || !isHelped(parked, event)) continue;
+      entry.parkedIn = undefined;
+      parked.count--;
+      this.#backOff(entry);
+      if (parked.count === 0 && parked.woken === undefined) this.#forget(parked);
     }
   }
 
@@ -201,32 +216,37 @@ export class SchedulingQueue {
   /** Wakes what has been parked for too long; to be called every half minute or so. */
   flushParked(nowMs: number): void {
     for (const parked of this.#classes.values()) {
-      if (nowMs - parked.sinceMs >= PARKED_MS_MAX) this.#wakeAll(parked);
+      if (nowMs - parked.sinceMs >= PARKED_MS_MAX) this.#wakeAll(parked, 'active');
     }
   }
 
   #wakeFirst(parked: ParkedClass): void {
-    const entry = take(parked.waiting, 'parked');
+    const entry = takeParked(parked);
     assert(entry !== undefined, 'a class without pods is forgotten');
     parked.count--;
     parked.woken = entry;
-    this.#backoff.push(entry);
-    this.#move(entry, 'backoff');
+    this.#backOff(entry);
   }
 
-  #wakeAll(parked: ParkedClass): void {
+  #wakeAll(parked: ParkedClass, place: 'active' | 'backoff'): void {
     this.#classes.delete(parked.key);
-    for (let entry = take(parked.waiting, 'parked'); entry !== undefined; entry = take(parked.waiting, 'parked')) {
+    for (let entry = takeParked(parked); entry !== undefined; entry = takeParked(parked)) {
       entry.parkedIn = undefined;
-      this.#activate(entry);
+      if (place === 'active') this.#activate(entry);
+      else this.#backOff(entry);
     }
     parked.count = 0;
+  }
+
+  #backOff(entry: Entry): void {
+    this.#backoff.push(entry);
+    this.#move(entry, 'backoff');
   }
 
   /** One of the class has left it for good: the next one is tried at once. */
   #wakeNext(parked: ParkedClass): void {
     parked.woken = undefined;
-    const entry = take(parked.waiting, 'parked');
+    const entry = takeParked(parked);
     if (entry === undefined) {
       this.#forget(parked);
       return;
@@ -271,6 +291,21 @@ export class SchedulingQueue {
 
 function byPriority(a: Entry, b: Entry): number {
   return b.priority - a.priority || a.order - b.order;
+}
+
+/** The first that is parked there; those that were woken out of their turn, and may be parked elsewhere now, are thrown away. */
+function takeParked(parked: ParkedClass): Entry | undefined {
+  for (let entry = parked.waiting.pop(); entry !== undefined; entry = parked.waiting.pop()) {
+    if (entry.filedIn === parked) entry.filedIn = undefined;
+    if (!entry.isDropped && entry.place === 'parked' && entry.parkedIn === parked) return entry;
+  }
+  return undefined;
+}
+
+function isHelped({ plugins }: ParkedClass, event: ClusterEvent): boolean {
+  if (plugins.size === 0) return true;
+  for (const plugin of plugins) if (mayHelp(event, plugin)) return true;
+  return false;
 }
 
 /** The first that is still there; those that have left are thrown away. */

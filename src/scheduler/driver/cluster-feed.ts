@@ -1,0 +1,120 @@
+// Follows the collections that scheduling depends on, and reads their objects; what cannot be read is told and left out.
+
+import type { Clock } from '../../io/clock.ts';
+import type { JsonObject, KubeApi, ObjectIdentity, Reflection } from '../../kube-api/kube-api.ts';
+import { headOf, keyOf, type ObjectHead } from '../../kube-api/object-head.ts';
+import type { ResourceName } from '../../kube-api/resource.ts';
+import { type ClusterKind, type ClusterObject, readClusterObject } from '../model/cluster-objects.ts';
+import { type NodeObject, readNode } from '../model/node-object.ts';
+import type { PodObject } from '../model/pod-object.ts';
+import { readPod } from '../model/pod-reader.ts';
+
+/** As upstream follows them: what has finished takes nothing of its node. */
+const UNFINISHED = 'status.phase!=Succeeded,status.phase!=Failed';
+
+const CLUSTER_RESOURCES: readonly (readonly [ResourceName, ClusterKind])[] = [
+  ['namespaces', 'Namespace'],
+  ['services', 'Service'],
+  ['replicationcontrollers', 'ReplicationController'],
+  ['replicasets', 'ReplicaSet'],
+  ['statefulsets', 'StatefulSet'],
+  ['persistentvolumeclaims', 'PersistentVolumeClaim'],
+  ['persistentvolumes', 'PersistentVolume'],
+  ['storageclasses', 'StorageClass'],
+  ['csinodes', 'CSINode'],
+  ['csidrivers', 'CSIDriver'],
+  ['csistoragecapacities', 'CSIStorageCapacity'],
+  ['volumeattachments', 'VolumeAttachment'],
+];
+
+export interface ClusterHandler {
+  onNode(node: NodeObject): void;
+  onNodeDeleted(name: string): void;
+  onObject(object: ClusterObject, head: ObjectHead): void;
+  onObjectDeleted(kind: ClusterKind, key: string): void;
+  /** `json` is what the pod was read from. */
+  onPod(pod: PodObject, json: JsonObject): void;
+  onPodDeleted(uid: string): void;
+  /** Once: every collection has been read. */
+  onSynced(seconds: number): void;
+  /** Something cannot be followed, or an object cannot be read. */
+  onProblem(resource: ResourceName, text: string): void;
+}
+
+export class ClusterFeed {
+  readonly #api: KubeApi;
+  readonly #clock: Clock;
+  readonly #handler: ClusterHandler;
+  readonly #reflections: Reflection[] = [];
+  readonly #startedMs: number;
+  #unsynced = 0;
+
+  constructor(api: KubeApi, clock: Clock, handler: ClusterHandler) {
+    this.#api = api;
+    this.#clock = clock;
+    this.#handler = handler;
+    this.#startedMs = clock.nowMs();
+  }
+
+  get isSynced(): boolean {
+    return this.#reflections.length > 0 && this.#unsynced === 0;
+  }
+
+  start(): void {
+    const handler = this.#handler;
+    this.#follow(
+      'nodes',
+      (json) => this.#read('nodes', readNode(json), (node) => handler.onNode(node)),
+      ({ name }) => handler.onNodeDeleted(name),
+    );
+    for (const [resource, kind] of CLUSTER_RESOURCES) {
+      this.#follow(
+        resource,
+        (json) => this.#setObject(resource, kind, json),
+        (identity) => handler.onObjectDeleted(kind, keyOf(identity)),
+      );
+    }
+    this.#follow(
+      'pods',
+      (json) => this.#read('pods', readPod(json), (pod) => handler.onPod(pod, json)),
+      ({ uid }) => handler.onPodDeleted(uid),
+      UNFINISHED,
+    );
+  }
+
+  close(): void {
+    for (const reflection of this.#reflections) reflection.close();
+  }
+
+  #setObject(resource: ResourceName, kind: ClusterKind, json: JsonObject): void {
+    const head = headOf(json);
+    // The API gives no object without a uid and a version.
+    if (head === undefined) this.#handler.onProblem(resource, 'an object without uid or resourceVersion');
+    else this.#read(resource, readClusterObject(kind, json), (object) => this.#handler.onObject(object, head));
+  }
+
+  #read<T>(resource: ResourceName, read: { object: T } | { reason: string }, use: (object: T) => void): void {
+    if ('reason' in read) this.#handler.onProblem(resource, read.reason);
+    else use(read.object);
+  }
+
+  #follow(
+    resource: ResourceName,
+    onSet: (json: JsonObject) => void,
+    onDeleted: (identity: ObjectIdentity) => void,
+    fieldSelector?: string,
+  ): void {
+    this.#unsynced++;
+    const handler = {
+      onSet,
+      onDeleted,
+      onSynced: () => {
+        this.#unsynced--;
+        if (this.#unsynced === 0) this.#handler.onSynced((this.#clock.nowMs() - this.#startedMs) / 1000);
+      },
+      onProblem: (text: string) => this.#handler.onProblem(resource, text),
+    };
+    const options = fieldSelector === undefined ? {} : { fieldSelector };
+    this.#reflections.push(this.#api.reflect(resource, handler, options));
+  }
+}
