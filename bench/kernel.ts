@@ -2,13 +2,16 @@
 //   node bench/kernel.ts [--nodes 1000000] [--pods 1000000] [--templates 1] [--spread] [--replay 0]
 // --spread adds a service for each template, so that the default spread constraints (hostname and zone) score; --feature NAME adds to each
 // template one of: anti (required anti-affinity on the hostname), near (required affinity on the zone), zone (hard spread on the zone),
-// host (hard spread on the hostname), mixed (preferences of all kinds). --replay N lets the reference decide every Nth pod too.
+// host (hard spread on the hostname), mixed (preferences of all kinds), daemon (each pod names its node, as those of a DaemonSet do),
+// pinned (each selects its node's hostname). --unschedulable N has every Nth pod ask for more than any node has; --node-changes N changes a
+// node (in turn its taints, its labels, its room) after every Nth pod. --replay N lets the reference decide every Nth pod too.
 
 import { parseArgs } from 'node:util';
 import { Kernel } from '../src/scheduler/kernel/kernel.ts';
 import { readClusterObject } from '../src/scheduler/model/cluster-objects.ts';
 import { boundTo } from '../src/scheduler/model/command.ts';
 import { readNode } from '../src/scheduler/model/node-object.ts';
+import { NAME_FIELD } from '../src/scheduler/model/node-selector.ts';
 import type { PodObject } from '../src/scheduler/model/pod-object.ts';
 import { readPod } from '../src/scheduler/model/pod-reader.ts';
 import { DEFAULT_PROFILE } from '../src/scheduler/model/scheduler-profile.ts';
@@ -21,6 +24,8 @@ const { values } = parseArgs({
     templates: { type: 'string', default: '1' },
     spread: { type: 'boolean', default: false },
     feature: { type: 'string', default: 'plain' },
+    unschedulable: { type: 'string', default: '0' },
+    'node-changes': { type: 'string', default: '0' },
     replay: { type: 'string', default: '0' },
   },
 });
@@ -45,7 +50,7 @@ function must<T>(read: { readonly object: T } | { readonly reason: string }): T 
 }
 
 /** Two sizes; every tenth node is tainted. */
-function nodeJson(index: number): unknown {
+function nodeJson(index: number, generation = 0): unknown {
   const isLarge = index % 3 === 0;
   const zone = index % ZONES;
   return {
@@ -59,15 +64,19 @@ function nodeJson(index: number): unknown {
         'node.kubernetes.io/instance-type': isLarge ? 'large' : 'small',
         'kubernetes.io/arch': 'amd64',
         'kubernetes.io/os': 'linux',
+        ...(generation % 3 === 1 ? { 'example.com/generation': `${generation % 5}` } : {}),
       },
     },
-    spec: index % 10 === 9 ? { taints: [{ key: 'preempt', value: 'soon', effect: 'PreferNoSchedule' }] } : {},
+    spec:
+      index % 10 === 9 || generation % 3 === 2
+        ? { taints: [{ key: 'preempt', value: 'soon', effect: 'PreferNoSchedule' }] }
+        : {},
     status: {
       allocatable: {
         cpu: isLarge ? '64' : '32',
         memory: isLarge ? '256Gi' : '128Gi',
         'ephemeral-storage': '100Gi',
-        pods: '110',
+        pods: `${110 - (generation % 2)}`,
       },
     },
   };
@@ -129,7 +138,7 @@ function featureOf(template: number): object {
   }
 }
 
-function templateOf(template: number): PodObject {
+function templateOf(template: number, cpu = `${100 + (template % 7) * 50}m`): PodObject {
   return must(
     readPod({
       metadata: { namespace: 'default', name: 'template', uid: 'template', labels: { app: `app-${template}` } },
@@ -139,7 +148,7 @@ function templateOf(template: number): PodObject {
           {
             name: 'main',
             image: 'registry.example.com/app:v1',
-            resources: { requests: { cpu: `${100 + (template % 7) * 50}m`, memory: `${128 + (template % 5) * 64}Mi` } },
+            resources: { requests: { cpu, memory: `${128 + (template % 5) * 64}Mi` } },
           },
         ],
         ...featureOf(template),
@@ -147,6 +156,8 @@ function templateOf(template: number): PodObject {
     }),
   );
 }
+
+const { requests: HUGE } = templateOf(0, '1000');
 
 const startedMs = performance.now();
 for (let i = 0; i < nodeCount; i++) apply({ kind: 'node-set', node: must(readNode(nodeJson(i))) });
@@ -156,6 +167,26 @@ if (values.spread) {
     apply({ kind: 'object-set', object: must(readClusterObject('Service', service)) });
   }
 }
+const tooLarge = Number(values.unschedulable);
+const changeEvery = Number(values['node-changes']);
+
+/** The pod that comes next. */
+function podAt(index: number): PodObject {
+  const template = templates[index % templateCount];
+  const pod = { ...template, uid: `uid-${index}`, name: `pod-${index}` };
+  const node = `node-${(index * 7919) % nodeCount}`;
+  if (tooLarge > 0 && index % tooLarge === 0) return { ...pod, requests: HUGE };
+  if (values.feature === 'daemon') {
+    const field = { key: NAME_FIELD, operator: 'In' as const, values: [node] };
+    const terms = [{ expressions: [], fields: [field], problem: undefined }];
+    return { ...pod, requiredNodes: { pairs: new Map(), selector: { terms } } };
+  }
+  if (values.feature === 'pinned') {
+    return { ...pod, requiredNodes: { pairs: new Map([[HOSTNAME, node]]), selector: undefined } };
+  }
+  return pod;
+}
+
 const templates = Array.from({ length: templateCount }, (_, index) => templateOf(index));
 process.stdout.write(`${nodeCount} nodes set in ${((performance.now() - startedMs) / 1000).toFixed(1)} s\n`);
 
@@ -168,7 +199,11 @@ const beginMs = performance.now();
 const beginCpu = process.cpuUsage();
 let lastMs = beginMs;
 for (let i = 0; i < podCount; i++) {
-  const pod = { ...templates[i % templateCount], uid: `uid-${i}`, name: `pod-${i}` };
+  const pod = podAt(i);
+  if (changeEvery > 0 && i % changeEvery === 0) {
+    const change = i / changeEvery;
+    apply({ kind: 'node-set', node: must(readNode(nodeJson((change * 7907) % nodeCount, change))) });
+  }
   apply({ kind: 'pod-set', pod });
   const decision = kernel.decide(pod.uid);
   if (reference !== undefined && i % replayEvery === 0) {

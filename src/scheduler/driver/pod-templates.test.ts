@@ -41,6 +41,25 @@ describe('templates of pods', () => {
     }
   });
 
+  it('shares what the pods of a DaemonSet have in common, and leaves each its node', () => {
+    const templates = new PodTemplates();
+    const onNode = (node: string): JsonObject => {
+      const matchFields = [{ key: 'metadata.name', operator: 'In', values: [node] }];
+      const required = { nodeSelectorTerms: [{ matchFields }] };
+      const affinity = { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: required } };
+      const json = podJson(`pod${node}`, '1');
+      const { spec } = json;
+      assert.ok(typeof spec === 'object');
+      return { ...json, spec: { ...spec, affinity } };
+    };
+    const [a, b] = [onNode('a'), onNode('b')];
+    const first = templates.share(read(a), a);
+    const second = templates.share(read(b), b);
+    assert.equal(second.template, first.template);
+    assert.equal(second.pod.requests, first.pod.requests);
+    assert.deepEqual(second.pod, read(b));
+  });
+
   it('leaves requests to a pod whose status has resources', () => {
     const templates = new PodTemplates();
     const a = podJson('aaaa', '1');

@@ -1,5 +1,5 @@
 // Pods of one template share their parts: what was read from the same spec and labels is kept once. That saves memory, and whoever tells
-// parts apart by identity (kernel/interner.ts) need not look at them again.
+// parts apart by identity (kernel/interner.ts) need not look at them again. Pods of a DaemonSet differ in the node that they name, and share the rest.
 //
 // Limit: TEMPLATES_MAX; when there are more, all are forgotten and learned anew. Sharing is lost
 // then, and pods that wait are tried once more when they are next updated.
@@ -11,7 +11,6 @@ import type { PodObject } from '../model/pod-object.ts';
 const TEMPLATES_MAX = 20_000;
 /** The volume of the service account's token has another name in each pod. */
 const TOKEN_VOLUME = /kube-api-access-[a-z0-9]{5}/g;
-
 export class PodTemplates {
   readonly #byText = new Map<string, PodObject>();
 
@@ -28,7 +27,8 @@ export class PodTemplates {
     }
     // Resources in the status make the requests the pod's own.
     const requests = hasResources(json) ? pod.requests : template.requests;
-    const { labels, requiredNodes, preferredNodes, affinity, antiAffinity, tolerations } = template;
+    const requiredNodes = namesNode(pod) ? pod.requiredNodes : template.requiredNodes;
+    const { labels, preferredNodes, affinity, antiAffinity, tolerations } = template;
     const { spreadConstraints, hostPorts, images, neededFeatures } = template;
     const parts = { labels, requiredNodes, preferredNodes, affinity, antiAffinity, tolerations };
     return {
@@ -38,10 +38,21 @@ export class PodTemplates {
   }
 }
 
-function textOf({ namespace }: PodObject, { metadata, spec }: JsonObject): string {
+function textOf(pod: PodObject, { metadata, spec }: JsonObject): string {
   const { labels } = fieldsOf(metadata);
-  const { nodeName: _, ...wanted } = fieldsOf(spec);
-  return JSON.stringify([namespace, labels, wanted]).replaceAll(TOKEN_VOLUME, 'kube-api-access');
+  const { nodeName: _, ...all } = fieldsOf(spec);
+  const wanted = namesNode(pod) ? withoutRequiredNodes(all) : all;
+  return JSON.stringify([pod.namespace, labels, wanted]).replaceAll(TOKEN_VOLUME, 'kube-api-access');
+}
+
+function withoutRequiredNodes(spec: JsonObject): JsonObject {
+  const affinity = fieldsOf(spec.affinity);
+  const { requiredDuringSchedulingIgnoredDuringExecution: _, ...nodeAffinity } = fieldsOf(affinity.nodeAffinity);
+  return { ...spec, affinity: { ...affinity, nodeAffinity } };
+}
+
+function namesNode({ requiredNodes }: PodObject): boolean {
+  return requiredNodes.selector?.terms.some(({ fields }) => fields.length > 0) === true;
 }
 
 function hasResources({ status }: JsonObject): boolean {

@@ -1,6 +1,6 @@
 // The nodes as one class of pods sees them, arranged so that the best one is found without looking at nodes.
 //
-//   group = nodes with the same row (trait, topology domains, hostname figures), that have room for a pod
+//   group = nodes with the same row (topology-rules.ts) that no filter refuses before topology is looked at
 //   ├─ bucket 412 ─► node ⇄ node ⇄ node        nodes with the same score of room
 //   ├─ bucket 411 ─► node
 //   └─ …                                        top = the highest that has a node
@@ -10,13 +10,19 @@
 //
 // An index is brought up to date by what the change ring names since it last was. Nodes that do not fit are counted by the reason.
 //
-// Memory: 16 bytes a node, and 4 × buckets for each group that has nodes.
+// Memory: 16 bytes a node, and 4 × buckets for each group that has nodes. A group that has lost its last one keeps its row and its number; an
+// index of which most groups are such is made anew.
 
 import { assert } from '../../base/assert.ts';
 import { capacityFor, grownInts, NO_INTS } from './column.ts';
 import type { PodClass } from './pod-class.ts';
 
 const NONE = -1;
+const NODE_BYTES = 16;
+/** Of a group without nodes, beside its row, about. */
+const GROUP_BYTES = 48;
+/** So many groups without nodes are always kept. */
+const GROUPS_KEPT = 1_024;
 
 export class ClassIndex {
   /** Rows of all groups, one after another. */
@@ -33,7 +39,11 @@ export class ClassIndex {
   readonly width: number;
   readonly #row: Int32Array;
   readonly #groups = new RowTable();
+  /** By group, then by bucket: the first node; of a group without nodes NO_INTS. */
   readonly #heads: Int32Array[] = [];
+  /** Heads that no group has, all NONE. */
+  readonly #spareHeads: Int32Array[] = [];
+  #headsCount = 0;
   /** Where a group is in `live`. */
   readonly #liveAt: number[] = [];
   /** By slot: its group, or −1 − failure where it does not fit; FREE where there is no node. */
@@ -53,10 +63,16 @@ export class ClassIndex {
     this.#seen = changes.count;
   }
 
-  /** False when it has missed too much, and is to be made anew. */
+  get bytes(): number {
+    const { most } = this.#class.score;
+    const groupBytes = GROUP_BYTES + 4 * this.width;
+    return NODE_BYTES * this.#groupOf.length + this.counts.length * groupBytes + this.#headsCount * 4 * (most + 1);
+  }
+
+  /** False when it has missed too much, or most of its groups have lost their nodes, and it is to be made anew. */
   refresh(): boolean {
     const { nodes, changes } = this.#class.state;
-    if (!changes.reaches(this.#seen)) return false;
+    if (!changes.reaches(this.#seen) || this.counts.length > GROUPS_KEPT + 4 * this.live.length) return false;
     this.#grow(nodes.end);
     for (; this.#seen < changes.count; this.#seen++) this.#look(changes.at(this.#seen));
     return true;
@@ -86,7 +102,7 @@ export class ClassIndex {
       this.#groupOf[slot] = FREE;
       return;
     }
-    const failure = this.#class.failureAt(slot);
+    const failure = this.#class.judge(slot, this.#row);
     if (failure !== 0) {
       if (before === -1 - failure) return;
       this.#leave(slot, before);
@@ -94,7 +110,6 @@ export class ClassIndex {
       this.failed[failure] = (this.failed[failure] ?? 0) + 1;
       return;
     }
-    this.#class.rowAt(slot, this.#row);
     const group = this.#groupWith(this.#row);
     const bucket = this.#class.score.at(slot);
     if (group === before && bucket === this.#bucketOf[slot]) return;
@@ -117,6 +132,8 @@ export class ClassIndex {
     if (next !== NONE) this.#previous[next] = previous;
     if (--this.counts[group] === 0) {
       this.tops[group] = NONE;
+      this.#spareHeads.push(heads);
+      this.#heads[group] = NO_INTS;
       this.#unlist(group);
       return;
     }
@@ -126,6 +143,7 @@ export class ClassIndex {
   }
 
   #join(slot: number, group: number, bucket: number): void {
+    if (this.counts[group] === 0) this.#heads[group] = this.#spareHeads.pop() ?? this.#makeHeads();
     const heads = this.#heads[group];
     assert(bucket >= 0 && bucket < heads.length, 'a score of room is within its bounds');
     const next = heads[bucket];
@@ -137,6 +155,11 @@ export class ClassIndex {
     this.#bucketOf[slot] = bucket;
     if (bucket > this.tops[group]) this.tops[group] = bucket;
     if (this.counts[group]++ === 0) this.#liveAt[group] = this.live.push(group) - 1;
+  }
+
+  #makeHeads(): Int32Array {
+    this.#headsCount++;
+    return new Int32Array(this.#class.score.most + 1).fill(NONE);
   }
 
   #unlist(group: number): void {
@@ -156,7 +179,7 @@ export class ClassIndex {
     this.rows.set(row, start);
     this.counts.push(0);
     this.tops.push(NONE);
-    this.#heads.push(new Int32Array(this.#class.score.most + 1).fill(NONE));
+    this.#heads.push(NO_INTS);
     this.#liveAt.push(NONE);
     return group;
   }

@@ -49,6 +49,7 @@ export class ClassKeys {
     return this.#spreadCount;
   }
 
+  /** Of a profile its name is told, and whether it scores (node-pin.ts). */
   keyOf(pod: PodObject, profile: SchedulerProfile): string {
     const { selectors } = this.#state;
     for (const { selector } of pod.spreadConstraints) selectors.mention(selector);
@@ -57,7 +58,7 @@ export class ClassKeys {
     const problems = affinityProblem + spreadProblem === '' ? '' : JSON.stringify([affinityProblem, spreadProblem]);
     const id = (part: object): number => this.#parts.idOf(part);
     return (
-      `${pod.schedulerName} ${pod.namespace} ${this.#labelsKey(pod)} ${id(pod.requests)} ${id(pod.hostPorts)} ` +
+      `${profile.schedulerName} ${profile.scores.length} ${pod.namespace} ${this.#labelsKey(pod)} ${id(pod.requests)} ${id(pod.hostPorts)} ` +
       `${id(pod.requiredNodes)} ${id(pod.preferredNodes)} ${id(pod.affinity)} ${id(pod.antiAffinity)} ` +
       `${id(pod.tolerations)} ${id(pod.spreadConstraints)} ${spreadKey} ${id(pod.images)} ${pod.containerCount} ` +
       `${id(pod.neededFeatures)} ${problems} ${volumeKeyOf(this.#state, pod)}`

@@ -8,9 +8,11 @@ import { objectKey } from '../model/cluster-objects.ts';
 import { boundTo, type ClusterCommand } from '../model/command.ts';
 import type { Decision } from '../model/decision.ts';
 import { readNode } from '../model/node-object.ts';
+import { NAME_FIELD } from '../model/node-selector.ts';
 import { type ClusterPlan, clusterPlan, commandsOf, mustRead, podSet } from '../model/plan-fixture.ts';
 import type { PodObject } from '../model/pod-object.ts';
 import { PROFILES } from '../model/profile-fixture.ts';
+import { DEFAULT_PROFILE, type FilterPluginName, type SchedulerProfile } from '../model/scheduler-profile.ts';
 import { StorageMirror } from '../model/storage-fixture.ts';
 import type { Explanation } from '../reference/explanation.ts';
 import { ReferenceScheduler } from '../reference/reference-scheduler.ts';
@@ -21,6 +23,12 @@ const RUNS = Number(process.env.K1M_RUNS ?? 150);
 const NOW_MS = 1_700_000_000_000;
 /** Preemption is not the kernel's yet. */
 const profiles = PROFILES.map((profile) => ({ ...profile, preempts: false }));
+/** Two of them, with their filters in another order. */
+const SHUFFLED: readonly SchedulerProfile[] = [profiles[0], profiles[2]].map((profile) => ({
+  ...profile,
+  schedulerName: `shuffled-${profile.schedulerName}`,
+}));
+const { filters: FILTERS } = DEFAULT_PROFILE;
 
 interface Counts {
   bound: number;
@@ -37,12 +45,14 @@ const NO_COUNTS: Counts = { bound: 0, unschedulable: 0, leftAlone: 0, errors: 0,
 /** Kernel and reference side by side. */
 class Pair {
   readonly kernel: Kernel;
-  readonly reference = new ReferenceScheduler(profiles);
+  readonly reference: ReferenceScheduler;
   readonly counts: Counts;
   readonly storage = new StorageMirror();
 
-  constructor(counts: Counts, indexBytesMax: number) {
-    this.kernel = new Kernel(profiles, { indexBytesMax });
+  constructor(counts: Counts, indexBytesMax: number, filters: readonly FilterPluginName[] = FILTERS) {
+    const all = [...profiles, ...SHUFFLED.map((profile) => ({ ...profile, filters }))];
+    this.reference = new ReferenceScheduler(all);
+    this.kernel = new Kernel(all, { indexBytesMax });
     this.counts = counts;
   }
 
@@ -95,7 +105,7 @@ function assertBest(node: string, score: number | undefined, { decision, best }:
 }
 
 type Turn = {
-  readonly what: 'pod' | 'node' | 'no-node' | 'no-pod' | 'object' | 'no-object' | 'ending' | 'claim';
+  readonly what: 'pod' | 'pinned' | 'node' | 'no-node' | 'no-pod' | 'object' | 'no-object' | 'ending' | 'claim';
   readonly which: number;
 };
 
@@ -106,6 +116,8 @@ const turn: fc.Arbitrary<Turn> = fc.record({
     'pod',
     'pod',
     'pod',
+    'pinned',
+    'pinned',
     'node',
     'no-node',
     'no-pod',
@@ -155,6 +167,12 @@ function play(
         const name = `turn-${index}${copy === 0 ? '' : `-${copy}`}`;
         pair.decide({ ...next, uid: name, name, schedulerName });
       }
+    } else if (what === 'pinned' && node !== undefined) {
+      const next = pending[which % Math.max(1, pending.length)];
+      const name = `turn-${index}`;
+      const schedulerName = schedulerNames[which % schedulerNames.length];
+      if (next !== undefined)
+        pair.decide(pinnedTo(node.node.name, { ...next, uid: name, name, schedulerName }, which + index));
     } else if (what === 'node' && node !== undefined)
       pair.apply(which % 3 > 0 ? node : sharingHostname(node, nodes[0]));
     else if (what === 'no-node' && node !== undefined) pair.apply({ kind: 'node-deleted', name: node.node.name });
@@ -176,6 +194,28 @@ const PLACEABLE = { nominatedNodeName: '', resourceClaims: [], schedulingGates: 
 function sharingHostname(command: ClusterCommand & { kind: 'node-set' }, other: typeof command): typeof command {
   const labels = new Map(command.node.labels).set(HOSTNAME, other.node.labels.get(HOSTNAME) ?? 'shared');
   return { ...command, node: { ...command.node, labels } };
+}
+
+/** The pod as one that names its node, in one of the ways there are. */
+function pinnedTo(node: string, pod: PodObject, way: number): PodObject {
+  const { pairs, selector } = pod.requiredNodes;
+  const term = { expressions: [], fields: [], problem: undefined };
+  const named = { ...term, fields: [{ key: NAME_FIELD, operator: 'In' as const, values: [node] }] };
+  const hosted = { ...term, expressions: [{ key: HOSTNAME, operator: 'In' as const, values: [node] }] };
+  const ssd = { key: 'disk', operator: 'In' as const, values: ['ssd'] };
+  const withHostname = new Map(pairs).set(HOSTNAME, way % 7 === 0 ? 'nowhere' : node);
+  const ways = [
+    { pairs, selector: { terms: [named] } },
+    { pairs, selector: { terms: [{ ...named, expressions: [ssd] }, named] } },
+    { pairs, selector: { terms: [{ ...named, expressions: [ssd] }] } },
+    { pairs: withHostname, selector },
+    { pairs: withHostname, selector: undefined },
+    { pairs: withHostname, selector: { terms: [hosted] } },
+    { pairs, selector: { terms: [hosted] } },
+    { pairs, selector: { terms: [{ ...hosted, expressions: [ssd, ...hosted.expressions] }, hosted] } },
+    { pairs, selector: { terms: [hosted, named] } },
+  ];
+  return { ...pod, requiredNodes: ways[way % ways.length] };
 }
 
 /** A small pod of the default profile. */
@@ -217,7 +257,7 @@ describe('the kernel', () => {
 
   it('decides as the reference does, while the cluster changes', (context) => {
     const counts: Counts = { ...NO_COUNTS };
-    const names = profiles.map(({ schedulerName }) => schedulerName);
+    const names = [...profiles, ...SHUFFLED].map(({ schedulerName }) => schedulerName);
     fc.assert(
       fc.property(
         fc.tuple(clusterPlan(), clusterPlan()),
@@ -227,8 +267,9 @@ describe('the kernel', () => {
         fc.constantFrom(1, 1 << 20),
         // What is not used is never forgotten, or soon, or at once.
         fc.constantFrom(0, 20_000, 90_000),
-        (plans, schedulerNames, turns, indexBytesMax, tickMs) => {
-          play(new Pair(counts, indexBytesMax), plans, schedulerNames, turns, tickMs);
+        fc.shuffledSubarray([...FILTERS], { minLength: FILTERS.length - 2 }),
+        (plans, schedulerNames, turns, indexBytesMax, tickMs, filters) => {
+          play(new Pair(counts, indexBytesMax, filters), plans, schedulerNames, turns, tickMs);
         },
       ),
       { numRuns: RUNS },

@@ -6,8 +6,7 @@
 //
 // Deciding changes nothing: whoever asks applies what comes of it (boundTo). Among equals the node that changed last is taken.
 //
-// Limit: indexes take INDEX_BYTES_MAX at most; those that were not used for longest go, and are made anew, in one pass over the
-// nodes, when a pod of their class comes again.
+// Limit: INDEX_BYTES_MAX for classes and their indexes (class-table.ts).
 //
 // What pods and nodes have in common (shapes, selectors, counters, held terms) is kept as long as one of them is there, or a class that was
 // used lately; `tick`, to be called every second or so, sweeps the rest away, a part at a time.
@@ -22,19 +21,17 @@ import type { Labels } from '../model/label-selector.ts';
 import { namedNodes } from '../model/node-selector.ts';
 import { type PodObject, podKey } from '../model/pod-object.ts';
 import type { FilterPluginName, SchedulerProfile } from '../model/scheduler-profile.ts';
-import { ClassIndex } from './class-index.ts';
-import { ClassKeys } from './class-keys.ts';
+import { ClassTable } from './class-table.ts';
 import { ClusterState } from './cluster-state.ts';
 import { type Failure, FailureTable } from './failure-table.ts';
-import { Picker } from './pick.ts';
-import { PodClass } from './pod-class.ts';
+import { ELSEWHERE, pinOf } from './node-pin.ts';
+import { leftOut } from './node-verdict.ts';
+import { HOSTNAME } from './topology.ts';
 import { volumePlanAt } from './volume-check.ts';
 import { volumeRefusal } from './volume-prefilter.ts';
+import { doesBear } from './volume-users.ts';
 
 const INDEX_BYTES_MAX = 384 * 1024 * 1024;
-const INDEX_BYTES_A_NODE = 16;
-/** A class that was not used for so long is forgotten. */
-const CLASS_IDLE_MS = 300_000;
 /** A round of the sweep begins when so much of its tables has changed, … */
 const SWEEP_SHARE = 1 / 8;
 /** … or anything, this long ago. */
@@ -45,13 +42,6 @@ const SWEEPS_AFTER_CHANGE = 3;
 const SWEEP_PARTS = 16;
 const FAILURES_MAX = 2_000;
 
-interface ClassEntry {
-  readonly podClass: PodClass;
-  index: ClassIndex;
-  picker: Picker;
-  usedMs: number;
-}
-
 export interface KernelOptions {
   /** Memory of class indexes; undefined for the usual limit. */
   readonly indexBytesMax?: number;
@@ -59,13 +49,11 @@ export interface KernelOptions {
 
 export class Kernel {
   readonly #profiles: ReadonlyMap<string, SchedulerProfile>;
+  /** The same for what fits one node at most, and is not scored. */
+  readonly #unscored: ReadonlyMap<SchedulerProfile, SchedulerProfile>;
   readonly #state = new ClusterState();
   readonly #failures = new FailureTable();
-  readonly #indexBytesMax: number;
-  /** By key, the one used last at the end. */
-  readonly #classes = new Map<string, ClassEntry>();
-  readonly #keys = new ClassKeys(this.#state);
-  #mentionVersion = 0;
+  readonly #classes: ClassTable;
   /** Of the last tick. */
   #nowMs = 0;
   #sweep: Generator<void> | undefined;
@@ -76,7 +64,8 @@ export class Kernel {
 
   constructor(profiles: readonly SchedulerProfile[], { indexBytesMax = INDEX_BYTES_MAX }: KernelOptions = {}) {
     this.#profiles = new Map(profiles.map((profile) => [profile.schedulerName, profile]));
-    this.#indexBytesMax = indexBytesMax;
+    this.#unscored = new Map(profiles.map((profile) => [profile, { ...profile, scores: [] }]));
+    this.#classes = new ClassTable(this.#state, this.#failures, indexBytesMax);
   }
 
   apply(command: ClusterCommand): void {
@@ -87,11 +76,7 @@ export class Kernel {
   tick(nowMs: number): void {
     this.#nowMs = nowMs;
     const { rounds } = this.#state;
-    for (const [key, { usedMs }] of this.#classes) {
-      if (nowMs - usedMs < CLASS_IDLE_MS) break;
-      this.#classes.delete(key);
-      rounds.changed();
-    }
+    this.#classes.dropIdle(nowMs);
     if (this.#sweep === undefined) {
       if (!this.#isSweepDue()) return;
       this.#sweepsDue = rounds.changeCount > 0 ? SWEEPS_AFTER_CHANGE : this.#sweepsDue - 1;
@@ -115,31 +100,18 @@ export class Kernel {
   }
 
   *#sweepRound(): Generator<void> {
-    if (this.#classes.size === 0 || this.#failures.count > FAILURES_MAX) {
+    if (this.#classes.count === 0 || this.#failures.count > FAILURES_MAX) {
       // Only classes know failures by their numbers.
       this.#classes.clear();
       this.#failures.clear();
     }
-    yield* this.#state.sweep({
-      markUsed: (round) => {
-        for (const { podClass } of this.#classes.values()) podClass.markUsed(round);
-      },
-      forgetShapes: (shapes) => {
-        for (const { podClass } of this.#classes.values()) podClass.forgetShapes(shapes);
-      },
-    });
-    yield* this.#keys.sweep();
+    yield* this.#state.sweep(this.#classes);
+    yield* this.#classes.sweep();
   }
 
   /** Entries of what is kept of pods and nodes beside themselves. */
   get tableSizes(): Readonly<Record<string, number>> {
-    return {
-      ...this.#state.tableSizes,
-      classes: this.#classes.size,
-      classParts: this.#keys.partCount,
-      spreads: this.#keys.spreadCount,
-      failures: this.#failures.count,
-    };
+    return { ...this.#state.tableSizes, ...this.#classes.tableSizes, failures: this.#failures.count };
   }
 
   get nodeCount(): number {
@@ -157,7 +129,7 @@ export class Kernel {
     const pod = this.#state.pending.get(uid);
     const profile = pod === undefined ? undefined : this.#profiles.get(pod.schedulerName);
     assert(pod !== undefined && profile !== undefined, 'a pod that is to be placed by one of the profiles');
-    return this.#keys.keyOf(pod, profile);
+    return this.#classes.keyOf(pod, profile);
   }
 
   decide(uid: string): Decision {
@@ -181,11 +153,13 @@ export class Kernel {
       : undefined;
     const refused = this.#refusedAtOnce(pod, profile, only);
     if (refused !== undefined) return refused;
-    const { podClass, picker, index } = this.#entryOf(pod, profile, only);
-    const broken = podClass.errorIn(index.failed);
+    const pinned = this.#placePinned(pod, profile, only);
+    if (pinned !== undefined) return pinned;
+    const picker = this.#classes.pickerFor(pod, profile, only);
+    const broken = picker.errorFound();
     if (broken !== undefined) return errorOf(this.#failures.at(broken));
     const picked = picker.pick();
-    if (picked === undefined) return this.#refusal(picker, profile, only);
+    if (picked === undefined) return this.#refusal(picker.failureCounts(), profile, only !== undefined);
     const { slot, score } = picked;
     const badTerm = score === undefined ? undefined : preferenceProblem(pod, profile);
     if (badTerm !== undefined) return { kind: 'error', message: `running PreScore plugin "NodeAffinity": ${badTerm}` };
@@ -194,44 +168,38 @@ export class Kernel {
     return { kind: 'bound', node, score, ...(volumes === undefined ? {} : { volumes }) };
   }
 
-  #entryOf(pod: PodObject, profile: SchedulerProfile, only: ReadonlySet<string> | undefined): ClassEntry {
-    let key = this.#keys.keyOf(pod, profile);
-    const { mentionVersion } = this.#state.selectors;
-    if (this.#mentionVersion !== mentionVersion) {
-      // Pods of one class may be told apart now by a label that nobody had asked for, also this one.
-      this.#classes.clear();
-      this.#mentionVersion = mentionVersion;
-      key = this.#keys.keyOf(pod, profile);
+  /** A pod that names the one node it may go to; undefined where it does not, or that cannot be told by one look. */
+  #placePinned(pod: PodObject, profile: SchedulerProfile, only: ReadonlySet<string> | undefined): Decision | undefined {
+    if (!profile.filters.includes('NodeAffinity') || pod.volumes.some(doesBear)) return undefined;
+    const pin = pinOf(pod.requiredNodes);
+    if (pin === undefined || this.#classes.hasHardSpread(pod, profile)) return undefined;
+    const { nodes } = this.#state;
+    const slots =
+      pin.by === 'name' ? [nodes.slotOf(pin.value)] : [...this.#state.topology(HOSTNAME).slotsWith(pin.value)];
+    if (slots.length > 1) return undefined;
+    const [slot] = slots;
+    const unscored = this.#unscored.get(profile) ?? profile;
+    const failure =
+      slot === undefined ? 0 : this.#classes.failureAt({ ...pod, requiredNodes: pin.rest }, unscored, slot);
+    if (slot !== undefined && failure === 0) return { kind: 'bound', node: nodes.names[slot], score: undefined };
+    const isByName = pin.by === 'name';
+    const counts = isByName ? new Map<number, number>() : this.#elsewhere(pod, unscored, slot);
+    if (slot !== undefined) counts.set(failure, (counts.get(failure) ?? 0) + 1);
+    if (isByName) {
+      const left = leftOut(this.#failures);
+      counts.set(left, (counts.get(left) ?? 0) + this.nodeCount - (slot === undefined ? 0 : 1));
     }
-    let entry = this.#classes.get(key);
-    if (entry === undefined) {
-      const spread = this.#keys.spreadOf(pod, profile);
-      entry = this.#entryFor(new PodClass(this.#state, this.#failures, pod, profile, only, spread));
-    } else {
-      this.#classes.delete(key);
-      const isRemade = entry.podClass.refreshRules();
-      if (isRemade || !entry.index.refresh()) entry = this.#entryFor(entry.podClass);
-    }
-    entry.usedMs = this.#nowMs;
-    this.#classes.set(key, entry);
-    this.#evict();
-    return entry;
+    return this.#refusal(counts, profile, only !== undefined);
   }
 
-  #entryFor(podClass: PodClass): ClassEntry {
-    const index = new ClassIndex(podClass);
-    return { podClass, index, picker: new Picker(podClass, index, this.#failures), usedMs: 0 };
-  }
-
-  #evict(): void {
-    const classesMax = Math.max(
-      1,
-      Math.floor(this.#indexBytesMax / (INDEX_BYTES_A_NODE * Math.max(64, this.nodeCount))),
-    );
-    for (const key of this.#classes.keys()) {
-      if (this.#classes.size <= classesMax) return;
-      this.#classes.delete(key);
-    }
+  /** Why nodes that have another hostname refuse the pod: all but the one at the slot. */
+  #elsewhere(pod: PodObject, profile: SchedulerProfile, slot: number | undefined): Map<number, number> {
+    const nowhere = { ...pod, requiredNodes: ELSEWHERE };
+    const counts = this.#classes.pickerFor(nowhere, profile, undefined).failureCounts();
+    if (slot === undefined) return counts;
+    const failure = this.#classes.failureAt(nowhere, profile, slot);
+    counts.set(failure, (counts.get(failure) ?? 0) - 1);
+    return counts;
   }
 
   /** A pod that waits for its preemption has room set aside on a node, which others have to leave to it. */
@@ -244,10 +212,12 @@ export class Kernel {
     return undefined;
   }
 
-  #refusal(picker: Picker, profile: SchedulerProfile, only: ReadonlySet<string> | undefined): Decision {
+  /** Nodes by the number of their failure; `isNarrowed`: NodeAffinity has left nodes out. */
+  #refusal(counts: ReadonlyMap<number, number>, profile: SchedulerProfile, isNarrowed: boolean): Decision {
     const reasons = new Map<string, number>();
-    const plugins = new Set<string>(only === undefined ? [] : ['NodeAffinity']);
-    for (const [failure, count] of picker.failureCounts()) {
+    const plugins = new Set<string>(isNarrowed ? ['NodeAffinity'] : []);
+    for (const [failure, count] of counts) {
+      if (count === 0) continue;
       const { plugin, reasons: texts } = this.#failures.at(failure);
       plugins.add(plugin);
       for (const text of texts) reasons.set(text, (reasons.get(text) ?? 0) + count);

@@ -17,7 +17,7 @@ import { HOSTNAME } from './topology.ts';
 const CORDONED = { key: 'node.kubernetes.io/unschedulable', value: '', effect: 'NoSchedule' };
 
 export interface Verdict {
-  /** The first filter that refuses, before those that look at topology; 0: none does. */
+  /** The first of these filters that refuses; 0: none does. */
   readonly failure: number;
   /** Its place in the profile; infinite where none refuses. */
   readonly place: number;
@@ -32,8 +32,6 @@ export interface Trait {
   readonly preference: number;
   /** Images of the pod that the node has; one that the pod uses twice twice. */
   readonly images: readonly string[];
-  /** The first filter that refuses behind those that look at topology; 0: none does. */
-  readonly lateFailure: number;
 }
 
 export class NodeVerdicts {
@@ -42,7 +40,6 @@ export class NodeVerdicts {
   readonly #failures: FailureTable;
   readonly #pod: PodObject;
   readonly #profile: SchedulerProfile;
-  readonly #topologyPlace: number;
   /** Names of the only nodes that come into question; undefined: all. */
   readonly #only: ReadonlySet<string> | undefined;
   readonly #isByNode: boolean;
@@ -61,8 +58,6 @@ export class NodeVerdicts {
     this.#pod = pod;
     this.#profile = profile;
     this.#only = only;
-    const place = (name: FilterPluginName): number => placeOf(profile, name);
-    this.#topologyPlace = Math.min(place('PodTopologySpread'), place('InterPodAffinity'));
     this.#isByNode = only !== undefined || namesNodes(pod, profile);
   }
 
@@ -94,20 +89,15 @@ export class NodeVerdicts {
     const shape = nodes.shapeAt(slot);
     const identity = this.#identityAt(slot);
     if (this.#only !== undefined && !this.#only.has(identity.name)) {
-      const reasons = ["node(s) didn't satisfy plugin(s) [NodeAffinity]"];
-      return { failure: this.#failures.idOf({ plugin: 'NodeAffinity', reasons }), place: -1, trait: 0 };
+      return { failure: leftOut(this.#failures), place: -1, trait: 0 };
     }
     let failure = 0;
     let place = Number.POSITIVE_INFINITY;
-    let lateFailure = 0;
     for (const [index, plugin] of this.#profile.filters.entries()) {
       const reason = this.#refusalOf(plugin, shape, identity);
       if (reason === undefined) continue;
-      const id = this.#failures.idOf({ plugin, reasons: [reason] });
-      if (index < this.#topologyPlace) {
-        failure = id;
-        place = index;
-      } else lateFailure = id;
+      failure = this.#failures.idOf({ plugin, reasons: [reason] });
+      place = index;
       break;
     }
     const { tolerations, preferredNodes, images } = this.#pod;
@@ -119,7 +109,6 @@ export class NodeVerdicts {
         preference:
           preferenceOf(this.#profile.nodeAffinity.addedPreferred, identity) + preferenceOf(preferredNodes, identity),
         images: images.filter((name) => shape.imageNames.has(name)),
-        lateFailure,
       }),
     };
   }
@@ -160,7 +149,7 @@ export class NodeVerdicts {
   }
 
   #traitOf(trait: Trait): number {
-    const text = JSON.stringify([trait.taints, trait.preference, trait.images, trait.lateFailure]);
+    const text = JSON.stringify([trait.taints, trait.preference, trait.images]);
     let id = this.#traitIds.get(text);
     if (id === undefined) {
       id = this.traits.length;
@@ -169,6 +158,11 @@ export class NodeVerdicts {
     }
     return id;
   }
+}
+
+/** Of nodes that NodeAffinity leaves out before any filter, since the pod names others. */
+export function leftOut(failures: FailureTable): number {
+  return failures.idOf({ plugin: 'NodeAffinity', reasons: ["node(s) didn't satisfy plugin(s) [NodeAffinity]"] });
 }
 
 /** Infinite for a plugin that the profile has not. */

@@ -5,8 +5,8 @@ import { hundredths } from '../model/division.ts';
 import { naturalLogarithm } from '../model/natural-logarithm.ts';
 import type { ScorePluginName } from '../model/scheduler-profile.ts';
 import type { ClassIndex } from './class-index.ts';
-import type { FailureTable } from './failure-table.ts';
 import type { PodClass } from './pod-class.ts';
+import type { TopologyFailures } from './topology-failures.ts';
 
 export interface Picked {
   readonly slot: number;
@@ -21,7 +21,7 @@ const IMAGES_MOST_PER_CONTAINER = 1000 * MEBIBYTE;
 /** For one class, used again and again. */
 export class Picker {
   readonly #class: PodClass;
-  readonly #index: ClassIndex;
+  readonly index: ClassIndex;
   readonly #weights: Readonly<Record<ScorePluginName, number>>;
   readonly #failures: TopologyFailures;
   /** Groups that pass the filters, and their raw scores, in the same places. */
@@ -37,36 +37,36 @@ export class Picker {
   #imagesVersion = -1;
   #nodeCount = -1;
 
-  constructor(podClass: PodClass, index: ClassIndex, failures: FailureTable) {
+  constructor(podClass: PodClass, index: ClassIndex, failures: TopologyFailures) {
     this.#class = podClass;
-    this.#index = index;
+    this.index = index;
     const weights = Object.fromEntries(podClass.profile.scores.map(({ name, weight }) => [name, weight]));
     // Weight 0 for plugins that the profile has not.
     this.#weights = { ...NO_WEIGHTS, ...weights };
-    this.#failures = new TopologyFailures(failures, podClass);
+    this.#failures = failures;
     this.#metDomains = podClass.rules.soft.map(() => new Int32Array(64));
     this.#sizes = podClass.rules.soft.map(() => 0);
   }
 
   /** The best node; undefined when no node fits. */
   pick(): Picked | undefined {
-    const { counts, rows, width } = this.#index;
+    const { counts, rows, width } = this.index;
     const groups = this.#groups;
     groups.length = 0;
     let nodeCount = 0;
-    for (const group of this.#index.live) {
+    for (const group of this.index.live) {
       if (this.#failures.of(rows, group * width) !== 0) continue;
       groups.push(group);
       nodeCount += counts[group];
     }
     if (nodeCount === 0) return undefined;
-    if (nodeCount === 1) return { slot: this.#index.bestOf(groups[0]), score: undefined };
+    if (nodeCount === 1) return { slot: this.index.bestOf(groups[0]), score: undefined };
     return this.#best();
   }
 
   /** Why no node fits: nodes by the number of the failure. */
   failureCounts(): Map<number, number> {
-    const { counts, rows, width, failed, live } = this.#index;
+    const { counts, rows, width, failed, live } = this.index;
     const result = new Map<number, number>();
     for (const [failure, count] of failed.entries()) if (count > 0) result.set(failure, count);
     for (const group of live) {
@@ -76,8 +76,16 @@ export class Picker {
     return result;
   }
 
+  /** An error that a filter met on a node: the number of the failure. */
+  errorFound(): number | undefined {
+    const { errors } = this.#class;
+    if (errors.size === 0) return undefined;
+    const counts = this.failureCounts();
+    return [...errors].find((failure) => (counts.get(failure) ?? 0) > 0);
+  }
+
   #best(): Picked {
-    const { rows, width, tops } = this.#index;
+    const { rows, width, tops } = this.index;
     const { rules, verdicts } = this.#class;
     const { traits } = verdicts;
     const weights = this.#weights;
@@ -114,12 +122,12 @@ export class Picker {
         bestGroup = group;
       }
     }
-    return { slot: this.#index.bestOf(bestGroup), score: bestTotal };
+    return { slot: this.index.bestOf(bestGroup), score: bestTotal };
   }
 
   /** Raw scores of PodTopologySpread; −1 for groups that score nothing since they lack a key. */
   #scoreSpread(): Range {
-    const { rows, width, counts } = this.#index;
+    const { rows, width, counts } = this.index;
     const { soft, softNeedsAllKeys } = this.#class.rules;
     const groups = this.#groups;
     const raw = this.#spread;
@@ -168,7 +176,7 @@ export class Picker {
   }
 
   #scoreAttraction(): Range {
-    const { rows, width } = this.#index;
+    const { rows, width } = this.index;
     let least = Number.POSITIVE_INFINITY;
     let most = Number.NEGATIVE_INFINITY;
     for (let i = 0; i < this.#groups.length; i++) {
@@ -225,67 +233,4 @@ const NO_WEIGHTS: Readonly<Record<ScorePluginName, number>> = {
 function spreadScore(raw: number, { least, most }: Range): number {
   if (raw === IGNORED) return 0;
   return most === 0 ? 100 : hundredths(most + least - raw, most);
-}
-
-/** The filters of PodTopologySpread and InterPodAffinity, in the profile's order, and those that come behind them. */
-class TopologyFailures {
-  readonly #class: PodClass;
-  readonly #spreadFirst: boolean;
-  readonly #missingKey: number;
-  readonly #skewed: number;
-  readonly #notWanted: number;
-  readonly #unwanted: number;
-  readonly #refused: number;
-
-  constructor(failures: FailureTable, podClass: PodClass) {
-    this.#class = podClass;
-    const { filters } = podClass.profile;
-    this.#spreadFirst = filters.indexOf('PodTopologySpread') < filters.indexOf('InterPodAffinity');
-    const spread = (reason: string): number => failures.idOf({ plugin: 'PodTopologySpread', reasons: [reason] });
-    const affinity = (reason: string): number => failures.idOf({ plugin: 'InterPodAffinity', reasons: [reason] });
-    this.#missingKey = spread("node(s) didn't match pod topology spread constraints (missing required label)");
-    this.#skewed = spread("node(s) didn't match pod topology spread constraints");
-    this.#notWanted = affinity("node(s) didn't match pod affinity rules");
-    this.#unwanted = affinity("node(s) didn't match pod anti-affinity rules");
-    this.#refused = affinity("node(s) didn't satisfy existing pods anti-affinity rules");
-  }
-
-  /** The number of the failure; 0: the group passes. */
-  of(rows: Int32Array, start: number): number {
-    const first = this.#spreadFirst ? this.#spreadFailure(rows, start) : this.#affinityFailure(rows, start);
-    if (first !== 0) return first;
-    const second = this.#spreadFirst ? this.#affinityFailure(rows, start) : this.#spreadFailure(rows, start);
-    return second !== 0 ? second : this.#class.verdicts.traits[rows[start]].lateFailure;
-  }
-
-  #spreadFailure(rows: Int32Array, start: number): number {
-    for (const { figure, counter, self, maxSkew, minDomains } of this.#class.rules.hard) {
-      const count = figure.read(rows, start);
-      if (count < 0) return this.#missingKey;
-      const least = counter.domainCount < minDomains ? 0 : counter.least;
-      if (count + self - least > maxSkew) return this.#skewed;
-    }
-    return 0;
-  }
-
-  #affinityFailure(rows: Int32Array, start: number): number {
-    const { wanted, unwanted, refusing } = this.#class.rules;
-    if (wanted.length > 0 && !this.#isWanted(rows, start)) return this.#notWanted;
-    for (const figure of unwanted) if (figure.read(rows, start) > 0) return this.#unwanted;
-    for (const figure of refusing) if (figure.read(rows, start) > 0) return this.#refused;
-    return 0;
-  }
-
-  #isWanted(rows: Int32Array, start: number): boolean {
-    const { wanted, wantsItself } = this.#class.rules;
-    let areThere = true;
-    for (const { figure } of wanted) {
-      const count = figure.read(rows, start);
-      if (count < 0) return false;
-      if (count === 0) areThere = false;
-    }
-    if (areThere) return true;
-    // The first of a group that wants to be together.
-    return wantsItself && wanted.every(({ counter }) => counter.total === 0);
-  }
 }

@@ -8,9 +8,17 @@ import type { ClusterState } from './cluster-state.ts';
 import type { FailureTable } from './failure-table.ts';
 import { portsClash, RoomCheck, RoomScore } from './node-fit.ts';
 import { NodeVerdicts, placeOf } from './node-verdict.ts';
-import { TopologyRules } from './topology-rules.ts';
+import { KEYS_PLACE, LATE_PLACE, TopologyRules, TRAIT_PLACE } from './topology-rules.ts';
 import { VolumeCheck } from './volume-check.ts';
 import { doesBear } from './volume-users.ts';
+
+/** A filter refuses the node. */
+export interface Refusal {
+  /** Its number in the table of failures. */
+  readonly failure: number;
+  /** The filter's place in the profile. */
+  readonly place: number;
+}
 
 export class PodClass {
   readonly profile: SchedulerProfile;
@@ -24,8 +32,13 @@ export class PodClass {
   readonly #pod: PodObject;
   readonly #room: RoomCheck;
   readonly #roomPlace: number;
-  readonly #portsPlace: number;
-  readonly #portsFailure: number;
+  /** By the number of the failure. */
+  readonly #refusals: (Refusal | undefined)[] = [];
+  readonly #ports: Refusal;
+  /** Of the first filter that looks at topology. */
+  readonly #topologyPlace: number;
+  /** Late refusals by their numbers in rows; few, since a node's reasons are few. */
+  readonly late: Refusal[] = [NO_REFUSAL];
   readonly #failures: FailureTable;
   /** Undefined for a class without volumes. */
   readonly #volumes: VolumeCheck | undefined;
@@ -48,10 +61,11 @@ export class PodClass {
     this.rules = new TopologyRules(state, pod, profile, spread);
     this.#room = new RoomCheck(state, failures, pod, profile);
     this.#roomPlace = placeOf(profile, 'NodeResourcesFit');
-    this.#portsPlace = pod.hostPorts.length === 0 ? Number.POSITIVE_INFINITY : placeOf(profile, 'NodePorts');
     const plugin: FilterPluginName = 'NodePorts';
     const reasons = ["node(s) didn't have free ports for the requested pod ports"];
-    this.#portsFailure = failures.idOf({ plugin, reasons });
+    const portsPlace = pod.hostPorts.length === 0 ? Number.POSITIVE_INFINITY : placeOf(profile, plugin);
+    this.#ports = { failure: failures.idOf({ plugin, reasons }), place: portsPlace };
+    this.#topologyPlace = Math.min(placeOf(profile, 'PodTopologySpread'), placeOf(profile, 'InterPodAffinity'));
     this.score = new RoomScore(state, pod, profile);
     this.#failures = failures;
     if (pod.volumes.some(doesBear)) this.#volumes = new VolumeCheck(state, failures, pod, profile);
@@ -71,55 +85,74 @@ export class PodClass {
     return true;
   }
 
-  /** Why the node is refused, whatever its topology, by the first filter that does; 0: it is not. */
-  failureAt(slot: number): number {
-    const failure = this.#plainFailureAt(slot);
-    if (this.#volumes === undefined) return failure;
-    return this.#volumes.failureBefore(this.#placeOf(failure, slot), slot) || failure;
-  }
-
   /** No node has them any more: their numbers will stand for others. */
   forgetShapes(shapes: readonly number[]): void {
     this.verdicts.forgetShapes(shapes);
     this.#volumes?.forgetShapes(shapes);
   }
 
-  /** An error that a filter met on a node; `failed`: nodes by the number of the failure. */
-  errorIn(failed: readonly number[]): number | undefined {
-    if (this.#volumes === undefined) return undefined;
-    for (const failure of this.#volumes.errors) if ((failed[failure] ?? 0) > 0) return failure;
-    return undefined;
+  /** Numbers of failures that were errors of a filter. */
+  get errors(): ReadonlySet<number> {
+    return this.#volumes?.errors ?? NO_ERRORS;
   }
 
-  /** The place in the profile of the filter that refuses the node; infinite where none does. */
-  #placeOf(failure: number, slot: number): number {
-    const verdict = this.verdicts.at(slot);
-    if (failure === verdict.failure) return verdict.place;
-    return placeOf(this.profile, this.#failures.at(failure).plugin);
-  }
-
-  /** The same without filters of volumes. */
-  #plainFailureAt(slot: number): number {
-    const { failure, place } = this.verdicts.at(slot);
-    const portsPlace = this.#portsPlace;
-    const roomPlace = this.#roomPlace;
-    const failsPorts = portsPlace < place && portsClash(this.state, slot, this.#pod.hostPorts);
-    if (failsPorts && portsPlace < roomPlace) return this.#portsFailure;
-    if (roomPlace < place) {
-      const short = this.#room.failureAt(slot);
-      if (short !== 0) return short;
-    }
-    return failsPorts ? this.#portsFailure : failure;
-  }
-
-  /** The node's row (topology-rules.ts). */
-  rowAt(slot: number, row: Int32Array): void {
+  /**
+   * Why the node is refused, whatever its topology, before anything looks at that; 0 where it is not, and `row` is the node's then
+   * (topology-rules.ts).
+   */
+  judge(slot: number, row: Int32Array): number {
+    const refusal = this.#refusalAt(slot);
+    if (refusal !== undefined && refusal.place < this.#topologyPlace) return refusal.failure;
     const { keys, hostFigures } = this.rules;
-    row[0] = this.verdicts.at(slot).trait;
-    for (let i = 0; i < keys.length; i++) row[1 + i] = keys[i].domainOf[slot];
+    row[TRAIT_PLACE] = this.verdicts.at(slot).trait;
+    row[LATE_PLACE] = refusal === undefined ? 0 : this.#lateOf(refusal);
+    for (let i = 0; i < keys.length; i++) row[KEYS_PLACE + i] = keys[i].domainOf[slot];
     for (let i = 0; i < hostFigures.length; i++) {
       const { topology, place, at } = hostFigures[i];
       row[place] = at(topology.domainOf[slot], slot);
     }
+    return 0;
+  }
+
+  /** The first filter that refuses, those that look at topology left out. */
+  #refusalAt(slot: number): Refusal | undefined {
+    const refusal = this.#plainRefusalAt(slot);
+    if (this.#volumes === undefined) return refusal;
+    const failure = this.#volumes.failureBefore(refusal?.place ?? Number.POSITIVE_INFINITY, slot);
+    return failure === 0 ? refusal : this.#refusalOf(failure);
+  }
+
+  /** The same without filters of volumes. */
+  #plainRefusalAt(slot: number): Refusal | undefined {
+    const verdict = this.verdicts.at(slot);
+    const { place } = verdict;
+    const { place: portsPlace } = this.#ports;
+    const failsPorts = portsPlace < place && portsClash(this.state, slot, this.#pod.hostPorts);
+    if (failsPorts && portsPlace < this.#roomPlace) return this.#ports;
+    if (this.#roomPlace < place) {
+      const short = this.#room.failureAt(slot);
+      if (short !== 0) return this.#refusalOf(short);
+    }
+    if (failsPorts) return this.#ports;
+    return verdict.failure === 0 ? undefined : verdict;
+  }
+
+  #refusalOf(failure: number): Refusal {
+    let refusal = this.#refusals[failure];
+    if (refusal === undefined) {
+      refusal = { failure, place: placeOf(this.profile, this.#failures.at(failure).plugin) };
+      this.#refusals[failure] = refusal;
+    }
+    return refusal;
+  }
+
+  #lateOf({ failure, place }: Refusal): number {
+    const known = this.late.findIndex((other) => other.failure === failure && other.place === place);
+    return known >= 0 ? known : this.late.push({ failure, place }) - 1;
   }
 }
+
+/** No refusal has this place: it is behind all filters. */
+const NO_REFUSAL: Refusal = { failure: 0, place: Number.POSITIVE_INFINITY };
+
+const NO_ERRORS: ReadonlySet<number> = new Set();

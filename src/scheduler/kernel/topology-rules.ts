@@ -4,7 +4,9 @@
 // domain, and figures are read when a pod is placed. Hostnames are the exception: there nearly every node is a domain of its own, so
 // nodes are grouped by the figure itself, of which there are few.
 //
-//   row of a group:  [trait, domain of key 1, domain of key 2, …, figure of hostname rule 1, …]
+//   row of a group:  [trait, late refusal, domain of key 1, domain of key 2, …, figure of hostname rule 1, …]
+//
+// A late refusal (pod-class.ts) is of a filter that comes behind one that looks at topology, 0 for none.
 
 import { type Labels, matchesLabels } from '../model/label-selector.ts';
 import type { AffinityTerm, PodObject, SpreadConstraint } from '../model/pod-object.ts';
@@ -16,6 +18,10 @@ import { type HeldTerm, type HeldTermRole, looksAtNamespaces } from './held-term
 import { inclusionOf } from './inclusion.ts';
 import { EVERY_NODE, type PodCounter } from './pod-counter.ts';
 import type { TopologyKey } from './topology.ts';
+
+export const TRAIT_PLACE = 0;
+export const LATE_PLACE = 1;
+export const KEYS_PLACE = 2;
 
 /** Of a domain that is −1 the node lacks the label. */
 type FigureAt = (domain: number, slot: number) => number;
@@ -73,7 +79,7 @@ export class TopologyRules {
   readonly refusing: Figure[] = [];
   /** To be added up for the score of InterPodAffinity. */
   readonly attraction: Figure[] = [];
-  /** Topology keys that are not the hostname: their domains are in the row behind the trait. */
+  /** Topology keys that are not the hostname: their domains are in the row from KEYS_PLACE on. */
   readonly keys: TopologyKey[] = [];
   readonly hostFigures: Figure[] = [];
   readonly width: number;
@@ -102,7 +108,7 @@ export class TopologyRules {
     this.wantsItself = required.length > 0 && state.selectors.ofTerms(required).matches(pod.namespace, pod.labels);
     if (filters('InterPodAffinity')) this.#addRequired(required);
     if (scores('InterPodAffinity')) this.#addAttraction(profile);
-    const before = 1 + this.keys.length;
+    const before = KEYS_PLACE + this.keys.length;
     for (const [index, figure] of this.hostFigures.entries()) figure.place = before + index;
     this.width = before + this.hostFigures.length;
   }
@@ -256,7 +262,7 @@ export class TopologyRules {
     }
     const known = this.keys.indexOf(topology);
     const index = known < 0 ? this.keys.push(topology) - 1 : known;
-    return new Figure(topology, 1 + index, at);
+    return new Figure(topology, KEYS_PLACE + index, at);
   }
 
   /** Terms of pods that are there which speak of this pod, by topology key. */

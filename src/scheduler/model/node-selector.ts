@@ -55,7 +55,7 @@ function matchesFields(fields: readonly FieldRequirement[], node: NodeIdentity):
   });
 }
 
-const NAME_FIELD = 'metadata.name';
+export const NAME_FIELD = 'metadata.name';
 
 export function matchesNodeSelector(selector: NodeSelector, node: NodeIdentity): boolean {
   return selector.terms.some((term) => matchesTerm(term, node));

@@ -38,7 +38,9 @@ export class ReferenceScheduler {
   volumePlan(uid: string, nodeName: string): VolumePlan | undefined {
     const pod = this.#cluster.pod(uid);
     const there = this.#cluster.nodeStates().find(({ node }) => node.name === nodeName);
-    return pod === undefined || there === undefined ? undefined : volumePlanOn(pod, this.#cluster, there.node);
+    if (pod === undefined || there === undefined) return undefined;
+    const filters = this.#profiles.get(pod.schedulerName)?.filters ?? [];
+    return filters.includes('VolumeBinding') ? volumePlanOn(pod, this.#cluster, there.node) : undefined;
   }
 
   /** Changes nothing: whoever asks applies what comes of it. `nowMs`: since 1970. */

@@ -1,0 +1,152 @@
+// Classes of pods and their indexes of the nodes, as many as there is memory for.
+//
+// A class is made from the first pod that needs it, and its index, which takes a pass over all nodes, when nodes are to be compared for it.
+// (Pods that name their node need none: node-pin.ts.)
+//
+// Limit: bytesMax for all of them. Beyond it those go that were not used for longest, but never the one that is in use; what comes again is
+// made anew. A class that was not used for CLASS_IDLE_MS goes, too.
+
+import type { PodObject } from '../model/pod-object.ts';
+import type { SchedulerProfile } from '../model/scheduler-profile.ts';
+import { ClassIndex } from './class-index.ts';
+import { ClassKeys } from './class-keys.ts';
+import type { ClusterState, SweepUsers } from './cluster-state.ts';
+import type { FailureTable } from './failure-table.ts';
+import { Picker } from './pick.ts';
+import { PodClass } from './pod-class.ts';
+import { TopologyFailures } from './topology-failures.ts';
+
+const CLASS_IDLE_MS = 300_000;
+/** What a class takes beside its index, about. */
+const CLASS_BYTES = 4_096;
+
+interface Entry {
+  readonly podClass: PodClass;
+  topology: TopologyFailures;
+  picker: Picker | undefined;
+  usedMs: number;
+  bytes: number;
+}
+
+export class ClassTable implements SweepUsers {
+  readonly #state: ClusterState;
+  readonly #failures: FailureTable;
+  readonly #bytesMax: number;
+  readonly #keys: ClassKeys;
+  /** By key, the one used last at the end. */
+  readonly #entries = new Map<string, Entry>();
+  #bytes = 0;
+  #mentionVersion = 0;
+  /** As of the last dropIdle. */
+  #nowMs = 0;
+
+  constructor(state: ClusterState, failures: FailureTable, bytesMax: number) {
+    this.#state = state;
+    this.#failures = failures;
+    this.#bytesMax = bytesMax;
+    this.#keys = new ClassKeys(state);
+  }
+
+  get count(): number {
+    return this.#entries.size;
+  }
+
+  get tableSizes(): Readonly<Record<string, number>> {
+    return { classes: this.count, classParts: this.#keys.partCount, spreads: this.#keys.spreadCount };
+  }
+
+  /** Pods of the same key are decided alike, as things are. */
+  keyOf(pod: PodObject, profile: SchedulerProfile): string {
+    return this.#keys.keyOf(pod, profile);
+  }
+
+  hasHardSpread(pod: PodObject, profile: SchedulerProfile): boolean {
+    return this.#keys.spreadOf(pod, profile).hard.length > 0;
+  }
+
+  /** The pod's class, with its index up to date. `only`: names of the only nodes that come into question. */
+  pickerFor(pod: PodObject, profile: SchedulerProfile, only: ReadonlySet<string> | undefined): Picker {
+    const entry = this.#entryFor(pod, profile, only);
+    const { picker } = entry;
+    if (picker?.index.refresh() === true) return picker;
+    const made = new Picker(entry.podClass, new ClassIndex(entry.podClass), entry.topology);
+    entry.picker = made;
+    this.#weigh(entry);
+    return made;
+  }
+
+  /** Why a pod of the class does not fit one node: the number of the failure; 0: it fits. No index is made. */
+  failureAt(pod: PodObject, profile: SchedulerProfile, slot: number): number {
+    const { podClass, topology } = this.#entryFor(pod, profile, undefined);
+    const row = new Int32Array(podClass.rules.width);
+    const failure = podClass.judge(slot, row);
+    return failure !== 0 ? failure : topology.of(row, 0);
+  }
+
+  clear(): void {
+    this.#entries.clear();
+    this.#bytes = 0;
+  }
+
+  dropIdle(nowMs: number): void {
+    this.#nowMs = nowMs;
+    for (const [key, { usedMs }] of this.#entries) {
+      if (nowMs - usedMs < CLASS_IDLE_MS) break;
+      this.#drop(key);
+      this.#state.rounds.changed();
+    }
+  }
+
+  markUsed(round: number): void {
+    for (const { podClass } of this.#entries.values()) podClass.markUsed(round);
+  }
+
+  forgetShapes(shapes: readonly number[]): void {
+    for (const { podClass } of this.#entries.values()) podClass.forgetShapes(shapes);
+  }
+
+  sweep(): Generator<void> {
+    return this.#keys.sweep();
+  }
+
+  #entryFor(pod: PodObject, profile: SchedulerProfile, only: ReadonlySet<string> | undefined): Entry {
+    let key = this.#keys.keyOf(pod, profile);
+    const { mentionVersion } = this.#state.selectors;
+    if (this.#mentionVersion !== mentionVersion) {
+      // Pods of one class may be told apart now by a label that nobody had asked for, also this one.
+      this.clear();
+      this.#mentionVersion = mentionVersion;
+      key = this.#keys.keyOf(pod, profile);
+    }
+    let entry = this.#entries.get(key);
+    if (entry === undefined) {
+      const spread = this.#keys.spreadOf(pod, profile);
+      const podClass = new PodClass(this.#state, this.#failures, pod, profile, only, spread);
+      const topology = new TopologyFailures(this.#failures, podClass);
+      entry = { podClass, topology, picker: undefined, usedMs: 0, bytes: 0 };
+    } else {
+      this.#entries.delete(key);
+      if (entry.podClass.refreshRules()) entry.picker = undefined;
+    }
+    entry.usedMs = this.#nowMs;
+    this.#entries.set(key, entry);
+    this.#weigh(entry);
+    return entry;
+  }
+
+  /** Takes note of what the entry takes now, and drops others if need be. */
+  #weigh(entry: Entry): void {
+    const bytes = CLASS_BYTES + (entry.picker?.index.bytes ?? 0);
+    this.#bytes += bytes - entry.bytes;
+    entry.bytes = bytes;
+    for (const key of this.#entries.keys()) {
+      if (this.#bytes <= this.#bytesMax || this.#entries.size === 1) return;
+      this.#drop(key);
+    }
+  }
+
+  #drop(key: string): void {
+    this.#bytes -= this.#entries.get(key)?.bytes ?? 0;
+    this.#entries.delete(key);
+  }
+}
