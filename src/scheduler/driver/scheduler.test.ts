@@ -95,8 +95,9 @@ describe('the scheduler', () => {
 
   it('takes up again what waited for a pod with a nominated node', async () => {
     const lab = new Lab();
-    lab.cluster.createNode('n1', '8');
-    lab.cluster.createPod('waiting', '1', { priority: 100 }, { nominatedNodeName: 'n1' });
+    lab.cluster.createNode('n1', '1');
+    const gated = { priority: 100, schedulingGates: [{ name: 'wait' }] };
+    lab.cluster.createPod('waiting', '1', gated, { nominatedNodeName: 'n1' });
     lab.cluster.createPod('a', '1');
     await lab.pass(5000);
     assert.equal(lab.nodeOf('a'), '');

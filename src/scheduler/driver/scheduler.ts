@@ -34,9 +34,6 @@ import { StatusWriter } from './status-writer.ts';
 const TURN_MS_MAX = 5;
 const FLUSH_MS = 30_000;
 const TICK_MS = 1_000;
-/** Pods that wait for another one which a node is nominated for. */
-const NOMINATION_CLASS = 'nomination';
-const NO_PLUGINS: ReadonlySet<string> = new Set();
 const VOLUMES_FULL = 'too many pods wait until their volumes are bound';
 
 export interface SchedulerNotices {
@@ -325,9 +322,8 @@ export class Scheduler {
         this.#status.refused(pod, pod.schedulerName, 'SchedulerError', decision.message);
         break;
       case 'left-alone':
-        // For another scheduler, or until the pod changes; or until another pod does.
-        if (decision.isPassing === true) this.queue.refused(uid, NOMINATION_CLASS, NO_PLUGINS, nowMs);
-        else this.queue.placed(uid);
+        // For another scheduler, or until the pod changes.
+        this.queue.placed(uid);
         this.#status.refused(pod, pod.schedulerName, 'SchedulerError', decision.reason);
         break;
     }

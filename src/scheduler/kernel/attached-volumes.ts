@@ -38,7 +38,7 @@ export class AttachedVolumes {
   at(slot: number, nodeName: string): Attached {
     let attached = this.#known.get(slot);
     if (attached === undefined) {
-      attached = this.#count(
+      attached = this.count(
         [...this.#users.at(slot)].flatMap(({ volumes }) => volumes ?? []),
         nodeName,
       );
@@ -80,7 +80,8 @@ export class AttachedVolumes {
     if (nodes.size === 0) this.#attachedTo.delete(volumeName);
   }
 
-  #count(uses: readonly VolumeUse[], nodeName: string): Attached {
+  /** Were these the pods of the node that have volumes. */
+  count(uses: Iterable<VolumeUse>, nodeName: string): Attached {
     const counts = new Map<string, number>();
     const handles = new Set<string>();
     const every = new Set<string>();

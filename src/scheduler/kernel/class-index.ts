@@ -83,6 +83,11 @@ export class ClassIndex {
     return this.#heads[group][this.tops[group]];
   }
 
+  /** The node's group; −1 − failure where it does not fit whatever its topology. */
+  groupOf(slot: number): number {
+    return this.#groupOf[slot];
+  }
+
   #grow(length: number): void {
     const before = this.#groupOf.length;
     if (length <= before) return;

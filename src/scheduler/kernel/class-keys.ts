@@ -61,7 +61,7 @@ export class ClassKeys {
       `${profile.schedulerName} ${profile.scores.length} ${pod.namespace} ${this.#labelsKey(pod)} ${id(pod.requests)} ${id(pod.hostPorts)} ` +
       `${id(pod.requiredNodes)} ${id(pod.preferredNodes)} ${id(pod.affinity)} ${id(pod.antiAffinity)} ` +
       `${id(pod.tolerations)} ${id(pod.spreadConstraints)} ${spreadKey} ${id(pod.images)} ${pod.containerCount} ` +
-      `${id(pod.neededFeatures)} ${problems} ${volumeKeyOf(this.#state, pod)}`
+      `${id(pod.neededFeatures)} ${pod.priority} ${pod.neverPreempts} ${problems} ${volumeKeyOf(this.#state, pod)}`
     );
   }
 

@@ -8,13 +8,15 @@
 
 import type { PodObject } from '../model/pod-object.ts';
 import type { SchedulerProfile } from '../model/scheduler-profile.ts';
+import { BudgetTable } from './budget-table.ts';
 import { ClassIndex } from './class-index.ts';
 import { ClassKeys } from './class-keys.ts';
 import type { ClusterState, SweepUsers } from './cluster-state.ts';
 import type { FailureTable } from './failure-table.ts';
 import { Picker } from './pick.ts';
 import { PodClass } from './pod-class.ts';
-import { TopologyFailures } from './topology-failures.ts';
+import { PreemptionIndex } from './preemption-index.ts';
+import { VictimSearch } from './victim-search.ts';
 
 const CLASS_IDLE_MS = 300_000;
 /** What a class takes beside its index, about. */
@@ -22,8 +24,9 @@ const CLASS_BYTES = 4_096;
 
 interface Entry {
   readonly podClass: PodClass;
-  topology: TopologyFailures;
   picker: Picker | undefined;
+  /** Made when a pod of the class fits nowhere. */
+  preemption: PreemptionIndex | undefined;
   usedMs: number;
   bytes: number;
 }
@@ -33,6 +36,7 @@ export class ClassTable implements SweepUsers {
   readonly #failures: FailureTable;
   readonly #bytesMax: number;
   readonly #keys: ClassKeys;
+  readonly #budgets: BudgetTable;
   /** By key, the one used last at the end. */
   readonly #entries = new Map<string, Entry>();
   #bytes = 0;
@@ -45,6 +49,7 @@ export class ClassTable implements SweepUsers {
     this.#failures = failures;
     this.#bytesMax = bytesMax;
     this.#keys = new ClassKeys(state);
+    this.#budgets = new BudgetTable(state);
   }
 
   get count(): number {
@@ -69,18 +74,32 @@ export class ClassTable implements SweepUsers {
     const entry = this.#entryFor(pod, profile, only);
     const { picker } = entry;
     if (picker?.index.refresh() === true) return picker;
-    const made = new Picker(entry.podClass, new ClassIndex(entry.podClass), entry.topology);
+    const made = new Picker(entry.podClass, new ClassIndex(entry.podClass));
     entry.picker = made;
     this.#weigh(entry);
     return made;
   }
 
-  /** Why a pod of the class does not fit one node: the number of the failure; 0: it fits. No index is made. */
-  failureAt(pod: PodObject, profile: SchedulerProfile, slot: number): number {
-    const { podClass, topology } = this.#entryFor(pod, profile, undefined);
-    const row = new Int32Array(podClass.rules.width);
-    const failure = podClass.judge(slot, row);
-    return failure !== 0 ? failure : topology.of(row, 0);
+  /** The pod's class. No index is made. */
+  classFor(pod: PodObject, profile: SchedulerProfile, only: ReadonlySet<string> | undefined): PodClass {
+    return this.#entryFor(pod, profile, only).podClass;
+  }
+
+  /** Where preemption may help the class, after pickerFor has found no node for it. */
+  preemptionFor(pod: PodObject, profile: SchedulerProfile, only: ReadonlySet<string> | undefined): PreemptionIndex {
+    const entry = this.#entryFor(pod, profile, only);
+    if (entry.preemption === undefined) {
+      const failureOf = (slot: number): number => entry.picker?.failureOf(slot) ?? 0;
+      entry.preemption = new PreemptionIndex(entry.podClass, this.#failures, this.#budgets, failureOf);
+    }
+    entry.preemption.refresh();
+    this.#weigh(entry);
+    return entry.preemption;
+  }
+
+  /** Victims on one node, without an index. */
+  victimSearch(podClass: PodClass): VictimSearch {
+    return new VictimSearch(podClass, this.#budgets);
   }
 
   clear(): void {
@@ -122,11 +141,13 @@ export class ClassTable implements SweepUsers {
     if (entry === undefined) {
       const spread = this.#keys.spreadOf(pod, profile);
       const podClass = new PodClass(this.#state, this.#failures, pod, profile, only, spread);
-      const topology = new TopologyFailures(this.#failures, podClass);
-      entry = { podClass, topology, picker: undefined, usedMs: 0, bytes: 0 };
+      entry = { podClass, picker: undefined, preemption: undefined, usedMs: 0, bytes: 0 };
     } else {
       this.#entries.delete(key);
-      if (entry.podClass.refreshRules()) entry.picker = undefined;
+      if (entry.podClass.refreshRules()) {
+        entry.picker = undefined;
+        entry.preemption = undefined;
+      }
     }
     entry.usedMs = this.#nowMs;
     this.#entries.set(key, entry);
@@ -136,7 +157,7 @@ export class ClassTable implements SweepUsers {
 
   /** Takes note of what the entry takes now, and drops others if need be. */
   #weigh(entry: Entry): void {
-    const bytes = CLASS_BYTES + (entry.picker?.index.bytes ?? 0);
+    const bytes = CLASS_BYTES + (entry.picker?.index.bytes ?? 0) + (entry.preemption?.bytes ?? 0);
     this.#bytes += bytes - entry.bytes;
     entry.bytes = bytes;
     for (const key of this.#entries.keys()) {

@@ -26,13 +26,13 @@ import { HeldTermTable } from './held-terms.ts';
 import { ImageTable } from './image-table.ts';
 import { canonicalText } from './interner.ts';
 import { NodeTable } from './node-table.ts';
+import { Nominations } from './nominations.ts';
 import { PodCounter, type PodCounterOptions } from './pod-counter.ts';
-import { PodParts, type PodRecord, PodShapes } from './pod-table.ts';
+import { PodParts, type PodRecord, PodShapes, recordOf } from './pod-table.ts';
 import { SelectorTable } from './selector-table.ts';
 import { SweepRounds } from './sweep-rounds.ts';
 import { HOSTNAME, TopologyKey } from './topology.ts';
 import { VolumeState } from './volume-state.ts';
-import { volumeUseOf } from './volume-users.ts';
 
 /** Who uses what the state keeps (classes). */
 export interface SweepUsers {
@@ -61,10 +61,12 @@ export class ClusterState implements ObjectLookup {
   readonly changedNamespaces: Set<string> = new Set();
   /** Grows when the labels of a namespace change. */
   namespaceVersion = 0;
+  /** Grows when budgets change. */
+  budgetVersion = 0;
   /** Pods that are to be placed, by uid. */
   readonly pending: Map<string, PodObject> = new Map();
   /** Those of them that a node is nominated for. */
-  readonly nominated: Map<string, PodObject> = new Map();
+  readonly nominations: Nominations = new Nominations();
   /** The first pod of each node. */
   readonly #firstPods: (PodRecord | undefined)[] = [];
   readonly #placed = new Map<string, PodRecord>();
@@ -73,6 +75,7 @@ export class ClusterState implements ObjectLookup {
   readonly #topologies = new Map<string, TopologyKey>();
   readonly #counters = new Map<string, PodCounter>();
   readonly #objects = new Map<ClusterKind, Map<string, ClusterObject>>();
+  #order = 0;
 
   apply(command: ClusterCommand): void {
     switch (command.kind) {
@@ -245,6 +248,9 @@ export class ClusterState implements ObjectLookup {
       case 'ReplicationController':
         this.changedNamespaces.add(object.namespace);
         break;
+      case 'PodDisruptionBudget':
+        this.budgetVersion++;
+        break;
       default:
         this.volumes.objectChanged(before, after);
     }
@@ -287,23 +293,26 @@ export class ClusterState implements ObjectLookup {
     this.#forgetPod(pod.uid);
     if (pod.nodeName === '') {
       this.pending.set(pod.uid, pod);
-      if (pod.nominatedNodeName !== '' && !pod.isFinished) this.nominated.set(pod.uid, pod);
+      if (pod.nominatedNodeName === '' || pod.isFinished) return;
+      this.nominations.add(pod, this.shapes.shapeFor(pod));
+      this.#nodeChanged(pod.nominatedNodeName);
       return;
     }
     if (pod.isFinished) return;
-    const { uid, nodeName } = pod;
-    const shape = this.shapes.shapeFor(pod);
-    const volumes = volumeUseOf(pod);
-    const record: PodRecord = { uid, nodeName, shape, volumes, slot: -1, next: undefined, previous: undefined };
-    this.#placed.set(uid, record);
-    const slot = this.nodes.slotOf(nodeName);
+    const record = recordOf(pod, this.shapes.shapeFor(pod), this.#order++);
+    this.#placed.set(pod.uid, record);
+    const slot = this.nodes.slotOf(pod.nodeName);
     if (slot === undefined) this.#waitForNode(record);
     else this.#put(record, slot);
   }
 
   #forgetPod(uid: string): void {
     this.pending.delete(uid);
-    this.nominated.delete(uid);
+    const nominated = this.nominations.remove(uid);
+    if (nominated !== undefined) {
+      this.shapes.release(nominated.shape);
+      this.#nodeChanged(nominated.nodeName);
+    }
     const record = this.#placed.get(uid);
     if (record === undefined) return;
     this.#placed.delete(uid);
@@ -381,6 +390,11 @@ export class ClusterState implements ObjectLookup {
       holders.add(domain, sign);
       this.#touch(topology, domain, slot);
     }
+  }
+
+  #nodeChanged(name: string): void {
+    const slot = this.nodes.slotOf(name);
+    if (slot !== undefined) this.changes.push(slot);
   }
 
   /** Nodes that share a hostname: what is counted there concerns each of them. */

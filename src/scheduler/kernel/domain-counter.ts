@@ -12,6 +12,8 @@ export class DomainCounter {
   total = 0;
   /** Domains that exist. */
   domainCount = 0;
+  /** Grows with every change. */
+  version = 0;
   #nodes: Int32Array = NO_INTS;
   #byCount: Int32Array = NO_INTS;
   #least = 0;
@@ -19,6 +21,7 @@ export class DomainCounter {
   /** `domain` ≥ 0. Values never go below 0 where `least` is asked for. */
   add(domain: number, amount: number): void {
     this.#ensure(domain);
+    this.version++;
     const before = this.values[domain];
     this.values[domain] = before + amount;
     this.total += amount;
@@ -30,12 +33,14 @@ export class DomainCounter {
 
   addNode(domain: number): void {
     this.#ensure(domain);
+    this.version++;
     if (this.#nodes[domain]++ > 0) return;
     this.domainCount++;
     this.#count(this.values[domain]);
   }
 
   removeNode(domain: number): void {
+    this.version++;
     if (--this.#nodes[domain] > 0) return;
     this.domainCount--;
     this.#uncount(this.values[domain]);
@@ -50,6 +55,18 @@ export class DomainCounter {
   get least(): number {
     while (this.#byCount[this.#least] === 0 && this.#least < this.#byCount.length - 1) this.#least++;
     return this.#least;
+  }
+
+  /** What `least` would be if one existing domain that has `value` had `amount` more. */
+  leastWith(value: number, amount: number): number {
+    const { least } = this;
+    let others = least;
+    if (value === least && this.#byCount[least] === 1) {
+      others++;
+      while (others < this.#byCount.length && this.#byCount[others] === 0) others++;
+      if (others >= this.#byCount.length) return value + amount;
+    }
+    return Math.min(others, value + amount);
   }
 
   #count(value: number): void {

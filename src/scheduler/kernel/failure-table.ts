@@ -5,6 +5,8 @@ import type { FilterPluginName } from '../model/scheduler-profile.ts';
 export interface Failure {
   readonly plugin: FilterPluginName;
   readonly reasons: readonly string[];
+  /** It would stay, whichever pods left the node (UnschedulableAndUnresolvable). */
+  readonly isUnresolvable: boolean;
   /** The plugin failed: nothing is decided about the pod. */
   readonly isError?: boolean;
 }
@@ -24,7 +26,8 @@ export class FailureTable {
   }
 
   idOf(failure: Failure): number {
-    const text = JSON.stringify([failure.plugin, failure.reasons, failure.isError === true]);
+    const { plugin, reasons, isUnresolvable, isError } = failure;
+    const text = JSON.stringify([plugin, reasons, isUnresolvable, isError === true]);
     let id = this.#ids.get(text);
     if (id === undefined) {
       id = this.#failures.push(failure);

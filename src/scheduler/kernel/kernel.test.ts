@@ -5,8 +5,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { objectKey } from '../model/cluster-objects.ts';
-import { boundTo, type ClusterCommand } from '../model/command.ts';
-import type { Decision } from '../model/decision.ts';
+import { boundTo, type ClusterCommand, nominatedTo } from '../model/command.ts';
+import type { Decision, Preemption, Unschedulable } from '../model/decision.ts';
 import { readNode } from '../model/node-object.ts';
 import { NAME_FIELD } from '../model/node-selector.ts';
 import { type ClusterPlan, clusterPlan, commandsOf, mustRead, podSet } from '../model/plan-fixture.ts';
@@ -14,17 +14,17 @@ import type { PodObject } from '../model/pod-object.ts';
 import { PROFILES } from '../model/profile-fixture.ts';
 import { DEFAULT_PROFILE, type FilterPluginName, type SchedulerProfile } from '../model/scheduler-profile.ts';
 import { StorageMirror } from '../model/storage-fixture.ts';
+import { preference } from '../reference/default-preemption.ts';
 import type { Explanation } from '../reference/explanation.ts';
 import { ReferenceScheduler } from '../reference/reference-scheduler.ts';
 import { Kernel } from './kernel.ts';
 import { HOSTNAME } from './topology.ts';
 
 const RUNS = Number(process.env.K1M_RUNS ?? 150);
-const NOW_MS = 1_700_000_000_000;
-/** Preemption is not the kernel's yet. */
-const profiles = PROFILES.map((profile) => ({ ...profile, preempts: false }));
+/** After the start of every pod. */
+const NOW_MS = 1_800_000_000_000;
 /** Two of them, with their filters in another order. */
-const SHUFFLED: readonly SchedulerProfile[] = [profiles[0], profiles[2]].map((profile) => ({
+const SHUFFLED: readonly SchedulerProfile[] = [PROFILES[0], PROFILES[2]].map((profile) => ({
   ...profile,
   schedulerName: `shuffled-${profile.schedulerName}`,
 }));
@@ -32,7 +32,11 @@ const { filters: FILTERS } = DEFAULT_PROFILE;
 
 interface Counts {
   bound: number;
+  /** Of those: on the node that was nominated for them. */
+  onNominated: number;
   unschedulable: number;
+  /** Of those: with victims. */
+  preemptions: number;
   leftAlone: number;
   errors: number;
   /** Of the bound, pods whose claims have volumes found or made for them. */
@@ -40,7 +44,16 @@ interface Counts {
   withVolumes: number;
 }
 
-const NO_COUNTS: Counts = { bound: 0, unschedulable: 0, leftAlone: 0, errors: 0, assumed: 0, withVolumes: 0 };
+const NO_COUNTS: Counts = {
+  bound: 0,
+  onNominated: 0,
+  unschedulable: 0,
+  preemptions: 0,
+  leftAlone: 0,
+  errors: 0,
+  assumed: 0,
+  withVolumes: 0,
+};
 
 /** Kernel and reference side by side. */
 class Pair {
@@ -48,9 +61,11 @@ class Pair {
   readonly reference: ReferenceScheduler;
   readonly counts: Counts;
   readonly storage = new StorageMirror();
+  /** Pods that wait with a node nominated for them, by uid. */
+  readonly nominated = new Map<string, PodObject>();
 
   constructor(counts: Counts, indexBytesMax: number, filters: readonly FilterPluginName[] = FILTERS) {
-    const all = [...profiles, ...SHUFFLED.map((profile) => ({ ...profile, filters }))];
+    const all = [...PROFILES, ...SHUFFLED.map((profile) => ({ ...profile, filters }))];
     this.reference = new ReferenceScheduler(all);
     this.kernel = new Kernel(all, { indexBytesMax });
     this.counts = counts;
@@ -62,20 +77,21 @@ class Pair {
     this.storage.apply(command);
   }
 
-  /** Decides on the pod, and places it where the kernel did. */
-  decide(pod: PodObject): void {
+  /** Decides on the pod, and places it where the kernel did. `chance` says what becomes of victims. */
+  decide(pod: PodObject, chance = 0): void {
     this.apply({ kind: 'pod-set', pod });
     const expected = this.reference.explain(pod.uid, NOW_MS);
     const decision = this.kernel.decide(pod.uid);
     if (decision.kind !== 'left-alone' && pod.volumes.length > 0) this.counts.withVolumes++;
+    this.nominated.delete(pod.uid);
     switch (decision.kind) {
       case 'left-alone':
         this.counts.leftAlone++;
-        // One with a nominated node would keep the kernel from all others.
         this.apply({ kind: 'pod-deleted', uid: pod.uid });
         break;
       case 'bound':
         this.counts.bound++;
+        if (decision.node === pod.nominatedNodeName) this.counts.onNominated++;
         assertBest(decision.node, decision.score, expected);
         assert.deepEqual(decision.volumes, this.reference.volumePlan(pod.uid, decision.node));
         if (decision.volumes !== undefined) {
@@ -84,11 +100,61 @@ class Pair {
         }
         this.apply({ kind: 'pod-set', pod: boundTo(pod, decision.node) });
         break;
-      default:
-        if (decision.kind === 'error') this.counts.errors++;
-        else this.counts.unschedulable++;
+      case 'error':
+        this.counts.errors++;
         assert.deepEqual(anyOwner(decision), anyOwner(expected.decision));
+        break;
+      case 'unschedulable':
+        this.counts.unschedulable++;
+        assertRefused(decision, expected);
+        if (decision.preemption !== undefined) this.#preempt(pod, decision.preemption, chance);
+        else if (decision.losesNomination) this.apply({ kind: 'pod-set', pod: nominatedTo(pod, '') });
+        else if (pod.nominatedNodeName !== '') this.nominated.set(pod.uid, pod);
     }
+  }
+
+  #preempt(pod: PodObject, { nominatedNode, victims, clearedNominations }: Preemption, chance: number): void {
+    this.counts.preemptions++;
+    const nominated = nominatedTo(pod, nominatedNode);
+    this.apply({ kind: 'pod-set', pod: nominated });
+    this.nominated.set(pod.uid, nominated);
+    for (const uid of clearedNominations) {
+      const other = this.reference.pod(uid);
+      if (other !== undefined) this.apply({ kind: 'pod-set', pod: nominatedTo(other, '') });
+      this.nominated.delete(uid);
+    }
+    for (const [index, uid] of victims.entries()) {
+      const victim = this.reference.pod(uid);
+      assert.ok(victim);
+      const fate = (chance + index) % 3;
+      if (fate === 0) this.apply({ kind: 'pod-deleted', uid });
+      else if (fate === 1) this.apply({ kind: 'pod-set', pod: { ...victim, isTerminating: true, isPreempted: true } });
+    }
+  }
+}
+
+/** The same, but for the choice among equals. */
+function assertRefused(decision: Unschedulable, { decision: expected, candidates }: Explanation): void {
+  assert.ok(expected.kind === 'unschedulable', `refused, where the reference says ${JSON.stringify(expected)}`);
+  const plain = (one: Unschedulable): object => {
+    const message = one.message.replace(/(victim pod on node ).*/, '$1any');
+    return { ...one, message, preemption: one.preemption !== undefined };
+  };
+  assert.deepEqual(plain(decision), plain(expected));
+  const { preemption } = decision;
+  if (preemption === undefined || expected.preemption === undefined) return;
+  const [taken, best] = [preemption, expected.preemption].map(({ nominatedNode }) =>
+    candidates.find(({ node }) => node === nominatedNode),
+  );
+  assert.ok(taken !== undefined && best !== undefined, `${preemption.nominatedNode} is no candidate`);
+  assert.deepEqual(preference(taken, NOW_MS), preference(best, NOW_MS));
+  assert.deepEqual(
+    preemption.victims,
+    taken.victims.map(({ uid }) => uid),
+  );
+  if (taken === best) {
+    const [cleared, wanted] = [preemption, expected.preemption].map((one) => one.clearedNominations.toSorted());
+    assert.deepEqual(cleared, wanted);
   }
 }
 
@@ -105,7 +171,17 @@ function assertBest(node: string, score: number | undefined, { decision, best }:
 }
 
 type Turn = {
-  readonly what: 'pod' | 'pinned' | 'node' | 'no-node' | 'no-pod' | 'object' | 'no-object' | 'ending' | 'claim';
+  readonly what:
+    | 'pod'
+    | 'pinned'
+    | 'again'
+    | 'node'
+    | 'no-node'
+    | 'no-pod'
+    | 'object'
+    | 'no-object'
+    | 'ending'
+    | 'claim';
   readonly which: number;
 };
 
@@ -118,6 +194,8 @@ const turn: fc.Arbitrary<Turn> = fc.record({
     'pod',
     'pinned',
     'pinned',
+    'again',
+    'again',
     'node',
     'no-node',
     'no-pod',
@@ -137,10 +215,7 @@ function play(
   turns: readonly Turn[],
   tickMs: number,
 ): void {
-  // Pods that wait with a nominated node keep the kernel from all others.
-  const [first, second] = plans.map((plan) =>
-    commandsOf(plan).filter((command) => command.kind !== 'pod-set' || command.pod.nominatedNodeName === ''),
-  );
+  const [first, second] = plans.map(commandsOf);
   const commands = [...first, ...second];
   for (const command of first) pair.apply(command);
   const ofKind = <K extends ClusterCommand['kind']>(kind: K): (ClusterCommand & { kind: K })[] =>
@@ -165,20 +240,25 @@ function play(
       const schedulerName = schedulerNames[index % schedulerNames.length];
       for (let copy = 0; next !== undefined && copy <= which % 5; copy++) {
         const name = `turn-${index}${copy === 0 ? '' : `-${copy}`}`;
-        pair.decide({ ...next, uid: name, name, schedulerName });
+        pair.decide({ ...next, uid: name, name, schedulerName }, which);
       }
     } else if (what === 'pinned' && node !== undefined) {
       const next = pending[which % Math.max(1, pending.length)];
       const name = `turn-${index}`;
       const schedulerName = schedulerNames[which % schedulerNames.length];
       if (next !== undefined)
-        pair.decide(pinnedTo(node.node.name, { ...next, uid: name, name, schedulerName }, which + index));
+        pair.decide(pinnedTo(node.node.name, { ...next, uid: name, name, schedulerName }, which + index), which);
+    } else if (what === 'again') {
+      const waiting = pick([...pair.nominated.values()]);
+      if (waiting !== undefined) pair.decide(waiting, which);
     } else if (what === 'node' && node !== undefined)
       pair.apply(which % 3 > 0 ? node : sharingHostname(node, nodes[0]));
     else if (what === 'no-node' && node !== undefined) pair.apply({ kind: 'node-deleted', name: node.node.name });
-    else if (what === 'no-pod')
-      pair.apply({ kind: 'pod-deleted', uid: which % 2 ? `turn-${which % turns.length}` : (pod?.pod.uid ?? '') });
-    else if (what === 'ending' && pod !== undefined)
+    else if (what === 'no-pod') {
+      const uid = which % 2 ? `turn-${which % turns.length}` : (pod?.pod.uid ?? '');
+      pair.nominated.delete(uid);
+      pair.apply({ kind: 'pod-deleted', uid });
+    } else if (what === 'ending' && pod !== undefined)
       pair.apply({ kind: 'pod-set', pod: { ...pod.pod, isTerminating: true } });
     else if (what === 'claim') for (const command of pair.storage.bound(which)) pair.apply(command);
     else if (what === 'object' && object !== undefined) pair.apply(object);
@@ -188,7 +268,7 @@ function play(
   }
 }
 
-const PLACEABLE = { nominatedNodeName: '', resourceClaims: [], schedulingGates: [] };
+const PLACEABLE = { resourceClaims: [], schedulingGates: [] };
 
 /** The node with the hostname of another one. */
 function sharingHostname(command: ClusterCommand & { kind: 'node-set' }, other: typeof command): typeof command {
@@ -220,7 +300,7 @@ function pinnedTo(node: string, pod: PodObject, way: number): PodObject {
 
 /** A small pod of the default profile. */
 function plainPod(name: string, labels: Record<string, string>, spec: object = {}): PodObject {
-  const { schedulerName } = profiles[0];
+  const { schedulerName } = PROFILES[0];
   const containers = [{ name: 'c', image: 'i', resources: { requests: { cpu: '1' } } }];
   return podSet({
     metadata: { name, namespace: 'ns1', uid: name, labels },
@@ -257,7 +337,7 @@ describe('the kernel', () => {
 
   it('decides as the reference does, while the cluster changes', (context) => {
     const counts: Counts = { ...NO_COUNTS };
-    const names = [...profiles, ...SHUFFLED].map(({ schedulerName }) => schedulerName);
+    const names = [...PROFILES, ...SHUFFLED].map(({ schedulerName }) => schedulerName);
     fc.assert(
       fc.property(
         fc.tuple(clusterPlan(), clusterPlan()),

@@ -2,7 +2,9 @@
 // that kube-scheduler 1.36 could make with percentageOfNodesToScore 100; the reference (../reference) says which those are.
 //
 //   command ─► ClusterState: columns, counters, change ring
-//   pod ─► its class ─► ClassIndex, brought up to date by the ring ─► Picker: best group ─► a node
+//   pod ─► the node that is nominated for it, if there is one and it fits there
+//       ─► its class ─► ClassIndex, brought up to date by the ring ─► Picker: best group ─► a node
+//                                                                  └─► none: PreemptionIndex ─► a node and its victims
 //
 // Deciding changes nothing: whoever asks applies what comes of it (boundTo). Among equals the node that changed last is taken.
 //
@@ -11,8 +13,7 @@
 // What pods and nodes have in common (shapes, selectors, counters, held terms) is kept as long as one of them is there, or a class that was
 // used lately; `tick`, to be called every second or so, sweeps the rest away, a part at a time.
 //
-// Left alone, with a reason: pods with resource claims, and any pod while a node is nominated for a pod of the same or a
-// higher priority. Preemption is not worked out: `preemption` is always undefined, and the message has no part for it.
+// Left alone, with a reason: pods with resource claims.
 
 import { assert } from '../../base/assert.ts';
 import type { ClusterCommand } from '../model/command.ts';
@@ -25,7 +26,17 @@ import { ClassTable } from './class-table.ts';
 import { ClusterState } from './cluster-state.ts';
 import { type Failure, FailureTable } from './failure-table.ts';
 import { ELSEWHERE, pinOf } from './node-pin.ts';
-import { leftOut } from './node-verdict.ts';
+import { LEFT_OUT, leftOut } from './node-verdict.ts';
+import { OneCandidate } from './one-candidate.ts';
+import type { Picker } from './pick.ts';
+import {
+  type Candidates,
+  fitMessage,
+  NO_CANDIDATES,
+  type OwnNomination,
+  type PreemptionOutcome,
+  preempt,
+} from './preemption.ts';
 import { HOSTNAME } from './topology.ts';
 import { volumePlanAt } from './volume-check.ts';
 import { volumeRefusal } from './volume-prefilter.ts';
@@ -141,9 +152,10 @@ export class Kernel {
     }
     const reason = reasonToLeaveAlone(pod);
     if (reason !== undefined) return { kind: 'left-alone', reason };
-    const nomination = this.#nominationReason(pod);
-    if (nomination !== undefined) return { kind: 'left-alone', reason: nomination, isPassing: true };
-    if (this.nodeCount === 0) return unschedulable('no nodes available to schedule pods', new Map(), new Set());
+    if (this.nodeCount === 0) {
+      const outcome = { preemption: undefined, losesNomination: true };
+      return unschedulable('no nodes available to schedule pods', new Map(), new Set(), outcome);
+    }
     return this.#place(pod, profile);
   }
 
@@ -155,14 +167,29 @@ export class Kernel {
     if (refused !== undefined) return refused;
     const pinned = this.#placePinned(pod, profile, only);
     if (pinned !== undefined) return pinned;
+    const own = this.#ownNomination(pod, profile, only);
+    if (own?.failure === 0) return this.#bound(pod, profile, own.slot, undefined);
     const picker = this.#classes.pickerFor(pod, profile, only);
-    const broken = picker.errorFound();
+    const isBroken = own !== undefined && this.#failures.at(own.failure).isError === true;
+    const broken = isBroken ? own.failure : picker.errorFound();
     if (broken !== undefined) return errorOf(this.#failures.at(broken));
     const picked = picker.pick();
-    if (picked === undefined) return this.#refusal(picker.failureCounts(), profile, only !== undefined);
+    if (picked === undefined) {
+      const candidates = (): Candidates => this.#classes.preemptionFor(pod, profile, only);
+      return this.#refusal(pod, profile, {
+        counts: countsFor(picker, own),
+        isNarrowed: only !== undefined,
+        own,
+        candidates,
+      });
+    }
     const { slot, score } = picked;
     const badTerm = score === undefined ? undefined : preferenceProblem(pod, profile);
     if (badTerm !== undefined) return { kind: 'error', message: `running PreScore plugin "NodeAffinity": ${badTerm}` };
+    return this.#bound(pod, profile, slot, score);
+  }
+
+  #bound(pod: PodObject, profile: SchedulerProfile, slot: number, score: number | undefined): Decision {
     const node = this.#state.nodes.names[slot];
     const volumes = profile.filters.includes('VolumeBinding') ? volumePlanAt(this.#state, pod, slot) : undefined;
     return { kind: 'bound', node, score, ...(volumes === undefined ? {} : { volumes }) };
@@ -179,52 +206,71 @@ export class Kernel {
     if (slots.length > 1) return undefined;
     const [slot] = slots;
     const unscored = this.#unscored.get(profile) ?? profile;
-    const failure =
-      slot === undefined ? 0 : this.#classes.failureAt({ ...pod, requiredNodes: pin.rest }, unscored, slot);
+    const nominated = this.#state.nodes.slotOf(pod.nominatedNodeName);
+    if (nominated !== undefined && nominated !== slot) return undefined;
+    const podClass = this.#classes.classFor({ ...pod, requiredNodes: pin.rest }, unscored, undefined);
+    const failure = slot === undefined ? 0 : podClass.failureAlone(slot, pod.uid);
     if (slot !== undefined && failure === 0) return { kind: 'bound', node: nodes.names[slot], score: undefined };
     const isByName = pin.by === 'name';
     const counts = isByName ? new Map<number, number>() : this.#elsewhere(pod, unscored, slot);
+    // Other nodes would be candidates for preemption.
+    if (
+      profile.preempts &&
+      [...counts].some(([other, count]) => count > 0 && !this.#failures.at(other).isUnresolvable)
+    ) {
+      return undefined;
+    }
     if (slot !== undefined) counts.set(failure, (counts.get(failure) ?? 0) + 1);
     if (isByName) {
       const left = leftOut(this.#failures);
       counts.set(left, (counts.get(left) ?? 0) + this.nodeCount - (slot === undefined ? 0 : 1));
     }
-    return this.#refusal(counts, profile, only !== undefined);
+    const search = this.#classes.victimSearch(podClass);
+    const candidates = (): Candidates =>
+      new OneCandidate({ podClass, search, failures: this.#failures, slot, failure, uid: pod.uid });
+    const own = nominated === undefined ? undefined : { slot: nominated, failure };
+    return this.#refusal(pod, profile, { counts, isNarrowed: only !== undefined, own, candidates });
+  }
+
+  #ownNomination(
+    pod: PodObject,
+    profile: SchedulerProfile,
+    only: ReadonlySet<string> | undefined,
+  ): OwnNomination | undefined {
+    const slot = this.#state.nodes.slotOf(pod.nominatedNodeName);
+    if (slot === undefined) return undefined;
+    return { slot, failure: this.#classes.classFor(pod, profile, only).failureAlone(slot, pod.uid) };
   }
 
   /** Why nodes that have another hostname refuse the pod: all but the one at the slot. */
   #elsewhere(pod: PodObject, profile: SchedulerProfile, slot: number | undefined): Map<number, number> {
     const nowhere = { ...pod, requiredNodes: ELSEWHERE };
-    const counts = this.#classes.pickerFor(nowhere, profile, undefined).failureCounts();
+    const picker = this.#classes.pickerFor(nowhere, profile, undefined);
+    const counts = picker.failureCounts();
     if (slot === undefined) return counts;
-    const failure = this.#classes.failureAt(nowhere, profile, slot);
+    const failure = picker.failureOf(slot);
     counts.set(failure, (counts.get(failure) ?? 0) - 1);
     return counts;
   }
 
-  /** A pod that waits for its preemption has room set aside on a node, which others have to leave to it. */
-  #nominationReason({ uid, priority, nominatedNodeName }: PodObject): string | undefined {
-    if (nominatedNodeName !== '') return 'pods with a nominated node are not placed';
-    for (const other of this.#state.nominated.values()) {
-      if (other.uid !== uid && other.priority >= priority)
-        return `node ${other.nominatedNodeName} is nominated for another pod`;
-    }
-    return undefined;
-  }
-
-  /** Nodes by the number of their failure; `isNarrowed`: NodeAffinity has left nodes out. */
-  #refusal(counts: ReadonlyMap<number, number>, profile: SchedulerProfile, isNarrowed: boolean): Decision {
+  /** Of all nodes, by the number of their failure. */
+  #refusal(pod: PodObject, profile: SchedulerProfile, { counts, isNarrowed, own, candidates }: Refused): Decision {
     const reasons = new Map<string, number>();
     const plugins = new Set<string>(isNarrowed ? ['NodeAffinity'] : []);
+    if (own !== undefined) plugins.add(this.#failures.at(own.failure).plugin);
+    // As upstream, with the plugin that has just refused the pod's own node.
+    const left = `node(s) didn't satisfy plugin(s) [${[...plugins].sort().join(' ')}]`;
     for (const [failure, count] of counts) {
       if (count === 0) continue;
       const { plugin, reasons: texts } = this.#failures.at(failure);
       plugins.add(plugin);
-      for (const text of texts) reasons.set(text, (reasons.get(text) ?? 0) + count);
+      for (const text of texts) {
+        const said = text === LEFT_OUT ? left : text;
+        reasons.set(said, (reasons.get(said) ?? 0) + count);
+      }
     }
-    const parts = [...reasons].map(([text, count]) => `${count} ${text}`).sort();
-    const what = `0/${this.nodeCount} nodes are available:${parts.length === 0 ? '' : ` ${parts.join(', ')}.`}`;
-    return unschedulable(withClaimsPart(what, profile, 'no new claims to deallocate'), reasons, plugins);
+    const what = fitMessage(this.nodeCount, reasons);
+    return this.#afterwards(pod, what, { profile, reasons, plugins, own, candidates });
   }
 
   /** What PreFilter plugins refuse or fail for whatever the nodes are, in their order. */
@@ -236,34 +282,79 @@ export class Kernel {
     for (const plugin of profile.filters) {
       const volumes = pod.volumes.length === 0 ? undefined : volumeRefusal(plugin, pod, this.#state);
       if (volumes?.isError === true) return preFilterError(plugin, volumes.refusal);
-      if (volumes !== undefined) return this.#refusedForAll(profile, volumes.refusal, plugin);
+      if (volumes !== undefined) return this.#refusedForAll(pod, profile, volumes.refusal, plugin);
       if (plugin === 'NodeAffinity' && only?.size === 0) {
-        return this.#refusedForAll(profile, 'pod affinity terms conflict', plugin);
+        return this.#refusedForAll(pod, profile, 'pod affinity terms conflict', plugin);
       }
       if (plugin === 'PodTopologySpread' && pod.spreadProblem !== '') {
         const what = "get constraints from pod: obtaining pod's hard topology spread constraints";
         return preFilterError(plugin, `${what}: ${pod.spreadProblem}`);
       }
       if (plugin === 'InterPodAffinity' && pod.affinityProblem !== '') {
-        return this.#refusedForAll(profile, `parsing pod: ${pod.affinityProblem}`, plugin);
+        return this.#refusedForAll(pod, profile, `parsing pod: ${pod.affinityProblem}`, plugin);
       }
     }
     return undefined;
   }
 
-  #refusedForAll(profile: SchedulerProfile, reason: string, plugin: FilterPluginName): Decision {
+  #refusedForAll(pod: PodObject, profile: SchedulerProfile, reason: string, plugin: FilterPluginName): Decision {
     const what = `0/${this.nodeCount} nodes are available: ${reason}.`;
-    return unschedulable(withClaimsPart(what, profile, 'not found'), new Map(), new Set([plugin]));
+    const plugins = new Set([plugin]);
+    // The PostFilter of DynamicResources looks for what its PreFilter has left, which never ran.
+    if (profile.hasDynamicResources) return unschedulable(`${what} not found`, new Map(), plugins, NOTHING_CHANGED);
+    const nothingAsked = { own: undefined, candidates: () => NO_CANDIDATES };
+    return this.#afterwards(pod, what, { profile, reasons: new Map(), plugins, ...nothingAsked });
+  }
+
+  /** PostFilter: DynamicResources, then DefaultPreemption. */
+  #afterwards(pod: PodObject, what: string, { profile, reasons, plugins, own, candidates }: Unplaced): Decision {
+    const claims = profile.hasDynamicResources ? ['no new claims to deallocate'] : [];
+    if (!profile.preempts) {
+      const outcome = { preemption: undefined, losesNomination: !profile.hasDynamicResources };
+      return unschedulable([what, ...claims].join(' '), reasons, plugins, outcome);
+    }
+    const outcome = preempt({ state: this.#state, failures: this.#failures, pod, own, candidates });
+    if (outcome.preemption !== undefined) return unschedulable(what, reasons, plugins, outcome);
+    const words = [...claims, `preemption: ${outcome.words}`].join(', ');
+    return unschedulable(`${what} ${words}`, reasons, plugins, outcome);
   }
 }
 
-/** What the PostFilter of DynamicResources adds to every message. */
-function withClaimsPart(what: string, { hasDynamicResources }: SchedulerProfile, part: string): string {
-  return hasDynamicResources ? `${what} ${part}` : what;
+interface Refused {
+  /** Nodes by the number of the failure. */
+  readonly counts: ReadonlyMap<number, number>;
+  /** NodeAffinity has left nodes out. */
+  readonly isNarrowed: boolean;
+  readonly own: OwnNomination | undefined;
+  readonly candidates: () => Candidates;
 }
 
-function unschedulable(message: string, reasons: ReadonlyMap<string, number>, plugins: ReadonlySet<string>): Decision {
-  return { kind: 'unschedulable', message, reasons, plugins, preemption: undefined };
+interface Unplaced extends Pick<Refused, 'own' | 'candidates'> {
+  readonly profile: SchedulerProfile;
+  readonly reasons: ReadonlyMap<string, number>;
+  readonly plugins: ReadonlySet<string>;
+}
+
+/** Its own node fails as the pod sees it, the others as the class does. */
+function countsFor(picker: Picker, own: OwnNomination | undefined): ReadonlyMap<number, number> {
+  const counts = picker.failureCounts();
+  if (own === undefined) return counts;
+  const shared = picker.failureOf(own.slot);
+  counts.set(shared, (counts.get(shared) ?? 0) - 1);
+  return counts.set(own.failure, (counts.get(own.failure) ?? 0) + 1);
+}
+
+type Effects = Pick<PreemptionOutcome, 'preemption' | 'losesNomination'>;
+
+const NOTHING_CHANGED: Effects = { preemption: undefined, losesNomination: false };
+
+function unschedulable(
+  message: string,
+  reasons: ReadonlyMap<string, number>,
+  plugins: ReadonlySet<string>,
+  { preemption, losesNomination }: Effects,
+): Decision {
+  return { kind: 'unschedulable', message, reasons, plugins, preemption, losesNomination };
 }
 
 function reasonToLeaveAlone(pod: PodObject): string | undefined {

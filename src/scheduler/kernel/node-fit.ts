@@ -3,6 +3,7 @@
 
 import { hundredths } from '../model/division.ts';
 import type { HostPort, PodObject } from '../model/pod-object.ts';
+import type { EffectiveRequests } from '../model/pod-requests.ts';
 import { amountNamed, isExtendedName, isScalarName } from '../model/resources.ts';
 import type { FitArgs, SchedulerProfile, ShapePoint } from '../model/scheduler-profile.ts';
 import type { ClusterState } from './cluster-state.ts';
@@ -12,12 +13,13 @@ import type { NodeTable, ResourceColumn } from './node-table.ts';
 const EVERY_ADDRESS = '0.0.0.0';
 
 interface Asked {
+  readonly name: string;
   readonly column: ResourceColumn;
   readonly amount: number;
   readonly reason: string;
 }
 
-/** Room for a pod's requests: 0, or the number of the failure. */
+/** Room for a pod's requests. */
 export class RoomCheck {
   readonly #nodes: NodeTable;
   readonly #failures: FailureTable;
@@ -32,6 +34,7 @@ export class RoomCheck {
     const scalars = [...requests.toFit.scalars.keys()].filter((name) => !isIgnored(name)).sort();
     this.#asked = ['cpu', 'memory', 'ephemeral-storage', ...scalars]
       .map((name) => ({
+        name,
         column: state.nodes.resource(name),
         amount: amountNamed(requests.toFit, name),
         reason: `Insufficient ${name}`,
@@ -43,33 +46,65 @@ export class RoomCheck {
     for (const { column } of this.#asked) column.round = round;
   }
 
-  failureAt(slot: number): number {
-    const { podCounts, podsMax } = this.#nodes;
-    let isShort = podCounts[slot] + 1 > podsMax[slot];
-    for (const { column, amount } of this.#asked) {
-      if (amount > column.capacity[slot] - column.requested[slot]) isShort = true;
-    }
-    return isShort ? this.#tell(slot) : 0;
+  /** Kinds of resources that the pod asks for. */
+  get askedCount(): number {
+    return this.#asked.length;
   }
 
-  #tell(slot: number): number {
+  /** What another pod takes of each of them. */
+  amountsOf({ onNode }: EffectiveRequests): Float64Array {
+    return Float64Array.from(this.#asked, ({ name }) => amountNamed(onNode, name));
+  }
+
+  /** 0, or the number of the failure, were there `pods` more with these amounts, or fewer. */
+  failureAt(slot: number, pods: number, amounts: Float64Array): number {
     const { podCounts, podsMax } = this.#nodes;
-    const reasons = podCounts[slot] + 1 > podsMax[slot] ? ['Too many pods'] : [];
-    for (const { column, amount, reason } of this.#asked) {
-      if (amount > column.capacity[slot] - column.requested[slot]) reasons.push(reason);
+    let isShort = podCounts[slot] + pods + 1 > podsMax[slot];
+    for (let i = 0; i < this.#asked.length; i++) {
+      const { column, amount } = this.#asked[i];
+      if (amount > column.capacity[slot] - (column.requested[slot] + amounts[i])) isShort = true;
     }
-    return this.#failures.idOf({ plugin: 'NodeResourcesFit', reasons });
+    return isShort ? this.#tell(slot, pods, amounts) : 0;
+  }
+
+  #tell(slot: number, pods: number, amounts: Float64Array): number {
+    const { podCounts, podsMax } = this.#nodes;
+    const reasons = podCounts[slot] + pods + 1 > podsMax[slot] ? ['Too many pods'] : [];
+    let isUnresolvable = false;
+    for (const [i, { column, amount, reason }] of this.#asked.entries()) {
+      const capacity = column.capacity[slot];
+      if (amount <= capacity - (column.requested[slot] + amounts[i])) continue;
+      reasons.push(reason);
+      if (amount > capacity) isUnresolvable = true;
+    }
+    return this.#failures.idOf({ plugin: 'NodeResourcesFit', reasons, isUnresolvable });
+  }
+
+  /** How many pods have to go at least where each takes `most` at most; 0: there is room. */
+  victimsAtLeast(slot: number, most: Float64Array): number {
+    const { podCounts, podsMax } = this.#nodes;
+    let least = podCounts[slot] + 1 - podsMax[slot];
+    for (let i = 0; i < this.#asked.length; i++) {
+      const { column, amount } = this.#asked[i];
+      const lacking = amount - (column.capacity[slot] - column.requested[slot]);
+      if (lacking > 0) least = Math.max(least, most[i] > 0 ? Math.ceil(lacking / most[i]) : 1);
+    }
+    return Math.max(0, least);
   }
 }
 
-/** Whether a port that the pod wants is taken on the node. */
-export function portsClash(state: ClusterState, slot: number, wanted: readonly HostPort[]): boolean {
-  for (const { shape } of state.podsAt(slot)) {
-    for (const used of shape.hostPorts) {
-      for (const port of wanted) {
-        if (port.port !== used.port || port.protocol !== used.protocol) continue;
-        if (port.ip === used.ip || port.ip === EVERY_ADDRESS || used.ip === EVERY_ADDRESS) return true;
-      }
+/** Pods of the node with a port that the pod wants. */
+export function clashesAt(state: ClusterState, slot: number, wanted: readonly HostPort[]): number {
+  let count = 0;
+  for (const { shape } of state.podsAt(slot)) if (portsClash(shape.hostPorts, wanted)) count++;
+  return count;
+}
+
+export function portsClash(taken: readonly HostPort[], wanted: readonly HostPort[]): boolean {
+  for (const used of taken) {
+    for (const port of wanted) {
+      if (port.port !== used.port || port.protocol !== used.protocol) continue;
+      if (port.ip === used.ip || port.ip === EVERY_ADDRESS || used.ip === EVERY_ADDRESS) return true;
     }
   }
   return false;

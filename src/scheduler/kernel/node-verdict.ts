@@ -77,6 +77,11 @@ export class NodeVerdicts {
     for (const shape of shapes) this.#byShape[shape] = undefined;
   }
 
+  /** As if no nodes were named. */
+  alone(slot: number): Verdict {
+    return this.#only === undefined ? this.at(slot) : this.#judge(slot, true);
+  }
+
   #identityAt(slot: number): { name: string; labels: ReadonlyMap<string, string> } {
     const { nodes } = this.#state;
     // Labels without the hostname will do where nobody asks for it.
@@ -84,11 +89,11 @@ export class NodeVerdicts {
     return { name: nodes.names[slot], labels };
   }
 
-  #judge(slot: number): Verdict {
+  #judge(slot: number, isAlone = false): Verdict {
     const { nodes } = this.#state;
     const shape = nodes.shapeAt(slot);
     const identity = this.#identityAt(slot);
-    if (this.#only !== undefined && !this.#only.has(identity.name)) {
+    if (this.#only !== undefined && !isAlone && !this.#only.has(identity.name)) {
       return { failure: leftOut(this.#failures), place: -1, trait: 0 };
     }
     let failure = 0;
@@ -96,7 +101,7 @@ export class NodeVerdicts {
     for (const [index, plugin] of this.#profile.filters.entries()) {
       const reason = this.#refusalOf(plugin, shape, identity);
       if (reason === undefined) continue;
-      failure = this.#failures.idOf({ plugin, reasons: [reason] });
+      failure = this.#failures.idOf({ plugin, reasons: [reason], isUnresolvable: true });
       place = index;
       break;
     }
@@ -160,9 +165,12 @@ export class NodeVerdicts {
   }
 }
 
+/** Their reason, but for a pod whose nominated node another plugin has just refused. */
+export const LEFT_OUT = "node(s) didn't satisfy plugin(s) [NodeAffinity]";
+
 /** Of nodes that NodeAffinity leaves out before any filter, since the pod names others. */
 export function leftOut(failures: FailureTable): number {
-  return failures.idOf({ plugin: 'NodeAffinity', reasons: ["node(s) didn't satisfy plugin(s) [NodeAffinity]"] });
+  return failures.idOf({ plugin: 'NodeAffinity', reasons: [LEFT_OUT], isUnresolvable: true });
 }
 
 /** Infinite for a plugin that the profile has not. */

@@ -37,13 +37,13 @@ export class Picker {
   #imagesVersion = -1;
   #nodeCount = -1;
 
-  constructor(podClass: PodClass, index: ClassIndex, failures: TopologyFailures) {
+  constructor(podClass: PodClass, index: ClassIndex) {
     this.#class = podClass;
     this.index = index;
     const weights = Object.fromEntries(podClass.profile.scores.map(({ name, weight }) => [name, weight]));
     // Weight 0 for plugins that the profile has not.
     this.#weights = { ...NO_WEIGHTS, ...weights };
-    this.#failures = failures;
+    this.#failures = podClass.topologyFailures;
     this.#metDomains = podClass.rules.soft.map(() => new Int32Array(64));
     this.#sizes = podClass.rules.soft.map(() => 0);
   }
@@ -55,7 +55,7 @@ export class Picker {
     groups.length = 0;
     let nodeCount = 0;
     for (const group of this.index.live) {
-      if (this.#failures.of(rows, group * width) !== 0) continue;
+      if (this.#failures.ofRow(rows, group * width) !== 0) continue;
       groups.push(group);
       nodeCount += counts[group];
     }
@@ -70,7 +70,7 @@ export class Picker {
     const result = new Map<number, number>();
     for (const [failure, count] of failed.entries()) if (count > 0) result.set(failure, count);
     for (const group of live) {
-      const failure = this.#failures.of(rows, group * width);
+      const failure = this.#failures.ofRow(rows, group * width);
       if (failure !== 0) result.set(failure, (result.get(failure) ?? 0) + counts[group]);
     }
     return result;
@@ -82,6 +82,13 @@ export class Picker {
     if (errors.size === 0) return undefined;
     const counts = this.failureCounts();
     return [...errors].find((failure) => (counts.get(failure) ?? 0) > 0);
+  }
+
+  /** Why the class does not fit on the node, with its crowd; 0: it does. There is such a node. */
+  failureOf(slot: number): number {
+    const { rows, width } = this.index;
+    const group = this.index.groupOf(slot);
+    return group < 0 ? -1 - group : this.#failures.ofRow(rows, group * width);
   }
 
   #best(): Picked {

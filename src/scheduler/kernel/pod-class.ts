@@ -6,8 +6,10 @@ import type { FilterPluginName, SchedulerProfile } from '../model/scheduler-prof
 import type { PodSpread } from './class-keys.ts';
 import type { ClusterState } from './cluster-state.ts';
 import type { FailureTable } from './failure-table.ts';
-import { portsClash, RoomCheck, RoomScore } from './node-fit.ts';
-import { NodeVerdicts, placeOf } from './node-verdict.ts';
+import { clashesAt, RoomCheck, RoomScore } from './node-fit.ts';
+import { CrowdTable, EffectTable, NodeLoad } from './node-load.ts';
+import { NodeVerdicts, placeOf, type Verdict } from './node-verdict.ts';
+import { TopologyFailures } from './topology-failures.ts';
 import { KEYS_PLACE, LATE_PLACE, TopologyRules, TRAIT_PLACE } from './topology-rules.ts';
 import { VolumeCheck } from './volume-check.ts';
 import { doesBear } from './volume-users.ts';
@@ -22,12 +24,16 @@ export interface Refusal {
 
 export class PodClass {
   readonly profile: SchedulerProfile;
+  readonly priority: number;
   readonly verdicts: NodeVerdicts;
   readonly score: RoomScore;
   readonly images: readonly string[];
   readonly containerCount: number;
   readonly state: ClusterState;
+  readonly topologyFailures: TopologyFailures;
   rules: TopologyRules;
+  effects: EffectTable;
+  crowds: CrowdTable;
   readonly #spread: PodSpread;
   readonly #pod: PodObject;
   readonly #room: RoomCheck;
@@ -42,6 +48,7 @@ export class PodClass {
   readonly #failures: FailureTable;
   /** Undefined for a class without volumes. */
   readonly #volumes: VolumeCheck | undefined;
+  #noLoad: NodeLoad;
 
   constructor(
     state: ClusterState,
@@ -54,6 +61,7 @@ export class PodClass {
     this.#spread = spread;
     this.state = state;
     this.profile = profile;
+    this.priority = pod.priority;
     this.images = pod.images;
     this.containerCount = pod.containerCount;
     this.#pod = pod;
@@ -64,11 +72,15 @@ export class PodClass {
     const plugin: FilterPluginName = 'NodePorts';
     const reasons = ["node(s) didn't have free ports for the requested pod ports"];
     const portsPlace = pod.hostPorts.length === 0 ? Number.POSITIVE_INFINITY : placeOf(profile, plugin);
-    this.#ports = { failure: failures.idOf({ plugin, reasons }), place: portsPlace };
+    this.#ports = { failure: failures.idOf({ plugin, reasons, isUnresolvable: false }), place: portsPlace };
     this.#topologyPlace = Math.min(placeOf(profile, 'PodTopologySpread'), placeOf(profile, 'InterPodAffinity'));
     this.score = new RoomScore(state, pod, profile);
     this.#failures = failures;
     if (pod.volumes.some(doesBear)) this.#volumes = new VolumeCheck(state, failures, pod, profile);
+    this.topologyFailures = new TopologyFailures(failures, this);
+    this.effects = new EffectTable(this.rules, this.#room, pod.hostPorts);
+    this.crowds = new CrowdTable();
+    this.#noLoad = this.load();
   }
 
   /** What it uses of the state's tables gets the round. */
@@ -82,6 +94,9 @@ export class PodClass {
   refreshRules(): boolean {
     if (!this.rules.isOutdated) return false;
     this.rules = new TopologyRules(this.state, this.#pod, this.profile, this.#spread);
+    this.effects = new EffectTable(this.rules, this.#room, this.#pod.hostPorts);
+    this.crowds = new CrowdTable();
+    this.#noLoad = this.load();
     return true;
   }
 
@@ -98,14 +113,19 @@ export class PodClass {
 
   /**
    * Why the node is refused, whatever its topology, before anything looks at that; 0 where it is not, and `row` is the node's then
-   * (topology-rules.ts).
+   * (topology-rules.ts). With the pods that the node is nominated for, and without them.
    */
   judge(slot: number, row: Int32Array): number {
-    const refusal = this.#refusalAt(slot);
-    if (refusal !== undefined && refusal.place < this.#topologyPlace) return refusal.failure;
-    const { keys, hostFigures } = this.rules;
-    row[TRAIT_PLACE] = this.verdicts.at(slot).trait;
-    row[LATE_PLACE] = refusal === undefined ? 0 : this.#lateOf(refusal);
+    const crowd = this.#crowdOn(slot);
+    const verdict = this.verdicts.at(slot);
+    const plain = this.#refusalAt(slot, this.#noLoad, verdict);
+    const first = crowd === undefined ? plain : this.#refusalAt(slot, crowd, verdict);
+    if (first !== undefined && first.place < this.#topologyPlace) return first.failure;
+    const { keys, hostFigures, crowdPlace } = this.rules;
+    if (crowdPlace >= 0) row[crowdPlace] = crowd === undefined ? 0 : this.crowds.idOf(crowd, first ?? NO_REFUSAL);
+    else if (crowd !== undefined && first !== undefined) return first.failure;
+    row[TRAIT_PLACE] = verdict.trait;
+    row[LATE_PLACE] = plain === undefined ? 0 : this.#lateOf(plain);
     for (let i = 0; i < keys.length; i++) row[KEYS_PLACE + i] = keys[i].domainOf[slot];
     for (let i = 0; i < hostFigures.length; i++) {
       const { topology, place, at } = hostFigures[i];
@@ -114,23 +134,67 @@ export class PodClass {
     return 0;
   }
 
+  /** Nothing on no node yet. */
+  load(): NodeLoad {
+    return new NodeLoad(this.rules, this.#room.askedCount);
+  }
+
+  /**
+   * Adds the pods that the node is nominated for and that the class has to leave room to: those of at least its priority, but for
+   * the one with that uid. False where there are none.
+   */
+  addCrowd(slot: number, load: NodeLoad, exceptUid: string): boolean {
+    const { nominations, nodes } = this.state;
+    let isCrowded = false;
+    for (const { uid, priority, shape, volumes } of nominations.on(nodes.names[slot])) {
+      if (priority < this.priority || uid === exceptUid) continue;
+      load.add(this.effects.of(shape), volumes, 1);
+      isCrowded = true;
+    }
+    return isCrowded;
+  }
+
+  /** Why the node is refused with that load, by any filter; 0: it is not. `isAlone`: nobody asks whether it is one of the named nodes. */
+  failureWith(slot: number, load: NodeLoad, isAlone = false): number {
+    const verdict = isAlone ? this.verdicts.alone(slot) : this.verdicts.at(slot);
+    return this.topologyFailures.ofNode(slot, load, this.#refusalAt(slot, load, verdict) ?? NO_REFUSAL);
+  }
+
+  /** Why one pod of the class does not fit on the node that is nominated for it; 0: it does. Its own nomination is not in its way. */
+  failureAlone(slot: number, uid: string): number {
+    const crowd = this.load().reset(slot);
+    const crowded = this.addCrowd(slot, crowd, uid) ? this.failureWith(slot, crowd, true) : 0;
+    return crowded !== 0 ? crowded : this.failureWith(slot, this.#noLoad, true);
+  }
+
+  /** How many pods have to go at least for room, where none takes more than these amounts. */
+  victimsAtLeast(slot: number, most: Float64Array): number {
+    return this.#room.victimsAtLeast(slot, most);
+  }
+
+  #crowdOn(slot: number): NodeLoad | undefined {
+    const { nominations, nodes } = this.state;
+    if (nominations.size === 0 || nominations.on(nodes.names[slot]).length === 0) return undefined;
+    const load = this.load().reset(slot);
+    return this.addCrowd(slot, load, '') ? load : undefined;
+  }
+
   /** The first filter that refuses, those that look at topology left out. */
-  #refusalAt(slot: number): Refusal | undefined {
-    const refusal = this.#plainRefusalAt(slot);
+  #refusalAt(slot: number, load: NodeLoad, verdict: Verdict): Refusal | undefined {
+    const refusal = this.#plainRefusalAt(slot, load, verdict);
     if (this.#volumes === undefined) return refusal;
-    const failure = this.#volumes.failureBefore(refusal?.place ?? Number.POSITIVE_INFINITY, slot);
+    const failure = this.#volumes.failureBefore(refusal?.place ?? Number.POSITIVE_INFINITY, slot, load);
     return failure === 0 ? refusal : this.#refusalOf(failure);
   }
 
   /** The same without filters of volumes. */
-  #plainRefusalAt(slot: number): Refusal | undefined {
-    const verdict = this.verdicts.at(slot);
+  #plainRefusalAt(slot: number, { pods, clashes, amounts }: NodeLoad, verdict: Verdict): Refusal | undefined {
     const { place } = verdict;
     const { place: portsPlace } = this.#ports;
-    const failsPorts = portsPlace < place && portsClash(this.state, slot, this.#pod.hostPorts);
+    const failsPorts = portsPlace < place && clashesAt(this.state, slot, this.#pod.hostPorts) + clashes > 0;
     if (failsPorts && portsPlace < this.#roomPlace) return this.#ports;
     if (this.#roomPlace < place) {
-      const short = this.#room.failureAt(slot);
+      const short = this.#room.failureAt(slot, pods, amounts);
       if (short !== 0) return this.#refusalOf(short);
     }
     if (failsPorts) return this.#ports;

@@ -63,12 +63,12 @@ export class PodCounter {
   }
 
   addNode(slot: number): void {
-    const domain = this.#domainAt(slot);
+    const domain = this.domainAt(slot);
     if (domain >= 0) this.domains.addNode(domain);
   }
 
   removeNode(slot: number): void {
-    const domain = this.#domainAt(slot);
+    const domain = this.domainAt(slot);
     if (domain >= 0) this.domains.removeNode(domain);
   }
 
@@ -76,8 +76,8 @@ export class PodCounter {
     this.#inclusion.forgetShapes(shapes);
   }
 
-  /** −1 where the node does not count. */
-  #domainAt(slot: number): number {
+  /** The domain that pods of the node count in; −1 where the node does not count. */
+  domainAt(slot: number): number {
     const domain = this.topology === undefined ? -1 : this.topology.domainOf[slot];
     return domain >= 0 && this.#inclusion.includes(slot) ? domain : -1;
   }

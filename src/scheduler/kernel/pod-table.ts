@@ -12,7 +12,7 @@ import type { HeldTerm } from './held-terms.ts';
 import { Interner } from './interner.ts';
 import type { PodSelector, SelectorTable } from './selector-table.ts';
 import { type SweepRounds, sweepTable } from './sweep-rounds.ts';
-import type { VolumeUse } from './volume-users.ts';
+import { type VolumeUse, volumeUseOf } from './volume-users.ts';
 
 /** Pods that no selector tells apart. */
 export class PodKind {
@@ -51,6 +51,9 @@ export interface PodShape {
   readonly requests: EffectiveRequests;
   readonly hostPorts: readonly HostPort[];
   readonly isTerminating: boolean;
+  /** A victim of preemption on its way out. */
+  readonly isPreempted: boolean;
+  readonly priority: number;
   readonly heldTerms: readonly HeldTerm[];
   readonly affinity: PodObject['affinity'];
   readonly antiAffinity: PodObject['affinity'];
@@ -63,15 +66,37 @@ export interface PodShape {
 /** A pod that is on a node, or is to be, once there is that node. */
 export interface PodRecord {
   readonly uid: string;
+  readonly name: string;
   readonly nodeName: string;
   readonly shape: PodShape;
   /** Undefined for the many pods without any that bear on a node. */
   readonly volumes: VolumeUse | undefined;
+  /** Since 1970; −1: it has not started. */
+  readonly startedAtSeconds: number;
+  /** Grows from pod to pod as they are told. */
+  readonly order: number;
   /** −1: there is no such node. */
   slot: number;
   /** The other pods of the node. */
   next: PodRecord | undefined;
   previous: PodRecord | undefined;
+}
+
+/** Of a pod that names its node; it is on none yet. */
+export function recordOf(pod: PodObject, shape: PodShape, order: number): PodRecord {
+  const { uid, name, nodeName, startedAtMs } = pod;
+  return {
+    uid,
+    name,
+    nodeName,
+    shape,
+    volumes: volumeUseOf(pod),
+    startedAtSeconds: startedAtMs === undefined ? -1 : startedAtMs / 1000,
+    order,
+    slot: -1,
+    next: undefined,
+    previous: undefined,
+  };
 }
 
 /** Numbers of the parts of pods, for keys of shapes and classes. */
@@ -137,10 +162,11 @@ export class PodShapes {
     const key = this.#keyOf(pod);
     let shape = this.#shapes.get(key);
     if (shape === undefined) {
-      const { requests, hostPorts, isTerminating, affinity, antiAffinity } = pod;
+      const { requests, hostPorts, isTerminating, isPreempted, priority, affinity, antiAffinity } = pod;
       const heldTerms = this.#holdTerms(pod);
       const kind = this.kindOf(pod);
-      const own = { kind, requests, hostPorts, isTerminating, heldTerms, affinity, antiAffinity };
+      const states = { isTerminating, isPreempted, priority };
+      const own = { kind, requests, hostPorts, ...states, heldTerms, affinity, antiAffinity };
       shape = { ...own, podCount: 0, round: 0 };
       this.#shapes.set(key, shape);
       this.#rounds.changed();
@@ -170,11 +196,14 @@ export class PodShapes {
     });
   }
 
-  #keyOf({ labels, requests, hostPorts, affinity, antiAffinity, isTerminating, namespace }: PodObject): string {
+  #keyOf(pod: PodObject): string {
+    const { labels, requests, hostPorts, affinity, antiAffinity, namespace } = pod;
+    const { isTerminating, isPreempted, priority } = pod;
     const parts = this.#parts;
     return (
       `${parts.labels.idOf(labels)} ${parts.requests.idOf(requests)} ${parts.hostPorts.idOf(hostPorts)} ` +
-      `${parts.affinity.idOf(affinity)} ${parts.affinity.idOf(antiAffinity)} ${isTerminating} ${namespace}`
+      `${parts.affinity.idOf(affinity)} ${parts.affinity.idOf(antiAffinity)} ${isTerminating} ` +
+      `${isPreempted} ${priority} ${namespace}`
     );
   }
 

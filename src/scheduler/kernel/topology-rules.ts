@@ -4,9 +4,10 @@
 // domain, and figures are read when a pod is placed. Hostnames are the exception: there nearly every node is a domain of its own, so
 // nodes are grouped by the figure itself, of which there are few.
 //
-//   row of a group:  [trait, late refusal, domain of key 1, domain of key 2, …, figure of hostname rule 1, …]
+//   row of a group:  [trait, late refusal, domain of key 1, domain of key 2, …, figure of hostname rule 1, …, crowd]
 //
-// A late refusal (pod-class.ts) is of a filter that comes behind one that looks at topology, 0 for none.
+// A late refusal (pod-class.ts) is of a filter that comes behind one that looks at topology, 0 for none. The crowd (node-load.ts) is what pods bear
+// on these rules that the node is nominated for; only where there are rules that filter.
 
 import { type Labels, matchesLabels } from '../model/label-selector.ts';
 import type { AffinityTerm, PodObject, SpreadConstraint } from '../model/pod-object.ts';
@@ -17,6 +18,7 @@ import type { DomainCounter } from './domain-counter.ts';
 import { type HeldTerm, type HeldTermRole, looksAtNamespaces } from './held-terms.ts';
 import { inclusionOf } from './inclusion.ts';
 import { EVERY_NODE, type PodCounter } from './pod-counter.ts';
+import type { PodKind } from './pod-table.ts';
 import type { TopologyKey } from './topology.ts';
 
 export const TRAIT_PLACE = 0;
@@ -46,10 +48,14 @@ export class Figure {
   }
 }
 
+/** In what-ifs all pods count that match, also those of an empty selector and those on their way out: as upstream. */
+type Matches = (kind: PodKind) => boolean;
+
 export interface HardSpread {
   /** Pods in the domain, −1 where the label is missing. */
   readonly figure: Figure;
-  readonly counter: DomainCounter;
+  readonly counter: PodCounter;
+  readonly matches: Matches;
   readonly self: number;
   readonly maxSkew: number;
   readonly minDomains: number;
@@ -64,6 +70,20 @@ export interface WantedPods {
   /** Pods in the domain that match all required terms, −1 where the label is missing. */
   readonly figure: Figure;
   readonly counter: DomainCounter;
+  readonly matches: Matches;
+}
+
+export interface UnwantedPods {
+  /** 1 where such a pod is in the domain, −1 where the label is missing. */
+  readonly figure: Figure;
+  readonly counter: DomainCounter;
+  readonly matches: Matches;
+}
+
+export interface RefusingTerms {
+  /** 1 where a pod that holds one of them is in the domain, −1 where the label is missing. */
+  readonly figure: Figure;
+  readonly terms: readonly HeldTerm[];
 }
 
 export class TopologyRules {
@@ -75,13 +95,15 @@ export class TopologyRules {
   /** The pod is the first of its kind: it matches its own required affinity. */
   readonly wantsItself: boolean;
   /** Above 0: the node is refused. */
-  readonly unwanted: Figure[] = [];
-  readonly refusing: Figure[] = [];
+  readonly unwanted: UnwantedPods[] = [];
+  readonly refusing: RefusingTerms[] = [];
   /** To be added up for the score of InterPodAffinity. */
   readonly attraction: Figure[] = [];
   /** Topology keys that are not the hostname: their domains are in the row from KEYS_PLACE on. */
   readonly keys: TopologyKey[] = [];
   readonly hostFigures: Figure[] = [];
+  /** Where the crowd is in the row; −1: nothing here filters. */
+  readonly crowdPlace: number;
   readonly width: number;
   readonly counters: Set<PodCounter> = new Set();
   readonly #state: ClusterState;
@@ -110,7 +132,26 @@ export class TopologyRules {
     if (scores('InterPodAffinity')) this.#addAttraction(profile);
     const before = KEYS_PLACE + this.keys.length;
     for (const [index, figure] of this.hostFigures.entries()) figure.place = before + index;
-    this.width = before + this.hostFigures.length;
+    const end = before + this.hostFigures.length;
+    const filterCount = this.hard.length + this.wanted.length + this.unwanted.length + this.refusing.length;
+    this.crowdPlace = filterCount > 0 ? end : -1;
+    this.width = filterCount > 0 ? end + 1 : end;
+  }
+
+  /** Changes whenever a count changes that a filter here goes by. */
+  get version(): number {
+    let sum = 0;
+    for (const { counter } of this.hard) sum += counter.domains.version;
+    for (const { counter } of this.wanted) sum += counter.version;
+    for (const { counter } of this.unwanted) sum += counter.version;
+    for (const { terms } of this.refusing) for (const { holders } of terms) sum += holders.version;
+    return sum;
+  }
+
+  /** InterPodAffinity has nothing to filter by, as pods are: it is passed over in what-ifs, too. */
+  get skipsAffinity(): boolean {
+    if (this.wanted.length > 0 || this.unwanted.length > 0) return false;
+    return this.refusing.every(({ terms }) => terms.every(({ holders }) => holders.total === 0));
   }
 
   /** Terms of pods that are there have come since, and one of them may speak of this pod; or namespaces have other labels, which a term looks at. */
@@ -138,12 +179,14 @@ export class TopologyRules {
     for (const constraint of constraints) {
       const { counter, topology } = this.#spreadCounter(constraint, keys);
       const { domains } = counter;
+      const { selector, maxSkew, minDomains } = constraint;
       this.hard.push({
         figure: this.#figure(topology, (domain) => (domain < 0 ? -1 : domains.at(domain))),
-        counter: domains,
-        self: matchesLabels(constraint.selector, this.#pod.labels) ? 1 : 0,
-        maxSkew: constraint.maxSkew,
-        minDomains: constraint.minDomains,
+        counter,
+        matches: ({ namespace, labels }) => namespace === this.#pod.namespace && matchesLabels(selector, labels),
+        self: matchesLabels(selector, this.#pod.labels) ? 1 : 0,
+        maxSkew,
+        minDomains,
       });
     }
   }
@@ -193,17 +236,21 @@ export class TopologyRules {
 
   #addRequired(affinity: readonly AffinityTerm[]): void {
     for (const { topologyKey } of affinity) {
-      const { topology, domains } = this.#termCounter(affinity, topologyKey);
+      const { topology, domains, matches } = this.#termCounter(affinity, topologyKey);
       const at: FigureAt = (domain) => (domain < 0 ? -1 : domains.at(domain));
-      this.wanted.push({ figure: this.#figure(topology, at), counter: domains });
+      this.wanted.push({ figure: this.#figure(topology, at), counter: domains, matches });
     }
     for (const term of this.#pod.antiAffinity.required) {
-      const { topology, domains } = this.#termCounter([resolved(this.#state, term)], term.topologyKey);
-      this.unwanted.push(this.#figure(topology, (domain) => (domain < 0 || domains.at(domain) === 0 ? 0 : 1)));
+      const { topology, domains, matches } = this.#termCounter([resolved(this.#state, term)], term.topologyKey);
+      const at: FigureAt = (domain) => (domain < 0 ? -1 : Math.min(1, domains.at(domain)));
+      this.unwanted.push({ figure: this.#figure(topology, at), counter: domains, matches });
     }
     for (const [topology, terms] of this.#meant('required-anti')) {
-      const at: FigureAt = (domain) => (domain >= 0 && terms.some(({ holders }) => holders.at(domain) > 0) ? 1 : 0);
-      this.refusing.push(this.#figure(topology, at));
+      const at: FigureAt = (domain) => {
+        if (domain < 0) return -1;
+        return terms.some(({ holders }) => holders.at(domain) > 0) ? 1 : 0;
+      };
+      this.refusing.push({ figure: this.#figure(topology, at), terms });
     }
   }
 
@@ -244,13 +291,17 @@ export class TopologyRules {
     }
   }
 
-  #termCounter(terms: readonly AffinityTerm[], topologyKey: string): { topology: TopologyKey; domains: DomainCounter } {
+  #termCounter(
+    terms: readonly AffinityTerm[],
+    topologyKey: string,
+  ): { topology: TopologyKey; domains: DomainCounter; matches: Matches } {
     const topology = this.#state.topology(topologyKey);
     const selector = this.#state.selectors.ofTerms(terms);
     const options = { selector, topology, inclusion: EVERY_NODE, skipsTerminating: false };
     const counter = this.#state.counter(options);
     this.counters.add(counter);
-    return { topology, domains: counter.domains };
+    const matches: Matches = ({ namespace, labels }) => selector.matches(namespace, labels);
+    return { topology, domains: counter.domains, matches };
   }
 
   #figure(topology: TopologyKey, at: FigureAt): Figure {

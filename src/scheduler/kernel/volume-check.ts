@@ -7,7 +7,7 @@
 // Cost: of a node, what it has of volumes in use, where its driver has a limit; VolumeBinding and VolumeZone once for each shape of node,
 // unless a selector looks at hostnames.
 
-import { claimOf, ownershipProblem } from '../model/claim-lookup.ts';
+import { claimKeyOf, claimOf, ownershipProblem } from '../model/claim-lookup.ts';
 import type { VolumePlan } from '../model/decision.ts';
 import type { PodObject } from '../model/pod-object.ts';
 import type { CsiSource, InlineDisk } from '../model/pod-volume.ts';
@@ -18,17 +18,20 @@ import { ClaimBinding } from './claim-binding.ts';
 import type { ClusterState } from './cluster-state.ts';
 import type { FailureTable } from './failure-table.ts';
 import { canonicalText } from './interner.ts';
+import type { NodeLoad } from './node-load.ts';
 import { placeOf } from './node-verdict.ts';
 import { isRefusal, placesOfPod, sharedClaims, sortedClaims } from './volume-prefilter.ts';
-import { doesBear } from './volume-users.ts';
+import { doesBear, type VolumeUse } from './volume-users.ts';
 
 const IN_USE =
   'node(s) unavailable due to PersistentVolumeClaim with ReadWriteOncePod access mode already in-use by another pod';
 
+const EXCEEDED = 'node(s) exceed max volume count';
+
 /** The filter of one plugin. */
 interface NodeFilter {
   /** The number of the failure; 0: the node passes. */
-  failureAt(slot: number): number;
+  failureAt(slot: number, load: NodeLoad): number;
   forgetShapes?(shapes: readonly number[]): void;
 }
 
@@ -38,7 +41,7 @@ export function volumeKeyOf(state: ClusterState, pod: PodObject): string {
   const claims = sortedClaims(pod, state);
   return JSON.stringify([
     canonicalText(disksOf(pod)),
-    isInUse(state, pod),
+    exclusiveKeyOf(state, pod),
     new NewVolumes(state, pod).key,
     isRefusal(claims) ? claims.refusal : new ClaimBinding(state, claims).key(),
     canonicalText(placesOfPod(pod, state)),
@@ -82,10 +85,10 @@ export class VolumeCheck {
   }
 
   /** Of the first filter that refuses, of those before the place in the profile; 0: none does. */
-  failureBefore(place: number, slot: number): number {
+  failureBefore(place: number, slot: number, load: NodeLoad): number {
     for (const { place: own, filter } of this.#filters) {
       if (own >= place) return 0;
-      const failure = filter.failureAt(slot);
+      const failure = filter.failureAt(slot, load);
       if (failure !== 0) return failure;
     }
     return 0;
@@ -96,43 +99,74 @@ function disksOf({ volumes }: Pick<PodObject, 'volumes'>): InlineDisk[] {
   return volumes.flatMap(({ disk }) => (disk === undefined ? [] : [disk]));
 }
 
-/** A claim of the pod that one pod at a time may use is another one's. */
-function isInUse(state: ClusterState, pod: PodObject): boolean {
+/** Claims of the pod that one pod at a time may use. */
+interface ExclusiveClaims {
+  readonly names: ReadonlySet<string>;
+  /** Those of them that a pod on a node uses. */
+  readonly inUse: number;
+}
+
+function exclusiveClaims(state: ClusterState, pod: PodObject): ExclusiveClaims {
   const claims = sharedClaims(pod, state);
-  if (isRefusal(claims)) return false;
-  return claims.some(({ namespace, name, accessModes }) => {
-    if (!accessModes.includes('ReadWriteOncePod')) return false;
-    const users = [...state.volumes.users.of(`${namespace}/${name}`)].flatMap(({ volumes }) => volumes?.volumes ?? []);
-    return users.some(({ claimName, isEphemeral }) => claimName === name && !isEphemeral);
-  });
+  const exclusive = isRefusal(claims)
+    ? []
+    : claims.filter(({ accessModes }) => accessModes.includes('ReadWriteOncePod'));
+  const names = new Set(exclusive.map(({ name }) => name));
+  const isInUse = (name: string): boolean => {
+    const users = state.volumes.users.of(claimKeyOf(pod, name));
+    return [...users].some(({ volumes }) => volumes !== undefined && exclusiveUses(volumes, new Set([name])) > 0);
+  };
+  return { names, inUse: [...names].filter(isInUse).length };
+}
+
+/** By the name of the claim alone, whatever the namespace of the pod; as upstream. */
+function exclusiveUses({ volumes }: VolumeUse, names: ReadonlySet<string>): number {
+  return volumes.filter(({ claimName = '', isEphemeral }) => !isEphemeral && names.has(claimName)).length;
+}
+
+/** Names only matter where VolumeRestrictions has anything to look at. */
+function exclusiveKeyOf(state: ClusterState, pod: PodObject): string {
+  const { names, inUse } = exclusiveClaims(state, pod);
+  if (inUse === 0 && disksOf(pod).length === 0) return '';
+  return names.size === 0 ? '' : JSON.stringify([[...names].sort(), inUse]);
+}
+
+/** Volumes of the pods on a node with that load. */
+function usesAt(state: ClusterState, slot: number, { volumesAdded, volumesRemoved }: NodeLoad): VolumeUse[] {
+  const there = [...state.volumes.users.at(slot)].flatMap(({ volumes }) => volumes ?? []);
+  return [...there.filter((use) => !volumesRemoved.has(use)), ...volumesAdded];
 }
 
 class Restrictions implements NodeFilter {
   readonly #state: ClusterState;
   readonly #disks: readonly InlineDisk[];
+  readonly #exclusive: ExclusiveClaims;
   readonly #clash: number;
-  /** 0: no claim is in use. */
-  readonly #inUse: number;
+  readonly #taken: number;
 
   constructor(state: ClusterState, failures: FailureTable, pod: PodObject) {
     this.#state = state;
     this.#disks = disksOf(pod);
     const plugin: FilterPluginName = 'VolumeRestrictions';
-    this.#clash = failures.idOf({ plugin, reasons: ['node(s) had no available disk'] });
-    this.#inUse = isInUse(state, pod) ? failures.idOf({ plugin, reasons: [IN_USE] }) : 0;
+    this.#exclusive = exclusiveClaims(state, pod);
+    this.#clash = failures.idOf({ plugin, reasons: ['node(s) had no available disk'], isUnresolvable: false });
+    this.#taken = failures.idOf({ plugin, reasons: [IN_USE], isUnresolvable: false });
   }
 
-  failureAt(slot: number): number {
-    if (this.#disks.length === 0) return this.#inUse;
-    for (const { volumes } of this.#state.volumes.users.at(slot)) {
-      const there = disksOf(volumes ?? NO_VOLUMES);
+  failureAt(slot: number, load: NodeLoad): number {
+    const { names, inUse } = this.#exclusive;
+    // The plugin is passed over, in what-ifs as well.
+    if (this.#disks.length === 0 && inUse === 0) return 0;
+    for (const use of this.#disks.length === 0 ? [] : usesAt(this.#state, slot, load)) {
+      const there = disksOf(use);
       if (this.#disks.some((disk) => there.some((other) => doClash(disk, other)))) return this.#clash;
     }
-    return this.#inUse;
+    let users = inUse;
+    for (const use of load.volumesAdded) users += exclusiveUses(use, names);
+    for (const use of load.volumesRemoved) users -= exclusiveUses(use, names);
+    return users > 0 ? this.#taken : 0;
   }
 }
-
-const NO_VOLUMES = { volumes: [] };
 
 /** The CSI volumes that a pod adds to its node. */
 class NewVolumes {
@@ -175,9 +209,12 @@ class NewVolumes {
       if (source === undefined) continue;
       const { users, storage } = state.volumes;
       const key = handleKeyOf(source);
+      const claimKey = `${claim.namespace}/${claim.name}`;
       const isOnlyHere =
-        users.of(`${claim.namespace}/${claim.name}`).size === 0 &&
+        users.of(claimKey).size === 0 &&
         users.inlineCount(key) === 0 &&
+        !state.nominations.useVolume(claimKey) &&
+        !state.nominations.useVolume(key) &&
         storage.handleCount(key) <= 1 &&
         (claim.volumeName === '' || storage.claimsNaming(claim.volumeName).size === 1);
       (isOnlyHere ? unused : this.used).set(key, source);
@@ -201,17 +238,22 @@ class Limits implements NodeFilter {
     this.#state = state;
     this.#failures = failures;
     this.#added = new NewVolumes(state, pod);
-    this.#exceeded = this.#failure('node(s) exceed max volume count', false);
+    this.#exceeded = this.#failure(EXCEEDED, false);
     const { problem } = this.#added;
     this.#problem = problem === undefined ? 0 : this.#failure(problem.text, problem.isError);
   }
 
-  failureAt(slot: number): number {
+  failureAt(slot: number, load: NodeLoad): number {
     if (!this.#added.isAny || this.#problem !== 0) return this.#problem;
     const { nodes, volumes } = this.#state;
     const limits = volumes.attached.limitsOf(nodes.names[slot]);
     if (limits.size === 0) return 0;
-    const { handles, counts, problem } = volumes.attached.at(slot, nodes.names[slot]);
+    const isAsIs = load.volumesAdded.size + load.volumesRemoved.size === 0;
+    const name = nodes.names[slot];
+    const attached = isAsIs
+      ? volumes.attached.at(slot, name)
+      : volumes.attached.count(usesAt(this.#state, slot, load), name);
+    const { handles, counts, problem } = attached;
     if (problem !== undefined) return this.#failure(problem, true);
     for (const [driver, limit] of limits) {
       let added = this.#added.unused.get(driver) ?? 0;
@@ -222,7 +264,8 @@ class Limits implements NodeFilter {
   }
 
   #failure(reason: string, isError: boolean): number {
-    const failure = this.#failures.idOf({ plugin: 'NodeVolumeLimits', reasons: [reason], isError });
+    const isUnresolvable = reason !== EXCEEDED;
+    const failure = this.#failures.idOf({ plugin: 'NodeVolumeLimits', reasons: [reason], isUnresolvable, isError });
     if (isError) this.errors.add(failure);
     return failure;
   }
@@ -232,7 +275,7 @@ function bindingFilter(state: ClusterState, failures: FailureTable, binding: Cla
   return new LabelFilter(state, {
     judge: (slot, labels) => {
       const reasons = binding.reasonsAt({ name: state.nodes.names[slot], labels });
-      return reasons.length === 0 ? 0 : failures.idOf({ plugin: 'VolumeBinding', reasons });
+      return reasons.length === 0 ? 0 : failures.idOf({ plugin: 'VolumeBinding', reasons, isUnresolvable: true });
     },
     isByNode: () => binding.isByNode,
     changeCount: () => binding.changeCount,
@@ -240,7 +283,8 @@ function bindingFilter(state: ClusterState, failures: FailureTable, binding: Cla
 }
 
 function zoneFilter(state: ClusterState, failures: FailureTable, places: readonly VolumePlace[]): NodeFilter {
-  const failure = failures.idOf({ plugin: 'VolumeZone', reasons: ['node(s) had no available volume zone'] });
+  const reasons = ['node(s) had no available volume zone'];
+  const failure = failures.idOf({ plugin: 'VolumeZone', reasons, isUnresolvable: true });
   return new LabelFilter(state, {
     judge: (_, labels) => (isInPlaces(places, labels) ? 0 : failure),
     isByNode: () => false,

@@ -34,6 +34,8 @@ export interface Unschedulable {
   /** Names of the plugins that refused. */
   readonly plugins: ReadonlySet<string>;
   readonly preemption: Preemption | undefined;
+  /** A node that was nominated for the pod is none any more: nothing would make room for it. */
+  readonly losesNomination: boolean;
 }
 
 export interface Preemption {
@@ -55,6 +57,4 @@ export interface Failed {
 export interface LeftAlone {
   readonly kind: 'left-alone';
   readonly reason: string;
-  /** It is another pod's doing: to be asked again when that has changed. */
-  readonly isPassing?: boolean;
 }

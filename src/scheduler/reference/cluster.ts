@@ -38,6 +38,8 @@ export class Cluster implements ObjectLookup {
         this.#nodes.delete(command.name);
         break;
       case 'pod-set':
+        // Last in order: pods that are as important as each other become victims in the order in which they were told.
+        this.#pods.delete(command.pod.uid);
         this.#pods.set(command.pod.uid, command.pod);
         break;
       case 'pod-deleted':

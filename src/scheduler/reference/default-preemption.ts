@@ -17,13 +17,15 @@ export interface PreemptionOutcome {
   readonly preemption?: Preemption;
   /** Empty when there is a preemption. */
   readonly message: string;
+  /** The pod's own nomination is taken back. */
+  readonly losesNomination: boolean;
   readonly candidates: readonly Candidate[];
 }
 
 /** `nowMs` stands for the start of pods that have not started. */
 export function preempt(cycle: Cycle, filtering: Filtering, nowMs: number): PreemptionOutcome {
   const ineligible = ineligibility(cycle, filtering);
-  if (ineligible !== undefined) return { message: ineligible, candidates: [] };
+  if (ineligible !== undefined) return { message: ineligible, losesNomination: false, candidates: [] };
   const refusals = new Map<string, Refusal>();
   const candidates: Candidate[] = [];
   const budgets = cycle.cluster.all('PodDisruptionBudget');
@@ -33,7 +35,7 @@ export function preempt(cycle: Cycle, filtering: Filtering, nowMs: number): Pree
     if ('code' in outcome) refusals.set(state.node.name, outcome);
     else candidates.push(outcome);
   }
-  if (candidates.length === 0) return { message: unhelpful(cycle, refusals), candidates };
+  if (candidates.length === 0) return { ...unhelpful(cycle, refusals), candidates };
   const { node, victims } = best(candidates, nowMs);
   // Where all victims are on their way out already, upstream does nothing but nominate.
   const isUnderWay = victims.every(({ isTerminating }) => isTerminating);
@@ -41,6 +43,7 @@ export function preempt(cycle: Cycle, filtering: Filtering, nowMs: number): Pree
   const losing = nominated.filter((other) => other.priority < cycle.pod.priority);
   return {
     message: '',
+    losesNomination: false,
     candidates,
     preemption: {
       nominatedNode: node,
@@ -50,11 +53,17 @@ export function preempt(cycle: Cycle, filtering: Filtering, nowMs: number): Pree
   };
 }
 
-function unhelpful({ nodes }: Cycle, refusals: ReadonlyMap<string, Refusal>): string {
+function unhelpful(
+  { nodes }: Cycle,
+  refusals: ReadonlyMap<string, Refusal>,
+): Pick<PreemptionOutcome, 'message' | 'losesNomination'> {
   const error = [...refusals.values()].find(({ code }) => code === 'error');
-  if (error !== undefined) return error.reasons.join(', ');
+  if (error !== undefined) return { message: error.reasons.join(', '), losesNomination: false };
   const absent = unresolvable('Preemption is not helpful for scheduling');
-  return fitMessage(nodes.length, reasonCounts(refusals, nodes.length, absent));
+  return {
+    message: fitMessage(nodes.length, reasonCounts(refusals, nodes.length, absent)),
+    losesNomination: true,
+  };
 }
 
 function ineligibility({ pod, nodes }: Cycle, filtering: Filtering): string | undefined {

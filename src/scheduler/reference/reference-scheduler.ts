@@ -106,7 +106,7 @@ function schedule(cycle: Cycle, nowMs: number): Explanation {
 
 function noNodes(): Explanation {
   const message = 'no nodes available to schedule pods';
-  const none = { reasons: new Map(), plugins: new Set<string>(), preemption: undefined };
+  const none = { reasons: new Map(), plugins: new Set<string>(), preemption: undefined, losesNomination: true };
   return { decision: { kind: 'unschedulable', message, ...none }, ...NOTHING_LOOKED_AT };
 }
 
@@ -152,18 +152,21 @@ function unschedulable(
     preFilterRefusal === undefined
       ? fitMessage(nodeCount, reasons)
       : `0/${nodeCount} nodes are available: ${preFilterRefusal.reasons.join(', ')}.`;
-  const { message: words, preemption, candidates } = afterwards(cycle, filtering, nowMs);
+  const { message: words, preemption, losesNomination, candidates } = afterwards(cycle, filtering, nowMs);
   const message = words === '' ? what : `${what} ${words}`;
-  return { decision: { kind: 'unschedulable', message, reasons, plugins, preemption }, candidates };
+  return { decision: { kind: 'unschedulable', message, reasons, plugins, preemption, losesNomination }, candidates };
 }
 
 /** PostFilter: DynamicResources, then DefaultPreemption. */
 function afterwards(cycle: Cycle, filtering: Filtering, nowMs: number): PreemptionOutcome {
   const { hasDynamicResources, preempts } = cycle.profile;
   // DynamicResources looks for what its PreFilter has left; it never ran when a plugin before it refused the pod.
-  if (hasDynamicResources && filtering.preFilterRefusal !== undefined) return { message: 'not found', candidates: [] };
+  if (hasDynamicResources && filtering.preFilterRefusal !== undefined) {
+    return { message: 'not found', losesNomination: false, candidates: [] };
+  }
   const words = hasDynamicResources ? ['no new claims to deallocate'] : [];
-  if (!preempts) return { message: words.join(', '), candidates: [] };
+  // Without any PostFilter a nomination has no ground.
+  if (!preempts) return { message: words.join(', '), losesNomination: !hasDynamicResources, candidates: [] };
   const outcome = preempt(cycle, filtering, nowMs);
   if (outcome.preemption !== undefined) return outcome;
   return { ...outcome, message: [...words, `preemption: ${outcome.message}`].join(', ') };

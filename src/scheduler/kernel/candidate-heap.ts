@@ -1,0 +1,120 @@
+// The nodes that preemption could make room on, the best first (pickOneNodeForPreemption of kube-scheduler 1.36): in an indexed binary heap over columns, one
+// element a node.
+//
+// A key is either what the victims really are, or a bound that they are no better than. Of equal keys the real one comes first: when one is at
+// the top, no other node can be better.
+
+import { capacityFor, grownFloats, grownInts, NO_FLOATS, NO_INTS } from './column.ts';
+
+const NOWHERE = -1;
+
+/** Compared from the first to the last; the smaller is the better, of `start` the later. */
+export interface CandidateKey {
+  /** Of budgets. */
+  readonly violations: number;
+  /** Priority of the most important victim. */
+  readonly highest: number;
+  /** Σ of (priority + 2^31). */
+  readonly sum: number;
+  readonly count: number;
+  /** The earliest start of victims of the highest priority, in seconds since 1970; infinite: none has started. */
+  readonly start: number;
+}
+
+export class CandidateHeap {
+  size = 0;
+  #heap: Int32Array = NO_INTS;
+  /** By slot: where it is in the heap, or NOWHERE. */
+  #places: Int32Array = NO_INTS;
+  #violations: Int32Array = NO_INTS;
+  #highest: Int32Array = NO_INTS;
+  #sums: Float64Array = NO_FLOATS;
+  #counts: Int32Array = NO_INTS;
+  #starts: Float64Array = NO_FLOATS;
+  /** 0: a bound. */
+  #exact: Int32Array = NO_INTS;
+
+  /** Room for slots below `length`. */
+  grow(length: number): void {
+    if (length <= this.#places.length) return;
+    const capacity = capacityFor(length);
+    this.#heap = grownInts(this.#heap, capacity);
+    this.#places = grownInts(this.#places, capacity, NOWHERE);
+    this.#violations = grownInts(this.#violations, capacity);
+    this.#highest = grownInts(this.#highest, capacity);
+    this.#sums = grownFloats(this.#sums, capacity);
+    this.#counts = grownInts(this.#counts, capacity);
+    this.#starts = grownFloats(this.#starts, capacity);
+    this.#exact = grownInts(this.#exact, capacity);
+  }
+
+  /** The slot of the best; there is one. */
+  get top(): number {
+    return this.#heap[0];
+  }
+
+  isExact(slot: number): boolean {
+    return this.#exact[slot] !== 0;
+  }
+
+  set(slot: number, { violations, highest, sum, count, start }: CandidateKey, isExact: boolean): void {
+    this.#violations[slot] = violations;
+    this.#highest[slot] = highest;
+    this.#sums[slot] = sum;
+    this.#counts[slot] = count;
+    this.#starts[slot] = start;
+    this.#exact[slot] = isExact ? 1 : 0;
+    if (this.#places[slot] === NOWHERE) this.#put(slot, this.size++);
+    this.#settle(slot);
+  }
+
+  remove(slot: number): void {
+    const place = this.#places[slot];
+    if (place === NOWHERE) return;
+    this.#places[slot] = NOWHERE;
+    const last = this.#heap[--this.size];
+    if (last === slot) return;
+    this.#put(last, place);
+    this.#settle(last);
+  }
+
+  clear(): void {
+    for (let place = 0; place < this.size; place++) this.#places[this.#heap[place]] = NOWHERE;
+    this.size = 0;
+  }
+
+  #put(slot: number, place: number): void {
+    this.#heap[place] = slot;
+    this.#places[slot] = place;
+  }
+
+  #settle(slot: number): void {
+    let place = this.#places[slot];
+    while (place > 0) {
+      const parent = (place - 1) >> 1;
+      const above = this.#heap[parent];
+      if (!this.#isBefore(slot, above)) break;
+      this.#put(above, place);
+      place = parent;
+    }
+    for (;;) {
+      let child = 2 * place + 1;
+      if (child >= this.size) break;
+      if (child + 1 < this.size && this.#isBefore(this.#heap[child + 1], this.#heap[child])) child++;
+      const below = this.#heap[child];
+      if (!this.#isBefore(below, slot)) break;
+      this.#put(below, place);
+      place = child;
+    }
+    this.#put(slot, place);
+  }
+
+  #isBefore(a: number, b: number): boolean {
+    if (this.#violations[a] !== this.#violations[b]) return this.#violations[a] < this.#violations[b];
+    if (this.#highest[a] !== this.#highest[b]) return this.#highest[a] < this.#highest[b];
+    if (this.#sums[a] !== this.#sums[b]) return this.#sums[a] < this.#sums[b];
+    if (this.#counts[a] !== this.#counts[b]) return this.#counts[a] < this.#counts[b];
+    if (this.#starts[a] !== this.#starts[b]) return this.#starts[a] > this.#starts[b];
+    return this.#exact[a] > this.#exact[b];
+  }
+}

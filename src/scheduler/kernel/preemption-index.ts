@@ -1,0 +1,216 @@
+// Where preemption could make room for a class that fits nowhere, and where at the least cost: kept up to date as the class's index is, so that
+// the next pod of the class costs what has changed.
+//
+//   node that removing pods may help ─► bound: no better than as many pods of its lowest priority as room takes
+//   bound at the top of the heap ─► what-if (victim-search.ts) ─► exact, or refused
+//   exact at the top of the heap ─► the best
+//
+// So what-ifs are done on nodes that may still win, and on no others; on all of them where none can. When budgets change, or counts that
+// the class's topology rules go by, everything is a bound again.
+//
+// Memory: BYTES_A_NODE.
+
+import { assert } from '../../base/assert.ts';
+import type { BudgetTable } from './budget-table.ts';
+import { CandidateHeap, type CandidateKey } from './candidate-heap.ts';
+import { capacityFor, grownInts, NO_INTS } from './column.ts';
+import type { FailureTable } from './failure-table.ts';
+import type { PodClass } from './pod-class.ts';
+import type { PodRecord } from './pod-table.ts';
+import { type Candidates, NO_VICTIMS_FOUND, noVictimOn } from './preemption.ts';
+import { startOf, VictimSearch, type VictimsOnNode } from './victim-search.ts';
+
+const BYTES_A_NODE = 44;
+
+/** What comes of a node; those above 0 are failures that stay, whichever pods go. */
+const NOT_HELPED = 0;
+const NO_VICTIMS = -1;
+const BROKEN = -2;
+const CANDIDATE = -3;
+
+const NONE = -1;
+/** Makes priorities positive, so that more victims are never better than fewer. */
+const PRIORITY_OFFSET = 2 ** 31;
+
+export class PreemptionIndex implements Candidates {
+  readonly #class: PodClass;
+  readonly #failures: FailureTable;
+  readonly #failureOf: (slot: number) => number;
+  readonly #search: VictimSearch;
+  readonly #heap = new CandidateHeap();
+  #outcomes: Int32Array = NO_INTS;
+  /** Nodes by the failure that stays. */
+  readonly #refused: number[] = [];
+  #withoutVictims = 0;
+  /** Upstream's words for nodes that the what-if failed on. */
+  readonly #broken = new Map<number, string>();
+  /** Changes seen; NONE: it has looked at no node. */
+  #seen = NONE;
+  #rulesVersion = 0;
+  #budgetVersion = 0;
+  /** A node that was looked at for one pod alone, and has to be looked at again. */
+  #own = NONE;
+  readonly #mostAmounts: Float64Array;
+
+  /** `failureOf` says why the class does not fit on a node, with its crowd; 0: it does. */
+  constructor(podClass: PodClass, failures: FailureTable, budgets: BudgetTable, failureOf: (slot: number) => number) {
+    this.#class = podClass;
+    this.#failures = failures;
+    this.#failureOf = failureOf;
+    this.#search = new VictimSearch(podClass, budgets);
+    this.#mostAmounts = new Float64Array(podClass.load().amounts.length);
+  }
+
+  get bytes(): number {
+    return BYTES_A_NODE * this.#outcomes.length;
+  }
+
+  /** Brings it up to date. The class fits on no node. */
+  refresh(): void {
+    const { state, rules } = this.#class;
+    const { nodes, changes, budgetVersion } = state;
+    if (nodes.end > this.#outcomes.length) {
+      this.#outcomes = grownInts(this.#outcomes, capacityFor(nodes.end));
+      this.#heap.grow(nodes.end);
+    }
+    const isKnown = this.#rulesVersion === rules.version && this.#budgetVersion === budgetVersion;
+    if (this.#seen !== NONE && isKnown && changes.reaches(this.#seen)) {
+      for (; this.#seen < changes.count; this.#seen++) this.#look(changes.at(this.#seen));
+      if (this.#own !== NONE) this.#look(this.#own);
+    } else {
+      for (let slot = 0; slot < nodes.end; slot++) this.#look(slot);
+      this.#seen = changes.count;
+      this.#rulesVersion = rules.version;
+      this.#budgetVersion = budgetVersion;
+    }
+    this.#own = NONE;
+  }
+
+  /** Until the next refresh the node is as the pod sees it that it is nominated for, with the reason why it does not fit there. */
+  lookFor(uid: string, slot: number, failure: number): void {
+    this.#own = slot;
+    this.#judge(slot, failure);
+    if (this.#outcomes[slot] === CANDIDATE) this.#try(slot, uid);
+  }
+
+  /** The slot of the best node; −1: there is none. */
+  best(): number {
+    const heap = this.#heap;
+    while (heap.size > 0) {
+      const { top } = heap;
+      if (heap.isExact(top)) return top;
+      this.#try(top, '');
+    }
+    return NONE;
+  }
+
+  victimsOn(slot: number, uid: string): readonly PodRecord[] {
+    const found = this.#search.on(slot, uid);
+    assert(typeof found !== 'number', 'the best node is a candidate');
+    return found.victims;
+  }
+
+  /** Nodes by reason, once there is no candidate. */
+  refusals(): Map<string, number> {
+    const reasons = new Map<string, number>();
+    if (this.#withoutVictims > 0) reasons.set(NO_VICTIMS_FOUND, this.#withoutVictims);
+    for (const [failure, count] of this.#refused.entries()) {
+      if (count === undefined || count === 0) continue;
+      for (const reason of this.#failures.at(failure).reasons) reasons.set(reason, (reasons.get(reason) ?? 0) + count);
+    }
+    return reasons;
+  }
+
+  get refusedCount(): number {
+    return this.#refused.reduce((sum, count) => sum + count, this.#withoutVictims);
+  }
+
+  get error(): string | undefined {
+    return this.#broken.values().next().value;
+  }
+
+  #look(slot: number): void {
+    if (this.#class.state.nodes.isFree(slot)) this.#become(slot, NOT_HELPED);
+    else this.#judge(slot, this.#failureOf(slot));
+  }
+
+  #judge(slot: number, failure: number): void {
+    if (failure === 0 || this.#failures.at(failure).isUnresolvable) {
+      this.#become(slot, NOT_HELPED);
+      return;
+    }
+    const bound = this.#boundAt(slot);
+    this.#become(slot, bound === undefined ? NO_VICTIMS : CANDIDATE);
+    if (bound !== undefined) this.#heap.set(slot, bound, false);
+  }
+
+  /** The what-if. */
+  #try(slot: number, uid: string): void {
+    const found = this.#search.on(slot, uid);
+    if (typeof found === 'number') {
+      const { isError, reasons } = this.#failures.at(found);
+      if (isError === true) this.#fail(slot, reasons.join(', '));
+      else this.#become(slot, found);
+    } else if (found.victims.length === 0) {
+      this.#fail(slot, noVictimOn(this.#class.state.nodes.names[slot]));
+    } else this.#heap.set(slot, keyOf(found), true);
+  }
+
+  #fail(slot: number, text: string): void {
+    this.#become(slot, BROKEN);
+    this.#broken.set(slot, text);
+  }
+
+  #become(slot: number, outcome: number): void {
+    const before = this.#outcomes[slot];
+    if (before > 0) this.#refused[before]--;
+    else if (before === NO_VICTIMS) this.#withoutVictims--;
+    else if (before === BROKEN) this.#broken.delete(slot);
+    else if (before === CANDIDATE && outcome !== CANDIDATE) this.#heap.remove(slot);
+    this.#outcomes[slot] = outcome;
+    if (outcome > 0) this.#refused[outcome] = (this.#refused[outcome] ?? 0) + 1;
+    else if (outcome === NO_VICTIMS) this.#withoutVictims++;
+  }
+
+  /** No set of victims is better; undefined: there are no pods of lower priority. */
+  #boundAt(slot: number): CandidateKey | undefined {
+    const { state, effects, priority } = this.#class;
+    const most = this.#mostAmounts.fill(0);
+    let lowest = priority;
+    let starts: number[] = [];
+    for (const record of state.podsAt(slot)) {
+      const own = record.shape.priority;
+      if (own >= priority) continue;
+      if (own < lowest) {
+        lowest = own;
+        starts = [];
+      }
+      if (own === lowest) starts.push(startOf(record));
+      const { amounts } = effects.of(record.shape);
+      for (let i = 0; i < most.length; i++) if (amounts[i] > most[i]) most[i] = amounts[i];
+    }
+    if (lowest === priority) return undefined;
+    const count = Math.max(1, this.#class.victimsAtLeast(slot, most));
+    // Where the lowest priority has fewer, some victim's is higher, and the start does not matter.
+    const start = count > starts.length ? Number.POSITIVE_INFINITY : latestOf(starts, count);
+    return { violations: 0, highest: lowest, sum: count * (lowest + PRIORITY_OFFSET), count, start };
+  }
+}
+
+/** The nth latest, from 1 on. */
+function latestOf(starts: number[], n: number): number {
+  if (n === 1) return starts.reduce((latest, start) => Math.max(latest, start));
+  return starts.sort((a, b) => (a === b ? 0 : b - a))[n - 1];
+}
+
+function keyOf({ victims, violations }: VictimsOnNode): CandidateKey {
+  const highest = victims[0].shape.priority;
+  let sum = 0;
+  let start = Number.POSITIVE_INFINITY;
+  for (const victim of victims) {
+    const { priority } = victim.shape;
+    sum += priority + PRIORITY_OFFSET;
+    if (priority === highest) start = Math.min(start, startOf(victim));
+  }
+  return { violations, highest, sum, count: victims.length, start };
+}
