@@ -25,6 +25,7 @@ import { dumpObjects } from './kubernetes/object-dump.ts';
 import { objectSteps } from './kubernetes/object-steps.ts';
 import { restartSteps } from './kubernetes/restart-steps.ts';
 import type { Lab, Step } from './kubernetes/step.ts';
+import { volumeSteps } from './kubernetes/volume-steps.ts';
 import { workloadSteps } from './kubernetes/workload-steps.ts';
 import { Children } from './lab/child.ts';
 import { freePorts } from './lab/free-port.ts';
@@ -129,7 +130,7 @@ async function runOn({
       nodeCount,
       replicaCount,
     };
-    const steps = killSteps ?? [...objectSteps, ...workloadSteps, ...restartSteps];
+    const steps = killSteps ?? [...objectSteps, ...workloadSteps, ...volumeSteps, ...restartSteps];
     for (const step of [boot, ...steps]) {
       try {
         await runStep(step, lab);

@@ -38,14 +38,24 @@ export function deployment({ name, replicaCount, image }: Workload): JsonObject 
   };
 }
 
-export function statefulSet({ name, replicaCount, image }: Workload): JsonObject {
+/** With a claim `data` for each pod where a storage class is named. */
+export function statefulSet({
+  name,
+  replicaCount,
+  image,
+  storageClassName,
+}: Workload & { readonly storageClassName?: string }): JsonObject {
   const template = podTemplate(name, image);
   const selector = { matchLabels: { app: name } };
+  const resources = { requests: { storage: '1Gi' } };
+  const claim = { metadata: { name: 'data' }, spec: { accessModes: ['ReadWriteOnce'], resources } };
+  const volumeClaimTemplates =
+    storageClassName === undefined ? [] : [{ ...claim, spec: { ...claim.spec, storageClassName } }];
   return {
     apiVersion: 'apps/v1',
     kind: 'StatefulSet',
     metadata: { name },
-    spec: { replicas: replicaCount, serviceName: name, selector, template },
+    spec: { replicas: replicaCount, serviceName: name, selector, template, volumeClaimTemplates },
   };
 }
 
