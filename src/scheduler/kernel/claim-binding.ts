@@ -156,7 +156,7 @@ function delayedClaim(state: ClusterState, claim: ClaimObject): DelayedClaim {
   const tracksCapacity = state.find('CSIDriver', storageClass?.provisioner ?? '')?.tracksCapacity === true;
   return {
     claim,
-    setAside: [...storage.setAsideFor(objectKey(claim))],
+    setAside: [...storage.setAsideFor(objectKey(claim))].filter((volume) => isFor(volume, claim)),
     free: storage.freeVolumes(claim.storageClass),
     room: tracksCapacity ? { capacities: storage.capacities(claim.storageClass) } : undefined,
     storageClass,
@@ -171,7 +171,7 @@ function findVolume(
 ): VolumeObject | undefined {
   for (const volume of setAside) {
     if (volume.storageClass !== claim.storageClass || taken.has(volume.name)) continue;
-    if (isFor(volume, claim) && canHold(volume, claim)) return isReachable(volume, labels) ? volume : undefined;
+    if (canHold(volume, claim)) return isReachable(volume, labels) ? volume : undefined;
   }
   let smallest: VolumeObject | undefined;
   for (const volume of free?.index.at(labels) ?? []) {

@@ -38,9 +38,9 @@ import {
   preempt,
 } from './preemption.ts';
 import { HOSTNAME } from './topology.ts';
-import { volumePlanAt } from './volume-check.ts';
+import { volumePinOf, volumePlanAt } from './volume-check.ts';
 import { volumeRefusal } from './volume-prefilter.ts';
-import { doesBear } from './volume-users.ts';
+import { doesBear, isDoubtful } from './volume-users.ts';
 
 const INDEX_BYTES_MAX = 384 * 1024 * 1024;
 /** A round of the sweep begins when so much of its tables has changed, … */
@@ -169,6 +169,8 @@ export class Kernel {
     if (pinned !== undefined) return pinned;
     const own = this.#ownNomination(pod, profile, only);
     if (own?.failure === 0) return this.#bound(pod, profile, own.slot, undefined);
+    const atVolumes = only === undefined ? this.#placeAtVolumes(pod, profile) : undefined;
+    if (atVolumes !== undefined) return atVolumes;
     const picker = this.#classes.pickerFor(pod, profile, only);
     const isBroken = own !== undefined && this.#failures.at(own.failure).isError === true;
     const broken = isBroken ? own.failure : picker.errorFound();
@@ -191,13 +193,31 @@ export class Kernel {
 
   #bound(pod: PodObject, profile: SchedulerProfile, slot: number, score: number | undefined): Decision {
     const node = this.#state.nodes.names[slot];
-    const volumes = profile.filters.includes('VolumeBinding') ? volumePlanAt(this.#state, pod, slot) : undefined;
+    const isPlanned = profile.filters.includes('VolumeBinding') && pod.volumes.some(doesBear);
+    const volumes = isPlanned ? volumePlanAt(this.#state, pod, slot) : undefined;
     return { kind: 'bound', node, score, ...(volumes === undefined ? {} : { volumes }) };
+  }
+
+  /** Its volumes leave a pod one node, which fits; undefined where they do not, or it does not: then all nodes are looked at. */
+  #placeAtVolumes(pod: PodObject, profile: SchedulerProfile): Decision | undefined {
+    if (!profile.filters.includes('VolumeBinding') || !pod.volumes.some(doesBear)) return undefined;
+    if (this.#mayFail(pod)) return undefined;
+    const slot = volumePinOf(this.#state, pod);
+    if (slot === undefined) return undefined;
+    const unscored = this.#unscored.get(profile) ?? profile;
+    const failure = this.#classes.classFor(pod, unscored, undefined).failureAlone(slot, pod.uid);
+    return failure === 0 ? this.#bound(pod, profile, slot, undefined) : undefined;
+  }
+
+  /** A filter of volumes may fail on a node that would not be looked at. */
+  #mayFail(pod: PodObject): boolean {
+    return this.#state.volumes.users.doubtfulCount > 0 || pod.volumes.some(isDoubtful);
   }
 
   /** A pod that names the one node it may go to; undefined where it does not, or that cannot be told by one look. */
   #placePinned(pod: PodObject, profile: SchedulerProfile, only: ReadonlySet<string> | undefined): Decision | undefined {
-    if (!profile.filters.includes('NodeAffinity') || pod.volumes.some(doesBear)) return undefined;
+    if (!profile.filters.includes('NodeAffinity')) return undefined;
+    if (pod.volumes.some(doesBear) && this.#mayFail(pod)) return undefined;
     const pin = pinOf(pod.requiredNodes);
     if (pin === undefined || this.#classes.hasHardSpread(pod, profile)) return undefined;
     const { nodes } = this.#state;
@@ -210,7 +230,7 @@ export class Kernel {
     if (nominated !== undefined && nominated !== slot) return undefined;
     const podClass = this.#classes.classFor({ ...pod, requiredNodes: pin.rest }, unscored, undefined);
     const failure = slot === undefined ? 0 : podClass.failureAlone(slot, pod.uid);
-    if (slot !== undefined && failure === 0) return { kind: 'bound', node: nodes.names[slot], score: undefined };
+    if (slot !== undefined && failure === 0) return this.#bound(pod, profile, slot, undefined);
     const isByName = pin.by === 'name';
     const counts = isByName ? new Map<number, number>() : this.#elsewhere(pod, unscored, slot);
     // Other nodes would be candidates for preemption.

@@ -4,8 +4,8 @@
 // nothing is scored. Of a pod that does not fit the other nodes are counted without a look at them: by its name upstream leaves them out
 // before any filter; by its hostname each is refused by its first filter, as it is for a pod that fits nowhere.
 //
-// Not for pods with hard spread constraints: which nodes these count depends on the node that is named. Nor for those with volumes that bear on
-// their node, whose filters may fail as a whole.
+// Not for pods with hard spread constraints: which nodes these count depends on the node that is named. Nor for those with volumes where a filter
+// may fail on some other node, which ends the decision.
 
 import {
   isEmptyTerm,

@@ -93,6 +93,12 @@ export class StorageObjects {
     return text;
   }
 
+  /** What pins the volume to a few nodes. */
+  pinOf({ nodeSelector }: VolumeObject): Pin | undefined {
+    const terms = (nodeSelector?.terms ?? []).filter((term) => term.problem === undefined && !isEmptyTerm(term));
+    return pinOfAny(terms.map(({ expressions }) => pinOf(expressions)));
+  }
+
   /** Volumes that name the claim, maybe one of that name that is gone. */
   setAsideFor(claimKey: string): Iterable<VolumeObject> {
     return this.#setAside.get(claimKey) ?? [];
@@ -116,10 +122,8 @@ export class StorageObjects {
       return;
     }
     if (!volume.isAvailable || volume.isTerminating) return;
-    const terms = (nodeSelector?.terms ?? []).filter((term) => term.problem === undefined && !isEmptyTerm(term));
-    const pin = pinOfAny(terms.map(({ expressions }) => pinOf(expressions)));
-    const asked = terms.flatMap(({ expressions }) => expressions);
-    this.#countReached(this.#free, storageClass, { thing: volume, pin, asked, sign });
+    const asked = (nodeSelector?.terms ?? []).flatMap(({ expressions }) => expressions);
+    this.#countReached(this.#free, storageClass, { thing: volume, pin: this.pinOf(volume), asked, sign });
   }
 
   #countCapacity(capacity: StorageCapacityObject, sign: 1 | -1): void {

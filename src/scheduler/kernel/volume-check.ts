@@ -20,6 +20,7 @@ import type { FailureTable } from './failure-table.ts';
 import { canonicalText } from './interner.ts';
 import type { NodeLoad } from './node-load.ts';
 import { placeOf } from './node-verdict.ts';
+import { HOSTNAME } from './topology.ts';
 import { isRefusal, placesOfPod, sharedClaims, sortedClaims } from './volume-prefilter.ts';
 import { doesBear, type VolumeUse } from './volume-users.ts';
 
@@ -54,6 +55,27 @@ export function volumePlanAt(state: ClusterState, pod: PodObject, slot: number):
   if (isRefusal(claims)) return undefined;
   const { nodes } = state;
   return new ClaimBinding(state, claims).planAt({ name: nodes.names[slot], labels: nodes.labelsAt(slot) });
+}
+
+/**
+ * The slot of the only node that the pod's volumes leave it: where a disk of its own is, or where one is being made. Undefined where they leave a choice, or
+ * that node is not there.
+ */
+export function volumePinOf(state: ClusterState, pod: PodObject): number | undefined {
+  const claims = sortedClaims(pod, state);
+  if (isRefusal(claims)) return undefined;
+  const { nodes, volumes } = state;
+  const selected = claims.delayed.find(({ selectedNode }) => selectedNode !== undefined)?.selectedNode;
+  if (selected !== undefined) return nodes.slotOf(selected);
+  for (const { volumeName } of claims.bound) {
+    const volume = state.find('PersistentVolume', volumeName);
+    const pin = volume === undefined ? undefined : volumes.storage.pinOf(volume);
+    if (pin?.key !== HOSTNAME || pin.values.size !== 1) continue;
+    const [hostname] = pin.values;
+    const slots = [...state.topology(HOSTNAME).slotsWith(hostname ?? '')];
+    return slots.length === 1 ? slots[0] : undefined;
+  }
+  return undefined;
 }
 
 export class VolumeCheck {

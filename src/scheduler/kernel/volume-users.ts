@@ -19,15 +19,23 @@ export function doesBear({ claimName, isEphemeral, disk, migrated }: PodVolume):
   return claimName !== undefined || isEphemeral || disk !== undefined || migrated !== undefined;
 }
 
+/** Its claim may be another pod's, or has no name. */
+export function isDoubtful({ claimName, isEphemeral }: PodVolume): boolean {
+  return isEphemeral || claimName === '';
+}
+
 export class VolumeUsers {
   /** By slot. */
   readonly #there = new Map<number, Set<PodRecord>>();
   readonly #byClaim = new Map<string, Set<PodRecord>>();
+  /** Pods with volumes whose claims may turn out to be another's: NodeVolumeLimits fails on their nodes then, and with it every decision. */
+  doubtfulCount = 0;
   /** Inline volumes that stand for a CSI volume, by its handle. */
   readonly #inlineCounts = new Map<string, number>();
 
   put(record: PodRecord, use: VolumeUse, slot: number): void {
     addTo(this.#there, slot, record);
+    if (use.volumes.some(isDoubtful)) this.doubtfulCount++;
     for (const { claimName, migrated } of use.volumes) {
       if (claimName !== undefined) addTo(this.#byClaim, claimKeyOf(use, claimName), record);
       else if (migrated !== undefined) this.#countInline(`${migrated.driver}/${migrated.handle}`, 1);
@@ -36,6 +44,7 @@ export class VolumeUsers {
 
   take(record: PodRecord, use: VolumeUse, slot: number): void {
     removeFrom(this.#there, slot, record);
+    if (use.volumes.some(isDoubtful)) this.doubtfulCount--;
     for (const { claimName, migrated } of use.volumes) {
       if (claimName !== undefined) removeFrom(this.#byClaim, claimKeyOf(use, claimName), record);
       else if (migrated !== undefined) this.#countInline(`${migrated.driver}/${migrated.handle}`, -1);

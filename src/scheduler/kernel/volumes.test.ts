@@ -19,6 +19,7 @@ const RUNS = Number(process.env.K1M_RUNS ?? 150);
 const NOW_MS = 1_700_000_000_000;
 const NODES = 6;
 const DRIVER = 'csi.example.com';
+const OTHER_DRIVER = 'other.example.com';
 const HOSTNAME = 'kubernetes.io/hostname';
 const ZONE = 'topology.kubernetes.io/zone';
 const profiles = [{ ...DEFAULT_PROFILE, preempts: false }];
@@ -84,9 +85,9 @@ class Pair {
   }
 }
 
-const nodeOf = (index: number, zone: string): ClusterCommand => {
+const nodeOf = (index: number, zone: string, hostname = `n${index}`): ClusterCommand => {
   const name = `n${index}`;
-  const labels = { [HOSTNAME]: name, [ZONE]: zone };
+  const labels = { [HOSTNAME]: hostname, [ZONE]: zone };
   const status = { allocatable: { cpu: '8', memory: '16Gi', pods: '6' } };
   return { kind: 'node-set', node: mustRead(readNode({ metadata: { name, uid: name, labels }, status })) };
 };
@@ -104,7 +105,7 @@ const storageClass = (name: string, provisioner: string, more: JsonFields = {}):
 
 /** A free volume: on one node, in a zone, or anywhere; no two of a size. */
 const freeVolume = (index: number, where: number): JsonFields => ({
-  metadata: { name: `free-${index}` },
+  metadata: { name: `free-${index}`, labels: { kind: index % 3 === 0 ? 'fast' : 'slow' } },
   spec: {
     accessModes: ['ReadWriteOnce'],
     capacity: { storage: `${1000 + index}Mi` },
@@ -119,6 +120,26 @@ const freeVolume = (index: number, where: number): JsonFields => ({
   status: { phase: 'Available' },
 });
 
+/** A claim with the volume that it is bound to; several volumes may be one and the same disk. */
+const boundDisk = (name: string, disk: JsonFields, volumeName: string): { kind: ClusterKind; object: JsonFields }[] => {
+  const spec = { accessModes: ['ReadWriteOnce'], storageClassName: 'made' };
+  const claimRef = { namespace: 'ns', name, uid: `uid-${name}` };
+  const annotations = { 'pv.kubernetes.io/bind-completed': 'yes' };
+  return [
+    {
+      kind: 'PersistentVolume',
+      object: { metadata: { name: volumeName }, spec: { ...spec, capacity: { storage: '1Gi' }, claimRef, ...disk } },
+    },
+    {
+      kind: 'PersistentVolumeClaim',
+      object: {
+        metadata: { namespace: 'ns', name, uid: `uid-${name}`, annotations },
+        spec: { ...spec, volumeName, resources: { requests: { storage: '1Gi' } } },
+      },
+    },
+  ];
+};
+
 const capacity = (index: number, where: number, storage: string): JsonFields => ({
   metadata: { namespace: 'ns', name: `capacity-${index}` },
   storageClassName: 'tracked',
@@ -128,7 +149,13 @@ const capacity = (index: number, where: number, storage: string): JsonFields => 
 
 const csiNode = (index: number, count: number): JsonFields => ({
   metadata: { name: `n${index}` },
-  spec: { drivers: [{ name: DRIVER, nodeID: 'x', allocatable: { count } }] },
+  spec: {
+    drivers: [DRIVER, OTHER_DRIVER, 'pd.csi.storage.gke.io'].map((name) => ({
+      name,
+      nodeID: 'x',
+      allocatable: { count },
+    })),
+  },
 });
 
 const claim = (name: string, storageClassName: string, request: string, more: JsonFields = {}): JsonFields => ({
@@ -154,7 +181,7 @@ interface Turn {
 
 const turn: fc.Arbitrary<Turn> = fc.record({
   what: fc.constantFrom(
-    ...['own', 'own', 'own', 'own', 'two', 'ephemeral', 'again', 'once', 'disk'],
+    ...['own', 'own', 'own', 'own', 'two', 'choosy', 'ephemeral', 'again', 'once', 'disk', 'same disk', 'other claim'],
     ...['bind', 'bind', 'take back', 'take back', 'free volume', 'no free volume'],
     ...['capacity', 'limit', 'attachment', 'no attachment', 'node', 'no node', 'class', 'driver', 'no volume'],
   ),
@@ -164,12 +191,12 @@ const turn: fc.Arbitrary<Turn> = fc.record({
 
 const CLASSES = ['local', 'made', 'tracked'];
 
-function play(pair: Pair, turns: readonly Turn[]): void {
+function play(pair: Pair, isLocal: boolean, turns: readonly Turn[]): void {
   for (let index = 0; index < NODES; index++) {
     pair.apply(nodeOf(index, index % 2 ? 'za' : 'zb'));
     pair.set('CSINode', csiNode(index, 4));
-    pair.set('PersistentVolume', freeVolume(index, index));
-    pair.set('CSIStorageCapacity', capacity(index, index, '2Gi'));
+    pair.set('PersistentVolume', freeVolume(index, isLocal ? index : NODES + (index % 2)));
+    pair.set('CSIStorageCapacity', capacity(index, isLocal ? index : NODES, '2Gi'));
   }
   pair.set('StorageClass', storageClass('local', 'kubernetes.io/no-provisioner'));
   pair.set('StorageClass', storageClass('made', DRIVER));
@@ -220,6 +247,33 @@ function takeTurn(pair: Pair, index: number, { what, which, size }: Turn): void 
       pair.decide(podWith(name, [{ name: 'data', persistentVolumeClaim: { claimName: `once-${which % 3}` } }]));
       break;
     }
+    case 'choosy': {
+      const choosy = claim(`data-${name}`, 'local', '500Mi');
+      const selector = { matchLabels: { kind: size % 2 ? 'fast' : 'slow' } };
+      pair.set('PersistentVolumeClaim', { ...choosy, spec: { ...(choosy.spec as object), selector } });
+      pair.decide(podWith(name, [{ name: 'data', persistentVolumeClaim: { claimName: `data-${name}` } }]));
+      break;
+    }
+    case 'same disk': {
+      const disk =
+        which % 2 ? { gcePersistentDisk: { pdName: `d${size}` } } : { csi: { driver: DRIVER, volumeHandle: 'h' } };
+      const claimName = `same-${which % 4}`;
+      // One volume may be named by two claims.
+      const volumeName = `of-same-${which % 5 === 0 ? 0 : which % 4}`;
+      for (const { kind, object } of boundDisk(claimName, disk, volumeName)) pair.set(kind, object);
+      pair.decide(podWith(name, [{ name: 'data', persistentVolumeClaim: { claimName } }]));
+      break;
+    }
+    case 'other claim': {
+      // Of the same name as one that a volume may be set aside for.
+      const [first] = pair.placed[which % Math.max(1, pair.placed.length)]?.plan?.found ?? [];
+      const claimName = first?.claimKey.replace('ns/', '');
+      if (claimName === undefined) break;
+      const other = claim(claimName, 'local', '500Mi');
+      pair.set('PersistentVolumeClaim', { ...other, metadata: { ...(other.metadata as object), uid: `new-${name}` } });
+      pair.decide(podWith(name, [{ name: 'data', persistentVolumeClaim: { claimName } }]));
+      break;
+    }
     case 'disk':
       pair.decide(
         podWith(name, [{ name: 'disk', gcePersistentDisk: { pdName: `d${size}`, readOnly: which % 3 === 0 } }]),
@@ -259,7 +313,7 @@ function changeSomething(pair: Pair, { what, which, size }: Turn): void {
       else pair.set('CSINode', csiNode(node, size + 1));
       break;
     case 'attachment': {
-      const source = { persistentVolumeName: `free-${which % 12}` };
+      const source = { persistentVolumeName: which % 4 === 0 ? `of-same-${size}` : `free-${which % 12}` };
       pair.set('VolumeAttachment', {
         metadata: { name: `a${size}` },
         spec: { attacher: DRIVER, nodeName: `n${node}`, source },
@@ -270,7 +324,7 @@ function changeSomething(pair: Pair, { what, which, size }: Turn): void {
       pair.apply({ kind: 'object-deleted', objectKind: 'VolumeAttachment', key: `a${size}` });
       break;
     case 'node':
-      pair.apply(nodeOf(node, size % 2 ? 'za' : 'zb'));
+      pair.apply(nodeOf(node, size % 2 ? 'za' : 'zb', size === 3 ? `n${which % 2}` : `n${node}`));
       break;
     case 'no node':
       if (size === 0) pair.apply({ kind: 'node-deleted', name: `n${node}` });
@@ -281,18 +335,32 @@ function changeSomething(pair: Pair, { what, which, size }: Turn): void {
     case 'class': {
       const expressions = [{ key: size < 2 ? ZONE : HOSTNAME, values: size < 2 ? ['za'] : ['n0', 'n1', 'n2', 'n3'] }];
       const allowed = { allowedTopologies: [{ matchLabelExpressions: expressions }] };
-      pair.set('StorageClass', storageClass('made', DRIVER, which % 2 ? allowed : {}));
+      const provisioner = which % 5 === 0 ? OTHER_DRIVER : DRIVER;
+      pair.set('StorageClass', storageClass('made', provisioner, which % 2 ? allowed : {}));
       break;
     }
   }
 }
 
 describe('the kernel and volumes', () => {
+  it('looks at a node again where a disk of its own has come', () => {
+    const pair = new Pair({});
+    for (const index of [0, 1]) pair.apply(nodeOf(index, 'zb'));
+    pair.set('StorageClass', storageClass('local', 'kubernetes.io/no-provisioner'));
+    pair.set('PersistentVolume', freeVolume(0, NODES));
+    pair.set('PersistentVolumeClaim', claim('c', 'local', '500Mi'));
+    const volumes = [{ name: 'data', persistentVolumeClaim: { claimName: 'c' } }];
+    assert.equal(pair.decide(podWith('a', volumes)).kind, 'unschedulable', 'the only free volume is in another zone');
+    pair.set('PersistentVolume', freeVolume(1, 1));
+    const decision = pair.decide(podWith('b', volumes));
+    assert.ok(decision.kind === 'bound' && decision.node === 'n1');
+  });
+
   it('decides as the reference does', (context) => {
     const counts: Record<string, number> = {};
     fc.assert(
-      fc.property(fc.array(turn, { minLength: 10, maxLength: 60, size: 'max' }), (turns) =>
-        play(new Pair(counts), turns),
+      fc.property(fc.boolean(), fc.array(turn, { minLength: 10, maxLength: 60, size: 'max' }), (isLocal, turns) =>
+        play(new Pair(counts), isLocal, turns),
       ),
       { numRuns: RUNS },
     );
