@@ -13,9 +13,11 @@
 // Memory: 16 bytes a node, and 4 × buckets for each group that has nodes. A group that has lost its last one keeps its row and its number; an
 // index of which most groups are such is made anew.
 
-import { assert } from '../../base/assert.ts';
+import { AssertionError, assert } from '../../base/assert.ts';
+import type { ClusterState } from './cluster-state.ts';
 import { capacityFor, grownInts, NO_INTS } from './column.ts';
-import type { PodClass } from './pod-class.ts';
+import type { RoomScore } from './node-fit.ts';
+import type { ExceptionMarks } from './overlaid-groups.ts';
 
 const NONE = -1;
 const NODE_BYTES = 16;
@@ -24,7 +26,38 @@ const GROUP_BYTES = 48;
 /** So many groups without nodes are always kept. */
 const GROUPS_KEPT = 1_024;
 
-export class ClassIndex {
+/** Nodes in groups, as a pick looks at them. */
+export interface Groups {
+  /** Rows of all groups, one after another. */
+  readonly rows: Int32Array;
+  readonly width: number;
+  /** Nodes in each group. */
+  readonly counts: readonly number[];
+  /** The highest bucket of each group that has a node. */
+  readonly tops: readonly number[];
+  /** Groups that have nodes, in no order. */
+  readonly live: readonly number[];
+  /** Nodes by the number of the failure that keeps the class from them. */
+  readonly failed: readonly number[];
+  readonly bytes: number;
+  /** Brings them up to date; false when they are to be made anew. */
+  refresh(): boolean;
+  /** A node of the group's highest bucket. */
+  bestOf(group: number): number;
+  /** The node's group; −1 − failure where it does not fit whatever its topology. Until nodes or pods change. */
+  groupOf(slot: number): number;
+}
+
+/** What makes groups of nodes. */
+export interface RowSource {
+  readonly state: ClusterState;
+  readonly score: RoomScore;
+  readonly width: number;
+  /** The number of the failure that keeps a node out of all groups; 0: `row` is its group's. */
+  judge(slot: number, row: Int32Array): number;
+}
+
+export class ClassIndex implements Groups {
   /** Rows of all groups, one after another. */
   rows: Int32Array = NO_INTS;
   /** Nodes in each group. */
@@ -35,7 +68,7 @@ export class ClassIndex {
   readonly live: number[] = [];
   /** Nodes by the number of the failure that keeps the class from them. */
   readonly failed: number[] = [];
-  readonly #class: PodClass;
+  readonly #source: RowSource;
   readonly width: number;
   readonly #row: Int32Array;
   readonly #groups = new RowTable();
@@ -53,25 +86,25 @@ export class ClassIndex {
   #previous: Int32Array = NO_INTS;
   #seen: number;
 
-  constructor(podClass: PodClass) {
-    this.#class = podClass;
-    this.width = podClass.rules.width;
+  constructor(source: RowSource) {
+    this.#source = source;
+    this.width = source.width;
     this.#row = new Int32Array(this.width);
-    const { nodes, changes } = podClass.state;
+    const { nodes, changes } = source.state;
     this.#grow(nodes.end);
     for (let slot = 0; slot < nodes.end; slot++) this.#look(slot);
     this.#seen = changes.count;
   }
 
   get bytes(): number {
-    const { most } = this.#class.score;
+    const { most } = this.#source.score;
     const groupBytes = GROUP_BYTES + 4 * this.width;
     return NODE_BYTES * this.#groupOf.length + this.counts.length * groupBytes + this.#headsCount * 4 * (most + 1);
   }
 
   /** False when it has missed too much, or most of its groups have lost their nodes, and it is to be made anew. */
   refresh(): boolean {
-    const { nodes, changes } = this.#class.state;
+    const { nodes, changes } = this.#source.state;
     if (!changes.reaches(this.#seen) || this.counts.length > GROUPS_KEPT + 4 * this.live.length) return false;
     this.#grow(nodes.end);
     for (; this.#seen < changes.count; this.#seen++) this.#look(changes.at(this.#seen));
@@ -83,9 +116,23 @@ export class ClassIndex {
     return this.#heads[group][this.tops[group]];
   }
 
+  /** The same, of nodes that are not marked; there is one. */
+  bestExcept(group: number, marks: ExceptionMarks): number {
+    const heads = this.#heads[group];
+    for (let bucket = this.tops[group]; bucket >= 0; bucket--) {
+      for (let slot = heads[bucket]; slot !== NONE; slot = this.#next[slot]) if (!marks.has(slot)) return slot;
+    }
+    throw new AssertionError('a group that has nodes left has one that is no exception');
+  }
+
   /** The node's group; −1 − failure where it does not fit whatever its topology. */
   groupOf(slot: number): number {
     return this.#groupOf[slot];
+  }
+
+  /** The bucket of a node that is in a group. */
+  bucketAt(slot: number): number {
+    return this.#bucketOf[slot];
   }
 
   #grow(length: number): void {
@@ -100,14 +147,14 @@ export class ClassIndex {
 
   /** Puts the node where it belongs now. */
   #look(slot: number): void {
-    const { nodes } = this.#class.state;
+    const { nodes } = this.#source.state;
     const before = this.#groupOf[slot];
     if (nodes.isFree(slot)) {
       this.#leave(slot, before);
       this.#groupOf[slot] = FREE;
       return;
     }
-    const failure = this.#class.judge(slot, this.#row);
+    const failure = this.#source.judge(slot, this.#row);
     if (failure !== 0) {
       if (before === -1 - failure) return;
       this.#leave(slot, before);
@@ -116,7 +163,7 @@ export class ClassIndex {
       return;
     }
     const group = this.#groupWith(this.#row);
-    const bucket = this.#class.score.at(slot);
+    const bucket = this.#source.score.at(slot);
     if (group === before && bucket === this.#bucketOf[slot]) return;
     this.#leave(slot, before);
     this.#join(slot, group, bucket);
@@ -164,7 +211,7 @@ export class ClassIndex {
 
   #makeHeads(): Int32Array {
     this.#headsCount++;
-    return new Int32Array(this.#class.score.most + 1).fill(NONE);
+    return new Int32Array(this.#source.score.most + 1).fill(NONE);
   }
 
   #unlist(group: number): void {

@@ -13,6 +13,7 @@ import type { PodObject, SpreadConstraint } from '../model/pod-object.ts';
 import type { SchedulerProfile } from '../model/scheduler-profile.ts';
 import type { ClusterState } from './cluster-state.ts';
 import { canonicalText, Interner } from './interner.ts';
+import type { TopologyKey } from './topology.ts';
 import { volumeKeyOf } from './volume-check.ts';
 
 const SPREADS_MAX = 10_000;
@@ -49,7 +50,6 @@ export class ClassKeys {
     return this.#spreadCount;
   }
 
-  /** Of a profile its name is told, and whether it scores (node-pin.ts). */
   keyOf(pod: PodObject, profile: SchedulerProfile): string {
     const { selectors } = this.#state;
     for (const { selector } of pod.spreadConstraints) selectors.mention(selector);
@@ -58,10 +58,22 @@ export class ClassKeys {
     const problems = affinityProblem + spreadProblem === '' ? '' : JSON.stringify([affinityProblem, spreadProblem]);
     const id = (part: object): number => this.#parts.idOf(part);
     return (
-      `${profile.schedulerName} ${profile.scores.length} ${pod.namespace} ${this.#labelsKey(pod)} ${id(pod.requests)} ${id(pod.hostPorts)} ` +
-      `${id(pod.requiredNodes)} ${id(pod.preferredNodes)} ${id(pod.affinity)} ${id(pod.antiAffinity)} ` +
-      `${id(pod.tolerations)} ${id(pod.spreadConstraints)} ${spreadKey} ${id(pod.images)} ${pod.containerCount} ` +
-      `${id(pod.neededFeatures)} ${pod.priority} ${pod.neverPreempts} ${problems} ${volumeKeyOf(this.#state, pod)}`
+      `${this.#nodePartsKey(pod, profile)} ${pod.namespace} ${this.#labelsKey(pod)} ${id(pod.affinity)} ` +
+      `${id(pod.antiAffinity)} ${id(pod.spreadConstraints)} ${spreadKey} ${problems} ${pod.priority} ${pod.neverPreempts} ${volumeKeyOf(this.#state, pod)}`
+    );
+  }
+
+  /** Classes of the same key see nodes alike but for the pods on them (shared-view.ts). They have no volumes that bear on nodes. */
+  viewKeyOf(pod: PodObject, profile: SchedulerProfile, keys: readonly TopologyKey[]): string {
+    return `${this.#nodePartsKey(pod, profile)} ${keys.map(({ name }) => name)}`;
+  }
+
+  /** What makes nodes differ for the pod whatever other pods there are. Of a profile its name is told, and whether it scores (node-pin.ts). */
+  #nodePartsKey(pod: PodObject, profile: SchedulerProfile): string {
+    const id = (part: object): number => this.#parts.idOf(part);
+    return (
+      `${profile.schedulerName} ${profile.scores.length} ${id(pod.requests)} ${id(pod.hostPorts)} ${id(pod.requiredNodes)} ` +
+      `${id(pod.preferredNodes)} ${id(pod.tolerations)} ${id(pod.images)} ${pod.containerCount} ${id(pod.neededFeatures)}`
     );
   }
 

@@ -1,10 +1,17 @@
 // Classes of pods and their indexes of the nodes, as many as there is memory for.
 //
-// A class is made from the first pod that needs it, and its index, which takes a pass over all nodes, when nodes are to be compared for it.
-// (Pods that name their node need none: node-pin.ts.)
+// A class is made from the first pod that needs it. When nodes are to be compared for it (pods that name their node need no comparison: node-pin.ts), there
+// are two ways to have them in groups, with the same result:
 //
-// Limit: bytesMax for all of them. Beyond it those go that were not used for longest, but never the one that is in use; what comes again is
-// made anew. A class that was not used for CLASS_IDLE_MS goes, too.
+//   shared   the index of its view, which all classes of the view keep up to date together, with the class's exceptions laid over it
+//            for each decision: costs a little for each exception, each time
+//   own      an index of its own: costs a little for each change of a node since the class was last used
+//
+// A class begins with the shared one, and changes over when the other one would have saved more than a pass over the nodes, which is what it costs to make.
+// So one template that fills a cluster has an index of its own, and thousands that take turns share those of their views.
+//
+// Limit: bytesMax for all classes and indexes. Beyond it those go that were not used for longest, but never what is in use; what comes again is
+// made anew, in a pass over the nodes. What was not used for CLASS_IDLE_MS goes, too.
 
 import type { PodObject } from '../model/pod-object.ts';
 import type { SchedulerProfile } from '../model/scheduler-profile.ts';
@@ -13,21 +20,39 @@ import { ClassIndex } from './class-index.ts';
 import { ClassKeys } from './class-keys.ts';
 import type { ClusterState, SweepUsers } from './cluster-state.ts';
 import type { FailureTable } from './failure-table.ts';
+import { ExceptionMarks, OverlaidGroups } from './overlaid-groups.ts';
 import { Picker } from './pick.ts';
 import { PodClass } from './pod-class.ts';
 import { PreemptionIndex } from './preemption-index.ts';
+import { SharedView } from './shared-view.ts';
 import { VictimSearch } from './victim-search.ts';
+import { doesBear } from './volume-users.ts';
 
 const CLASS_IDLE_MS = 300_000;
 /** What a class takes beside its index, about. */
 const CLASS_BYTES = 4_096;
+/** What it costs, about, to look at a node anew, and to take an exception into account: in the same unit. */
+const LOOK_COST = 16;
+const EXCEPTION_COST = 1;
+/** To make an index, for each node. */
+const MAKING_COST = 8;
 
 interface Entry {
   readonly podClass: PodClass;
+  /** Undefined for classes with volumes: they are not alike. */
+  readonly view: SharedView | undefined;
   picker: Picker | undefined;
   /** Made when a pod of the class fits nowhere. */
   preemption: PreemptionIndex | undefined;
+  /** Whether the picker's groups are the class's own index. */
+  isOwn: boolean;
+  /** What the shared groups have cost more than an own index would have. */
+  lean: number;
+  /** Changes of nodes up to the last use. */
+  changesSeen: number;
   usedMs: number;
+  /** Larger for the one that was used later. */
+  order: number;
   bytes: number;
 }
 
@@ -39,7 +64,11 @@ export class ClassTable implements SweepUsers {
   readonly #budgets: BudgetTable;
   /** By key, the one used last at the end. */
   readonly #entries = new Map<string, Entry>();
+  /** By key, the one used last at the end. */
+  readonly #views = new Map<string, SharedView>();
+  readonly #marks = new ExceptionMarks();
   #bytes = 0;
+  #order = 0;
   #mentionVersion = 0;
   /** As of the last dropIdle. */
   #nowMs = 0;
@@ -57,7 +86,12 @@ export class ClassTable implements SweepUsers {
   }
 
   get tableSizes(): Readonly<Record<string, number>> {
-    return { classes: this.count, classParts: this.#keys.partCount, spreads: this.#keys.spreadCount };
+    return {
+      classes: this.count,
+      views: this.#views.size,
+      classParts: this.#keys.partCount,
+      spreads: this.#keys.spreadCount,
+    };
   }
 
   /** Pods of the same key are decided alike, as things are. */
@@ -72,12 +106,56 @@ export class ClassTable implements SweepUsers {
   /** The pod's class, with its index up to date. `only`: names of the only nodes that come into question. */
   pickerFor(pod: PodObject, profile: SchedulerProfile, only: ReadonlySet<string> | undefined): Picker {
     const entry = this.#entryFor(pod, profile, only);
+    if (entry.view === undefined || this.#state.nominations.size > 0) return this.#ownPicker(entry);
+    this.#lean(entry);
+    const { count: nodeCount } = this.#state.nodes;
+    if (entry.isOwn ? entry.lean < 0 : entry.lean > MAKING_COST * nodeCount) {
+      entry.picker = undefined;
+      if (!entry.isOwn) return this.#ownPicker(entry);
+      entry.isOwn = false;
+      entry.lean = 0;
+    }
+    return entry.isOwn ? this.#ownPicker(entry) : this.#sharedPicker(entry, entry.view);
+  }
+
+  /** Takes note of what this decision costs in one way, and in the other. */
+  #lean(entry: Entry): void {
+    const { changes, nodes } = this.#state;
+    const looks = Math.min(nodes.count, changes.count - entry.changesSeen);
+    entry.changesSeen = changes.count;
+    const lean = entry.lean + EXCEPTION_COST * entry.podClass.rules.exceptionCount - LOOK_COST * looks;
+    const most = 2 * MAKING_COST * nodes.count;
+    entry.lean = Math.max(-most, Math.min(most, lean));
+  }
+
+  #ownPicker(entry: Entry): Picker {
     const { picker } = entry;
-    if (picker?.index.refresh() === true) return picker;
+    if (entry.isOwn && picker?.index.refresh() === true) return picker;
     const made = new Picker(entry.podClass, new ClassIndex(entry.podClass));
     entry.picker = made;
+    entry.isOwn = true;
+    entry.lean = MAKING_COST * this.#state.nodes.count;
     this.#weigh(entry);
     return made;
+  }
+
+  #sharedPicker(entry: Entry, view: SharedView): Picker {
+    const { podClass } = entry;
+    const index = view.freshIndex();
+    this.#weighView(view);
+    // Without rules by hostname there are no exceptions, and the view's groups are the class's.
+    const isPlain = podClass.rules.hostFigures.length === 0;
+    let { picker } = entry;
+    if (picker === undefined || (isPlain && picker.index !== index)) {
+      const groups = isPlain ? index : new OverlaidGroups(podClass, view, this.#marks);
+      picker = new Picker(podClass, groups);
+      entry.picker = picker;
+    }
+    if (!isPlain) {
+      picker.index.refresh();
+      this.#weigh(entry);
+    }
+    return picker;
   }
 
   /** The pod's class. No index is made. */
@@ -103,8 +181,8 @@ export class ClassTable implements SweepUsers {
   }
 
   clear(): void {
-    this.#entries.clear();
-    this.#bytes = 0;
+    this.#clearClasses();
+    for (const view of this.#views.values()) this.#dropView(view);
   }
 
   dropIdle(nowMs: number): void {
@@ -114,14 +192,21 @@ export class ClassTable implements SweepUsers {
       this.#drop(key);
       this.#state.rounds.changed();
     }
+    for (const view of this.#views.values()) {
+      if (nowMs - view.usedMs < CLASS_IDLE_MS) break;
+      this.#dropView(view);
+      this.#state.rounds.changed();
+    }
   }
 
   markUsed(round: number): void {
     for (const { podClass } of this.#entries.values()) podClass.markUsed(round);
+    for (const view of this.#views.values()) view.markUsed(round);
   }
 
   forgetShapes(shapes: readonly number[]): void {
     for (const { podClass } of this.#entries.values()) podClass.forgetShapes(shapes);
+    for (const { first } of this.#views.values()) first.forgetShapes(shapes);
   }
 
   sweep(): Generator<void> {
@@ -133,41 +218,95 @@ export class ClassTable implements SweepUsers {
     const { mentionVersion } = this.#state.selectors;
     if (this.#mentionVersion !== mentionVersion) {
       // Pods of one class may be told apart now by a label that nobody had asked for, also this one.
-      this.clear();
+      this.#clearClasses();
       this.#mentionVersion = mentionVersion;
       key = this.#keys.keyOf(pod, profile);
     }
     let entry = this.#entries.get(key);
-    if (entry === undefined) {
-      const spread = this.#keys.spreadOf(pod, profile);
-      const podClass = new PodClass(this.#state, this.#failures, pod, profile, only, spread);
-      entry = { podClass, picker: undefined, preemption: undefined, usedMs: 0, bytes: 0 };
-    } else {
-      this.#entries.delete(key);
-      if (entry.podClass.refreshRules()) {
-        entry.picker = undefined;
-        entry.preemption = undefined;
-      }
+    if (entry === undefined || this.#isOutdated(entry)) {
+      entry = this.#makeEntry(pod, profile, only);
     }
+    this.#drop(key);
     entry.usedMs = this.#nowMs;
+    entry.order = ++this.#order;
     this.#entries.set(key, entry);
+    entry.bytes = 0;
     this.#weigh(entry);
     return entry;
   }
 
-  /** Takes note of what the entry takes now, and drops others if need be. */
+  /** What terms say of the class has changed, or its view was dropped and another one made in its place. */
+  #isOutdated({ podClass, view }: Entry): boolean {
+    if (podClass.rules.isOutdated) return true;
+    const known = view === undefined ? undefined : this.#views.get(view.key);
+    return known !== undefined && known !== view;
+  }
+
+  #makeEntry(pod: PodObject, profile: SchedulerProfile, only: ReadonlySet<string> | undefined): Entry {
+    const spread = this.#keys.spreadOf(pod, profile);
+    const podClass = new PodClass(this.#state, this.#failures, pod, profile, only, spread);
+    const view = pod.volumes.some(doesBear) ? undefined : this.#viewOf(pod, profile, podClass);
+    const { count: changesSeen } = this.#state.changes;
+    const unmade = { picker: undefined, preemption: undefined, isOwn: false, lean: 0 };
+    return { podClass, view, ...unmade, changesSeen, usedMs: 0, order: 0, bytes: 0 };
+  }
+
+  /** The view of the class, which is its first one, or like that. */
+  #viewOf(pod: PodObject, profile: SchedulerProfile, podClass: PodClass): SharedView {
+    const key = this.#keys.viewKeyOf(pod, profile, podClass.rules.keys);
+    const known = this.#views.get(key);
+    const view = known ?? new SharedView(key, podClass);
+    if (known === undefined) this.#views.set(key, view);
+    else podClass.seeLike(known.first);
+    return view;
+  }
+
+  /** Takes note of what the class takes now, and drops others if need be. */
   #weigh(entry: Entry): void {
-    const bytes = CLASS_BYTES + (entry.picker?.index.bytes ?? 0) + (entry.preemption?.bytes ?? 0);
+    const groups =
+      entry.view !== undefined && entry.picker?.index === entry.view.index ? undefined : entry.picker?.index;
+    const bytes = CLASS_BYTES + (groups?.bytes ?? 0) + (entry.preemption?.bytes ?? 0);
     this.#bytes += bytes - entry.bytes;
     entry.bytes = bytes;
-    for (const key of this.#entries.keys()) {
-      if (this.#bytes <= this.#bytesMax || this.#entries.size === 1) return;
-      this.#drop(key);
+    this.#keepWithin();
+  }
+
+  /** The same for its view, which may have been dropped while the class had it. */
+  #weighView(view: SharedView): void {
+    this.#views.delete(view.key);
+    this.#views.set(view.key, view);
+    view.usedMs = this.#nowMs;
+    view.order = ++this.#order;
+    const bytes = view.index?.bytes ?? 0;
+    this.#bytes += bytes - view.bytes;
+    view.bytes = bytes;
+    this.#keepWithin();
+  }
+
+  /** Drops what was used longest ago, but for the last class and the last view, which are in use. */
+  #keepWithin(): void {
+    while (this.#bytes > this.#bytesMax) {
+      const [entry] = this.#entries.size > 1 ? this.#entries : [];
+      const [view] = this.#views.size > 1 ? this.#views.values() : [];
+      if (view !== undefined && (entry === undefined || view.order < entry[1].order)) this.#dropView(view);
+      else if (entry !== undefined) this.#drop(entry[0]);
+      else return;
     }
   }
 
   #drop(key: string): void {
     this.#bytes -= this.#entries.get(key)?.bytes ?? 0;
     this.#entries.delete(key);
+  }
+
+  #dropView(view: SharedView): void {
+    this.#bytes -= view.bytes;
+    view.bytes = 0;
+    view.dropIndex();
+    this.#views.delete(view.key);
+  }
+
+  #clearClasses(): void {
+    for (const key of this.#entries.keys()) this.#drop(key);
   }
 }

@@ -29,7 +29,7 @@ import { NodeTable } from './node-table.ts';
 import { Nominations } from './nominations.ts';
 import { PodCounter, type PodCounterOptions } from './pod-counter.ts';
 import { PodParts, type PodRecord, PodShapes, recordOf } from './pod-table.ts';
-import { SelectorTable } from './selector-table.ts';
+import { type PodSelector, SelectorTable } from './selector-table.ts';
 import { SweepRounds } from './sweep-rounds.ts';
 import { HOSTNAME, TopologyKey } from './topology.ts';
 import { VolumeState } from './volume-state.ts';
@@ -135,16 +135,22 @@ export class ClusterState implements ObjectLookup {
     if (counter === undefined) {
       counter = new PodCounter(options);
       for (let slot = 0; slot < this.nodes.end; slot++) if (!this.nodes.isFree(slot)) counter.addNode(slot);
-      for (const { slot, shape } of this.#placed.values()) {
-        if (slot < 0 || !selector.matches(shape.kind.namespace, shape.kind.labels)) continue;
-        counter.add(slot, 1, shape.isTerminating);
-      }
+      this.#countPlaced(counter, selector);
       selector.counters.push(counter);
       this.#counters.set(key, counter);
       this.rounds.changed();
     }
     counter.round = this.rounds.current;
     return counter;
+  }
+
+  /** Pods that are there. Most new selectors are of new pods, and find none. */
+  #countPlaced(counter: PodCounter, selector: PodSelector): void {
+    const kinds = this.shapes.kindsMatching(selector);
+    if (kinds.size === 0) return;
+    for (const { slot, shape } of this.#placed.values()) {
+      if (slot >= 0 && kinds.has(shape.kind)) counter.add(slot, 1, shape.isTerminating);
+    }
   }
 
   find<K extends ClusterKind>(kind: K, key: string): ObjectOf<K> | undefined {

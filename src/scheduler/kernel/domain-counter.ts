@@ -1,13 +1,14 @@
 // Pods (or weights) by topology domain, kept exact while pods come and go, with the least count of the domains that count.
 //
-//   values[d]      what is in the domain
+//   counts         what is in the domain
 //   #nodes[d]      nodes of the domain that count; a domain without any does not exist for `least`
 //   #byCount[v]    how many existing domains have the value v: so the least one is known at any time
 
 import { capacityFor, grownInts, NO_INTS } from './column.ts';
+import { SparseCounts } from './sparse-counts.ts';
 
 export class DomainCounter {
-  values: Int32Array = NO_INTS;
+  readonly counts: SparseCounts = new SparseCounts();
   /** Σ of all values. */
   total = 0;
   /** Domains that exist. */
@@ -20,35 +21,33 @@ export class DomainCounter {
 
   /** `domain` ≥ 0. Values never go below 0 where `least` is asked for. */
   add(domain: number, amount: number): void {
-    this.#ensure(domain);
     this.version++;
-    const before = this.values[domain];
-    this.values[domain] = before + amount;
+    const before = this.counts.add(domain, amount);
     this.total += amount;
-    if (this.#nodes[domain] > 0) {
+    if (domain < this.#nodes.length && this.#nodes[domain] > 0) {
       this.#uncount(before);
       this.#count(before + amount);
     }
   }
 
   addNode(domain: number): void {
-    this.#ensure(domain);
     this.version++;
+    if (domain >= this.#nodes.length) this.#nodes = grownInts(this.#nodes, capacityFor(domain + 1));
     if (this.#nodes[domain]++ > 0) return;
     this.domainCount++;
-    this.#count(this.values[domain]);
+    this.#count(this.counts.at(domain));
   }
 
   removeNode(domain: number): void {
     this.version++;
     if (--this.#nodes[domain] > 0) return;
     this.domainCount--;
-    this.#uncount(this.values[domain]);
+    this.#uncount(this.counts.at(domain));
   }
 
   /** 0 for a domain that is not known. */
   at(domain: number): number {
-    return domain < this.values.length ? this.values[domain] : 0;
+    return this.counts.at(domain);
   }
 
   /** The smallest value of a domain that exists; there is one. */
@@ -77,12 +76,5 @@ export class DomainCounter {
 
   #uncount(value: number): void {
     this.#byCount[value]--;
-  }
-
-  #ensure(domain: number): void {
-    if (domain < this.values.length) return;
-    const length = capacityFor(domain + 1);
-    this.values = grownInts(this.values, length);
-    this.#nodes = grownInts(this.#nodes, length);
   }
 }

@@ -4,7 +4,7 @@
 import { hundredths } from '../model/division.ts';
 import { naturalLogarithm } from '../model/natural-logarithm.ts';
 import type { ScorePluginName } from '../model/scheduler-profile.ts';
-import type { ClassIndex } from './class-index.ts';
+import type { Groups } from './class-index.ts';
 import type { PodClass } from './pod-class.ts';
 import type { TopologyFailures } from './topology-failures.ts';
 
@@ -21,7 +21,7 @@ const IMAGES_MOST_PER_CONTAINER = 1000 * MEBIBYTE;
 /** For one class, used again and again. */
 export class Picker {
   readonly #class: PodClass;
-  readonly index: ClassIndex;
+  readonly index: Groups;
   readonly #weights: Readonly<Record<ScorePluginName, number>>;
   readonly #failures: TopologyFailures;
   /** Groups that pass the filters, and their raw scores, in the same places. */
@@ -37,7 +37,7 @@ export class Picker {
   #imagesVersion = -1;
   #nodeCount = -1;
 
-  constructor(podClass: PodClass, index: ClassIndex) {
+  constructor(podClass: PodClass, index: Groups) {
     this.#class = podClass;
     this.index = index;
     const weights = Object.fromEntries(podClass.profile.scores.map(({ name, weight }) => [name, weight]));

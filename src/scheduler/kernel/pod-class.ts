@@ -9,6 +9,7 @@ import type { FailureTable } from './failure-table.ts';
 import { clashesAt, RoomCheck, RoomScore } from './node-fit.ts';
 import { CrowdTable, EffectTable, NodeLoad } from './node-load.ts';
 import { NodeVerdicts, placeOf, type Verdict } from './node-verdict.ts';
+import type { TopologyKey } from './topology.ts';
 import { TopologyFailures } from './topology-failures.ts';
 import { KEYS_PLACE, LATE_PLACE, TopologyRules, TRAIT_PLACE } from './topology-rules.ts';
 import { VolumeCheck } from './volume-check.ts';
@@ -25,16 +26,15 @@ export interface Refusal {
 export class PodClass {
   readonly profile: SchedulerProfile;
   readonly priority: number;
-  readonly verdicts: NodeVerdicts;
+  verdicts: NodeVerdicts;
   readonly score: RoomScore;
   readonly images: readonly string[];
   readonly containerCount: number;
   readonly state: ClusterState;
   readonly topologyFailures: TopologyFailures;
-  rules: TopologyRules;
-  effects: EffectTable;
-  crowds: CrowdTable;
-  readonly #spread: PodSpread;
+  readonly rules: TopologyRules;
+  readonly effects: EffectTable;
+  readonly crowds: CrowdTable;
   readonly #pod: PodObject;
   readonly #room: RoomCheck;
   readonly #roomPlace: number;
@@ -44,7 +44,7 @@ export class PodClass {
   /** Of the first filter that looks at topology. */
   readonly #topologyPlace: number;
   /** Late refusals by their numbers in rows; few, since a node's reasons are few. */
-  readonly late: Refusal[] = [NO_REFUSAL];
+  late: Refusal[] = [NO_REFUSAL];
   readonly #failures: FailureTable;
   /** Undefined for a class without volumes. */
   readonly #volumes: VolumeCheck | undefined;
@@ -58,7 +58,6 @@ export class PodClass {
     only: ReadonlySet<string> | undefined,
     spread: PodSpread,
   ) {
-    this.#spread = spread;
     this.state = state;
     this.profile = profile;
     this.priority = pod.priority;
@@ -90,14 +89,10 @@ export class PodClass {
     this.score.markUsed(round);
   }
 
-  /** Makes the rules anew when what terms say of the class has changed; true: rows have another meaning now. */
-  refreshRules(): boolean {
-    if (!this.rules.isOutdated) return false;
-    this.rules = new TopologyRules(this.state, this.#pod, this.profile, this.#spread);
-    this.effects = new EffectTable(this.rules, this.#room, this.#pod.hostPorts);
-    this.crowds = new CrowdTable();
-    this.#noLoad = this.load();
-    return true;
+  /** From now on what it makes of nodes is numbered as it is for the other one, which differs in labels and topology rules only. */
+  seeLike({ verdicts, late }: PodClass): void {
+    this.verdicts = verdicts;
+    this.late = late;
   }
 
   /** No node has them any more: their numbers will stand for others. */
@@ -124,14 +119,33 @@ export class PodClass {
     const { keys, hostFigures, crowdPlace } = this.rules;
     if (crowdPlace >= 0) row[crowdPlace] = crowd === undefined ? 0 : this.crowds.idOf(crowd, first ?? NO_REFUSAL);
     else if (crowd !== undefined && first !== undefined) return first.failure;
-    row[TRAIT_PLACE] = verdict.trait;
-    row[LATE_PLACE] = plain === undefined ? 0 : this.#lateOf(plain);
-    for (let i = 0; i < keys.length; i++) row[KEYS_PLACE + i] = keys[i].domainOf[slot];
+    this.#fillAlike(slot, row, keys, plain);
     for (let i = 0; i < hostFigures.length; i++) {
       const { topology, place, at } = hostFigures[i];
       row[place] = at(topology.domainOf[slot], slot);
     }
     return 0;
+  }
+
+  /**
+   * The same for all classes that differ in labels, priority and topology rules only: of the row, what does not depend on these. Not for
+   * nodes that are nominated for pods.
+   */
+  judgeAlike(slot: number, row: Int32Array, keys: readonly TopologyKey[]): number {
+    const refusal = this.#refusalAt(slot, this.#noLoad, this.verdicts.at(slot));
+    if (refusal !== undefined && refusal.place < this.#topologyPlace) return refusal.failure;
+    this.#fillAlike(slot, row, keys, refusal);
+    return 0;
+  }
+
+  #fillAlike(slot: number, row: Int32Array, keys: readonly TopologyKey[], refusal: Refusal | undefined): void {
+    row[TRAIT_PLACE] = this.verdicts.at(slot).trait;
+    row[LATE_PLACE] = refusal === undefined ? 0 : this.#lateOf(refusal);
+    for (let i = 0; i < keys.length; i++) row[KEYS_PLACE + i] = keys[i].domainOf[slot];
+  }
+
+  get width(): number {
+    return this.rules.width;
   }
 
   /** Nothing on no node yet. */
@@ -154,17 +168,20 @@ export class PodClass {
     return isCrowded;
   }
 
-  /** Why the node is refused with that load, by any filter; 0: it is not. `isAlone`: nobody asks whether it is one of the named nodes. */
-  failureWith(slot: number, load: NodeLoad, isAlone = false): number {
-    const verdict = isAlone ? this.verdicts.alone(slot) : this.verdicts.at(slot);
+  /**
+   * Why the node is refused with that load, by any filter; 0: it is not. The filters alone are asked: one that is looked at for itself, as it
+   * is nominated or victims are looked for, need not be one of the nodes that the pod names.
+   */
+  failureWith(slot: number, load: NodeLoad): number {
+    const verdict = this.verdicts.alone(slot);
     return this.topologyFailures.ofNode(slot, load, this.#refusalAt(slot, load, verdict) ?? NO_REFUSAL);
   }
 
   /** Why one pod of the class does not fit on the node that is nominated for it; 0: it does. Its own nomination is not in its way. */
   failureAlone(slot: number, uid: string): number {
     const crowd = this.load().reset(slot);
-    const crowded = this.addCrowd(slot, crowd, uid) ? this.failureWith(slot, crowd, true) : 0;
-    return crowded !== 0 ? crowded : this.failureWith(slot, this.#noLoad, true);
+    const crowded = this.addCrowd(slot, crowd, uid) ? this.failureWith(slot, crowd) : 0;
+    return crowded !== 0 ? crowded : this.failureWith(slot, this.#noLoad);
   }
 
   /** How many pods have to go at least for room, where none takes more than these amounts. */

@@ -2,9 +2,9 @@
 //
 // Of spread constraints only some nodes count (their inclusion), and terminating pods do not.
 
-import { capacityFor, grownInts, NO_INTS } from './column.ts';
 import { DomainCounter } from './domain-counter.ts';
 import type { PodSelector } from './selector-table.ts';
+import { SparseCounts } from './sparse-counts.ts';
 import type { TopologyKey } from './topology.ts';
 
 /** Which nodes count. `key` says all of it. */
@@ -33,7 +33,7 @@ export class PodCounter {
   readonly skipsTerminating: boolean;
   readonly domains: DomainCounter = new DomainCounter();
   /** By slot, for a counter by node. */
-  nodes: Int32Array = NO_INTS;
+  readonly nodes: SparseCounts = new SparseCounts();
   readonly #inclusion: Inclusion;
 
   constructor({ selector, topology, inclusion, skipsTerminating }: PodCounterOptions) {
@@ -45,15 +45,14 @@ export class PodCounter {
 
   /** By node: pods of the selector there. */
   onNode(slot: number): number {
-    return slot < this.nodes.length ? this.nodes[slot] : 0;
+    return this.nodes.at(slot);
   }
 
   /** So many pods come to the node, or leave it. Returns the domain whose count changed, −1 for none. */
   add(slot: number, amount: number, isTerminating: boolean): number {
     if (isTerminating && this.skipsTerminating) return -1;
     if (this.topology === undefined) {
-      if (slot >= this.nodes.length) this.nodes = grownInts(this.nodes, capacityFor(slot + 1));
-      this.nodes[slot] += amount;
+      this.nodes.add(slot, amount);
       return -1;
     }
     const domain = this.topology.domainOf[slot];
@@ -63,11 +62,14 @@ export class PodCounter {
   }
 
   addNode(slot: number): void {
+    // Where every node counts, nobody asks which domains exist.
+    if (this.#inclusion === EVERY_NODE) return;
     const domain = this.domainAt(slot);
     if (domain >= 0) this.domains.addNode(domain);
   }
 
   removeNode(slot: number): void {
+    if (this.#inclusion === EVERY_NODE) return;
     const domain = this.domainAt(slot);
     if (domain >= 0) this.domains.removeNode(domain);
   }

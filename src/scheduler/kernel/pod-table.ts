@@ -157,6 +157,13 @@ export class PodShapes {
     return kind;
   }
 
+  /** Of the kinds that there are. */
+  kindsMatching(selector: PodSelector): Set<PodKind> {
+    const found = new Set<PodKind>();
+    for (const kind of this.#kinds.values()) if (selector.matches(kind.namespace, kind.labels)) found.add(kind);
+    return found;
+  }
+
   /** A shape for one more record, which is to give it back (release). */
   shapeFor(pod: PodObject): PodShape {
     const key = this.#keyOf(pod);

@@ -106,6 +106,9 @@ export class TopologyRules {
   readonly crowdPlace: number;
   readonly width: number;
   readonly counters: Set<PodCounter> = new Set();
+  /** What figures by hostname are made of: counts by domain of hostnames, and by node. A node without any has figures of 0. */
+  readonly #hostDomains: Set<DomainCounter> = new Set();
+  readonly #hostNodes: Set<PodCounter> = new Set();
   readonly #state: ClusterState;
   readonly #pod: PodObject;
   /** Terms of pods that are there up to this id have been looked at. */
@@ -168,6 +171,25 @@ export class TopologyRules {
     return false;
   }
 
+  /** Nodes on which a figure by hostname may be other than 0, or so many at most: some may be told twice. */
+  get exceptionCount(): number {
+    let count = 0;
+    for (const { counts } of this.#hostDomains) count += counts.size;
+    for (const { nodes } of this.#hostNodes) count += nodes.size;
+    return count;
+  }
+
+  eachException(visit: (slot: number) => void): void {
+    const topology = this.hostFigures[0]?.topology;
+    if (topology === undefined) return;
+    for (const { counts } of this.#hostDomains) {
+      counts.forEach((domain) => {
+        for (const slot of topology.slotsOf(domain)) visit(slot);
+      });
+    }
+    for (const { nodes } of this.#hostNodes) nodes.forEach(visit);
+  }
+
   markUsed(round: number): void {
     for (const counter of this.counters) counter.round = round;
     for (const topology of this.keys) topology.round = round;
@@ -179,6 +201,7 @@ export class TopologyRules {
     for (const constraint of constraints) {
       const { counter, topology } = this.#spreadCounter(constraint, keys);
       const { domains } = counter;
+      if (topology.isHostname) this.#hostDomains.add(domains);
       const { selector, maxSkew, minDomains } = constraint;
       this.hard.push({
         figure: this.#figure(topology, (domain) => (domain < 0 ? -1 : domains.at(domain))),
@@ -199,6 +222,7 @@ export class TopologyRules {
       let at: FigureAt;
       if (topology.isHostname) {
         const counter = this.#nodeCounter(constraint);
+        this.#hostNodes.add(counter);
         at = (domain, slot) => (domain < 0 ? -1 : counter.onNode(slot));
       } else {
         const { domains } = this.#spreadCounter(constraint, keys).counter;
@@ -246,6 +270,7 @@ export class TopologyRules {
       this.unwanted.push({ figure: this.#figure(topology, at), counter: domains, matches });
     }
     for (const [topology, terms] of this.#meant('required-anti')) {
+      if (topology.isHostname) for (const { holders } of terms) this.#hostDomains.add(holders);
       const at: FigureAt = (domain) => {
         if (domain < 0) return -1;
         return terms.some(({ holders }) => holders.at(domain) > 0) ? 1 : 0;
@@ -274,7 +299,10 @@ export class TopologyRules {
     addOwn(pod.antiAffinity.preferred, -1);
     const addHeld = (role: HeldTermRole, weightOf: (held: HeldTerm) => number): void => {
       for (const [topology, terms] of this.#meant(role)) {
-        for (const held of terms) add(topology, held.holders, weightOf(held));
+        for (const held of terms) {
+          if (topology.isHostname) this.#hostDomains.add(held.holders);
+          add(topology, held.holders, weightOf(held));
+        }
       }
     };
     if (affinity.hardPodAffinityWeight > 0) addHeld('required', () => affinity.hardPodAffinityWeight);
@@ -300,6 +328,7 @@ export class TopologyRules {
     const options = { selector, topology, inclusion: EVERY_NODE, skipsTerminating: false };
     const counter = this.#state.counter(options);
     this.counters.add(counter);
+    if (topology.isHostname) this.#hostDomains.add(counter.domains);
     const matches: Matches = ({ namespace, labels }) => selector.matches(namespace, labels);
     return { topology, domains: counter.domains, matches };
   }

@@ -1,0 +1,198 @@
+// The groups of a class, made for one decision from those of its view (shared-view.ts): nodes on which something by hostname is counted for the class (its
+// exceptions: they have pods that its rules look at) are taken out of the view's groups, and put into groups of their own by their figures.
+//
+//   view's group, 1000 nodes ─► group of 997 nodes, figures 0
+//                           └─► group of 2 nodes with one pod, group of 1 node with two
+//
+// Only while no node is nominated for a pod: the room that is left to such pods is another one for each class.
+//
+// Costs a pass over the view's groups and one over the exceptions. For classes with few of these that is less than to keep an index up to date (class-table.ts decides).
+
+import { assert } from '../../base/assert.ts';
+import type { ClassIndex, Groups } from './class-index.ts';
+import { grownInts, NO_INTS } from './column.ts';
+import type { PodClass } from './pod-class.ts';
+import type { SharedView } from './shared-view.ts';
+import { KEYS_PLACE } from './topology-rules.ts';
+
+const NONE = -1;
+
+/** By slot: whether the node is an exception in the decision that is on. One for all classes. */
+export class ExceptionMarks {
+  #marks: Int32Array = NO_INTS;
+  #current = 0;
+
+  begin(slotEnd: number): void {
+    if (slotEnd > this.#marks.length) this.#marks = grownInts(NO_INTS, 2 * slotEnd);
+    this.#current = (this.#current + 1) | 0;
+    if (this.#current === 0) {
+      this.#marks.fill(0);
+      this.#current = 1;
+    }
+  }
+
+  has(slot: number): boolean {
+    return this.#marks[slot] === this.#current;
+  }
+
+  /** False where it was there. */
+  add(slot: number): boolean {
+    if (this.#marks[slot] === this.#current) return false;
+    this.#marks[slot] = this.#current;
+    return true;
+  }
+}
+
+export class OverlaidGroups implements Groups {
+  rows: Int32Array = NO_INTS;
+  readonly width: number;
+  readonly counts: number[] = [];
+  readonly tops: number[] = [];
+  readonly live: number[] = [];
+  failed: readonly number[] = [];
+  readonly #class: PodClass;
+  readonly #view: SharedView;
+  readonly #marks: ExceptionMarks;
+  /** Where the figures by hostname begin in a row. */
+  readonly #figuresPlace: number;
+  readonly #figures: Int32Array;
+  /** By group: a node of its highest bucket; NONE where it is to be asked of the view. */
+  readonly #best: number[] = [];
+  /** By group of the view: the group here, and back. */
+  readonly #groupOf: number[] = [];
+  readonly #viewGroups: number[] = [];
+  /** By group: the next one that was made from the same group of the view. */
+  readonly #nextOf: number[] = [];
+  /** Groups of the view that have lost nodes to exceptions. */
+  readonly #reduced: number[] = [];
+  #count = 0;
+  #index: ClassIndex | undefined;
+
+  constructor(podClass: PodClass, view: SharedView, marks: ExceptionMarks) {
+    this.#class = podClass;
+    this.#view = view;
+    this.#marks = marks;
+    const { rules } = podClass;
+    this.width = rules.width;
+    this.#figuresPlace = KEYS_PLACE + rules.keys.length;
+    this.#figures = new Int32Array(rules.hostFigures.length);
+  }
+
+  get bytes(): number {
+    return 4 * this.rows.length + 32 * this.#groupOf.length;
+  }
+
+  refresh(): true {
+    const index = this.#view.freshIndex();
+    this.#index = index;
+    this.failed = index.failed;
+    this.#take(index);
+    this.#marks.begin(this.#view.state.nodes.end);
+    this.#reduced.length = 0;
+    this.#class.rules.eachException((slot) => {
+      if (this.#marks.add(slot)) this.#except(index, slot);
+    });
+    for (const group of this.#reduced) this.#findBest(index, group);
+    this.live.length = 0;
+    for (let group = 0; group < this.#count; group++) if (this.counts[group] > 0) this.live.push(group);
+    return true;
+  }
+
+  bestOf(group: number): number {
+    const best = this.#best[group];
+    if (best !== NONE) return best;
+    assert(this.#index !== undefined, 'groups are looked at once they are made');
+    return this.#index.bestOf(this.#viewGroups[group]);
+  }
+
+  groupOf(slot: number): number {
+    assert(this.#index !== undefined, 'groups are looked at once they are made');
+    const viewGroup = this.#index.groupOf(slot);
+    if (viewGroup < 0) return viewGroup;
+    const group = this.#groupOf[viewGroup];
+    return this.#marks.has(slot) ? this.#groupFor(group, slot) : group;
+  }
+
+  /** The view's groups, as if there were no exceptions. */
+  #take(index: ClassIndex): void {
+    const { hostFigures, crowdPlace } = this.#class.rules;
+    const { live, rows, width } = index;
+    this.#count = live.length;
+    this.#ensureRows(live.length);
+    for (let group = 0; group < live.length; group++) {
+      const viewGroup = live[group];
+      const from = viewGroup * width;
+      const start = group * this.width;
+      for (let i = 0; i < this.#figuresPlace; i++) this.rows[start + i] = rows[from + i];
+      const hasHostname = rows[from + width - 1] === 1;
+      for (const { place, at } of hostFigures) this.rows[start + place] = hasHostname ? 0 : at(NONE, NONE);
+      if (crowdPlace >= 0) this.rows[start + crowdPlace] = 0;
+      this.#groupOf[viewGroup] = group;
+      this.#viewGroups[group] = viewGroup;
+      this.#nextOf[group] = NONE;
+      this.counts[group] = index.counts[viewGroup];
+      this.tops[group] = index.tops[viewGroup];
+      this.#best[group] = NONE;
+    }
+  }
+
+  #except(index: ClassIndex, slot: number): void {
+    const viewGroup = index.groupOf(slot);
+    if (viewGroup < 0) return;
+    const from = this.#groupOf[viewGroup];
+    if (this.counts[from] === index.counts[viewGroup]) this.#reduced.push(from);
+    this.counts[from]--;
+    const group = this.#groupFor(from, slot);
+    const bucket = index.bucketAt(slot);
+    this.counts[group]++;
+    if (bucket <= this.tops[group]) return;
+    this.tops[group] = bucket;
+    this.#best[group] = slot;
+  }
+
+  /** For a node with its figures that was in the group `from`. */
+  #groupFor(from: number, slot: number): number {
+    const { hostFigures } = this.#class.rules;
+    const figures = this.#figures;
+    for (let i = 0; i < figures.length; i++) {
+      const { topology, at } = hostFigures[i];
+      figures[i] = at(topology.domainOf[slot], slot);
+    }
+    for (let group = this.#nextOf[from]; group !== NONE; group = this.#nextOf[group]) {
+      if (this.#hasFigures(group)) return group;
+    }
+    const group = this.#count++;
+    this.#ensureRows(this.#count);
+    const start = group * this.width;
+    this.rows.copyWithin(start, from * this.width, from * this.width + this.width);
+    this.rows.set(figures, start + this.#figuresPlace);
+    this.#nextOf[group] = this.#nextOf[from];
+    this.#nextOf[from] = group;
+    this.counts[group] = 0;
+    this.tops[group] = NONE;
+    this.#best[group] = NONE;
+    return group;
+  }
+
+  #hasFigures(group: number): boolean {
+    const start = group * this.width + this.#figuresPlace;
+    for (let i = 0; i < this.#figures.length; i++) if (this.rows[start + i] !== this.#figures[i]) return false;
+    return true;
+  }
+
+  /** Of a group that has lost nodes to exceptions. */
+  #findBest(index: ClassIndex, group: number): void {
+    if (this.counts[group] === 0) return;
+    const slot = index.bestExcept(this.#viewGroups[group], this.#marks);
+    this.#best[group] = slot;
+    this.tops[group] = index.bucketAt(slot);
+  }
+
+  #ensureRows(groups: number): void {
+    if (groups * this.width > this.rows.length) {
+      const longer = new Int32Array(2 * groups * this.width);
+      longer.set(this.rows);
+      this.rows = longer;
+    }
+  }
+}

@@ -1,0 +1,64 @@
+// What classes have in common that differ in labels, namespaces and topology rules only: they see the nodes alike but for their own pods. Thousands of
+// Deployments of a few sizes are a few views, and a change of a node is looked at once for each view, not for each class.
+//
+//   row of a group:  [trait, late refusal, domain of key 1, …, 1 where the node has a hostname, else 0]
+//
+// What a class adds to it by hostname is in overlaid-groups.ts.
+
+import { ClassIndex, type RowSource } from './class-index.ts';
+import type { ClusterState } from './cluster-state.ts';
+import type { RoomScore } from './node-fit.ts';
+import type { PodClass } from './pod-class.ts';
+import type { TopologyKey } from './topology.ts';
+import { KEYS_PLACE } from './topology-rules.ts';
+
+export class SharedView implements RowSource {
+  readonly key: string;
+  /** The first class of the view: what it makes of nodes, all of them do. */
+  readonly first: PodClass;
+  readonly state: ClusterState;
+  readonly score: RoomScore;
+  readonly width: number;
+  readonly #keys: readonly TopologyKey[];
+  #index: ClassIndex | undefined;
+  usedMs = 0;
+  /** Larger for the one that was used later. */
+  order = 0;
+  /** As it was last weighed. */
+  bytes = 0;
+
+  constructor(key: string, first: PodClass) {
+    this.key = key;
+    this.first = first;
+    this.state = first.state;
+    this.score = first.score;
+    this.#keys = [...first.rules.keys];
+    this.width = KEYS_PLACE + this.#keys.length + 1;
+  }
+
+  /** Made, or brought up to date. */
+  freshIndex(): ClassIndex {
+    if (this.#index?.refresh() !== true) this.#index = new ClassIndex(this);
+    return this.#index;
+  }
+
+  /** As it was last asked for; undefined where there is none. */
+  get index(): ClassIndex | undefined {
+    return this.#index;
+  }
+
+  dropIndex(): void {
+    this.#index = undefined;
+  }
+
+  judge(slot: number, row: Int32Array): number {
+    const failure = this.first.judgeAlike(slot, row, this.#keys);
+    row[this.width - 1] = this.state.nodes.hostnames[slot] === undefined ? 0 : 1;
+    return failure;
+  }
+
+  markUsed(round: number): void {
+    this.first.markUsed(round);
+    for (const topology of this.#keys) topology.round = round;
+  }
+}
