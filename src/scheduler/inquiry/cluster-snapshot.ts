@@ -75,6 +75,10 @@ export class ClusterSnapshot implements ObjectLookup {
     return this.#objectsOf(kind).get(key);
   }
 
+  servicesFor(): Iterable<ObjectOf<'Service'>> {
+    return this.all('Service');
+  }
+
   all<K extends ClusterKind>(kind: K): Iterable<ObjectOf<K>> {
     return this.#objectsOf(kind).values();
   }

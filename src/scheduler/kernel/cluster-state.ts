@@ -22,14 +22,16 @@ import { type Labels, NO_LABELS } from '../model/label-selector.ts';
 import type { NodeObject } from '../model/node-object.ts';
 import type { PodObject } from '../model/pod-object.ts';
 import { ChangeRing } from './change-ring.ts';
+import { CounterTable } from './counter-table.ts';
 import { HeldTermTable } from './held-terms.ts';
 import { ImageTable } from './image-table.ts';
 import { canonicalText } from './interner.ts';
 import { NodeTable } from './node-table.ts';
 import { Nominations } from './nominations.ts';
-import { PodCounter, type PodCounterOptions } from './pod-counter.ts';
+import type { PodCounter } from './pod-counter.ts';
 import { PodParts, type PodRecord, PodShapes, recordOf } from './pod-table.ts';
-import { type PodSelector, SelectorTable } from './selector-table.ts';
+import { SelectorTable } from './selector-table.ts';
+import { ServiceIndex } from './service-index.ts';
 import { SweepRounds } from './sweep-rounds.ts';
 import { HOSTNAME, TopologyKey } from './topology.ts';
 import { VolumeState } from './volume-state.ts';
@@ -72,8 +74,13 @@ export class ClusterState implements ObjectLookup {
   readonly #placed = new Map<string, PodRecord>();
   /** Pods of nodes that are not there, by node name. */
   readonly #homeless = new Map<string, Set<PodRecord>>();
+  readonly #services = new ServiceIndex();
   readonly #topologies = new Map<string, TopologyKey>();
-  readonly #counters = new Map<string, PodCounter>();
+  readonly counters: CounterTable = new CounterTable({
+    rounds: this.rounds,
+    slots: () => this.nodes.slots(),
+    countPods: (counter) => this.#countPlaced(counter),
+  });
   readonly #objects = new Map<ClusterKind, Map<string, ClusterObject>>();
   #order = 0;
 
@@ -117,9 +124,7 @@ export class ClusterState implements ObjectLookup {
     if (topology === undefined) {
       topology = new TopologyKey(name);
       const { nodes } = this;
-      for (let slot = 0; slot < nodes.end; slot++) {
-        if (!nodes.isFree(slot)) topology.place(slot, nodes.labelAt(slot, name));
-      }
+      for (const slot of nodes.slots()) topology.place(slot, nodes.labelAt(slot, name));
       this.#topologies.set(name, topology);
       this.rounds.changed();
     }
@@ -127,26 +132,9 @@ export class ClusterState implements ObjectLookup {
     return topology;
   }
 
-  /** Made, and the pods that are there counted, when it is first asked for. */
-  counter(options: PodCounterOptions): PodCounter {
-    const { selector, topology, inclusion, skipsTerminating } = options;
-    const key = `${selector.id} ${topology?.name ?? ''} ${skipsTerminating} ${inclusion.key}`;
-    let counter = this.#counters.get(key);
-    if (counter === undefined) {
-      counter = new PodCounter(options);
-      for (let slot = 0; slot < this.nodes.end; slot++) if (!this.nodes.isFree(slot)) counter.addNode(slot);
-      this.#countPlaced(counter, selector);
-      selector.counters.push(counter);
-      this.#counters.set(key, counter);
-      this.rounds.changed();
-    }
-    counter.round = this.rounds.current;
-    return counter;
-  }
-
   /** Pods that are there. Most new selectors are of new pods, and find none. */
-  #countPlaced(counter: PodCounter, selector: PodSelector): void {
-    const kinds = this.shapes.kindsMatching(selector);
+  #countPlaced(counter: PodCounter): void {
+    const kinds = this.shapes.kindsMatching(counter.selector);
     if (kinds.size === 0) return;
     for (const { slot, shape } of this.#placed.values()) {
       if (slot >= 0 && kinds.has(shape.kind)) counter.add(slot, 1, shape.isTerminating);
@@ -155,6 +143,10 @@ export class ClusterState implements ObjectLookup {
 
   find<K extends ClusterKind>(kind: K, key: string): ObjectOf<K> | undefined {
     return this.#objectsOf(kind).get(key);
+  }
+
+  servicesFor(namespace: string, labels: Labels): Iterable<ObjectOf<'Service'>> {
+    return this.#services.candidates(namespace, labels);
   }
 
   all<K extends ClusterKind>(kind: K): Iterable<ObjectOf<K>> {
@@ -184,7 +176,8 @@ export class ClusterState implements ObjectLookup {
       selectors: this.selectors.selectors.length,
       selectorKeys: this.selectors.mentionedKeys.size,
       heldTerms: this.heldTerms.terms.length,
-      counters: this.#counters.size,
+      counters: this.counters.count,
+      domainNodes: this.counters.domainNodesCount,
       topologies: this.#topologies.size,
       images: this.images.size,
     };
@@ -202,34 +195,16 @@ export class ClusterState implements ObjectLookup {
     yield* this.shapes.sweepShapes();
     this.heldTerms.sweep();
     users.markUsed(this.rounds.current);
-    this.#sweepCounters();
+    this.counters.sweep();
     this.selectors.sweep();
     for (const [name, { round }] of this.#topologies) if (this.rounds.isOver(round)) this.#topologies.delete(name);
     this.nodes.sweepResources();
     const freed = this.nodes.sweepShapes();
-    for (const counter of this.#counters.values()) counter.forgetShapes(freed);
+    this.counters.forgetShapes(freed);
     users.forgetShapes(freed);
     yield;
     yield* this.shapes.sweepKinds();
     yield* this.parts.sweep();
-  }
-
-  /** Drops those that no class has used; the others keep their selectors and topology keys. */
-  #sweepCounters(): void {
-    const { rounds } = this;
-    for (const [key, { round, selector, topology }] of this.#counters) {
-      if (rounds.isOver(round)) {
-        this.#counters.delete(key);
-        continue;
-      }
-      selector.round = rounds.current;
-      if (topology !== undefined) topology.round = rounds.current;
-    }
-    for (const selector of this.selectors.selectors) {
-      if (selector.counters.some((counter) => rounds.isOver(counter.round))) {
-        selector.counters = selector.counters.filter((counter) => !rounds.isOver(counter.round));
-      }
-    }
   }
 
   #objectsOf<K extends ClusterKind>(kind: K): Map<string, ObjectOf<K>> {
@@ -249,6 +224,9 @@ export class ClusterState implements ObjectLookup {
         this.namespaceVersion++;
         break;
       case 'Service':
+        this.#services.changed(before, after);
+        this.changedNamespaces.add(object.namespace);
+        break;
       case 'ReplicaSet':
       case 'StatefulSet':
       case 'ReplicationController':
@@ -265,16 +243,25 @@ export class ClusterState implements ObjectLookup {
   #setNode(node: NodeObject): void {
     const { nodes, images } = this;
     const before = nodes.slotOf(node.name);
+    if (before !== undefined && nodes.isAlike(before, node)) {
+      // What most updates are: its room and images at most. What is counted of its pods stays.
+      images.remove(nodes.shapeAt(before).imageNames);
+      nodes.set(node);
+      images.add(node.images);
+      this.volumes.nodeChanged(before);
+      this.changes.push(before);
+      return;
+    }
     const pods = before === undefined ? [] : this.#clear(before);
     if (before !== undefined) {
       images.remove(nodes.shapeAt(before).imageNames);
-      for (const counter of this.#counters.values()) counter.removeNode(before);
+      this.counters.removeNode(before);
     }
     const slot = nodes.set(node);
     this.volumes.nodeChanged(slot);
     images.add(node.images);
     for (const topology of this.#topologies.values()) topology.place(slot, nodes.labelAt(slot, topology.name));
-    for (const counter of this.#counters.values()) counter.addNode(slot);
+    this.counters.addNode(slot);
     for (const record of pods) this.#put(record, slot);
     const waiting = this.#homeless.get(node.name);
     this.#homeless.delete(node.name);
@@ -288,7 +275,7 @@ export class ClusterState implements ObjectLookup {
     if (slot === undefined) return;
     const pods = this.#clear(slot);
     this.images.remove(nodes.shapeAt(slot).imageNames);
-    for (const counter of this.#counters.values()) counter.removeNode(slot);
+    this.counters.removeNode(slot);
     for (const topology of this.#topologies.values()) topology.place(slot, undefined);
     nodes.remove(slot);
     for (const record of pods) this.#waitForNode(record);

@@ -4,9 +4,9 @@
 import { matchesRequiredNodes, type RequiredNodes } from '../model/node-selector.ts';
 import type { PodObject } from '../model/pod-object.ts';
 import { type Toleration, toleratesNode } from '../model/toleration.ts';
+import type { Inclusion } from './domain-nodes.ts';
 import { canonicalText } from './interner.ts';
 import type { NodeTable } from './node-table.ts';
-import type { Inclusion } from './pod-counter.ts';
 import { HOSTNAME } from './topology.ts';
 
 const UNKNOWN = 0;

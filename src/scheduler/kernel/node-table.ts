@@ -117,6 +117,16 @@ export class NodeTable {
     return this.shapes[this.shapeIds[slot]];
   }
 
+  /** Of all nodes. */
+  *slots(): Generator<number> {
+    for (let slot = 0; slot < this.end; slot++) if (!this.isFree(slot)) yield slot;
+  }
+
+  /** Whether the node is of the shape, and has the hostname, that the one at the slot has. */
+  isAlike(slot: number, node: NodeObject): boolean {
+    return this.shapeIds[slot] === this.#shapeOf(node) && this.hostnames[slot] === node.labels.get(HOSTNAME);
+  }
+
   isFree(slot: number): boolean {
     return this.shapeIds[slot] < 0;
   }

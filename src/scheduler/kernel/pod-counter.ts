@@ -3,17 +3,10 @@
 // Of spread constraints only some nodes count (their inclusion), and terminating pods do not.
 
 import { DomainCounter } from './domain-counter.ts';
+import type { DomainNodes, Inclusion } from './domain-nodes.ts';
 import type { PodSelector } from './selector-table.ts';
 import { SparseCounts } from './sparse-counts.ts';
 import type { TopologyKey } from './topology.ts';
-
-/** Which nodes count. `key` says all of it. */
-export interface Inclusion {
-  readonly key: string;
-  includes(slot: number): boolean;
-  /** No node has these shapes any more: their numbers will stand for others. */
-  forgetShapes(shapes: readonly number[]): void;
-}
 
 export const EVERY_NODE: Inclusion = { key: '', includes: () => true, forgetShapes: () => undefined };
 
@@ -31,16 +24,18 @@ export class PodCounter {
   round = 0;
   readonly topology: TopologyKey | undefined;
   readonly skipsTerminating: boolean;
-  readonly domains: DomainCounter = new DomainCounter();
+  readonly domains: DomainCounter;
   /** By slot, for a counter by node. */
   readonly nodes: SparseCounts = new SparseCounts();
-  readonly #inclusion: Inclusion;
+  readonly #domainNodes: DomainNodes | undefined;
 
-  constructor({ selector, topology, inclusion, skipsTerminating }: PodCounterOptions) {
+  /** `domainNodes`: of the topology and inclusion; undefined where every node counts, or it is counted by node. */
+  constructor({ selector, topology, skipsTerminating }: PodCounterOptions, domainNodes: DomainNodes | undefined) {
     this.selector = selector;
     this.topology = topology;
     this.skipsTerminating = skipsTerminating;
-    this.#inclusion = inclusion;
+    this.#domainNodes = domainNodes;
+    this.domains = new DomainCounter(domainNodes);
   }
 
   /** By node: pods of the selector there. */
@@ -55,32 +50,14 @@ export class PodCounter {
       this.nodes.add(slot, amount);
       return -1;
     }
-    const domain = this.topology.domainOf[slot];
-    if (domain < 0 || !this.#inclusion.includes(slot)) return -1;
-    this.domains.add(domain, amount);
+    const domain = this.domainAt(slot);
+    if (domain >= 0) this.domains.add(domain, amount);
     return domain;
-  }
-
-  addNode(slot: number): void {
-    // Where every node counts, nobody asks which domains exist.
-    if (this.#inclusion === EVERY_NODE) return;
-    const domain = this.domainAt(slot);
-    if (domain >= 0) this.domains.addNode(domain);
-  }
-
-  removeNode(slot: number): void {
-    if (this.#inclusion === EVERY_NODE) return;
-    const domain = this.domainAt(slot);
-    if (domain >= 0) this.domains.removeNode(domain);
-  }
-
-  forgetShapes(shapes: readonly number[]): void {
-    this.#inclusion.forgetShapes(shapes);
   }
 
   /** The domain that pods of the node count in; −1 where the node does not count. */
   domainAt(slot: number): number {
-    const domain = this.topology === undefined ? -1 : this.topology.domainOf[slot];
-    return domain >= 0 && this.#inclusion.includes(slot) ? domain : -1;
+    if (this.#domainNodes !== undefined) return this.#domainNodes.domainAt(slot);
+    return this.topology === undefined ? -1 : this.topology.domainOf[slot];
   }
 }

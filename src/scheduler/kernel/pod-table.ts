@@ -30,10 +30,14 @@ export class PodKind {
   }
 
   /** The selectors of the table that match. */
-  matchesOf({ selectors, lastId }: SelectorTable): readonly PodSelector[] {
+  matchesOf(table: SelectorTable): readonly PodSelector[] {
+    const { selectors, lastId } = table;
     if (this.#seen === lastId) return this.#matches;
-    for (let i = selectors.length - 1; i >= 0 && selectors[i].id > this.#seen; i--) {
-      if (selectors[i].matches(this.namespace, this.labels)) this.#matches.push(selectors[i]);
+    if (this.#seen === 0) this.#matches = table.matching(this.namespace, this.labels);
+    else {
+      for (let i = selectors.length - 1; i >= 0 && selectors[i].id > this.#seen; i--) {
+        if (selectors[i].matches(this.namespace, this.labels)) this.#matches.push(selectors[i]);
+      }
     }
     this.#seen = lastId;
     return this.#matches;

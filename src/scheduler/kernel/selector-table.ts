@@ -1,5 +1,8 @@
 // What pods are selected by: the selectors of spread constraints and affinity terms of pods to be placed, and the counters of
 // the pods that each matches. Two that say the same are one. One that no counter has any more is swept away.
+//
+// Most selectors want a label to have one value. They are found by it, so that pods with labels of their own (of a Job, a StatefulSet) are not held
+// against thousands of selectors each.
 
 import { isEmptySelector, type LabelSelector, type Labels, matchesLabels, NO_LABELS } from '../model/label-selector.ts';
 import type { AffinityTerm } from '../model/pod-object.ts';
@@ -41,8 +44,23 @@ export class SelectorTable {
   /** Grows when a key comes or goes. */
   keysVersion = 0;
 
+  /** Selectors by a label that they want, and those that cannot be found so. */
+  #byLabel = new Map<string, PodSelector[]>();
+  #others: PodSelector[] = [];
+
   constructor(rounds: SweepRounds) {
     this.#rounds = rounds;
+  }
+
+  /** All that match. */
+  matching(namespace: string, labels: Labels): PodSelector[] {
+    const found = this.#others.filter((selector) => selector.matches(namespace, labels));
+    for (const [key, value] of labels) {
+      for (const selector of this.#byLabel.get(`${key}=${value}`) ?? []) {
+        if (selector.matches(namespace, labels)) found.push(selector);
+      }
+    }
+    return found;
   }
 
   /** Of a spread constraint: pods of the namespace; an empty selector counts none. */
@@ -89,6 +107,9 @@ export class SelectorTable {
       } else for (const part of selector.parts) this.mention(part);
     }
     this.selectors = [...this.#byText.values()];
+    this.#byLabel = new Map();
+    this.#others = [];
+    for (const selector of this.selectors) this.#file(selector);
     for (const [key, round] of this.mentionedKeys) {
       if (!this.#rounds.isOver(round)) continue;
       this.mentionedKeys.delete(key);
@@ -102,6 +123,7 @@ export class SelectorTable {
     if (selector === undefined) {
       selector = new PodSelector(++this.lastId, parts, matches);
       this.selectors.push(selector);
+      this.#file(selector);
       this.#byText.set(text, selector);
       this.#rounds.changed();
       for (const part of parts) this.mention(part);
@@ -109,4 +131,24 @@ export class SelectorTable {
     selector.round = this.#rounds.current;
     return selector;
   }
+
+  #file(selector: PodSelector): void {
+    const label = labelWanted(selector.parts);
+    if (label === undefined) this.#others.push(selector);
+    else {
+      const ofLabel = this.#byLabel.get(label);
+      if (ofLabel === undefined) this.#byLabel.set(label, [selector]);
+      else ofLabel.push(selector);
+    }
+  }
+}
+
+/** A label without which no pod matches all of them: `key=value`. */
+function labelWanted(parts: readonly LabelSelector[]): string | undefined {
+  for (const { requirements } of parts) {
+    for (const { key, operator, values } of requirements) {
+      if (operator === 'In' && values.length === 1) return `${key}=${values[0]}`;
+    }
+  }
+  return undefined;
 }

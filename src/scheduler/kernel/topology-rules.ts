@@ -237,7 +237,7 @@ export class TopologyRules {
     keys: readonly string[],
   ): { counter: PodCounter; topology: TopologyKey } {
     const topology = this.#state.topology(topologyKey);
-    const counter = this.#state.counter({
+    const counter = this.#state.counters.counter({
       selector: this.#state.selectors.ofSpread(this.#pod.namespace, selector),
       topology,
       inclusion: inclusionOf(this.#state.nodes, { pod: this.#pod, honorsAffinity, honorsTaints, keys }),
@@ -248,7 +248,7 @@ export class TopologyRules {
   }
 
   #nodeCounter({ selector }: SpreadConstraint): PodCounter {
-    const counter = this.#state.counter({
+    const counter = this.#state.counters.counter({
       selector: this.#state.selectors.ofSpread(this.#pod.namespace, selector),
       topology: undefined,
       inclusion: EVERY_NODE,
@@ -326,7 +326,7 @@ export class TopologyRules {
     const topology = this.#state.topology(topologyKey);
     const selector = this.#state.selectors.ofTerms(terms);
     const options = { selector, topology, inclusion: EVERY_NODE, skipsTerminating: false };
-    const counter = this.#state.counter(options);
+    const counter = this.#state.counters.counter(options);
     this.counters.add(counter);
     if (topology.isHostname) this.#hostDomains.add(counter.domains);
     const matches: Matches = ({ namespace, labels }) => selector.matches(namespace, labels);

@@ -163,6 +163,8 @@ export type ObjectOf<K extends ClusterKind> = ClusterObject & { readonly kind: K
 export interface ObjectLookup {
   find<K extends ClusterKind>(kind: K, key: string): ObjectOf<K> | undefined;
   all<K extends ClusterKind>(kind: K): Iterable<ObjectOf<K>>;
+  /** Services, all at least that select pods of the namespace with these labels. */
+  servicesFor(namespace: string, labels: Labels): Iterable<ObjectOf<'Service'>>;
 }
 
 const READERS: { readonly [K in ClusterKind]: (view: JsonView, metadata: JsonView, spec: JsonView) => ClusterObject } =

@@ -46,7 +46,7 @@ export function spreadConstraints(
 /** What selects the pod and its like: the services that select it and its controller, together. */
 function defaultSelector(pod: PodObject, objects: ObjectLookup): LabelSelector {
   const pairs = new Map<string, string>();
-  for (const service of objects.all('Service')) {
+  for (const service of objects.servicesFor(pod.namespace, pod.labels)) {
     if (service.namespace !== pod.namespace || service.selector === undefined) continue;
     if (!matchesLabels(selectorOfPairs(service.selector), pod.labels)) continue;
     for (const [key, value] of service.selector) pairs.set(key, value);

@@ -82,6 +82,10 @@ export class Cluster implements ObjectLookup {
     return this.#objectsOf(kind).get(key);
   }
 
+  servicesFor(): Iterable<ObjectOf<'Service'>> {
+    return this.all('Service');
+  }
+
   all<K extends ClusterKind>(kind: K): ObjectOf<K>[] {
     return [...this.#objectsOf(kind).values()];
   }
