@@ -144,25 +144,19 @@ export class ControlPlane {
   startUsualScheduler(): Child {
     const { children, ports, scheduler } = this.#options;
     const config = this.#writeConfig('system:kube-scheduler');
+    // One takes the other's place: the same flags, as a manifest has them.
+    const args = [
+      ...ACCESS_FLAGS.map((flag) => `--${flag}=${config}`),
+      '--bind-address=127.0.0.1',
+      `--secure-port=${ports.scheduler}`,
+      '--kube-api-qps=10000',
+      '--kube-api-burst=20000',
+      ...patience,
+    ];
     const child =
       scheduler === 'k1m'
-        ? children.start({
-            name: 'k1m-schedule',
-            program: process.execPath,
-            args: [k1mProgram, 'schedule', `--kubeconfig=${config}`, `--port=${ports.scheduler}`, ...patience],
-          })
-        : children.start({
-            name: 'kube-scheduler',
-            program: peerPath('kube-scheduler'),
-            args: [
-              ...ACCESS_FLAGS.map((flag) => `--${flag}=${config}`),
-              '--bind-address=127.0.0.1',
-              `--secure-port=${ports.scheduler}`,
-              '--kube-api-qps=10000',
-              '--kube-api-burst=20000',
-              ...patience,
-            ],
-          });
+        ? children.start({ name: 'k1m-schedule', program: process.execPath, args: [k1mProgram, 'schedule', ...args] })
+        : children.start({ name: 'kube-scheduler', program: peerPath('kube-scheduler'), args });
     this.#controllers.push(child);
     return child;
   }

@@ -3,7 +3,7 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { RealClock } from '../io/clock.ts';
 import { readTextFile } from '../io/text-file.ts';
-import type { KubeApi } from '../kube-api/kube-api.ts';
+import type { HttpKubeApi } from '../kube-api/http-kube-api.ts';
 import { openKubeApi } from '../kube-api/open-kube-api.ts';
 import { readConfiguration } from '../scheduler/configuration/configuration-reader.ts';
 import type { SchedulerConfiguration } from '../scheduler/configuration/scheduler-configuration.ts';
@@ -74,10 +74,19 @@ export function settingsOf(flags: ClusterFlags, command: Command): SchedulerSett
     kubeconfig: flags.kubeconfig,
     profiles: profiles.map(withoutPreemption),
     backoff: DEFAULT_BACKOFF,
-    configuration: { profiles: profiles.map(({ schedulerName }) => ({ schedulerName })) },
+    configuration: versionedDefaults(flags.schedulerName),
     remarks: [],
     election: undefined,
   };
+}
+
+/** For /configz: what a configuration that names these profiles alone comes to. */
+function versionedDefaults(schedulerNames: readonly string[]): unknown {
+  const profiles = schedulerNames.map((schedulerName) => ({ schedulerName }));
+  const header = { apiVersion: 'kubescheduler.config.k8s.io/v1', kind: 'KubeSchedulerConfiguration' };
+  const read = readConfiguration(JSON.stringify({ ...header, profiles }));
+  if ('problems' in read) throw new UsageError(read.problems.join('\n'), 'schedule');
+  return read.configuration.versioned;
 }
 
 function settingsFrom(path: string, flags: ClusterFlags, command: Command): SchedulerSettings {
@@ -130,7 +139,7 @@ function withoutPreemption(profile: SchedulerProfile): SchedulerProfile {
 }
 
 /** Throws CredentialsError. */
-export function openApi({ master }: ClusterFlags, kubeconfig: string | undefined): Promise<KubeApi> {
+export function openApi({ master }: ClusterFlags, kubeconfig: string | undefined): Promise<HttpKubeApi> {
   return openKubeApi({
     ...(kubeconfig === undefined ? {} : { kubeconfig }),
     ...(master === undefined ? {} : { master }),

@@ -5,10 +5,8 @@ import { hostname } from 'node:os';
 import { Command } from 'commander';
 import { pino } from 'pino';
 import { RealClock, within } from '../io/clock.ts';
-import { Http1 } from '../io/http1.ts';
 import { processUsage } from '../io/process-usage.ts';
-import { TcpNetwork } from '../io/tcp-network.ts';
-import type { KubeApi } from '../kube-api/kube-api.ts';
+import type { HttpKubeApi } from '../kube-api/http-kube-api.ts';
 import { LeaderElector } from '../scheduler/driver/leader-elector.ts';
 import { Scheduler } from '../scheduler/driver/scheduler.ts';
 import { answerStatus } from '../scheduler/driver/status-pages.ts';
@@ -24,6 +22,9 @@ import {
   type SchedulerSettings,
   settingsOf,
 } from './schedule-settings.ts';
+import { addSecureServingOptions, checkDelegation, checkSecureServing } from './secure-serving.ts';
+import { StatusPort, type StatusPortFlags } from './status-port.ts';
+import { addUpstreamOptions, withoutEffect } from './upstream-flags.ts';
 import { wholeNumber } from './whole-number.ts';
 
 /** How long an orderly end may take. */
@@ -33,9 +34,7 @@ const ALIVE_MS = 3_600_000;
 const JITTER = 1.2;
 
 /** commander's names of the options. */
-interface Flags extends ClusterFlags, ElectionFlags {
-  readonly bindAddress: string;
-  readonly port: number;
+interface Flags extends ClusterFlags, ElectionFlags, StatusPortFlags {
   readonly logLevel: string;
 }
 
@@ -47,7 +46,7 @@ export function scheduleCommand(): Command {
   const command = new Command('schedule').description(
     'place pods on nodes in place of kube-scheduler, all nodes considered for each',
   );
-  return addClusterOptions(command)
+  return addUpstreamOptions(addSecureServingOptions(addClusterOptions(command)))
     .option(
       '--leader-elect [yes]',
       'schedule only while this process holds the Lease; =false for a lone one',
@@ -59,12 +58,7 @@ export function scheduleCommand(): Command {
     .option('--leader-elect-retry-period <time>', 'between two tries', duration, 2000)
     .option('--leader-elect-resource-name <name>', 'of the Lease', 'kube-scheduler')
     .option('--leader-elect-resource-namespace <name>', 'of the Lease', 'kube-system')
-    .option(
-      '--bind-address <host>',
-      'of /healthz, /livez, /readyz, /configz and /metrics, over plain HTTP',
-      '127.0.0.1',
-    )
-    .option('--port <n>', 'their port; 0: none', wholeNumber, 10_259)
+    .option('--port <n>', 'the same pages over plain HTTP on 127.0.0.1, open to all there; 0: none', wholeNumber, 0)
     .option('--log-level <level>', 'debug, info, warn or error', 'info')
     .enablePositionalOptions()
     .addCommand(explainCommand())
@@ -75,7 +69,11 @@ export function scheduleCommand(): Command {
 function withElection(flags: Flags, command: Command): Settings {
   const settings = settingsOf(flags, command);
   const given = Object.entries(flags).filter(([name]) => command.getOptionValueSource(name) === 'cli');
-  return { ...settings, flags: { ...flags, ...settings.election, ...Object.fromEntries(given) } };
+  return {
+    ...settings,
+    remarks: [...settings.remarks, ...withoutEffect(command)],
+    flags: { ...flags, ...settings.election, ...Object.fromEntries(given) },
+  };
 }
 
 type Logger = ReturnType<typeof makeLogger>;
@@ -107,11 +105,12 @@ function checkElection(flags: Flags): void {
 async function schedule(settings: Settings): Promise<void> {
   const { flags } = settings;
   checkElection(flags);
+  checkSecureServing(flags);
+  checkDelegation(flags);
   const logger = makeLogger(flags.logLevel);
   for (const remark of settings.remarks) logger.warn(remark);
   const clock = new RealClock();
   const api = await openApi(flags, settings.kubeconfig);
-  for (const { text } of await api.accessProblems()) logger.warn(text);
   // Between two tries nothing else may keep the process alive.
   const alive = setInterval(() => {}, ALIVE_MS);
   const running = new Running(settings, api, clock, logger);
@@ -119,6 +118,7 @@ async function schedule(settings: Settings): Promise<void> {
   running.onLost = () => end(1);
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => end(0));
   await running.start();
+  for (const { text } of await api.accessProblems()) logger.warn(text);
   process.exitCode = await ended;
   clearInterval(alive);
   await within(clock, CLOSE_MS_MAX, running.close());
@@ -128,16 +128,15 @@ async function schedule(settings: Settings): Promise<void> {
 class Running {
   onLost: () => void = () => {};
   readonly #flags: Flags;
-  readonly #api: KubeApi;
+  readonly #api: HttpKubeApi;
   readonly #clock: RealClock;
   readonly #settings: Settings;
   readonly #logger: Logger;
-  readonly #pages: Http1;
+  readonly #port: StatusPort;
   #scheduler: Scheduler | undefined;
   #elector: LeaderElector | undefined;
-  #closePages: () => Promise<void> = async () => {};
 
-  constructor(settings: Settings, api: KubeApi, clock: RealClock, logger: Logger) {
+  constructor(settings: Settings, api: HttpKubeApi, clock: RealClock, logger: Logger) {
     this.#settings = settings;
     this.#flags = settings.flags;
     this.#api = api;
@@ -147,21 +146,23 @@ class Running {
       scheduler: () => this.#scheduler,
       api,
       configuration: settings.configuration,
+      leaseName: settings.flags.leaderElect ? settings.flags.leaderElectResourceName : undefined,
       cpuSeconds: () => processUsage().cpuSeconds,
       residentBytes: () => processUsage().residentBytes,
     };
-    this.#pages = new Http1((request, reply) => reply(answerStatus(sources, request)));
+    this.#port = new StatusPort({
+      flags: this.#flags,
+      clock,
+      api,
+      openApi: (kubeconfig) => openApi({ schedulerName: [] }, kubeconfig),
+      answer: (request) => answerStatus(sources, request),
+      onProblem: (text) => logger.warn(text),
+    });
   }
 
   async start(): Promise<void> {
-    const { port, bindAddress, leaderElect } = this.#flags;
-    if (port > 0) {
-      const listener = await new TcpNetwork().listen({ host: bindAddress, port }, (stream) => {
-        stream.start(this.#pages.accept(stream));
-      });
-      this.#closePages = () => listener.close();
-    }
-    if (leaderElect) this.#elect();
+    await this.#port.start();
+    if (this.#flags.leaderElect) this.#elect();
     else this.#lead();
   }
 
@@ -170,8 +171,7 @@ class Running {
     this.#scheduler?.close();
     await this.#elector?.close();
     await this.#api.close();
-    this.#pages.close();
-    await this.#closePages();
+    await this.#port.close();
   }
 
   #elect(): void {

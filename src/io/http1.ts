@@ -77,11 +77,11 @@ export class Http1 {
 
   constructor(handler: Http1Handler) {
     this.#server = createServer({ maxHeaderSize: HEADER_BYTES_MAX }, (request, response) => {
-      answer(handler, request, response);
+      readRequest(request, (method, target) => {
+        handler({ method, target }, (reply) => sendResponse(response, reply));
+      });
     });
-    this.#server.headersTimeout = HEADERS_TIMEOUT_MS;
-    this.#server.requestTimeout = REQUEST_TIMEOUT_MS;
-    this.#server.on('clientError', (_error, socket) => socket.destroy());
+    limitServer(this.#server);
   }
 
   /** Takes over a stream that has been started; its further events go to the handler returned. */
@@ -97,17 +97,24 @@ export class Http1 {
   }
 }
 
-function answer(handler: Http1Handler, request: IncomingMessage, response: ServerResponse): void {
+export function limitServer(server: Server): void {
+  server.headersTimeout = HEADERS_TIMEOUT_MS;
+  server.requestTimeout = REQUEST_TIMEOUT_MS;
+  server.on('clientError', (_error, socket) => socket.destroy());
+}
+
+/** Tells of the request when all of it is there. */
+export function readRequest(request: IncomingMessage, onRequest: (method: string, target: string) => void): void {
   let bytes = 0;
   request.on('data', (chunk: Buffer) => {
     bytes += chunk.length;
     if (bytes > BODY_BYTES_MAX) request.destroy();
   });
-  request.on('end', () => {
-    handler({ method: request.method ?? '', target: request.url ?? '' }, ({ status, headers, body }) => {
-      if (response.destroyed) return;
-      response.writeHead(status, Object.fromEntries(headers));
-      response.end(body);
-    });
-  });
+  request.on('end', () => onRequest(request.method ?? '', request.url ?? ''));
+}
+
+export function sendResponse(response: ServerResponse, { status, headers, body }: Http1Response): void {
+  if (response.destroyed) return;
+  response.writeHead(status, Object.fromEntries(headers));
+  response.end(body);
 }

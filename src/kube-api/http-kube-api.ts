@@ -3,6 +3,7 @@
 import type { Clock } from '../io/clock.ts';
 import { ApiCaller, type CallerOptions, type ShortCall } from './api-caller.ts';
 import { Backoff } from './backoff.ts';
+import type { Reviewer, ReviewKind } from './delegated-access.ts';
 import type {
   AccessProblem,
   BindOutcome,
@@ -39,10 +40,10 @@ import { namespacePath, objectPath, qualifiedName, type ResourceName } from './r
 
 const TIMEOUT_MS = 30_000;
 /** A leader has 10 s to renew (`--leader-elect-renew-deadline`): time for a second attempt. */
-const LEASE_TIMEOUT_MS = 4_000;
+const URGENT_TIMEOUT_MS = 4_000;
 /** As client-go repeats after 429. */
 const REPEATS_MAX = 10;
-const LEASE_REPEATS_MAX = 1;
+const URGENT_REPEATS_MAX = 1;
 /** Events of one millisecond that have names of their own. */
 const ORDINALS = 1_000_000;
 
@@ -59,11 +60,11 @@ interface Call extends RequestSubject {
   readonly path: string;
   readonly body?: JsonObject;
   readonly contentType?: string;
-  readonly isLease?: boolean;
+  readonly isUrgent?: boolean;
   readonly repeatsMax?: number;
 }
 
-export class HttpKubeApi implements KubeApi {
+export class HttpKubeApi implements KubeApi, Reviewer {
   readonly #caller: ApiCaller;
   readonly #clock: Clock;
   readonly #chance: () => number;
@@ -159,11 +160,11 @@ export class HttpKubeApi implements KubeApi {
   }
 
   read(resource: ResourceName, object: LeaseName): Promise<ReadOutcome> {
-    return this.#read({ resource: qualifiedName(resource), path: objectPath(resource, object), isLease: false });
+    return this.#read({ resource: qualifiedName(resource), path: objectPath(resource, object), isUrgent: false });
   }
 
   readLease(lease: LeaseName): Promise<ReadOutcome> {
-    return this.#read({ resource: qualifiedName('leases'), path: objectPath('leases', lease), isLease: true });
+    return this.#read({ resource: qualifiedName('leases'), path: objectPath('leases', lease), isUrgent: true });
   }
 
   createLease(lease: LeaseName, spec: LeaseSpec): Promise<WriteOutcome> {
@@ -173,7 +174,7 @@ export class HttpKubeApi implements KubeApi {
       method: 'POST',
       path: namespacePath('leases', lease.namespace),
       body: leaseBody(lease, spec, ''),
-      isLease: true,
+      isUrgent: true,
     });
   }
 
@@ -184,12 +185,32 @@ export class HttpKubeApi implements KubeApi {
       method: 'PUT',
       path: objectPath('leases', lease),
       body: leaseBody(lease, spec, resourceVersion),
-      isLease: true,
+      isUrgent: true,
     });
   }
 
   readVersion(): Promise<ReadOutcome> {
-    return this.#read({ resource: '/version', path: '/version', isLease: false });
+    return this.#read({ resource: '/version', path: '/version', isUrgent: false });
+  }
+
+  /** Waits for no other requests. */
+  review(kind: ReviewKind, spec: JsonObject): Promise<WriteOutcome> {
+    const group = kind === 'TokenReview' ? 'authentication.k8s.io' : 'authorization.k8s.io';
+    const plural = `${kind.toLowerCase()}s`;
+    return this.#write({
+      verb: 'create',
+      resource: `${plural}.${group}`,
+      method: 'POST',
+      path: `/apis/${group}/v1/${plural}`,
+      body: { apiVersion: `${group}/v1`, kind, spec },
+      isUrgent: true,
+    });
+  }
+
+  /** What the API server lets others know of how it authenticates (kube-system/extension-apiserver-authentication). */
+  readAuthenticationConfig(): Promise<ReadOutcome> {
+    const path = '/api/v1/namespaces/kube-system/configmaps/extension-apiserver-authentication';
+    return this.#read({ resource: 'configmaps', path, isUrgent: true });
   }
 
   async accessProblems(): Promise<readonly AccessProblem[]> {
@@ -227,13 +248,13 @@ export class HttpKubeApi implements KubeApi {
     await this.#caller.close();
   }
 
-  #call({ method, path, body, contentType, isLease = false, repeatsMax }: Call): Promise<Answer> {
+  #call({ method, path, body, contentType, isUrgent = false, repeatsMax }: Call): Promise<Answer> {
     return this.#caller.call({
       method,
       path,
-      timeoutMs: isLease ? LEASE_TIMEOUT_MS : TIMEOUT_MS,
-      isUrgent: isLease,
-      repeatsMax: repeatsMax ?? (isLease ? LEASE_REPEATS_MAX : REPEATS_MAX),
+      timeoutMs: isUrgent ? URGENT_TIMEOUT_MS : TIMEOUT_MS,
+      isUrgent,
+      repeatsMax: repeatsMax ?? (isUrgent ? URGENT_REPEATS_MAX : REPEATS_MAX),
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       ...(contentType === undefined ? {} : { contentType }),
     });
@@ -247,13 +268,13 @@ export class HttpKubeApi implements KubeApi {
   async #read({
     resource,
     path,
-    isLease,
+    isUrgent,
   }: {
     readonly resource: string;
     readonly path: string;
-    readonly isLease: boolean;
+    readonly isUrgent: boolean;
   }): Promise<ReadOutcome> {
-    const call = { verb: 'get', resource, method: 'GET', path, isLease } as const;
+    const call = { verb: 'get', resource, method: 'GET', path, isUrgent } as const;
     const found = objectOf(await this.#call(call), call);
     return 'failure' in found ? found.failure : { kind: 'found', object: found.object };
   }

@@ -3,7 +3,6 @@
 import type { Clock } from '../io/clock.ts';
 import { UndiciHttpClient } from '../io/undici-http-client.ts';
 import { HttpKubeApi } from './http-kube-api.ts';
-import type { KubeApi } from './kube-api.ts';
 import { readKubeconfig } from './kubeconfig.ts';
 
 export const IN_FLIGHT_MAX_DEFAULT = 200;
@@ -27,7 +26,7 @@ export interface KubeApiOptions {
 }
 
 /** Connects when something is asked for. Throws CredentialsError when the credentials cannot be had. */
-export async function openKubeApi(options: KubeApiOptions): Promise<KubeApi> {
+export async function openKubeApi(options: KubeApiOptions): Promise<HttpKubeApi> {
   const { kubeconfig, master, environment, readText, clock, chance, userAgent } = options;
   const credentials = await readKubeconfig({
     environment,

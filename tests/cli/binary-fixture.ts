@@ -29,7 +29,7 @@ export interface RunOptions {
   readonly node?: string;
 }
 
-function start(args: readonly string[], { env, node }: RunOptions, timeoutMs = 0): ChildProcess {
+export function start(args: readonly string[], { env, node }: RunOptions, timeoutMs = 0): ChildProcess {
   const inherited = Object.entries(process.env).filter(([name]) => !/^(?:ETCD|K1M|NODE)_/.test(name));
   return spawn(node ?? process.execPath, [BINARY, ...args], {
     env: { NODE_COMPILE_CACHE: COMPILE_CACHE, ...Object.fromEntries(inherited), ...env },
@@ -39,7 +39,7 @@ function start(args: readonly string[], { env, node }: RunOptions, timeoutMs = 0
 }
 
 /** Collects what a stream says. */
-function collect(child: ChildProcess): { stdout: string; stderr: string } {
+export function collect(child: ChildProcess): { stdout: string; stderr: string } {
   const texts = { stdout: '', stderr: '' };
   child.stdout?.on('data', (chunk: Buffer) => {
     texts.stdout += chunk.toString();

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
+import { request } from 'node:https';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { message, run, temporaryFolder } from './binary-fixture.ts';
+import { collect, message, run, start, temporaryFolder } from './binary-fixture.ts';
 
 const CLUSTER = `
 kind: List
@@ -72,10 +75,7 @@ describe('k1m schedule explain', () => {
   for (const [name, args, code, says] of WRONG) {
     it(`says what is wrong with ${name}`, async (test) => {
       const { cluster, file } = filesFor(test);
-      const config = file(
-        'kubeconfig',
-        'clusters: [{name: c, cluster: {server: "http://127.0.0.1:9"}}]\nusers: []\ncontexts: [{name: x, context: {cluster: c}}]\ncurrent-context: x\n',
-      );
+      const config = file('kubeconfig', KUBECONFIG);
       const empty = file('empty.yaml', 'kind: Node\nmetadata: {name: n}\n');
       const filled = args.map((arg, index) =>
         arg === 'CONFIG' ? config : arg !== 'CLUSTER' ? arg : args[index - 1] === '-f' ? empty : cluster,
@@ -86,3 +86,59 @@ describe('k1m schedule explain', () => {
     });
   }
 });
+
+const KUBECONFIG = `
+clusters: [{name: c, cluster: {server: "http://127.0.0.1:9"}}]
+users: []
+contexts: [{name: x, context: {cluster: c}}]
+current-context: x
+`;
+
+describe('k1m schedule', () => {
+  it('answers probes over HTTPS while the API server is away, and lets nobody else in', async (test) => {
+    const { file } = filesFor(test);
+    const port = await freePort();
+    const args = [
+      'schedule',
+      '--kubeconfig',
+      file('kubeconfig', KUBECONFIG),
+      '--bind-address=127.0.0.1',
+      `--secure-port=${port}`,
+    ];
+    const child = start(args, {});
+    test.after(() => child.kill('SIGKILL'));
+    const closed = once(child, 'close');
+    const texts = collect(child);
+    while (!texts.stderr.includes('waiting to lead')) await once(child.stderr ?? assert.fail(), 'data');
+    assert.deepEqual(await get(port, '/healthz'), [200, 'ok']);
+    assert.deepEqual(await get(port, '/readyz'), [200, 'ok']);
+    assert.equal((await get(port, '/metrics'))[0], 500);
+    assert.equal((await get(port, '/livez', 'Bearer x'))[0], 401);
+    child.kill('SIGTERM');
+    assert.deepEqual(await closed, [0, null]);
+  });
+});
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  return port;
+}
+
+function get(port: number, path: string, authorization = ''): Promise<[number, string]> {
+  const { promise, resolve, reject } = Promise.withResolvers<[number, string]>();
+  const headers = authorization === '' ? {} : { authorization };
+  request({ host: '127.0.0.1', port, path, headers, rejectUnauthorized: false, agent: false }, (response) => {
+    let body = '';
+    response.setEncoding('utf8');
+    response.on('data', (chunk: string) => {
+      body += chunk;
+    });
+    response.on('end', () => resolve([response.statusCode ?? 0, body]));
+  })
+    .on('error', reject)
+    .end();
+  return promise;
+}

@@ -2,32 +2,33 @@
 
 import type { Http1Request, Http1Response } from '../../io/http1.ts';
 import type { KubeApi } from '../../kube-api/kube-api.ts';
+import { answerChecks } from './health-checks.ts';
 import type { Scheduler } from './scheduler.ts';
 
 export interface StatusSources {
   /** Undefined while another one leads. */
   readonly scheduler: () => Scheduler | undefined;
   readonly api: KubeApi;
+  /** Of the Lease that is held to lead; undefined for a scheduler that takes part in no election. */
+  readonly leaseName: string | undefined;
   /** What /configz shows. */
   readonly configuration: unknown;
   readonly cpuSeconds: () => number;
   readonly residentBytes: () => number;
 }
 
-export function answerStatus(sources: StatusSources, { method, target }: Http1Request): Http1Response {
-  if (method !== 'GET') return respond(405, 'text/plain; charset=utf-8', 'Method Not Allowed\n');
-  const [path] = target.split('?');
+export function answerStatus(sources: StatusSources, { target }: Http1Request): Http1Response {
   const scheduler = sources.scheduler();
-  switch (path) {
-    case '/healthz':
-    case '/livez':
-      return respond(200, 'text/plain; charset=utf-8', 'ok');
-    case '/readyz':
-      // One that waits to lead is ready to do so.
-      if (scheduler === undefined || scheduler.isSynced) return respond(200, 'text/plain; charset=utf-8', 'ok');
-      return respond(503, 'text/plain; charset=utf-8', '[-]informer-sync failed: not synced\nreadyz check failed\n');
+  const election = sources.leaseName === undefined ? [] : [{ name: 'leaderElection', problem: '' }];
+  const ready = [...election, { name: 'sched-handler-sync', problem: syncProblem(scheduler) }];
+  const checked =
+    answerChecks(target, 'healthz', election) ??
+    answerChecks(target, 'livez', [{ name: 'ping', problem: '' }]) ??
+    answerChecks(target, 'readyz', ready);
+  if (checked !== undefined) return checked;
+  switch (target.split('?')[0]) {
     case '/configz':
-      return respond(200, 'application/json', JSON.stringify({ 'kubescheduler.config.k8s.io': sources.configuration }));
+      return respond(200, 'application/json', JSON.stringify({ componentconfig: sources.configuration }));
     case '/metrics':
       return respond(200, 'text/plain; version=0.0.4; charset=utf-8', metricsOf(sources, scheduler));
     default:
@@ -35,12 +36,17 @@ export function answerStatus(sources: StatusSources, { method, target }: Http1Re
   }
 }
 
+/** One that waits to lead is ready to do so. */
+function syncProblem(scheduler: Scheduler | undefined): string {
+  return scheduler === undefined || scheduler.isSynced ? '' : 'the cluster has not been read yet';
+}
+
 function respond(status: number, contentType: string, body: string): Http1Response {
   return { status, headers: [['content-type', contentType]], body };
 }
 
 function metricsOf(sources: StatusSources, scheduler: Scheduler | undefined): string {
-  const { api, cpuSeconds, residentBytes } = sources;
+  const { api, leaseName, cpuSeconds, residentBytes } = sources;
   const requests = api
     .requestCounts()
     .map(({ verb, code, count }) => ({ labels: `code="${code}",method="${verb}"`, value: count }));
@@ -52,9 +58,13 @@ function metricsOf(sources: StatusSources, scheduler: Scheduler | undefined): st
     metric('gauge', 'process_resident_memory_bytes', 'Resident memory size in bytes.', [
       { labels: '', value: residentBytes() },
     ]),
-    metric('gauge', 'leader_election_master_status', 'Whether this process leads.', [
-      { labels: 'name="kube-scheduler"', value: scheduler === undefined ? 0 : 1 },
-    ]),
+    ...(leaseName === undefined
+      ? []
+      : [
+          metric('gauge', 'leader_election_master_status', 'Whether this process leads.', [
+            { labels: `name=${JSON.stringify(leaseName)}`, value: scheduler === undefined ? 0 : 1 },
+          ]),
+        ]),
   ];
   if (scheduler === undefined) return parts.join('');
   const queues = Object.entries(scheduler.queue.counts);
