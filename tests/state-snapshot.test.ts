@@ -107,7 +107,8 @@ describe('a snapshot', () => {
     assert.equal(filesOf(server, SNAPSHOTS).length, 2);
     const sequenceOf = (path: string): number => Number.parseInt(path.slice(-21).replace(/\D*$/, ''), 16);
     assert.ok(sequenceOf(older) < sequenceOf(newer));
-    const starts = filesOf(server, LOG).map((path) => Number.parseInt(path.slice(-20, -4), 16));
+    const segments = filesOf(server, LOG).filter((path) => path.endsWith('.wal'));
+    const starts = segments.map((path) => Number.parseInt(path.slice(-20, -4), 16));
     const needed = Number.parseInt(older.slice(-21, -5), 16) + 1;
     assert.ok(starts[0] > 1 && starts[0] <= needed && starts[1] > needed, `${starts} for ${needed}`);
   });

@@ -215,13 +215,14 @@ function backupCheck({ backups, machine, nowMs }: FolderSubject): Check {
   return check('ok', age);
 }
 
-function leftoverChecks({ unfinished, repairs, others }: FolderFacts): Check[] {
+function leftoverChecks({ unfinished, spares, repairs, others }: FolderFacts): Check[] {
   const checks: Check[] = [];
   const add = (state: Check['state'], says: string, remedy?: string): void => {
     checks.push({ state, subject: 'leftovers', says, remedy });
   };
   if (unfinished.length > 0)
     add('ok', `${unfinished.join(', ')}: made by a start or a snapshot that was interrupted; the next removes it`);
+  if (spares.length > 0) add('ok', `${spares.join(', ')}: kept by a server to be later segments; a start removes them`);
   for (const { path, isComplete } of repairs) {
     if (isComplete) add('ok', `${path} has the originals of a repair`, 'remove it when it is no longer needed');
     else add('warn', `${path} is of a repair that was interrupted`, 'k1m wal repair again, then remove it');

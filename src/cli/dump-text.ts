@@ -1,7 +1,6 @@
 // What `k1m wal dump` prints: indented lines for people, or one JSON object a line. Files are named from the data folder on.
 
 import { relative } from 'node:path';
-import { FORMAT_VERSION } from '../journal/format.ts';
 import { base64, idText, quoted } from '../repair/byte-text.ts';
 import type { Finding } from '../repair/damage.ts';
 import type { Effect } from '../repair/effect-parser.ts';
@@ -25,7 +24,7 @@ export function textDump({ folder, output, hasValues }: DumpTextOptions): DumpTa
     onSegment: ({ file, bytes, header, headerError }: SurveyedSegment) => {
       const ids = header && `cluster ${idText(header.identity.clusterId)}, member ${idText(header.identity.memberId)}`;
       const head =
-        header && `, format ${FORMAT_VERSION}, ${ids}, epoch ${header.epoch}, from batch ${header.firstSequence}`;
+        header && `, format ${header.format}, ${ids}, epoch ${header.epoch}, from batch ${header.firstSequence}`;
       const wrong = headerError === undefined ? '' : '; its header is damaged';
       return output.write(`segment ${relative(folder, file)}: ${bytes} bytes${head ?? ''}${wrong}\n`);
     },
@@ -42,7 +41,10 @@ export function textDump({ folder, output, hasValues }: DumpTextOptions): DumpTa
       return output.write(`    ${isUncertain ? `damaged, at byte ${offset}: ` : ''}${text}\n`);
     },
     onDamage: (finding: Finding) => output.write(`  ! ${findingText(folder, finding)}\n`),
-    onZeros: (_file, offset, bytes) => output.write(`  zeros from byte ${offset} on, ${bytes} bytes\n`),
+    onRest: (_file, { kind, offset }, bytes) => {
+      const what = kind === 'zeros' ? 'zeros' : 'what an earlier segment left';
+      return output.write(`  ${what} from byte ${offset} on, ${bytes} bytes\n`);
+    },
   };
 }
 
@@ -100,7 +102,7 @@ export function jsonDump({ folder, output, hasValues }: DumpTextOptions): DumpTa
     },
     onDamage: (finding) =>
       line({ type: 'damage', ...findingJson({ ...finding, file: relative(folder, finding.file) }) }),
-    onZeros: (file, offset, bytes) => line({ type: 'zeros', file: relative(folder, file), offset, bytes }),
+    onRest: (file, { kind, offset }, bytes) => line({ type: kind, file: relative(folder, file), offset, bytes }),
   };
 }
 

@@ -1,6 +1,6 @@
 // `k1m serve`: flags, environment, config file → a running server, what it says at start, and how it stops.
 
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
 import { availableParallelism, totalmem } from 'node:os';
 import { basename, resolve } from 'node:path';
 import { Command } from 'commander';
@@ -109,6 +109,7 @@ async function run(config: ServeConfig, values: FlagValues, logger: Logger): Pro
     clock: new RealClock(),
     random: Math.random,
     randomId: () => randomBytes(8).readBigUInt64BE(),
+    salt: randomInt(1, 2 ** 32),
     usage: processUsage,
     loopStallSeconds: () => monitor.takeLongestSeconds(),
     collect: makeCollector(),

@@ -49,6 +49,8 @@ export class DiskHealth implements EngineSpace {
       unwrittenBytes: () => journal.unwrittenBytes + journal.batch.bytes,
       onLow: (freeBytes) => notices.onSpaceLow(freeBytes, limits.reserveBytes),
       onEnough: (freeBytes) => notices.onSpaceEnough(freeBytes),
+      // A file that could not be removed is gone with the next start.
+      onLooked: (isPlenty) => void journal.keepFreed(isPlenty).catch(() => {}),
       onFailed: (error) => notices.onSpaceUnknown(error),
     });
     this.#stalls = new StallWatch({

@@ -23,6 +23,8 @@ export interface ServerOptions {
   readonly random: () => number;
   /** 64 random bits. */
   readonly randomId: () => bigint;
+  /** For a log that has none yet: journal/format.ts. */
+  readonly salt: number;
   readonly usage: () => ProcessUsage;
   readonly loopStallSeconds: () => number;
   /** Asks for a garbage collection. */

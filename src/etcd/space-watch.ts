@@ -20,6 +20,8 @@ export interface SpaceWatchOptions {
   readonly unwrittenBytes: () => number;
   readonly onLow: (freeBytes: number) => void;
   readonly onEnough: (freeBytes: number) => void;
+  /** After each look: whether there is plenty, NEAR_RESERVES times the reserve. */
+  readonly onLooked: (isPlenty: boolean) => void;
   /** The file system was not to be asked; the last figure goes on. */
   readonly onFailed: (error: DiskError) => void;
 }
@@ -80,8 +82,7 @@ export class SpaceWatch {
     if (this.#isLooking || nowMs < this.#nextLookMs) return;
     this.look().then(
       () => {
-        const isNear = this.freeBytes < NEAR_RESERVES * this.#options.reserveBytes;
-        this.#nextLookMs = nowMs + (isNear ? NEAR_LOOK_MS : LOOK_MS);
+        this.#nextLookMs = nowMs + (this.#isPlenty ? LOOK_MS : NEAR_LOOK_MS);
       },
       (error: unknown) => {
         // What concerns the disk is told already.
@@ -109,11 +110,16 @@ export class SpaceWatch {
     } finally {
       this.#isLooking = false;
     }
+    this.#options.onLooked(this.#isPlenty);
     if (!this.#isLow && this.freeBytes < reserveBytes) this.#becomeLow();
     else if (this.#isLow && this.freeBytes >= reserveBytes * ENOUGH_SHARE) {
       this.#isLow = false;
       this.#options.onEnough(this.freeBytes);
     }
+  }
+
+  get #isPlenty(): boolean {
+    return this.freeBytes >= NEAR_RESERVES * this.#options.reserveBytes;
   }
 
   #becomeLow(): void {

@@ -32,6 +32,8 @@ export interface StateOpening {
   readonly collect: () => void;
   readonly folder: string;
   readonly identity: JournalIdentity;
+  /** For a log that has none yet: journal/format.ts. */
+  readonly salt: number;
   readonly minimumLeaseTtlSeconds: number;
   readonly bufferedLossMsMax: number;
   readonly bufferedLossBytesMax: number;
@@ -74,6 +76,7 @@ export async function openState(opening: StateOpening): Promise<OpenedState> {
     base: snapshot?.base,
     floor,
     identity: opening.identity,
+    salt: opening.salt,
     visitor: restorer,
     limits: { bufferedLossMsMax, bufferedLossBytesMax, ...(segmentBytesMax && { segmentBytesMax }) },
     handler: opening.handler,

@@ -59,6 +59,8 @@ export interface DiskFile {
   /** Sets the size: cuts the end off, or adds zeros. */
   truncate(bytes: number): Promise<void>;
   size(): Promise<number>;
+  /** How many names it has in folders: what is written through one is seen through all. */
+  nameCount(): Promise<number>;
   close(): Promise<void>;
 }
 

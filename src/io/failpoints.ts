@@ -189,6 +189,10 @@ class FailpointFile implements DiskFile {
     return this.#file.size();
   }
 
+  nameCount(): Promise<number> {
+    return this.#file.nameCount();
+  }
+
   close(): Promise<void> {
     return this.#file.close();
   }

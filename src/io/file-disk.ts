@@ -79,13 +79,12 @@ class RealFile implements DiskFile {
     return settle('ftruncate', this.path, (done) => fs.ftruncate(this.#descriptor, bytes, done));
   }
 
-  size(): Promise<number> {
-    return new Promise((resolve, reject) => {
-      fs.fstat(this.#descriptor, (cause, stats) => {
-        if (cause === null) resolve(stats.size);
-        else reject(new DiskError('fstat', this.path, cause));
-      });
-    });
+  async size(): Promise<number> {
+    return (await this.#stats()).size;
+  }
+
+  async nameCount(): Promise<number> {
+    return (await this.#stats()).nlink;
   }
 
   async close(): Promise<void> {
@@ -95,6 +94,15 @@ class RealFile implements DiskFile {
       await settle('close', this.path, (done) => fs.close(descriptor, done));
     }
     await settle('close', this.path, (done) => fs.close(this.#descriptor, done));
+  }
+
+  #stats(): Promise<fs.Stats> {
+    return new Promise((resolve, reject) => {
+      fs.fstat(this.#descriptor, (cause, stats) => {
+        if (cause === null) resolve(stats);
+        else reject(new DiskError('fstat', this.path, cause));
+      });
+    });
   }
 
   #readOnce(target: Uint8Array, offset: number, position: number): Promise<number> {

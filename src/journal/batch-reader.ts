@@ -6,6 +6,8 @@
 // when a good batch says so of the bad one, or of one behind it, had the bad one been durable, and is damaged now.
 
 import {
+  ALIGNMENT_BYTES_MAX,
+  AT_ALIGNMENT,
   AT_BODY_BYTES,
   AT_BODY_CRC,
   AT_DURABLE_SEQUENCE,
@@ -34,6 +36,12 @@ export interface ChainEnd {
   crc: number;
   crcSeed: number;
 }
+
+/**
+ * `durable batches`: some of them tell that the missing one had been durable. `batches`: of this segment, and none does. `earlier
+ * segment`: only of one that had the file before. A good header counts, whatever its body is.
+ */
+export type SegmentRest = 'no batches' | 'earlier segment' | 'batches' | 'durable batches';
 
 /** Fields of the batch that `check` found good. */
 export class BatchReader {
@@ -80,23 +88,36 @@ export class BatchReader {
     return readUint32(buffer, at + AT_PREVIOUS_CRC);
   }
 
-  /** True when some batch in buffer[from, limit) tells that the one after `chain` had been durable. */
-  tellsOfLoss(buffer: Uint8Array, from: number, limit: number, chain: ChainEnd): boolean {
+  /**
+   * What buffer[from, …), which does not begin with the next batch, holds of batches; `firstSequence` is the segment's. An earlier
+   * segment in the same file had smaller sequences only, and a segment with batches of its own behind the bad one ends torn.
+   */
+  restOf(buffer: Uint8Array, from: number, chain: ChainEnd, firstSequence: number): SegmentRest {
+    let rest: SegmentRest = 'no batches';
+    const limit = buffer.length;
     for (let at = this.nextHeader(buffer, from, limit, chain.crcSeed); at >= 0; ) {
-      if (this.epoch >= chain.epoch && this.durableSequence > chain.sequence) return true;
+      if (this.epoch >= chain.epoch && this.durableSequence > chain.sequence) return 'durable batches';
+      if (this.sequence >= firstSequence) rest = 'batches';
+      else if (rest === 'no batches') rest = 'earlier segment';
       at = this.nextHeader(buffer, at + BATCH_ALIGNMENT_BYTES, limit, chain.crcSeed);
     }
-    return false;
+    return rest;
   }
 
   /** Where the next good batch header in buffer[from, limit) is, whatever its place in the chain; it has been read. Or -1. */
   nextHeader(buffer: Uint8Array, from: number, limit: number, crcSeed: number): number {
-    const searched = Buffer.from(buffer.buffer, buffer.byteOffset, limit);
-    for (let at = searched.indexOf(this.#magic, from); at >= 0; at = searched.indexOf(this.#magic, at + 1)) {
-      if (at % BATCH_ALIGNMENT_BYTES !== 0) continue;
+    for (let at = this.nextMagic(buffer, from); at >= 0; at = this.nextMagic(buffer, at + 1)) {
       if (this.readHeader(buffer, at, limit, crcSeed) === undefined) return at;
     }
     return -1;
+  }
+
+  /** Where the next batch header in buffer[from, …) may be, good or not; or -1. */
+  nextMagic(buffer: Uint8Array, from: number): number {
+    const searched = Buffer.from(buffer.buffer, buffer.byteOffset, buffer.length);
+    let at = searched.indexOf(this.#magic, from);
+    while (at >= 0 && at % BATCH_ALIGNMENT_BYTES !== 0) at = searched.indexOf(this.#magic, at + 1);
+    return at;
   }
 
   /** Reads the header of a batch by itself. Returns what is wrong with it, or undefined. */
@@ -117,7 +138,10 @@ export class BatchReader {
     if (bodyBytes > BATCH_BYTES_LIMIT) return 'the batch is longer than any can be';
     this.bodyStart = at + BATCH_HEADER_BYTES;
     this.bodyEnd = this.bodyStart + bodyBytes;
-    this.end = at + paddedBytes(BATCH_HEADER_BYTES + bodyBytes);
+    const alignment = buffer[at + AT_ALIGNMENT] === 0 ? BATCH_ALIGNMENT_BYTES : 1 << buffer[at + AT_ALIGNMENT];
+    if (alignment < BATCH_ALIGNMENT_BYTES || alignment > ALIGNMENT_BYTES_MAX)
+      return 'the batch is padded as none can be';
+    this.end = at + paddedBytes(BATCH_HEADER_BYTES + bodyBytes, alignment);
     return undefined;
   }
 }

@@ -7,8 +7,15 @@ import { BatchWriter } from './batch-writer.ts';
 import { EffectReader, type LogState } from './effects.ts';
 import { AT_FLAGS, BATCH_HEADER_BYTES, crcSeedOf, FLAG_FSYNC, readUint32 } from './format.ts';
 
-const PLACE = { sequence: 7, epoch: 3, durableSequence: 5, previousCrc: 0xfedc_ba98, crcSeed: crcSeedOf(42n) };
-const CHAIN = { sequence: 6, epoch: 3, crc: 0xfedc_ba98, crcSeed: crcSeedOf(42n) };
+const PLACE = {
+  sequence: 7,
+  epoch: 3,
+  durableSequence: 5,
+  previousCrc: 0xfedc_ba98,
+  crcSeed: crcSeedOf(42n, 7),
+  alignment: 8,
+};
+const CHAIN = { sequence: 6, epoch: 3, crc: 0xfedc_ba98, crcSeed: crcSeedOf(42n, 7) };
 
 function readBack(batch: BatchWriter): { reader: BatchReader; lines: string[]; state: LogState } {
   batch.seal(PLACE);
@@ -148,5 +155,24 @@ test('a flipped bit anywhere in a batch is found', () => {
     bytes[bit >> 3] ^= 1 << (bit & 7);
   }
   assert.equal(reader.check(bytes, 0, bytes.length, CHAIN), undefined);
-  assert.notEqual(reader.check(bytes, 0, bytes.length, { ...CHAIN, crcSeed: crcSeedOf(43n) }), undefined);
+  assert.notEqual(reader.check(bytes, 0, bytes.length, { ...CHAIN, crcSeed: crcSeedOf(43n, 7) }), undefined);
+  assert.notEqual(reader.check(bytes, 0, bytes.length, { ...CHAIN, crcSeed: crcSeedOf(42n, 8) }), undefined);
+});
+
+test('a batch is padded to a multiple of its alignment, and says so', () => {
+  const batch = new BatchWriter(8192);
+  for (const alignment of [8, 16, 512, 4096]) {
+    for (const bytes of [1, 400, 500, 511, 512, 4000, 4096, 9000]) {
+      batch.reset();
+      batch.beginRevision(1, 'fsync');
+      batch.appendPut(0, Buffer.alloc(bytes, 7), 0, bytes);
+      batch.seal({ ...PLACE, alignment });
+      const padded = batch.view();
+      assert.equal(padded.length % alignment, 0);
+      const reader = new BatchReader();
+      assert.equal(reader.check(padded, 0, padded.length, CHAIN), undefined);
+      assert.equal(reader.end, padded.length);
+      assert.ok(reader.end - reader.bodyEnd < alignment);
+    }
+  }
 });

@@ -1,7 +1,7 @@
 // One batch being filled: effects are encoded straight into the bytes that go to disk (format.ts has the
 // layout). A batch is reused for ever: filled, sealed, in flight, reset.
 //
-//   buffer  ┌─ header 64 B ─┬─ effect ─┬─ effect ─┬ … ┬─ zeros to a multiple of 8 ─┐
+//   buffer  ┌─ header 64 B ─┬─ effect ─┬─ effect ─┬ … ┬─ zeros to a multiple of the alignment ─┐
 //           0               64                        position
 //
 // `isFull` at `batchBytesMax` is where the caller commits before it begins another revision. One revision may be
@@ -11,6 +11,8 @@ import { assert } from '../base/assert.ts';
 import { copyBytes } from '../base/bytes.ts';
 import {
   ALARM,
+  ALIGNMENT_BYTES_MAX,
+  AT_ALIGNMENT,
   AT_BODY_BYTES,
   AT_BODY_CRC,
   AT_DURABLE_SEQUENCE,
@@ -21,6 +23,7 @@ import {
   AT_LAST_REVISION,
   AT_PREVIOUS_CRC,
   AT_SEQUENCE,
+  BATCH_ALIGNMENT_BYTES,
   BATCH_BYTES_LIMIT,
   BATCH_HEADER_BYTES,
   BATCH_MAGIC,
@@ -42,8 +45,8 @@ import {
 } from './format.ts';
 import type { JournalIdentity, LoggedDurability } from './journal.ts';
 
-/** Type byte and three varints of at most eight bytes; also more than any effect of fixed size. */
-const EFFECT_OVERHEAD_BYTES = 32;
+/** Type byte and three varints of at most eight bytes, also more than any effect of fixed size; and the padding. */
+const EFFECT_OVERHEAD_BYTES = 32 + ALIGNMENT_BYTES_MAX;
 /** Room beyond `batchBytesMax`, so that the revision that fills a batch does not make it grow. */
 const SLACK_BYTES = 128 * 1024;
 
@@ -54,6 +57,8 @@ export interface BatchPlace {
   durableSequence: number;
   previousCrc: number;
   crcSeed: number;
+  /** What it is padded to a multiple of: a power of 2, at least 8. */
+  alignment: number;
 }
 
 export class BatchWriter {
@@ -180,7 +185,7 @@ export class BatchWriter {
 
   /** Completes header and padding. Nothing may be appended until `reset`. Returns the header CRC. */
   seal(place: BatchPlace): number {
-    const end = paddedBytes(this.#position);
+    const end = paddedBytes(this.#position, place.alignment);
     assert(end <= BATCH_BYTES_LIMIT, 'one revision is larger than a batch can hold');
     const buffer = this.#buffer;
     const bodyBytes = this.#position - BATCH_HEADER_BYTES;
@@ -196,6 +201,7 @@ export class BatchWriter {
     writeUint64(buffer, AT_DURABLE_SEQUENCE, place.durableSequence);
     writeUint32(buffer, AT_BODY_BYTES, bodyBytes);
     writeUint32(buffer, AT_FLAGS, this.#isFsync ? FLAG_FSYNC : 0);
+    buffer[AT_ALIGNMENT] = place.alignment === BATCH_ALIGNMENT_BYTES ? 0 : Math.log2(place.alignment);
     this.#headerCrc = crcOf(buffer, AT_BODY_CRC, BATCH_HEADER_BYTES, place.crcSeed);
     writeUint32(buffer, AT_HEADER_CRC, this.#headerCrc);
     return this.#headerCrc;

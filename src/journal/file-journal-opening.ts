@@ -4,12 +4,13 @@
 // and found good; the cut is durable before anything is written behind it; and the OPEN batch of the new epoch
 // is durable before the journal is given to the caller.
 
+import { randomInt } from 'node:crypto';
 import { join } from 'node:path';
 import type { Clock } from '../io/clock.ts';
 import { type Disk, type DiskFile, type DiskLock, datasync, writeAll } from '../io/disk.ts';
 import { FileJournal } from './file-journal.ts';
 import { FILE_JOURNAL_LIMITS, type FileJournalLimits, type FileJournalStart } from './file-journal-options.ts';
-import { crcSeedOf, SEGMENT_HEADER_BYTES } from './format.ts';
+import { BATCH_ALIGNMENT_BYTES, FORMAT_VERSION, SEGMENT_HEADER_BYTES } from './format.ts';
 import type {
   Journal,
   JournalHandler,
@@ -33,6 +34,8 @@ export interface FileJournalOpening {
   readonly folder: string;
   /** Given to a new log; a log that exists keeps its own. */
   readonly identity: JournalIdentity;
+  /** Given to a log that has none (format.ts): 1 to 2^32 − 1, known to nobody; drawn when left out. */
+  readonly salt?: number | undefined;
   /** Refuses the log of another cluster; undefined takes any. */
   readonly clusterId?: bigint | undefined;
   /** What the log goes on from; effects of the batches it holds are not given to the visitor. */
@@ -66,7 +69,7 @@ export async function openFileJournal(opening: FileJournalOpening): Promise<Open
     const { clusterId, base, floor, visitor, onProgress } = opening;
     const found = await readLog({ disk, folder: segmentFolder, visitor, clusterId, base, floor, onProgress });
     await disk.ensureDirectory(segmentFolder);
-    for (const name of found.unfinished) await disk.unlink(join(segmentFolder, name));
+    for (const name of found.unused) await disk.unlink(join(segmentFolder, name));
     const start = await prepare(opening, segmentFolder, found);
     const journal = await begin(opening, segmentFolder, start, found, lock);
     return { journal, recovery: recoveryOf(found, start.identity) };
@@ -81,30 +84,49 @@ async function lockFolder(disk: Disk, folder: string): Promise<DiskLock> {
   return disk.lockDirectory(folder);
 }
 
-/** Opens the last segment at its end, or makes the first one. */
+/** Opens the last segment at its end, or begins one. */
 async function prepare(opening: FileJournalOpening, folder: string, found: FoundLog): Promise<FileJournalStart> {
   const { disk } = opening;
-  const identity = found.identity ?? opening.identity;
-  const epoch = found.chain.epoch + 1;
-  const common = { identity, epoch, sequence: found.chain.sequence, previousCrc: found.chain.crc };
-  const crcSeed = crcSeedOf(identity.clusterId);
-  const last = found.segments.at(-1);
-  if (last === undefined) {
-    const file = await createSegment(disk, folder, { identity, epoch, firstSequence: 1, previousCrc: 0 });
-    const segments = [{ name: segmentName(1), firstSequence: 1, bytes: 0 }];
-    return { ...common, crcSeed, segments, file, position: SEGMENT_HEADER_BYTES };
+  const { chain, lastHeader } = found;
+  const salt = lastHeader?.salt || (opening.salt ?? randomInt(1, 2 ** 32));
+  const common = {
+    identity: found.identity ?? opening.identity,
+    epoch: chain.epoch + 1,
+    sequence: chain.sequence,
+    previousCrc: chain.crc,
+    salt,
+    alignment: BATCH_ALIGNMENT_BYTES,
+  };
+  if (lastHeader !== undefined) {
+    const file = await settleEnd(disk, folder, found);
+    const { bytes } = found.segments[found.segments.length - 1];
+    if (lastHeader.format === FORMAT_VERSION) {
+      return { ...common, segments: found.segments, file, position: bytes, headerBytes: lastHeader.headerBytes };
+    }
+    await file.close();
   }
+  const headerBytes = SEGMENT_HEADER_BYTES;
+  const firstSequence = chain.sequence + 1;
+  const file = await createSegment(disk, folder, { ...common, format: FORMAT_VERSION, firstSequence, headerBytes });
+  // One of an older format that holds nothing yet has just been replaced.
+  const before = found.segments.filter((segment) => segment.firstSequence < firstSequence);
+  const segments = [...before, { name: segmentName(firstSequence), firstSequence, bytes: 0 }];
+  return { ...common, segments, file, position: headerBytes, headerBytes };
+}
+
+/** The last segment, with nothing behind its last batch; all of it is durable when this resolves. */
+async function settleEnd(disk: Disk, folder: string, found: FoundLog): Promise<DiskFile> {
+  const last = found.segments[found.segments.length - 1];
   const file = await disk.open(join(folder, last.name), 'write');
-  const position = last.bytes;
-  // Cuts off an unfinished end, or zeros.
-  await file.truncate(position);
+  // Cuts off an unfinished end, zeros, or what an earlier segment left there.
+  await file.truncate(last.bytes);
   // What was read may not be on the disk yet, after the death of a process; the batches to come will say that it is durable. After a
   // failed sync the system takes such pages for clean, so that only writing them again gets them there: also behind an orderly end,
   // whose own last batch may be the one that failed.
-  await rewrite(file, found.provenBytes, position);
+  await rewrite(file, found.provenBytes, last.bytes);
   await datasync(file);
   await disk.syncDirectory(folder);
-  return { ...common, crcSeed, segments: found.segments, file, position };
+  return file;
 }
 
 /** Writes what is there once more. */

@@ -25,15 +25,17 @@ export const FILE_JOURNAL_LIMITS: FileJournalLimits = {
   bufferedLossMsMax: 200,
   bufferedLossBytesMax: 32 << 20,
   reserveBytes: 256 << 10,
+  spareSegmentsMax: 16,
 };
 
 /** Where an opened log ends. */
 export interface FileJournalStart extends SegmentWriterStart {
   readonly identity: JournalIdentity;
   readonly epoch: number;
-  readonly sequence: number;
   readonly previousCrc: number;
-  readonly crcSeed: number;
+  readonly salt: number;
+  /** What batches are padded to a multiple of. */
+  readonly alignment: number;
 }
 
 export interface FileJournalOptions {

@@ -341,7 +341,8 @@ test('a trim goes on after one that could not sync the folder', async () => {
   await assert.rejects(fixture.clock.runUntil(journal.trim(journal.lastSequence)), { code: 'EIO' });
   await fixture.clock.runUntil(journal.trim(journal.lastSequence));
   const left = await fixture.clock.runUntil(fixture.disk.list(fixture.segmentFolder));
-  assert.ok(count > 3 && left.length === 1, `${count} segments, ${left.length} left`);
+  const segments = left.filter((name) => name.endsWith('.wal'));
+  assert.ok(count > 3 && segments.length === 1, `${count} segments, left ${left.join(' ')}`);
 });
 
 test('a second opening of the folder is refused', async () => {

@@ -13,20 +13,20 @@
 //
 // A new segment is begun when the old one is full and all of it is durable (recovery.ts relies on it).
 //
-// A write or a new segment that finds the disk full waits and is tried again every FULL_RETRY_MS: what is in it was promised to
-// nobody, and reads go on meanwhile. Every other failure, and that of a sync, is fatal; so is a full disk at the start and at the end.
+// A write or a new segment that finds the disk full waits (full-disk.ts). Every other failure, and that of a sync, is fatal; so is a full
+// disk at the start and at the end.
 
 import { assert } from '../base/assert.ts';
 import type { Clock, Timer } from '../io/clock.ts';
 import type { DiskLock } from '../io/disk.ts';
 import { type BatchPlace, BatchWriter } from './batch-writer.ts';
 import type { FileJournalLimits, FileJournalOptions } from './file-journal-options.ts';
-import type { Journal, JournalHandler, JournalIdentity, JournalObserver } from './journal.ts';
+import { crcSeedOf, FORMAT_VERSION } from './format.ts';
+import { FullDisk } from './full-disk.ts';
+import type { Journal, JournalHandler, JournalObserver } from './journal.ts';
 import type { SegmentHeader } from './segment.ts';
-import { isFull, SegmentWriter } from './segment-writer.ts';
+import { SegmentWriter } from './segment-writer.ts';
 import { Waiters } from './waiters.ts';
-
-const FULL_RETRY_MS = 200;
 
 /** A batch between commit and the beginning of its write. */
 interface WaitingBatch {
@@ -68,7 +68,8 @@ export class FileJournal implements Journal {
   readonly #observer: JournalObserver | undefined;
   readonly #limits: FileJournalLimits;
   readonly #lock: DiskLock;
-  readonly #identity: JournalIdentity;
+  /** Of the segments to come: what they have in common. */
+  readonly #header: Omit<SegmentHeader, 'firstSequence' | 'previousCrc'>;
 
   readonly #place: BatchPlace;
   #open: BatchWriter;
@@ -80,8 +81,7 @@ export class FileJournal implements Journal {
   readonly #segments: SegmentWriter;
   #isRolling = false;
   #rollingSinceMs = 0;
-  /** Operations that wait for space. */
-  #fullCount = 0;
+  readonly #full: FullDisk;
 
   /** The last batch of those before; the next one is the OPEN batch. */
   readonly #startSequence: number;
@@ -112,16 +112,19 @@ export class FileJournal implements Journal {
     this.#observer = options.observer;
     this.#limits = limits;
     this.#lock = options.lock;
-    this.#identity = start.identity;
+    const { identity, epoch, salt, headerBytes } = start;
+    this.#header = { format: FORMAT_VERSION, identity, epoch, salt, headerBytes };
     this.epoch = start.epoch;
     this.#place = {
       sequence: start.sequence,
       epoch: start.epoch,
       durableSequence: start.sequence,
       previousCrc: start.previousCrc,
-      crcSeed: start.crcSeed,
+      crcSeed: crcSeedOf(start.identity.clusterId, start.salt),
+      alignment: start.alignment,
     };
-    this.#segments = new SegmentWriter(options.disk, options.folder, limits, start, (again) => this.#whenFull(again));
+    this.#full = new FullDisk(options.clock, () => this.#mayWaitForSpace);
+    this.#segments = new SegmentWriter(options.disk, options.folder, limits, start, this.#full);
     this.#lastSequence = start.sequence;
     this.#startSequence = start.sequence;
     this.#writtenSequence = start.sequence;
@@ -164,7 +167,7 @@ export class FileJournal implements Journal {
   }
 
   get isFull(): boolean {
-    return this.#fullCount > 0;
+    return this.#full.isFull;
   }
 
   get storedBytes(): number {
@@ -187,6 +190,10 @@ export class FileJournal implements Journal {
 
   trim(sequence: number): Promise<void> {
     return this.#segments.trim(sequence);
+  }
+
+  keepFreed(isAllowed: boolean): Promise<void> {
+    return this.#segments.allowSpares(isAllowed);
   }
 
   async close(cleanRevision: number | undefined): Promise<void> {
@@ -398,32 +405,21 @@ export class FileJournal implements Journal {
     }
     this.#isRolling = true;
     this.#rollingSinceMs = this.#clock.nowMs();
-    this.#roll({ identity: this.#identity, firstSequence: sequence, epoch: this.epoch, previousCrc });
-  }
-
-  #roll(header: SegmentHeader): void {
-    this.#segments.roll(header).then(
-      () => {
-        this.#isRolling = false;
-        this.#observer?.onRoll((this.#clock.nowMs() - this.#rollingSinceMs) / 1000);
-        this.#startWrite();
-        this.#wake();
-      },
-      (error) => {
-        if (isFull(error) && this.#whenFull(() => this.#roll(header))) return;
-        this.#fail(error instanceof Error ? error : new Error(String(error)));
-      },
-    );
-  }
-
-  #whenFull(again: () => void): boolean {
-    if (this.#isClosing || this.#fatal !== undefined || this.#durableSequence === this.#startSequence) return false;
-    this.#fullCount++;
-    this.#clock.setTimer(FULL_RETRY_MS, () => {
-      this.#fullCount--;
-      again();
+    this.#segments.roll({ ...this.#header, firstSequence: sequence, previousCrc }, (error) => {
+      if (error !== undefined) {
+        this.#fail(error);
+        return;
+      }
+      this.#isRolling = false;
+      this.#observer?.onRoll((this.#clock.nowMs() - this.#rollingSinceMs) / 1000);
+      this.#startWrite();
+      this.#wake();
     });
-    return true;
+  }
+
+  /** Somebody may be waiting for the start, and for the end, who has to know that the disk is full. */
+  get #mayWaitForSpace(): boolean {
+    return !this.#isClosing && this.#fatal === undefined && this.#durableSequence > this.#startSequence;
   }
 
   #fail(error: Error): void {

@@ -10,8 +10,41 @@ import { decodeSegmentHeader, encodeSegmentHeader } from './segment.ts';
 
 const IDENTITY = { clusterId: 0x1112_1314_1516_1718n, memberId: -2n };
 
+const HEADER = {
+  format: 2,
+  identity: IDENTITY,
+  firstSequence: 0x0001_2223_2425_2627,
+  epoch: 0x31,
+  previousCrc: 0x4142_4344,
+  salt: 0x5152_5354,
+  headerBytes: 512,
+};
+
 test('the header of a segment has its fields where it is said', () => {
-  const header = { identity: IDENTITY, firstSequence: 0x0001_2223_2425_2627, epoch: 0x31, previousCrc: 0x4142_4344 };
+  const bytes = encodeSegmentHeader(HEADER);
+  assert.equal(bytes.length, 512);
+  assert.deepEqual(hexDump(bytes.subarray(0, 64)), [
+    '4b314d57 414c0d0a 02000000 71e63f8d',
+    '18171615 14131211 feffffff ffffffff',
+    '27262524 23220100 31000000 00000000',
+    '44434241 54535251 00020000 00000000',
+  ]);
+  assert.deepEqual(decodeSegmentHeader('f', bytes), HEADER);
+  for (let at = 0; at < 64; at++) {
+    if (at >= 8 && at < 12) continue;
+    const damaged = Uint8Array.from(bytes);
+    damaged[at] ^= 0x10;
+    assert.throws(() => decodeSegmentHeader('f', damaged), CorruptionError, `byte ${at}`);
+  }
+});
+
+test('a header cannot place the first batch out of reach', () => {
+  const bytes = encodeSegmentHeader({ ...HEADER, headerBytes: 4097 });
+  assert.throws(() => decodeSegmentHeader('f', bytes), /the first batch cannot begin at byte 4097/);
+});
+
+test('the header of format 1 has no salt', () => {
+  const header = { ...HEADER, format: 1, salt: 0, headerBytes: 64 };
   const bytes = encodeSegmentHeader(header);
   assert.deepEqual(hexDump(bytes), [
     '4b314d57 414c0d0a 01000000 592a1ca6',
@@ -20,12 +53,6 @@ test('the header of a segment has its fields where it is said', () => {
     '44434241 00000000 00000000 00000000',
   ]);
   assert.deepEqual(decodeSegmentHeader('f', bytes), header);
-  for (let at = 0; at < bytes.length; at++) {
-    if (at >= 8 && at < 12) continue;
-    const damaged = Uint8Array.from(bytes);
-    damaged[at] ^= 0x10;
-    assert.throws(() => decodeSegmentHeader('f', damaged), CorruptionError, `byte ${at}`);
-  }
 });
 
 test('a batch with every effect has its fields where it is said', () => {
@@ -49,7 +76,9 @@ test('a batch with every effect has its fields where it is said', () => {
     epoch: 0x31,
     durableSequence: 0x51,
     previousCrc: 0x6162_6364,
-    crcSeed: crcSeedOf(IDENTITY.clusterId),
+    // As in format 1.
+    crcSeed: crcSeedOf(IDENTITY.clusterId, 0),
+    alignment: 8,
   });
   assert.deepEqual(
     [crc.toString(16), ...hexDump(batch.view())],

@@ -1,7 +1,7 @@
 // The bytes of the log. All integers are little-endian; docs/journal.md draws the same and says why.
 //
 // Segment: a file `wal/<first sequence, 16 hex digits>.wal`
-//   ┌─ segment header 64 B ─┬─ batch ─┬─ batch ─┬ … ┬─ zeros (reserved space), or nothing ─┐
+//   ┌─ segment header ─┬─ batch ─┬─ batch ─┬ … ┬─ nothing, zeros (reserved space), or what the file held before ─┐
 //
 // Segment header                               Batch header
 //    0  8  magic "K1MWAL\r\n"                     0  4  magic "K1MB"
@@ -12,13 +12,17 @@
 //   32  8  first sequence                        24  8  epoch: never less than the batch before
 //   40  8  epoch of the writer                   32  8  first revision, 0: no revision in it
 //   48  4  header CRC of the batch before        40  8  last revision
-//   52 12  zero                                  48  8  durable sequence: all batches up to it were
-//                                                       durable before this one was written
-//                                                56  4  body bytes, without padding
-//                                                60  2  flags: 1 = class `fsync`
-//                                                62  2  zero
-// A batch is its header and its body, padded with zeros to a multiple of 8. The batch CRC starts from a value
-// made of the cluster id, so that another cluster's batches are never taken for this one's.
+//   52  4  salt, not 0                           48  8  durable sequence: all batches up to it were
+//   56  4  where the first batch begins                 durable before this one was written
+//   60  4  zero                                  56  4  body bytes, without padding
+//   up to there, zeros                           60  2  flags: 1 = class `fsync`
+//                                                62  1  alignment, as a power of 2; 0: 8 bytes
+//                                                63  1  zero
+// A batch is its header and its body, padded with zeros to a multiple of its alignment. Its CRCs start from a value made of the
+// cluster id and the salt: another cluster's batches are never taken for this one's, and nobody who writes values can make one that
+// looks like a batch, since the salt is known to the log alone. All segments of a log have the same salt.
+//
+// Format 1 has no salt (the CRCs start from the cluster id alone), and its first batch begins at byte 64.
 //
 // Body: effects back to back; a type byte, then varints unless said otherwise
 //   1 PUT           sub, length, KeyValue message
@@ -35,12 +39,17 @@
 import { crc32 } from 'node:zlib';
 
 export const SEGMENT_MAGIC = 'K1MWAL\r\n';
-export const FORMAT_VERSION = 1;
+export const FORMAT_VERSION = 2;
+export const UNSALTED_FORMAT_VERSION = 1;
+/** The fields of a segment header, and all of it where nothing asks for more. */
 export const SEGMENT_HEADER_BYTES = 64;
 
 export const BATCH_MAGIC = 0x424d_314b;
 export const BATCH_HEADER_BYTES = 64;
+/** Every batch begins at a multiple of it. */
 export const BATCH_ALIGNMENT_BYTES = 8;
+/** The largest that a batch may be padded to, and a segment header may take. */
+export const ALIGNMENT_BYTES_MAX = 4096;
 /** A batch must fit a signed 32-bit offset with room to spare. */
 export const BATCH_BYTES_LIMIT = 0x4000_0000;
 
@@ -55,6 +64,7 @@ export const AT_LAST_REVISION = 40;
 export const AT_DURABLE_SEQUENCE = 48;
 export const AT_BODY_BYTES = 56;
 export const AT_FLAGS = 60;
+export const AT_ALIGNMENT = 62;
 
 export const FLAG_FSYNC = 1;
 
@@ -69,9 +79,9 @@ export const META = 8;
 export const OPEN = 9;
 export const CLEAN = 10;
 
-/** Bytes from the start of a batch to the start of what follows it. */
-export function paddedBytes(bytes: number): number {
-  return (bytes + BATCH_ALIGNMENT_BYTES - 1) & -BATCH_ALIGNMENT_BYTES;
+/** From the start of a batch to the start of what follows it. `alignment` is a power of 2. */
+export function paddedBytes(bytes: number, alignment: number): number {
+  return (bytes + alignment - 1) & -alignment;
 }
 
 /** CRC of bytes [start, end), going on from `seed`. */
@@ -79,10 +89,11 @@ export function crcOf(buffer: Uint8Array, start: number, end: number, seed: numb
   return crc32(buffer.subarray(start, end), seed);
 }
 
-/** What the CRCs of a cluster's batches start from. */
-export function crcSeedOf(clusterId: bigint): number {
-  const bytes = Buffer.alloc(8);
+/** What the CRCs of a log's batches start from; `salt` is 0 in format 1. */
+export function crcSeedOf(clusterId: bigint, salt: number): number {
+  const bytes = Buffer.alloc(salt === 0 ? 8 : 12);
   bytes.writeBigUInt64LE(BigInt.asUintN(64, clusterId));
+  if (salt !== 0) bytes.writeUInt32LE(salt, 8);
   return crc32(bytes);
 }
 

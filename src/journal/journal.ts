@@ -74,6 +74,8 @@ export interface Journal {
   sync(): void;
   /** Frees whole segments that hold only batches below `sequence`, which the caller no longer needs. */
   trim(sequence: number): Promise<void>;
+  /** Whether space that `trim` frees may be kept for batches to come; told false, the journal gives back what it has kept. */
+  keepFreed(isAllowed: boolean): Promise<void>;
   /**
    * Makes all that is committed durable and lets go of the log. With `cleanRevision`, the current revision, a
    * CLEAN effect is added, so that the next start goes on at exactly that revision. Rejects when that fails.

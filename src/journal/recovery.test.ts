@@ -215,9 +215,9 @@ test('another cluster, a newer format and foreign files are refused by name', as
   await assertRefused(fixture, ForeignLogError, /^base belongs to cluster 5, the log to edcba/, { base: foreign });
 
   const newer = bytes.slice();
-  newer[8] = 2;
+  newer[8] = 3;
   fixture.disk.place(fixture.segmentPath(), newer);
-  await assertRefused(fixture, ForeignLogError, /has format 2; this program reads up to 1/);
+  await assertRefused(fixture, ForeignLogError, /has format 3; this program reads up to 2/);
 
   fixture.disk.place(fixture.segmentPath(), bytes);
   fixture.disk.place(`${fixture.segmentFolder}/notes.txt`, Buffer.from('mine'));
@@ -234,7 +234,8 @@ test('an unfinished segment creation is removed', async () => {
 
 /** What a repair makes before its snapshot. */
 async function leaveSegment({ disk, clock, segmentFolder }: JournalFixture, firstSequence: number): Promise<void> {
-  const header = { identity: IDENTITY, firstSequence, epoch: 9, previousCrc: 0 };
+  const common = { format: 1, salt: 0, headerBytes: SEGMENT_HEADER_BYTES };
+  const header = { ...common, identity: IDENTITY, firstSequence, epoch: 9, previousCrc: 0 };
   await clock.runUntil(createSegment(disk, segmentFolder, header));
 }
 

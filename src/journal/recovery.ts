@@ -4,6 +4,7 @@
 // What may be found after the last good batch, and what it means:
 //   nothing, or a later segment that goes on exactly here      the log is whole
 //   zeros to the end of the segment                            space set down ahead, or a file that grew without its bytes
+//   batches with sequences below the segment's first           what an earlier segment left in the file
 //   in the last segment: a torn batch, batches that
 //   were in flight together and came out of order              an unfinished end: cut (TailCut)
 //   anything, and a later batch or segment tells that the
@@ -22,7 +23,7 @@ import { EffectReader, type LogState } from './effects.ts';
 import { CorruptionError, ForeignLogError } from './errors.ts';
 import { crcSeedOf, SEGMENT_HEADER_BYTES } from './format.ts';
 import type { JournalIdentity, JournalVisitor, LogBase, LogFloor, TailCut } from './journal.ts';
-import { decodeSegmentHeader, isUnfinishedName, type SegmentHeader, sequenceOfName } from './segment.ts';
+import { decodeSegmentHeader, isUnusedName, type SegmentHeader, sequenceOfName } from './segment.ts';
 
 export interface StoredSegment {
   readonly name: string;
@@ -35,8 +36,10 @@ export interface StoredSegment {
 export interface FoundLog {
   /** In order; empty when there is no log. */
   readonly segments: readonly StoredSegment[];
-  /** Of unfinished creations, to be removed. */
-  readonly unfinished: readonly string[];
+  /** Files that hold nothing of the log, to be removed. */
+  readonly unused: readonly string[];
+  /** Of the last segment; undefined when there is no log. */
+  readonly lastHeader: SegmentHeader | undefined;
   readonly identity: JournalIdentity | undefined;
   readonly chain: Readonly<ChainEnd>;
   readonly state: Readonly<LogState>;
@@ -69,10 +72,10 @@ export interface RecoveryOptions {
 
 /** Rejects with CorruptionError, ForeignLogError or DiskError. */
 export async function readLog(options: RecoveryOptions): Promise<FoundLog> {
-  const { segments, unfinished } = segmentsOf(options.folder, await namesIn(options.disk, options.folder));
+  const { segments, unused } = segmentsOf(options.folder, await namesIn(options.disk, options.folder));
   const { base, onProgress } = options;
   const left = await leftByRepair(options, segments);
-  if (left !== undefined) unfinished.push(left.name);
+  if (left !== undefined) unused.push(left.name);
   const replay = new Replay(options);
   const blocks = new BlockReader(options.disk, options.folder);
   const needed = (base?.sequence ?? 0) + 1;
@@ -99,7 +102,7 @@ export async function readLog(options: RecoveryOptions): Promise<FoundLog> {
     );
   }
   checkFloor(options, Math.max(result.chain.sequence, base?.sequence ?? 0));
-  return { segments, unfinished, ...result };
+  return { segments, unused, ...result };
 }
 
 function checkFloor({ floor, folder }: RecoveryOptions, sequence: number): void {
@@ -145,16 +148,16 @@ async function leftByRepair(options: RecoveryOptions, segments: StoredSegment[])
   }
 }
 
-function segmentsOf(folder: string, names: readonly string[]): { segments: StoredSegment[]; unfinished: string[] } {
+function segmentsOf(folder: string, names: readonly string[]): { segments: StoredSegment[]; unused: string[] } {
   const segments: StoredSegment[] = [];
-  const unfinished: string[] = [];
+  const unused: string[] = [];
   for (const name of names) {
     const firstSequence = sequenceOfName(name);
     if (firstSequence !== undefined) segments.push({ name, firstSequence, bytes: 0 });
-    else if (isUnfinishedName(name)) unfinished.push(name);
+    else if (isUnusedName(name)) unused.push(name);
     else throw new ForeignLogError(join(folder, name), 'is not a file of the log; move it away');
   }
-  return { segments, unfinished };
+  return { segments, unused };
 }
 
 /** Whole segments, read into two buffers in turn. */
@@ -204,6 +207,10 @@ class Replay {
   readonly #state: LogState;
   readonly #chain: ChainEnd = { sequence: 0, epoch: 0, crc: 0, crcSeed: 0 };
   #identity: JournalIdentity | undefined;
+  /** Of the segment read last. */
+  #header: SegmentHeader | undefined;
+  /** What is behind the batches of the segment before, unless it is space set down ahead: damage if the log does not go on from there. */
+  #doubt: CorruptionError | undefined;
   #batches = 0;
   #bytes = 0;
   #replayedBytes = 0;
@@ -211,7 +218,6 @@ class Replay {
   /** Where the last batches begin in the last segment, by sequence modulo PLACES. */
   readonly #places = new Float64Array(PLACES);
   #durableSequence = 0;
-  #firstOfSegment = 0;
   #endOfSegment = 0;
 
   constructor(options: RecoveryOptions) {
@@ -223,9 +229,10 @@ class Replay {
     this.#effects = new EffectReader(options.visitor, this.#state);
   }
 
-  result(): Omit<FoundLog, 'segments' | 'unfinished'> {
+  result(): Omit<FoundLog, 'segments' | 'unused'> {
     return {
       identity: this.#identity,
+      lastHeader: this.#header,
       chain: this.#chain,
       state: this.#state,
       batches: this.#batches,
@@ -240,7 +247,7 @@ class Replay {
     const unproven = this.#durableSequence + 1;
     const { sequence } = this.#chain;
     if (unproven > sequence) return this.#endOfSegment;
-    if (unproven < this.#firstOfSegment || sequence - unproven >= PLACES) return 0;
+    if (unproven < (this.#header?.firstSequence ?? 0) || sequence - unproven >= PLACES) return 0;
     return this.#places[unproven % PLACES];
   }
 
@@ -257,8 +264,10 @@ class Replay {
     }
     if (this.#identity === undefined) this.#begin(file, header);
     else this.#goOn(file, header, this.#identity);
-    this.#firstOfSegment = header.firstSequence;
-    let at = SEGMENT_HEADER_BYTES;
+    this.#header = header;
+    this.#doubt = undefined;
+    this.#chain.crcSeed = crcSeedOf(header.identity.clusterId, header.salt);
+    let at = header.headerBytes;
     let wrong: string | undefined;
     while (at < block.length && wrong === undefined) {
       wrong = this.#reader.check(block, at, block.length, this.#chain);
@@ -295,22 +304,19 @@ class Replay {
     this.#chain.sequence = header.firstSequence - 1;
     this.#chain.epoch = header.epoch;
     this.#chain.crc = header.previousCrc;
-    this.#chain.crcSeed = crcSeedOf(clusterId);
   }
 
   #goOn(file: string, header: SegmentHeader, identity: JournalIdentity): void {
     if (header.identity.clusterId !== identity.clusterId || header.identity.memberId !== identity.memberId) {
       throw new ForeignLogError(file, `belongs to cluster ${hex(header.identity.clusterId)}, unlike the log before it`);
     }
-    if (header.firstSequence !== this.#chain.sequence + 1) {
-      throw new CorruptionError(
-        file,
-        0,
-        `the log ends at batch ${this.#chain.sequence} and goes on at batch ${header.firstSequence}`,
-      );
+    const { sequence, crc, epoch } = this.#chain;
+    if (header.firstSequence !== sequence + 1) {
+      const gap = `the log ends at batch ${sequence} and goes on at batch ${header.firstSequence}`;
+      throw this.#doubt ?? new CorruptionError(file, 0, gap);
     }
-    if (header.previousCrc !== this.#chain.crc || header.epoch < this.#chain.epoch) {
-      throw new CorruptionError(file, 0, 'the segment does not follow the one before it');
+    if (header.previousCrc !== crc || header.epoch < epoch) {
+      throw this.#doubt ?? new CorruptionError(file, 0, 'the segment does not follow the one before it');
     }
   }
 
@@ -332,15 +338,20 @@ class Replay {
 
   /** The bytes from `at` on are not the next batch. */
   #tail(file: string, block: Uint8Array, at: number, wrong: string, isLast: boolean): void {
-    // Space set down ahead. Before another segment its header proves that no batch is missing; at the end nothing tells.
     if (isZero(block, at, block.length)) return;
-    if (!isLast) throw new CorruptionError(file, at, wrong);
+    const rest = this.#reader.restOf(block, at, this.#chain, this.#header?.firstSequence ?? 0);
+    if (!isLast) {
+      const damage = new CorruptionError(file, at, wrong);
+      if (rest === 'batches' || rest === 'durable batches') throw damage;
+      // Where the next segment goes on exactly from here, these are bytes of an earlier one.
+      this.#doubt = damage;
+      return;
+    }
     if (this.#base !== undefined && this.#chain.sequence < this.#baseSequence) {
       throw new CorruptionError(file, at, `${wrong}, but ${this.#base.file} holds batches up to ${this.#baseSequence}`);
     }
-    if (this.#reader.tellsOfLoss(block, at, block.length, this.#chain)) {
-      throw new CorruptionError(file, at, `${wrong}, but later batches are there`);
-    }
+    if (rest === 'durable batches') throw new CorruptionError(file, at, `${wrong}, but later batches are there`);
+    if (rest === 'earlier segment') return;
     this.#cut = { file, offset: at, bytes: block.length - at, reason: wrong };
   }
 }

@@ -4,6 +4,7 @@
 //                the next start cuts them
 //   zero-filled  zeros where batches were durable
 //   flipped      bytes that are not what was written
+//   not-written  bytes of an earlier segment in the same file, where batches were durable
 //   cut-off      the file ends in a batch, or before one that was durable
 //   duplicated   a batch a second time
 //   reordered    a batch behind one that comes after it
@@ -19,6 +20,7 @@ export type DamageKind =
   | 'torn'
   | 'zero-filled'
   | 'flipped'
+  | 'not-written'
   | 'cut-off'
   | 'duplicated'
   | 'reordered'

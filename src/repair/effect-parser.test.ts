@@ -45,7 +45,7 @@ function someBody(pairs: readonly Pair[]): Uint8Array {
 }
 
 function sealed(batch: BatchWriter): { bodyBytes: Uint8Array } {
-  batch.seal({ sequence: 1, epoch: 1, durableSequence: 0, previousCrc: 0, crcSeed: 0 });
+  batch.seal({ sequence: 1, epoch: 1, durableSequence: 0, previousCrc: 0, crcSeed: 0, alignment: 8 });
   const view = batch.view();
   const bytes = new DataView(view.buffer, view.byteOffset).getUint32(56, true);
   return { bodyBytes: new Uint8Array(view.subarray(BATCH_HEADER_BYTES, BATCH_HEADER_BYTES + bytes)) };

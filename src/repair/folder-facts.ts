@@ -4,7 +4,7 @@
 import { join } from 'node:path';
 import { type Disk, DiskError } from '../io/disk.ts';
 import { FORMAT_VERSION, readUint32 } from '../journal/format.ts';
-import { isUnfinishedName, sequenceOfName } from '../journal/segment.ts';
+import { isSpareName, isUnusedName, sequenceOfName } from '../journal/segment.ts';
 import { SNAPSHOT_FORMAT_VERSION } from '../snapshot/format.ts';
 import { listSnapshots, snapshotFolder, snapshotPath } from '../snapshot/snapshot-folder.ts';
 import { namesIn } from './originals.ts';
@@ -45,6 +45,8 @@ export interface FolderFacts {
   readonly behindBytes: number;
   /** Files of creations that did not come to their end. */
   readonly unfinished: readonly string[];
+  /** Files of segments that are kept to be later ones. */
+  readonly spares: readonly string[];
   readonly repairs: readonly { readonly path: string; readonly isComplete: boolean }[];
   /** In the folder, and not ours. */
   readonly others: readonly string[];
@@ -74,9 +76,10 @@ export async function folderFacts(disk: Disk, folder: string): Promise<FolderFac
     logBytes: sum(segments),
     behindBytes: sum(segments.slice(first)),
     unfinished: [
-      ...walNames.filter(isUnfinishedName).map((name) => join(walFolder, name)),
+      ...walNames.filter((name) => isUnusedName(name) && !isSpareName(name)).map((name) => join(walFolder, name)),
       ...content.unfinished.map((name) => join(snapshotFolder(folder), name)),
     ],
+    spares: walNames.filter(isSpareName).map((name) => join(walFolder, name)),
     repairs: await repairsAmong(disk, folder, names),
     others: names.filter((name) => !['wal', 'snap'].includes(name) && !LOCK_NAME.test(name) && !REPAIR_NAME.test(name)),
     freeBytes: await disk.freeBytes(folder),

@@ -38,6 +38,7 @@ export function logFindings(subject: Subject): Finding[] {
   }
   findings.push(...tail(subject, left));
   for (const { part, segment } of left) {
+    if (isLeftOver(segments[segment], part)) continue;
     const { kind, offset, bytes } = part;
     const reason = `${part.reason}; no batch is missing here`;
     findings.push(findingOf({ kind, file: segments[segment].file, offset, bytes, reason }));
@@ -62,6 +63,18 @@ export function logFindings(subject: Subject): Finding[] {
   }
   const at = (file: string): number => segments.findIndex((segment) => segment.file === file);
   return findings.sort((a, b) => at(a.file) - at(b.file) || a.offset - b.offset);
+}
+
+/**
+ * No batch is missing there, and the file may have been a segment before: its last batch may have reached further than this one's does,
+ * and its beginning has been written over.
+ */
+function isLeftOver(
+  { header, bytes, parts }: SurveyedSegment,
+  { offset, bytes: partBytes, head }: BrokenPart,
+): boolean {
+  const isLast = offset + partBytes === bytes && !parts.runs.some((run) => run.offset > offset);
+  return isLast && head === undefined && header !== undefined && header.salt !== 0;
 }
 
 /** Of one segment, by its place among the segments. */
@@ -98,14 +111,15 @@ function missing({ walFolder, segments, base }: Subject, gap: Gap): Finding {
   }
   const { file, bytes, parts } = segments[index];
   const common = { file, sequences, revisions };
-  if (parts.zerosOffset !== undefined) {
-    const reason = 'zeros where batches were durable';
+  if (parts.rest !== undefined) {
+    const { kind, offset } = parts.rest;
+    const isZeros = kind === 'zeros';
     return findingOf({
       ...common,
-      kind: 'zero-filled',
-      offset: parts.zerosOffset,
-      bytes: bytes - parts.zerosOffset,
-      reason,
+      kind: isZeros ? 'zero-filled' : 'not-written',
+      offset,
+      bytes: bytes - offset,
+      reason: `${isZeros ? 'zeros' : 'bytes of an earlier segment'} where batches were durable`,
     });
   }
   const next = segments.at(index + 1)?.firstSequence;
@@ -150,7 +164,7 @@ function tail({ segments, order }: Subject, left: Set<PlacedPart>): Finding[] {
       kind: 'torn',
       file,
       offset,
-      bytes: (parts.zerosOffset ?? bytes) - offset,
+      bytes: (parts.rest?.offset ?? bytes) - offset,
       sequences: { first: order.lastSequence + 1, last: sequence },
       revisions: revision === 0 ? undefined : { first: lastRevisionOf(order) + 1, last: revision },
       reason,

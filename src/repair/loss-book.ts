@@ -7,7 +7,16 @@
 // complete only where every lost batch is there, is read to its end, and has the checksum that its (damaged) header names.
 
 import { isZero } from '../journal/batch-reader.ts';
-import { AT_BODY_CRC, BATCH_HEADER_BYTES, BATCH_MAGIC, crcOf, paddedBytes, readUint32 } from '../journal/format.ts';
+import {
+  ALIGNMENT_BYTES_MAX,
+  AT_BODY_CRC,
+  BATCH_ALIGNMENT_BYTES,
+  BATCH_HEADER_BYTES,
+  BATCH_MAGIC,
+  crcOf,
+  paddedBytes,
+  readUint32,
+} from '../journal/format.ts';
 import type { DamageKind, NumberRange } from './damage.ts';
 import { type Effect, parseBody } from './effect-parser.ts';
 import type { BrokenPart } from './segment-survey.ts';
@@ -55,15 +64,17 @@ export interface Loss {
 /** Beyond it keys are not listed; the loss's list then is not complete. */
 export const UNCERTAIN_KEYS_MAX: number = 1 << 22;
 
+/** A segment with a broken part, and what its checksums start from. */
+export interface LosingSegment {
+  readonly file: string;
+  readonly crcSeed: number;
+  readonly block: Uint8Array;
+}
+
 export class LossBook {
   readonly losses: Loss[] = [];
-  readonly #crcSeed: number;
   readonly #keys = new Map<string, UncertainKey>();
   readonly #leases = new Map<bigint, UncertainLease>();
-
-  constructor(crcSeed: number) {
-    this.#crcSeed = crcSeed;
-  }
 
   /** In the order of the keys' bytes. */
   get keys(): UncertainKey[] {
@@ -82,8 +93,8 @@ export class LossBook {
     this.losses.push(loss);
   }
 
-  /** Reads what is left of a broken part of `block`; `revisions` are those that it may have held. */
-  lose(file: string, block: Uint8Array, part: BrokenPart, revisions: NumberRange | undefined): LostPart {
+  /** Reads what is left of a broken part of a segment; `revisions` are those that it may have held. */
+  lose({ file, crcSeed, block }: LosingSegment, part: BrokenPart, revisions: NumberRange | undefined): LostPart {
     const { offset, bytes, kind, reason, head } = part;
     const rest = readRest(block, offset, offset + bytes, head?.revisions ?? revisions);
     let changes = 0;
@@ -97,13 +108,8 @@ export class LossBook {
     }
     const sequence = head?.sequence;
     const isReadToEnd = rest.isReadToEnd && isListed;
-    const isCertain = isReadToEnd && rest.batches === 1 && this.#hasChecksum(block, offset, rest.end);
+    const isCertain = isReadToEnd && rest.batches === 1 && hasChecksum(block, offset, rest.end, crcSeed);
     return { file, offset, bytes, kind, reason, sequence, changes, isReadToEnd, isCertain };
-  }
-
-  #hasChecksum(block: Uint8Array, offset: number, end: number): boolean {
-    const crc = crcOf(block, offset + BATCH_HEADER_BYTES, end, this.#crcSeed);
-    return crc === readUint32(block, offset + AT_BODY_CRC);
   }
 
   /** As `lose`, of a good batch that is not used. True when all of it is listed. */
@@ -145,6 +151,11 @@ export class LossBook {
   }
 }
 
+function hasChecksum(block: Uint8Array, offset: number, end: number, crcSeed: number): boolean {
+  const crc = crcOf(block, offset + BATCH_HEADER_BYTES, end, crcSeed);
+  return crc === readUint32(block, offset + AT_BODY_CRC);
+}
+
 function textOf(buffer: Uint8Array, start: number, end: number): string {
   return Buffer.from(buffer.buffer, buffer.byteOffset + start, end - start).toString('latin1');
 }
@@ -164,11 +175,20 @@ function readRest(block: Uint8Array, start: number, end: number, revisions: Numb
     batches++;
     const body = parseBody(block, at + BATCH_HEADER_BYTES, end, revisions);
     for (const { effect } of body.effects) effects.push(effect);
-    const next = Math.min(end, at + paddedBytes(body.end - at));
+    const next = Math.min(end, paddingEnd(block, body.end, end));
     if (!isZero(block, body.end, next)) break;
     if (next === end) return { effects, isReadToEnd: true, batches, end };
     if (next + BATCH_HEADER_BYTES > end || readUint32(block, next) !== BATCH_MAGIC) break;
     at = next;
   }
   return { effects, isReadToEnd: false, batches, end };
+}
+
+/** Where the zeros behind a body end, which pad it to a multiple of what its damaged header does not tell. */
+function paddingEnd(block: Uint8Array, bodyEnd: number, end: number): number {
+  let at = paddedBytes(bodyEnd, BATCH_ALIGNMENT_BYTES);
+  const last = paddedBytes(bodyEnd, ALIGNMENT_BYTES_MAX);
+  while (at < Math.min(last, end) && isZero(block, at, Math.min(at + BATCH_ALIGNMENT_BYTES, end)))
+    at += BATCH_ALIGNMENT_BYTES;
+  return at;
 }

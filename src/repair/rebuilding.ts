@@ -12,7 +12,6 @@ import { Restorer } from '../etcd/restorer.ts';
 import type { Disk } from '../io/disk.ts';
 import { BatchReader } from '../journal/batch-reader.ts';
 import { EffectReader, type LogState } from '../journal/effects.ts';
-import { crcSeedOf } from '../journal/format.ts';
 import type { JournalVisitor } from '../journal/journal.ts';
 import { Lessor } from '../lease/lessor.ts';
 import { restoreSnapshot } from '../snapshot/restore.ts';
@@ -81,7 +80,6 @@ class Replay {
   readonly #restorer: Restorer;
   readonly #effects: EffectReader;
   readonly #reader = new BatchReader();
-  readonly #crcSeed: number;
   /** The first batch that the snapshot does not hold. */
   readonly #start: number;
   readonly #parts: readonly PlacedPart[];
@@ -92,8 +90,7 @@ class Replay {
     this.#survey = survey;
     this.#store = store;
     this.#restorer = new Restorer(store, lessor, () => 0, alarms);
-    this.#crcSeed = crcSeedOf(survey.identity?.clusterId ?? 0n);
-    this.losses = new LossBook(this.#crcSeed);
+    this.losses = new LossBook();
     const state: LogState = { identity: undefined, revision: 0, isClean: false, effects: 0 };
     this.#effects = new EffectReader(knowing(this.#restorer, lessor, this.losses), state);
     this.#start = (survey.base?.sequence ?? 0) + 1;
@@ -123,12 +120,12 @@ class Replay {
   async #span({ run, segment, first, last }: Span): Promise<void> {
     if (last < this.#start) return;
     const block = await this.#read(segment);
+    const { crcSeed } = this.#survey.segments[segment];
     const reader = this.#reader;
     const end = run.offset + run.bytes;
     for (let at = run.offset; at < end; at = reader.end) {
       const wrong =
-        reader.readHeader(block, at, block.length, this.#crcSeed) ??
-        reader.checkBody(block, at, block.length, this.#crcSeed);
+        reader.readHeader(block, at, block.length, crcSeed) ?? reader.checkBody(block, at, block.length, crcSeed);
       assert(wrong === undefined, 'what the survey found good stays good');
       if (reader.sequence < Math.max(first, this.#start) || reader.sequence > last) continue;
       if (reader.firstRevision !== 0 && reader.firstRevision <= this.revision) this.#refuse(segment, at, block);
@@ -192,8 +189,8 @@ class Replay {
     const lost: LostPart[] = [];
     for (const { part, segment, sequence } of this.#parts) {
       if (sequence < sequences.first || sequence > sequences.last) continue;
-      const { file } = this.#survey.segments[segment];
-      lost.push(this.losses.lose(file, await this.#read(segment), part, revisions));
+      const { file, crcSeed } = this.#survey.segments[segment];
+      lost.push(this.losses.lose({ file, crcSeed, block: await this.#read(segment) }, part, revisions));
     }
     return lost;
   }
@@ -234,9 +231,10 @@ class Replay {
 
   async #loseRun({ run, segment }: PlacedRun): Promise<void> {
     const block = await this.#read(segment);
+    const { crcSeed } = this.#survey.segments[segment];
     const reader = this.#reader;
     for (let at = run.offset; at < run.offset + run.bytes; at = reader.end) {
-      if (reader.readHeader(block, at, block.length, this.#crcSeed) !== undefined) return;
+      if (reader.readHeader(block, at, block.length, crcSeed) !== undefined) return;
       this.losses.loseGood(block, reader.bodyStart, reader.bodyEnd);
     }
   }

@@ -13,9 +13,10 @@ import { join } from 'node:path';
 import { assert } from '../base/assert.ts';
 import type { Clock } from '../io/clock.ts';
 import type { Disk } from '../io/disk.ts';
+import { SEGMENT_HEADER_BYTES, UNSALTED_FORMAT_VERSION } from '../journal/format.ts';
 import { IGNORING_VISITOR, type JournalIdentity } from '../journal/journal.ts';
 import { readLog } from '../journal/recovery.ts';
-import { createSegment, isUnfinishedName } from '../journal/segment.ts';
+import { createSegment, isUnusedName } from '../journal/segment.ts';
 import { listSnapshots, snapshotFolder, snapshotPath } from '../snapshot/snapshot-folder.ts';
 import { takeSnapshot } from '../snapshot/snapshot-taking.ts';
 import { namesIn, setAside, writeReport } from './originals.ts';
@@ -118,10 +119,14 @@ export async function repairFolder(disk: Disk, clock: Clock, plan: RebuildPlan):
   await disk.ensureDirectory(walFolder);
   const { identity, epoch, sequence } = plan;
   const segment = await createSegment(disk, walFolder, {
+    // Without a salt: the next start, which draws one, makes it a segment of its own format.
+    format: UNSALTED_FORMAT_VERSION,
     identity,
     epoch,
     firstSequence: sequence + 1,
     previousCrc: 0,
+    salt: 0,
+    headerBytes: SEGMENT_HEADER_BYTES,
   });
   await segment.close();
   await writeSnapshot(disk, clock, plan);
@@ -143,7 +148,7 @@ async function removeUnfinished(disk: Disk, { folder, findings }: Survey): Promi
   const walFolder = join(folder, 'wal');
   const names = (await namesIn(disk, walFolder)) ?? [];
   const left = findings.filter(({ kind }) => kind === 'leftover').map(({ file }) => file);
-  const unfinished = names.filter(isUnfinishedName).map((name) => join(walFolder, name));
+  const unfinished = names.filter(isUnusedName).map((name) => join(walFolder, name));
   for (const file of [...left, ...unfinished]) await disk.unlink(file);
   if (left.length + unfinished.length > 0) await disk.syncDirectory(walFolder);
   const snapshots = snapshotFolder(folder);

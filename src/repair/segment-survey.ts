@@ -1,19 +1,22 @@
 // One segment looked at whatever its state: which parts of it are good batches, which are not, and what those seem to be.
 //
-//   ├ header ┤├ run: batches 1…7 ┤├ broken: flipped, batch 8 ┤├ run: batches 9…12 ┤├ zeros ┤
+//   ├ header ┤├ run: batches 1…7 ┤├ broken: flipped, batch 8 ┤├ run: batches 9…12 ┤├ rest: zeros, or an earlier segment ┤
 //
 // A run is good batches that follow each other in one chain. Behind bytes that are no batch the next good header is looked
 // for, at every multiple of 8; a header's checksum starts from the cluster's, so that chance does not make one. Where a
 // damaged batch has a good header, it says which batch and which revisions these are.
+//
+// A file may have been a segment before. What is left of that, batches with sequences below this segment's first, counts as no batch.
 
 import { BatchReader, isZero } from '../journal/batch-reader.ts';
 import { EffectReader, type LogState } from '../journal/effects.ts';
-import { BATCH_ALIGNMENT_BYTES, SEGMENT_HEADER_BYTES } from '../journal/format.ts';
+import { ALIGNMENT_BYTES_MAX, BATCH_ALIGNMENT_BYTES, SEGMENT_HEADER_BYTES } from '../journal/format.ts';
 import type { JournalVisitor } from '../journal/journal.ts';
 import type { DamageKind, NumberRange } from './damage.ts';
 
 /** What a disk loses at once, at least. */
 const SECTOR_BYTES = 512;
+const HEADER_SIZES: readonly number[] = [SEGMENT_HEADER_BYTES, SECTOR_BYTES, ALIGNMENT_BYTES_MAX];
 
 /** Good batches, back to back, in one chain. */
 export interface BatchRun {
@@ -57,31 +60,45 @@ export interface EffectCounts {
   others: number;
 }
 
+/** What is there to the end of the file: space set down ahead, or of an earlier segment; or what is left of batches. */
+export interface SegmentRemainder {
+  readonly kind: 'zeros' | 'earlier segment';
+  readonly offset: number;
+}
+
+/** Where a segment's batches begin, and what tells that they are its own. */
+export interface SegmentPlace {
+  readonly crcSeed: number;
+  readonly firstSequence: number;
+  /** Undefined where the header is damaged. */
+  readonly headerBytes: number | undefined;
+}
+
 export interface SegmentParts {
   readonly runs: readonly BatchRun[];
   readonly broken: readonly BrokenPart[];
-  /** Where zeros to the end begin: space set down ahead, or what is left of batches. */
-  readonly zerosOffset: number | undefined;
+  readonly rest: SegmentRemainder | undefined;
   readonly counts: EffectCounts;
   /** The highest revision that its marks and ends name. */
   readonly namedRevision: number;
 }
 
-export function surveySegment(block: Uint8Array, crcSeed: number): SegmentParts {
-  const survey = new Survey(block, crcSeed);
-  survey.run();
+export function surveySegment(block: Uint8Array, place: SegmentPlace): SegmentParts {
+  const survey = new Survey(block, place);
+  survey.run(place.headerBytes);
   // Without the block, which would stay with it.
-  const { runs, broken, zerosOffset, counts, namedRevision } = survey;
-  return { runs, broken, zerosOffset, counts, namedRevision };
+  const { runs, broken, rest, counts, namedRevision } = survey;
+  return { runs, broken, rest, counts, namedRevision };
 }
 
 class Survey implements SegmentParts {
   readonly runs: BatchRun[] = [];
   readonly broken: BrokenPart[] = [];
-  zerosOffset: number | undefined;
+  rest: SegmentRemainder | undefined;
   readonly counts: EffectCounts = { puts: 0, deletes: 0, others: 0 };
   readonly #block: Uint8Array;
   readonly #crcSeed: number;
+  readonly #firstSequence: number;
   readonly #reader = new BatchReader();
   readonly #state: LogState = { identity: undefined, revision: 0, isClean: false, effects: 0 };
   readonly #effects: EffectReader;
@@ -89,9 +106,10 @@ class Survey implements SegmentParts {
   /** The highest batch in the runs before the open one. */
   #highest = 0;
 
-  constructor(block: Uint8Array, crcSeed: number) {
+  constructor(block: Uint8Array, { crcSeed, firstSequence }: SegmentPlace) {
     this.#block = block;
     this.#crcSeed = crcSeed;
+    this.#firstSequence = firstSequence;
     this.#effects = new EffectReader(counter(this.counts), this.#state);
   }
 
@@ -99,25 +117,47 @@ class Survey implements SegmentParts {
     return this.#state.revision;
   }
 
-  run(): void {
+  run(headerBytes: number | undefined): void {
     const { length } = this.#block;
-    let at = SEGMENT_HEADER_BYTES;
-    while (at < length) {
-      if (isZero(this.#block, at, length)) {
-        this.zerosOffset = at;
-        break;
-      }
-      at = this.#part(at);
+    let at = headerBytes ?? this.#likelyStart();
+    while (at < length && this.rest === undefined) {
+      if (isZero(this.#block, at, length)) this.rest = { kind: 'zeros', offset: at };
+      else if (this.#isLeftOver(at)) this.rest = { kind: 'earlier segment', offset: at };
+      else at = this.#part(at);
     }
     const { puts, deletes } = this.counts;
     this.counts.others = this.#state.effects - puts - deletes;
+  }
+
+  /** Where a good batch stands behind a header of one of the usual sizes. */
+  #likelyStart(): number {
+    return HEADER_SIZES.find((at) => this.#readOwn(at) === undefined) ?? SEGMENT_HEADER_BYTES;
+  }
+
+  /** Reads the header at `at`. Returns why it is not that of a batch of this segment, or undefined. */
+  #readOwn(at: number): string | undefined {
+    const wrong = this.#reader.readHeader(this.#block, at, this.#block.length, this.#crcSeed);
+    if (wrong !== undefined || this.#reader.sequence >= this.#firstSequence) return wrong;
+    return 'a batch of an earlier segment stands here';
+  }
+
+  /** From `at` on there are batches, and only such of an earlier segment. */
+  #isLeftOver(at: number): boolean {
+    if (this.#readOwn(at) === undefined) return false;
+    const { length } = this.#block;
+    let next = this.#reader.nextHeader(this.#block, at, length, this.#crcSeed);
+    if (next < 0) return false;
+    while (next >= 0 && this.#reader.sequence < this.#firstSequence) {
+      next = this.#reader.nextHeader(this.#block, next + BATCH_ALIGNMENT_BYTES, length, this.#crcSeed);
+    }
+    return next < 0;
   }
 
   /** Takes what is at `at`; returns where it ends. */
   #part(at: number): number {
     const reader = this.#reader;
     const { length } = this.#block;
-    const wrongHeader = reader.readHeader(this.#block, at, length, this.#crcSeed);
+    const wrongHeader = this.#readOwn(at);
     const wrong = wrongHeader ?? this.#body(at);
     if (wrong === undefined) {
       this.#good(at);
@@ -125,7 +165,7 @@ class Survey implements SegmentParts {
     }
     const head = wrongHeader === undefined ? this.#head() : undefined;
     const statedEnd = reader.end;
-    const end = head !== undefined && this.#goesOnAt(statedEnd) ? statedEnd : this.#nextHeader(at);
+    const end = head !== undefined && this.#goesOnAt(statedEnd) ? statedEnd : this.#nextOwn(at);
     this.#open = undefined;
     const kind = this.#kindOf(at, end, head !== undefined && statedEnd > length);
     this.broken.push({ kind, offset: at, bytes: end - at, reason: wrong, head });
@@ -182,14 +222,17 @@ class Survey implements SegmentParts {
   #goesOnAt(at: number): boolean {
     const { length } = this.#block;
     if (at >= length) return at === length;
-    if (isZero(this.#block, at, length)) return true;
-    return new BatchReader().readHeader(this.#block, at, length, this.#crcSeed) === undefined;
+    return isZero(this.#block, at, length) || this.#readOwn(at) === undefined || this.#isLeftOver(at);
   }
 
-  #nextHeader(at: number): number {
+  /** Where the next header of this segment's is behind `at`, or the end. */
+  #nextOwn(at: number): number {
     const { length } = this.#block;
-    const next = this.#reader.nextHeader(this.#block, at + BATCH_ALIGNMENT_BYTES, length, this.#crcSeed);
-    return next < 0 ? length : next;
+    for (let next = at; ; ) {
+      next = this.#reader.nextHeader(this.#block, next + BATCH_ALIGNMENT_BYTES, length, this.#crcSeed);
+      if (next < 0) return length;
+      if (this.#reader.sequence >= this.#firstSequence) return next;
+    }
   }
 
   #kindOf(start: number, end: number, isCutOff: boolean): BrokenPart['kind'] {

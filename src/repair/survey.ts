@@ -7,14 +7,14 @@
 import { join } from 'node:path';
 import { floorOf } from '../etcd/state-opening.ts';
 import { type Disk, DiskError } from '../io/disk.ts';
-import { BatchReader } from '../journal/batch-reader.ts';
 import { CorruptionError, ForeignLogError } from '../journal/errors.ts';
 import { BATCH_HEADER_BYTES, crcSeedOf, META, readId, SEGMENT_HEADER_BYTES } from '../journal/format.ts';
 import { IGNORING_VISITOR, type JournalIdentity, type LogBase, type TailCut } from '../journal/journal.ts';
 import { readLog } from '../journal/recovery.ts';
-import { decodeSegmentHeader, isUnfinishedName, type SegmentHeader, sequenceOfName } from '../journal/segment.ts';
+import { decodeSegmentHeader, isUnusedName, type SegmentHeader, sequenceOfName } from '../journal/segment.ts';
 import { snapshotFolder } from '../snapshot/snapshot-folder.ts';
 import { type BatchOrder, orderBatches } from './batch-order.ts';
+import { crcSeedIn } from './crc-seed.ts';
 import { type Finding, findingOf, type NumberRange } from './damage.ts';
 import { logFindings } from './log-findings.ts';
 import { type SegmentParts, surveySegment } from './segment-survey.ts';
@@ -29,6 +29,8 @@ export interface SurveyedSegment {
   /** Undefined when it is damaged. */
   readonly header: SegmentHeader | undefined;
   readonly headerError: string | undefined;
+  /** What the checksums of its batches start from. */
+  readonly crcSeed: number;
   readonly parts: SegmentParts;
 }
 
@@ -128,7 +130,7 @@ async function surveyLog(disk: Disk, folder: string, snapshots: readonly Surveye
     heads.find(({ header }) => header !== undefined)?.header?.identity ??
     snapshots.find(({ header }) => header !== undefined)?.header?.identity ??
     (await identityInLog(disk, folder, names));
-  const crcSeed = crcSeedOf(identity?.clusterId ?? 0n);
+  const seeds = new Seeds(identity, heads);
   const segments: SurveyedSegment[] = [];
   const files = new WholeFiles(disk);
   for (let i = 0; i < names.length; i++) {
@@ -143,9 +145,12 @@ async function surveyLog(disk: Disk, folder: string, snapshots: readonly Surveye
       findings.push(findingOf({ kind: 'unreadable', file, offset, bytes, reason: 'the disk cannot read this (EIO)' }));
     }
     const firstSequence = sequenceOfName(names[i]) ?? 0;
-    const parts = surveySegment(block, crcSeed);
+    const crcSeed = seeds.of(header, block);
+    // A file under another's name is what its header says.
+    const place = { crcSeed, firstSequence: header?.firstSequence ?? firstSequence, headerBytes: header?.headerBytes };
+    const parts = surveySegment(block, place);
     const headerError = headerReason(header, error, firstSequence);
-    const segment = { file, firstSequence, bytes: block.length, header, headerError, parts };
+    const segment = { file, firstSequence, bytes: block.length, header, headerError, crcSeed, parts };
     if (isLeftByRepair(segment, snapshots)) {
       const reason = 'made by a repair that did not come to its end; the next repair removes it';
       findings.push(findingOf({ kind: 'leftover', file, offset: 0, bytes: block.length, reason }));
@@ -182,7 +187,7 @@ async function namesIn(disk: Disk, folder: string, findings: Finding[]): Promise
   });
   return names.filter((name) => {
     if (sequenceOfName(name) !== undefined) return true;
-    if (!isUnfinishedName(name)) findings.push(foreign(join(folder, name), 'is not a file of the log; move it away'));
+    if (!isUnusedName(name)) findings.push(foreign(join(folder, name), 'is not a file of the log; move it away'));
     return false;
   });
 }
@@ -207,7 +212,7 @@ async function readHead(disk: Disk, file: string): Promise<SegmentHead> {
   }
 }
 
-/** Where every header is damaged: META, the first effect of a log, names the ids; its batch's checksum confirms them. */
+/** Where every header is damaged: META, the first effect of a log, names the ids. */
 async function identityInLog(
   disk: Disk,
   folder: string,
@@ -215,12 +220,37 @@ async function identityInLog(
 ): Promise<JournalIdentity | undefined> {
   if (names.length === 0) return undefined;
   const block = await new WholeFiles(disk).read(join(folder, names[0]));
-  const body = SEGMENT_HEADER_BYTES + BATCH_HEADER_BYTES;
+  const found = crcSeedIn(block);
+  if (found === undefined) return undefined;
+  const body = found.offset + BATCH_HEADER_BYTES;
   if (block.length < body + 17 || block[body] !== META) return undefined;
-  const identity = { memberId: readId(block, body + 1), clusterId: readId(block, body + 9) };
-  const seed = crcSeedOf(identity.clusterId);
-  const wrong = new BatchReader().readHeader(block, SEGMENT_HEADER_BYTES, block.length, seed);
-  return wrong === undefined ? identity : undefined;
+  return { memberId: readId(block, body + 1), clusterId: readId(block, body + 9) };
+}
+
+/** What the checksums of segments start from: as their headers say, or as their batches do where no header contradicts. */
+class Seeds {
+  readonly #clusterId: bigint;
+  /** Of the good headers, the last one's last. */
+  readonly #known = new Set<number>();
+
+  constructor(identity: JournalIdentity | undefined, heads: readonly SegmentHead[]) {
+    this.#clusterId = identity?.clusterId ?? 0n;
+    for (const { header } of heads)
+      if (header?.identity.clusterId === this.#clusterId) this.#known.add(this.#seed(header));
+  }
+
+  of(header: SegmentHeader | undefined, block: Uint8Array): number {
+    if (header !== undefined) return this.#seed(header);
+    const found = crcSeedIn(block)?.crcSeed;
+    const unsalted = crcSeedOf(this.#clusterId, 0);
+    if (found !== undefined && (this.#known.size === 0 || this.#known.has(found) || found === unsalted)) return found;
+    return [...this.#known].at(-1) ?? unsalted;
+  }
+
+  /** With this cluster's id: another's batches must not count. */
+  #seed({ salt }: SegmentHeader): number {
+    return crcSeedOf(this.#clusterId, salt);
+  }
 }
 
 /** What any good header says, a segment's beginning (all before it was durable then), and a snapshot's name. */

@@ -2,14 +2,14 @@
 // time is in memory; whoever takes the records decides how fast it goes.
 //
 //   survey ─► findings by file and offset ─┐
-//   each segment once more ────────────────┴─► segment, batch, effect, effect, damage, batch, …, zeros
+//   each segment once more ────────────────┴─► segment, batch, effect, effect, damage, batch, …, rest
 
 import type { Disk } from '../io/disk.ts';
 import { BatchReader } from '../journal/batch-reader.ts';
-import { BATCH_HEADER_BYTES, crcSeedOf, FLAG_FSYNC } from '../journal/format.ts';
+import { BATCH_HEADER_BYTES, FLAG_FSYNC } from '../journal/format.ts';
 import type { Finding, NumberRange } from './damage.ts';
 import { type Effect, parseBody } from './effect-parser.ts';
-import type { BatchRun, BrokenPart } from './segment-survey.ts';
+import type { BatchRun, BrokenPart, SegmentRemainder } from './segment-survey.ts';
 import type { Survey, SurveyedSegment } from './survey.ts';
 import { WholeFiles } from './whole-files.ts';
 
@@ -41,8 +41,8 @@ export interface DumpTaker {
     buffer: Uint8Array,
   ): Promise<void> | undefined;
   onDamage(finding: Finding): Promise<void> | undefined;
-  /** Zeros to the end of a file. */
-  onZeros(file: string, offset: number, bytes: number): Promise<void> | undefined;
+  /** What is behind the batches, to the end of a file. */
+  onRest(file: string, rest: SegmentRemainder, bytes: number): Promise<void> | undefined;
 }
 
 /** Of a folder that nobody uses. Rejects with DiskError, and with what the taker rejects with. */
@@ -56,7 +56,6 @@ export async function dumpLog(disk: Disk, survey: Survey, range: DumpRange, take
 
 class SegmentDump {
   readonly #whole: WholeFiles;
-  readonly #crcSeed: number;
   readonly #range: DumpRange;
   readonly #taker: DumpTaker;
   readonly #segment: SurveyedSegment;
@@ -66,7 +65,6 @@ class SegmentDump {
 
   constructor(whole: WholeFiles, survey: Survey, range: DumpRange, taker: DumpTaker, segment: SurveyedSegment) {
     this.#whole = whole;
-    this.#crcSeed = crcSeedOf(survey.identity?.clusterId ?? 0n);
     this.#range = range;
     this.#taker = taker;
     this.#segment = segment;
@@ -85,7 +83,7 @@ class SegmentDump {
     pieces.sort((a, b) => a.offset - b.offset);
     for (const { dump } of pieces) await dump();
     await this.#damageUpTo(Number.POSITIVE_INFINITY);
-    if (parts.zerosOffset !== undefined) await this.#taker.onZeros(file, parts.zerosOffset, bytes - parts.zerosOffset);
+    if (parts.rest !== undefined) await this.#taker.onRest(file, parts.rest, bytes - parts.rest.offset);
   }
 
   /** Something in it lies in the range, or nothing tells. */
@@ -115,7 +113,7 @@ class SegmentDump {
     const end = run.offset + run.bytes;
     for (let at = run.offset; at < end; at = reader.end) {
       await this.#damageUpTo(at);
-      if (reader.readHeader(block, at, block.length, this.#crcSeed) !== undefined) return;
+      if (reader.readHeader(block, at, block.length, this.#segment.crcSeed) !== undefined) return;
       const { sequence, epoch, firstRevision, lastRevision, durableSequence, flags, bodyStart, bodyEnd } = reader;
       const revisions = firstRevision === 0 ? undefined : { first: firstRevision, last: lastRevision };
       if (!this.#overlaps({ first: sequence, last: sequence }, revisions)) continue;

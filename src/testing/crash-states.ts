@@ -248,6 +248,10 @@ class TracingFile implements DiskFile {
     return this.#file.size();
   }
 
+  nameCount(): Promise<number> {
+    return this.#file.nameCount();
+  }
+
   close(): Promise<void> {
     return this.#file.close();
   }

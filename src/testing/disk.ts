@@ -205,6 +205,12 @@ export class SimulatedDisk implements Disk {
     return this.#generation;
   }
 
+  /** For open files. */
+  nameCount(content: SimulatedContent): number {
+    const folders = [...this.#folders.values()];
+    return folders.flatMap(({ entries }) => [...entries.values()]).filter((one) => one === content).length;
+  }
+
   /** For open files: true when `bytes` more do not fit. */
   isFull(bytes: number): boolean {
     return this.usedBytes() + bytes > this.capacityBytes;
@@ -336,6 +342,10 @@ class OpenFile implements DiskFile {
 
   async size(): Promise<number> {
     return this.#content.visible.length;
+  }
+
+  async nameCount(): Promise<number> {
+    return this.#disk.nameCount(this.#content);
   }
 
   async close(): Promise<void> {}

@@ -17,6 +17,8 @@ import { Random } from './random.ts';
 
 export const IDENTITY: JournalIdentity = { clusterId: -0x1234_5678_9abc_def1n, memberId: 0x7eef_0001_0002_0003n };
 
+export const SALT = 0x5a17_c0de;
+
 /** A base that holds the batches up to `sequence`. */
 export function baseAt(sequence: number, revision: number = sequence): LogBase {
   return { sequence, revision, clusterId: IDENTITY.clusterId, file: 'base' };
@@ -114,7 +116,7 @@ export class JournalFixture {
     this.handler = new RecordingHandler();
     const { clock, disk, visitor, handler } = this;
     const limits = this.#limits;
-    const common = { disk, clock, folder: FOLDER, identity: IDENTITY, visitor, handler, limits };
+    const common = { disk, clock, folder: FOLDER, identity: IDENTITY, salt: SALT, visitor, handler, limits };
     return this.clock.runUntil(openFileJournal({ ...common, ...opening }));
   }
 

@@ -83,6 +83,7 @@ export async function openOn(surroundings: Surroundings, changes: ServerChanges)
     folder,
     random: () => random.fraction(),
     randomId: () => (BigInt(random.uint32()) << 32n) | BigInt(random.uint32()),
+    salt: 0x5a17_c0de,
     usage: processUsage,
     loopStallSeconds: () => 0,
     collect: () => {},

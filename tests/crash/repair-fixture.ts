@@ -87,7 +87,7 @@ async function readPast(disk: Disk, past: Map<number, Change[]>): Promise<void> 
         return undefined;
       },
       onDamage: () => undefined,
-      onZeros: () => undefined,
+      onRest: () => undefined,
     },
   );
 }

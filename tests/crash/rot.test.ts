@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { DAMAGES, judgeRot, type RotLog, type Structure, writeRotLog } from './rot.ts';
+import { DAMAGES, judgeRot, type RotLog, type RotStory, type Structure, writeRotLog } from './rot.ts';
 
 /** Puts a state of the files on the disk: those that are named, and no others. */
 function place({ fixture, files }: RotLog, changed: ReadonlyMap<string, Uint8Array | undefined>): void {
@@ -13,18 +13,22 @@ function place({ fixture, files }: RotLog, changed: ReadonlyMap<string, Uint8Arr
 }
 
 /** Whether nothing is left in the last file, where readers look for it, that tells of what was damaged. */
-function hasNoWitness(damage: string, bytes: Uint8Array, { start, end }: Structure): boolean {
+function hasNoWitness(damage: string, { start, end }: Structure, structures: readonly Structure[]): boolean {
   if (damage.startsWith('cut off')) return true;
   // What is behind is no more at a multiple of 8 bytes.
   if (damage === 'repeated' || damage === 'left out') return (end - start) % 8 !== 0;
   // The last sector, to the end.
-  return damage.includes('sector') && start >= Math.floor(bytes.length / 512) * 512 - 512;
+  const logEnd = structures[structures.length - 1].end;
+  return damage.includes('sector') && start >= Math.floor(logEnd / 512) * 512 - 512;
 }
 
+const STORIES: readonly RotStory[] = ['new files', 'files used again'];
+
 describe('damage at rest is refused and nothing is changed, where writes would be lost:', () => {
-  for (const [name, damage] of Object.entries(DAMAGES)) {
-    it(`each structure of each file ${name}`, async (context) => {
-      const log = await writeRotLog();
+  const cases = Object.entries(DAMAGES).flatMap(([name, damage]) => STORIES.map((story) => ({ name, damage, story })));
+  for (const { name, damage, story } of cases) {
+    it(`each structure of each file ${name}, ${story}`, async (context) => {
+      const log = await writeRotLog(story);
       const lastBatches = log.files.at(-1)?.structures.filter((structure) => structure.name === 'batch').length ?? 0;
       assert.ok(log.files.length >= 3 && lastBatches >= 3, `${log.files.length} files, ${lastBatches} batches`);
       const verdicts = { refused: 0, cut: 0, whole: 0 };
@@ -37,7 +41,7 @@ describe('damage at rest is refused and nothing is changed, where writes would b
           const verdict = await judgeRot(log).catch((error: unknown) => assert.fail(`${where}: ${String(error)}`));
           verdicts[verdict]++;
           const isLast = path === log.files.at(-1)?.path;
-          if (verdict === 'cut') assert.ok(isLast && hasNoWitness(name, bytes, structure), `${where}: ${verdict}`);
+          if (verdict === 'cut') assert.ok(isLast && hasNoWitness(name, structure, structures), `${where}: ${verdict}`);
         }
       }
       context.diagnostic(`${verdicts.refused} refused, ${verdicts.whole} without loss, ${verdicts.cut} cut`);
@@ -45,11 +49,11 @@ describe('damage at rest is refused and nothing is changed, where writes would b
   }
 
   it('files missing, exchanged, doubled, or of another time', async () => {
-    const log = await writeRotLog();
+    const log = await writeRotLog('new files');
     const [first, second, third] = log.files;
     const last = log.files[log.files.length - 1];
     const extra = first.path.replace(/[0-9a-f]{16}\.wal/, '00000000000000ff.wal');
-    const other = await writeRotLog();
+    const other = await writeRotLog('new files');
     const cases: Record<string, [string, Uint8Array | undefined][]> = {
       'the first missing': [[first.path, undefined]],
       'one in the middle missing': [[second.path, undefined]],
@@ -73,7 +77,7 @@ describe('damage at rest is refused and nothing is changed, where writes would b
   });
 
   it('the last file missing: the log is whole without it, and that cannot be told', async () => {
-    const log = await writeRotLog();
+    const log = await writeRotLog('new files');
     const last = log.files[log.files.length - 1];
     place(log, new Map([[last.path, undefined]]));
     assert.equal(await judgeRot(log), 'cut');

@@ -6,7 +6,8 @@
 
 import { CorruptionError, ForeignLogError } from '../../src/journal/errors.ts';
 import { SEGMENT_HEADER_BYTES } from '../../src/journal/format.ts';
-import { appendPut, JournalFixture } from '../../src/testing/journal-fixture.ts';
+import type { LogBase } from '../../src/journal/journal.ts';
+import { baseAt, JournalFixture } from '../../src/testing/journal-fixture.ts';
 
 /** Where a structure lies in a file. */
 export interface Structure {
@@ -17,6 +18,8 @@ export interface Structure {
 
 export interface RotLog {
   readonly fixture: JournalFixture;
+  /** What it goes on from; undefined: it begins at the beginning. */
+  readonly base: LogBase | undefined;
   /** What the whole log shows. */
   readonly lines: readonly string[];
   readonly files: readonly {
@@ -28,27 +31,44 @@ export interface RotLog {
 
 const BATCH_HEADER_BYTES = 64;
 const AT_BODY_BYTES = 56;
+const AT_SEQUENCE = 16;
+/** In the segment header. */
+const AT_FIRST_SEQUENCE = 32;
 
-/** Several segments of several batches each, ended in order, so that every batch with writes has a witness. */
-export async function writeRotLog(): Promise<RotLog> {
+export type RotStory = 'new files' | 'files used again';
+
+/** Batches of the log; what is below TRIMMED is gone from it again, where files are used again. */
+const LAST = { 'new files': 21, 'files used again': 60 } as const;
+const TRIMMED = 40;
+
+/**
+ * Several segments of several batches each, so that every batch with writes has a witness: new files, ended in order; or files that were
+ * segments before, with what those held behind the batches, and no orderly end.
+ */
+export async function writeRotLog(story: RotStory): Promise<RotLog> {
   const fixture = new JournalFixture({ limits: { segmentBytesMax: 1500 } });
   const { journal } = await fixture.open();
+  const isNew = story === 'new files';
   const lines: string[] = [];
-  for (let revision = 2; revision < 22; revision++) {
+  for (let revision = 2; revision <= LAST[story]; revision++) {
     const value = `value ${revision} ${'.'.repeat((revision % 7) * 25)}`;
-    appendPut(journal, revision, value, 'fsync');
-    lines.push(`put 0 ${value}`);
+    await fixture.put(journal, revision, value);
+    if (isNew || revision > TRIMMED) lines.push(`put 0 ${value}`);
+    if (!isNew && revision % 20 === 0 && revision <= TRIMMED) await fixture.clock.runUntil(journal.trim(revision));
+  }
+  if (isNew) await fixture.close(journal, LAST[story]);
+  else {
+    journal.batch.appendMark(LAST[story]);
     journal.commit();
     await fixture.clock.runAll();
   }
-  await fixture.close(journal, 21);
   fixture.disk.kill();
-  const paths = [...fixture.disk.snapshot().keys()].sort();
+  const paths = [...fixture.disk.snapshot().keys()].filter((path) => path.endsWith('.wal')).sort();
   const files = paths.map((path) => {
     const bytes = fixture.disk.bytes(path);
     return { path, bytes, structures: structuresOf(bytes) };
   });
-  return { fixture, lines, files };
+  return { fixture, base: isNew ? undefined : baseAt(TRIMMED), lines, files };
 }
 
 const SEGMENT_FIELDS: readonly [string, number, number][] = [
@@ -60,7 +80,9 @@ const SEGMENT_FIELDS: readonly [string, number, number][] = [
   ['first sequence', 32, 40],
   ['segment epoch', 40, 48],
   ['checksum of the batch before', 48, 52],
-  ['segment padding', 52, 64],
+  ['salt', 52, 56],
+  ['place of the first batch', 56, 60],
+  ['segment padding', 60, 64],
 ];
 const BATCH_FIELDS: readonly [string, number, number][] = [
   ['batch magic', 0, 4],
@@ -74,15 +96,18 @@ const BATCH_FIELDS: readonly [string, number, number][] = [
   ['durable sequence', 48, 56],
   ['body length', 56, 60],
   ['flags', 60, 62],
-  ['batch padding', 62, 64],
+  ['alignment', 62, 63],
+  ['batch padding', 63, 64],
 ];
 
 export function structuresOf(bytes: Uint8Array): Structure[] {
   const structures: Structure[] = [{ name: 'segment header', start: 0, end: SEGMENT_HEADER_BYTES }];
   for (const [name, start, end] of SEGMENT_FIELDS) structures.push({ name, start, end });
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  // Up to the zeros that are set down ahead.
-  for (let at = SEGMENT_HEADER_BYTES; at < bytes.length && bytes[at] !== 0; ) {
+  let sequence = view.getBigUint64(AT_FIRST_SEQUENCE, true);
+  // Up to zeros, or to what an earlier segment left.
+  for (let at = SEGMENT_HEADER_BYTES; at + BATCH_HEADER_BYTES <= bytes.length; sequence++) {
+    if (view.getBigUint64(at + AT_SEQUENCE, true) !== sequence) break;
     const bodyBytes = view.getUint32(at + AT_BODY_BYTES, true);
     const bodyStart = at + BATCH_HEADER_BYTES;
     const end = bodyStart + Math.ceil(bodyBytes / 8) * 8;
@@ -139,9 +164,9 @@ export type Verdict = 'refused' | 'cut' | 'whole';
  * Opens the folder as it is now. Throws when the log shows what was not written, or when it is refused and something on the
  * disk has changed.
  */
-export async function judgeRot({ fixture, lines }: RotLog): Promise<Verdict> {
+export async function judgeRot({ fixture, base, lines }: RotLog): Promise<Verdict> {
   const before = fixture.disk.snapshot();
-  const opened = await fixture.open().catch((error: unknown) => error);
+  const opened = await fixture.open(base && { base }).catch((error: unknown) => error);
   fixture.disk.kill();
   if (opened instanceof CorruptionError || opened instanceof ForeignLogError) {
     const after = fixture.disk.snapshot();

@@ -1,0 +1,177 @@
+// Logs of the format before, and logs whose files had been segments before.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { baseAt, IDENTITY, JournalFixture, SALT } from '../testing/journal-fixture.ts';
+import { BatchWriter } from './batch-writer.ts';
+import { CorruptionError } from './errors.ts';
+import { crcSeedOf, readUint32 } from './format.ts';
+import type { Journal } from './journal.ts';
+import { encodeSegmentHeader } from './segment.ts';
+
+interface OldLog {
+  readonly fixture: JournalFixture;
+  readonly bytes: Uint8Array;
+}
+
+/** As the first format was written: two segments, OPEN and a batch for each of the revisions 2 to 5; the second one is empty if asked for. */
+function writeOldLog(isLastEmpty: boolean): OldLog {
+  const fixture = new JournalFixture();
+  const segments: Uint8Array[][] = [];
+  let previousCrc = 0;
+  const begin = (firstSequence: number): void => {
+    const header = { format: 1, identity: IDENTITY, firstSequence, epoch: 1, previousCrc, salt: 0, headerBytes: 64 };
+    segments.push([encodeSegmentHeader(header)]);
+  };
+  begin(1);
+  for (let sequence = 1; sequence <= 5; sequence++) {
+    const batch = new BatchWriter(1000);
+    if (sequence === 1) {
+      batch.appendMeta(IDENTITY);
+      batch.appendOpen(1);
+    } else {
+      batch.beginRevision(sequence, 'fsync');
+      batch.appendPut(0, Buffer.from(`old ${sequence}`), 0, 5);
+    }
+    if (sequence === 4 && !isLastEmpty) begin(4);
+    const crcSeed = crcSeedOf(IDENTITY.clusterId, 0);
+    previousCrc = batch.seal({ sequence, epoch: 1, durableSequence: sequence - 1, previousCrc, crcSeed, alignment: 8 });
+    segments[segments.length - 1].push(batch.view());
+  }
+  if (isLastEmpty) begin(6);
+  void fixture.disk.ensureDirectory(fixture.segmentFolder);
+  const files = segments.map((pieces) => Buffer.concat(pieces));
+  fixture.disk.place(fixture.segmentPath(), files[0]);
+  fixture.disk.place(fixture.segmentPath(isLastEmpty ? 6 : 4), files[1]);
+  return { fixture, bytes: files[1] };
+}
+
+const OLD_LINES = ['put 0 old 2', 'put 0 old 3', 'put 0 old 4', 'put 0 old 5'];
+
+for (const isLastEmpty of [false, true]) {
+  test(`a log of format 1 goes on in format 2, its last segment ${isLastEmpty ? '' : 'not '}empty`, async () => {
+    const { fixture } = writeOldLog(isLastEmpty);
+    const { journal, recovery } = await fixture.open();
+    assert.deepEqual(fixture.visitor.lines, OLD_LINES);
+    assert.deepEqual([recovery.revision, journal.epoch, journal.lastSequence], [5, 2, 6]);
+    assert.equal(readUint32(fixture.disk.bytes(fixture.segmentPath(6)), 8), 2);
+    await fixture.put(journal, 6, 'new');
+    fixture.disk.crash('lose');
+    const again = await fixture.open();
+    assert.deepEqual(fixture.visitor.lines, [...OLD_LINES, 'put 0 new']);
+    assert.equal(again.journal.lastSequence, 8, 'in the same segment');
+    await fixture.put(again.journal, 7, 'newer');
+    await fixture.clock.runUntil(again.journal.trim(6));
+    fixture.disk.crash('lose');
+    await fixture.open({ base: baseAt(6) });
+    assert.deepEqual(fixture.visitor.lines, ['put 0 new', 'put 0 newer']);
+  });
+}
+
+test('the unfinished end of a log of format 1 is cut, and damage in it is refused', async () => {
+  const { fixture, bytes } = writeOldLog(false);
+  const path = fixture.segmentPath(4);
+  fixture.disk.place(path, bytes.subarray(0, bytes.length - 3));
+  const { recovery } = await fixture.open();
+  assert.deepEqual(fixture.visitor.lines, OLD_LINES.slice(0, 3));
+  assert.equal(recovery.cut?.file, path);
+  const damaged = writeOldLog(false);
+  const flipped = Uint8Array.from(damaged.bytes);
+  flipped[130] ^= 1;
+  damaged.fixture.disk.place(path, flipped);
+  await assert.rejects(damaged.fixture.open(), CorruptionError);
+});
+
+/** A header of a batch that does not exist, which says that all before it is durable, at each offset from a multiple of 8. */
+function forgedValue(salt: number): string {
+  const batch = new BatchWriter(1000);
+  batch.appendMark(1);
+  const crcSeed = crcSeedOf(IDENTITY.clusterId, salt);
+  batch.seal({
+    sequence: 2 ** 40,
+    epoch: 2 ** 40,
+    durableSequence: 2 ** 40 - 1,
+    previousCrc: 0,
+    crcSeed,
+    alignment: 8,
+  });
+  const header = Buffer.from(batch.view());
+  return Buffer.concat(Array.from({ length: 8 }, () => [header, Buffer.alloc(1)]).flat()).toString('latin1');
+}
+
+for (const salt of [0, SALT + 1, SALT]) {
+  const canForge = salt === SALT;
+  test(`what a client writes ${canForge ? 'could be' : 'is not'} taken for a batch ${canForge ? 'if it knew the salt' : ''}`, async () => {
+    const fixture = new JournalFixture();
+    const { journal } = await fixture.open();
+    const forged = Buffer.from(forgedValue(salt), 'latin1');
+    journal.batch.beginRevision(2, 'fsync');
+    journal.batch.appendPut(0, forged, 0, forged.length);
+    journal.commit();
+    await fixture.clock.runAll();
+    fixture.disk.kill();
+    const bytes = fixture.disk.bytes(fixture.segmentPath());
+    // The batch has not arrived whole.
+    fixture.disk.place(fixture.segmentPath(), bytes.subarray(0, bytes.length - 8));
+    const opened = await fixture.open().catch((error: unknown) => error);
+    assert.equal(opened instanceof CorruptionError, canForge);
+  });
+}
+
+/** Two batches in a file that was a segment before, and where each begins; behind them is what that left. */
+async function reusedSegment(): Promise<{
+  fixture: JournalFixture;
+  path: string;
+  offsets: number[];
+  bytes: Uint8Array;
+}> {
+  const fixture = new JournalFixture({ limits: { segmentBytesMax: 1500 } });
+  const { journal } = await fixture.open();
+  const put = async (open: Journal, first: number, last: number): Promise<void> => {
+    for (let revision = first; revision <= last; revision++) await fixture.put(open, revision, 'x'.repeat(150));
+  };
+  await put(journal, 2, 8);
+  await fixture.clock.runUntil(journal.trim(journal.lastSequence));
+  await put(journal, 9, 15);
+  const [path] = [...fixture.disk.snapshot().keys()].filter((name) => name.endsWith('.wal')).slice(-1);
+  fixture.disk.kill();
+  const bytes = fixture.disk.bytes(path);
+  const offsets = [64];
+  for (;;) {
+    const at = offsets[offsets.length - 1];
+    if (readUint32(bytes, at + 16) !== Number.parseInt(path.slice(-20, -4), 16) + offsets.length - 1) break;
+    offsets.push(at + Math.ceil((64 + readUint32(bytes, at + 56)) / 8) * 8);
+  }
+  return { fixture, path, offsets, bytes };
+}
+
+test('behind the end of a file that is used again: its end, a torn one, or damage', async () => {
+  const { fixture, path, offsets, bytes } = await reusedSegment();
+  const [, second, end] = offsets;
+  assert.ok(offsets.length === 3 && bytes.length > end + 500, `${offsets} of ${bytes.length}`);
+  const base = baseAt(8);
+  const outcome = async (change: (damaged: Uint8Array) => void): Promise<string> => {
+    const damaged = Uint8Array.from(bytes);
+    change(damaged);
+    fixture.disk.place(path, damaged);
+    const before = fixture.disk.snapshot();
+    const opened = await fixture.open({ base }).catch((error: unknown) => error);
+    fixture.disk.kill();
+    for (const [name, text] of before) fixture.disk.place(name, Buffer.from(text, 'latin1'));
+    if (opened instanceof CorruptionError) return `refused at ${opened.offset}`;
+    const { recovery } = opened as Awaited<ReturnType<typeof fixture.open>>;
+    return `${fixture.visitor.lines.length} batches, ${recovery.cut === undefined ? 'whole' : `cut at ${recovery.cut.offset}`}`;
+  };
+  const flip = (at: number): Promise<string> => {
+    return outcome((damaged) => {
+      damaged[at] ^= 1;
+    });
+  };
+  assert.equal(await outcome(() => {}), '7 batches, whole');
+  assert.equal(await flip(end + 90), '7 batches, whole', 'in what an earlier segment left');
+  assert.equal(await flip(end - 9), `6 batches, cut at ${second}`, 'a torn body');
+  assert.equal(await flip(second + 20), '6 batches, whole', 'a header that never arrived');
+  assert.equal(await flip(offsets[0] + 80), 'refused at 64', 'the next one says that it was durable');
+  assert.equal(await outcome((all) => all.fill(0, end)), '7 batches, whole', 'zeros');
+  assert.equal(await outcome((all) => all.fill(0xff, end)), `7 batches, cut at ${end}`, 'nothing that is known');
+});

@@ -1,0 +1,65 @@
+// What the checksums of a log's batches start from, found from the batches themselves: where no segment header is left that says it.
+//
+// A CRC can be run backwards: from the checksum in a batch's header over the bytes that it covers to the seed. That fits every header,
+// damaged or not, and so proves nothing; that the checksum of the body fits too, from the same seed, does.
+
+import { BatchReader } from '../journal/batch-reader.ts';
+import {
+  AT_BODY_BYTES,
+  AT_BODY_CRC,
+  AT_HEADER_CRC,
+  BATCH_HEADER_BYTES,
+  readUint32,
+  SEGMENT_HEADER_BYTES,
+} from '../journal/format.ts';
+
+/** CRC-32 as in zlib, bits reversed. */
+const POLYNOMIAL = 0xedb8_8320;
+/** The CRC of each byte, and which byte it is by the first eight bits of that. */
+const TABLES: { readonly table: Uint32Array; readonly indexOf: Uint8Array } = makeTables();
+
+/** `offset` is that of the first batch that is whole. */
+export interface FoundSeed {
+  readonly crcSeed: number;
+  readonly offset: number;
+}
+
+/** From the first whole batch of a segment; undefined when there is none. */
+export function crcSeedIn(block: Uint8Array): FoundSeed | undefined {
+  const reader = new BatchReader();
+  for (let at = reader.nextMagic(block, SEGMENT_HEADER_BYTES); at >= 0; at = reader.nextMagic(block, at + 1)) {
+    if (at + BATCH_HEADER_BYTES > block.length || readUint32(block, at + AT_BODY_BYTES) > block.length - at) continue;
+    const crcSeed = crcSeedBefore(
+      block,
+      at + AT_BODY_CRC,
+      at + BATCH_HEADER_BYTES,
+      readUint32(block, at + AT_HEADER_CRC),
+    );
+    if (reader.readHeader(block, at, block.length, crcSeed) !== undefined) continue;
+    if (reader.checkBody(block, at, block.length, crcSeed) === undefined) return { crcSeed, offset: at };
+  }
+  return undefined;
+}
+
+/** The seed from which the CRC over bytes [start, end) is `crc`. */
+export function crcSeedBefore(buffer: Uint8Array, start: number, end: number, crc: number): number {
+  const { table, indexOf } = TABLES;
+  let state = ~crc >>> 0;
+  for (let at = end - 1; at >= start; at--) {
+    const index = indexOf[state >>> 24];
+    state = (((state ^ table[index]) << 8) | (index ^ buffer[at])) >>> 0;
+  }
+  return ~state >>> 0;
+}
+
+function makeTables(): { table: Uint32Array; indexOf: Uint8Array } {
+  const table = new Uint32Array(256);
+  const indexOf = new Uint8Array(256);
+  for (let byte = 0; byte < 256; byte++) {
+    let crc = byte;
+    for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ POLYNOMIAL : crc >>> 1;
+    table[byte] = crc;
+    indexOf[table[byte] >>> 24] = byte;
+  }
+  return { table, indexOf };
+}
