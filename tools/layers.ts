@@ -50,7 +50,7 @@ export const LAYERS: readonly Layer[] = [
     'base io journal h2 client etcd backup repair bench kube-api scheduler/model scheduler/configuration scheduler/queue scheduler/driver scheduler/inquiry',
     'commander pino yaml',
   ),
-  layer('testing', 'base io api journal'),
+  layer('testing', 'base io api journal scheduler/model'),
 ];
 
 /** Only tests import it. */

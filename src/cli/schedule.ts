@@ -7,8 +7,8 @@ import { pino } from 'pino';
 import { RealClock, within } from '../io/clock.ts';
 import { processUsage } from '../io/process-usage.ts';
 import type { HttpKubeApi } from '../kube-api/http-kube-api.ts';
-import { LeaderElector } from '../scheduler/driver/leader-elector.ts';
-import { Scheduler } from '../scheduler/driver/scheduler.ts';
+import type { LeaderElectionOptions } from '../scheduler/driver/leader-elector.ts';
+import { LedScheduler } from '../scheduler/driver/led-scheduler.ts';
 import { answerStatus } from '../scheduler/driver/status-pages.ts';
 import { UsageError } from './flag-values.ts';
 import { explainCommand } from './schedule-explain.ts';
@@ -132,9 +132,9 @@ class Running {
   readonly #clock: RealClock;
   readonly #settings: Settings;
   readonly #logger: Logger;
+  readonly #identity: string = `${hostname()}_${randomUUID()}`;
   readonly #port: StatusPort;
-  #scheduler: Scheduler | undefined;
-  #elector: LeaderElector | undefined;
+  readonly #led: LedScheduler;
 
   constructor(settings: Settings, api: HttpKubeApi, clock: RealClock, logger: Logger) {
     this.#settings = settings;
@@ -143,7 +143,7 @@ class Running {
     this.#clock = clock;
     this.#logger = logger;
     const sources = {
-      scheduler: () => this.#scheduler,
+      scheduler: () => this.#led.scheduler,
       api,
       configuration: settings.configuration,
       leaseName: settings.flags.leaderElect ? settings.flags.leaderElectResourceName : undefined,
@@ -158,27 +158,46 @@ class Running {
       answer: (request) => answerStatus(sources, request),
       onProblem: (text) => logger.warn(text),
     });
+    this.#led = this.#makeLed();
   }
 
   async start(): Promise<void> {
     await this.#port.start();
-    if (this.#flags.leaderElect) this.#elect();
-    else this.#lead();
+    if (this.#flags.leaderElect) this.#logger.info({ identity: this.#identity }, 'waiting to lead');
+    this.#led.start();
   }
 
   async close(): Promise<void> {
     this.#logger.info('ending');
-    this.#scheduler?.close();
-    await this.#elector?.close();
+    await this.#led.close();
     await this.#api.close();
     await this.#port.close();
   }
 
-  #elect(): void {
+  #makeLed(): LedScheduler {
+    const logger = this.#logger;
+    return new LedScheduler({
+      election: this.#flags.leaderElect ? this.#election() : undefined,
+      scheduler: {
+        api: this.#api,
+        clock: this.#clock,
+        profiles: this.#settings.profiles,
+        backoff: this.#settings.backoff,
+        instance: hostname(),
+        notices: {
+          onProblem: (resource, text) => logger.warn({ resource }, text),
+          onSynced: (seconds) => logger.info({ seconds: Number(seconds.toFixed(2)) }, 'scheduling'),
+          onBindingFailed: (pod, text) => logger.warn({ pod }, text),
+        },
+      },
+    });
+  }
+
+  #election(): LeaderElectionOptions {
     const flags = this.#flags;
     const logger = this.#logger;
-    const identity = `${hostname()}_${randomUUID()}`;
-    this.#elector = new LeaderElector({
+    const identity = this.#identity;
+    return {
       api: this.#api,
       clock: this.#clock,
       lease: { namespace: flags.leaderElectResourceNamespace, name: flags.leaderElectResourceName },
@@ -186,35 +205,12 @@ class Running {
       leaseDurationMs: flags.leaderElectLeaseDuration,
       renewDeadlineMs: flags.leaderElectRenewDeadline,
       retryPeriodMs: flags.leaderElectRetryPeriod,
-      onLeading: () => {
-        logger.info({ identity }, 'leading');
-        this.#lead();
-      },
+      onLeading: () => logger.info({ identity }, 'leading'),
       onLost: (reason) => {
         logger.error({ reason }, 'leaderelection lost');
         this.onLost();
       },
       onProblem: (text) => logger.warn(text),
-    });
-    logger.info({ identity }, 'waiting to lead');
-    this.#elector.start();
-  }
-
-  #lead(): void {
-    const logger = this.#logger;
-    this.#scheduler = new Scheduler({
-      api: this.#api,
-      clock: this.#clock,
-      profiles: this.#settings.profiles,
-      backoff: this.#settings.backoff,
-      mayBind: () => this.#elector?.isLeading ?? true,
-      instance: hostname(),
-      notices: {
-        onProblem: (resource, text) => logger.warn({ resource }, text),
-        onSynced: (seconds) => logger.info({ seconds: Number(seconds.toFixed(2)) }, 'scheduling'),
-        onBindingFailed: (pod, text) => logger.warn({ pod }, text),
-      },
-    });
-    this.#scheduler.start();
+    };
   }
 }

@@ -29,6 +29,8 @@ export interface ShortCall {
   readonly contentType?: string;
   /** From the moment it is sent. */
   readonly timeoutMs: number;
+  /** By the clock's nowMs: not sent later, and given up then, by the API server too. */
+  readonly deadlineMs?: number;
   /** Goes beside the gate. */
   readonly isUrgent?: boolean;
   /** How often it is sent again after 429. */
@@ -95,11 +97,17 @@ export class ApiCaller {
   }
 
   async #callOnce(call: ShortCall): Promise<Answer> {
+    const { deadlineMs = Number.POSITIVE_INFINITY } = call;
+    const leftMs = Math.floor(deadlineMs - this.#clock.nowMs());
+    if (leftMs <= 0) return TOO_LATE;
+    const isShort = leftMs < call.timeoutMs;
+    const timeoutMs = isShort ? leftMs : call.timeoutMs;
     const controller = new AbortController();
     this.#underWay.add(controller);
-    const timer = this.#clock.setTimer(call.timeoutMs, () => controller.abort(new Error('time is over')));
+    const timer = this.#clock.setTimer(timeoutMs, () => controller.abort(new Error('time is over')));
     try {
-      const { method, path, body, contentType = 'application/json' } = call;
+      const { method, body, contentType = 'application/json' } = call;
+      const path = isShort ? `${call.path}?timeout=${timeoutMs}ms` : call.path;
       const headers = body === undefined ? {} : { 'content-type': contentType };
       const response = await this.#send({
         method,
@@ -117,7 +125,7 @@ export class ApiCaller {
       };
     } catch (error) {
       if (!(error instanceof HttpError)) throw error;
-      const text = controller.signal.aborted ? `no answer within ${call.timeoutMs} ms` : error.message;
+      const text = controller.signal.aborted ? `no answer within ${timeoutMs} ms` : error.message;
       return { kind: 'no-answer', stage: error.stage, text: this.#isClosed ? CLOSED.text : text };
     } finally {
       timer.cancel();
@@ -208,6 +216,7 @@ export class ApiCaller {
   }
 }
 
+const TOO_LATE = { kind: 'no-answer', stage: 'connect', text: 'its time was over before it was sent' } as const;
 const CLOSED = { kind: 'no-answer', stage: 'connect', text: 'the client is closed' } as const;
 
 async function readText(response: HttpResponse): Promise<string> {

@@ -48,6 +48,21 @@ describe('binding', () => {
     });
   });
 
+  test('is not sent after its deadline, and given up then', async () => {
+    const { api, http, clock } = setUp(() => ({ status: 201, body: new FakeBody() }));
+    clock.rest(100);
+    assert.deepEqual(await api.bind(POD, 'node-1', { deadlineMs: 100 }), {
+      kind: 'unreachable',
+      text: 'its time was over before it was sent',
+    });
+    assert.equal(http.requests.length, 0);
+    const outcome = api.bind(POD, 'node-1', { deadlineMs: 1600 });
+    await clock.pass(1499);
+    assert.match(http.requests[0].path, /\/binding\?timeout=1500ms$/);
+    await clock.pass(1);
+    assert.deepEqual(await outcome, { kind: 'unknown', text: 'no answer within 1500 ms' });
+  });
+
   const bound = 'Operation cannot be fulfilled on pods/binding "web-0": pod web-0 is already assigned to node "node-2"';
   const uid =
     'Operation cannot be fulfilled on pods "web-0": Precondition failed: UID in precondition: a, UID in object meta: b';

@@ -6,6 +6,7 @@ import { Backoff } from './backoff.ts';
 import type { Reviewer, ReviewKind } from './delegated-access.ts';
 import type {
   AccessProblem,
+  BindOptions,
   BindOutcome,
   Failure,
   JsonObject,
@@ -62,6 +63,7 @@ interface Call extends RequestSubject {
   readonly contentType?: string;
   readonly isUrgent?: boolean;
   readonly repeatsMax?: number;
+  readonly deadlineMs?: number;
 }
 
 export class HttpKubeApi implements KubeApi, Reviewer {
@@ -77,10 +79,12 @@ export class HttpKubeApi implements KubeApi, Reviewer {
     this.#chance = options.chance;
   }
 
-  reflect(resource: ResourceName, handler: ReflectHandler, { fieldSelector = '' }: ReflectOptions = {}): Reflection {
+  reflect(resource: ResourceName, handler: ReflectHandler, options: ReflectOptions = {}): Reflection {
+    const { fieldSelector = '', isNewest = false } = options;
     const reflector = new Reflector({
       resource,
       fieldSelector,
+      isNewest,
       handler,
       caller: this.#caller,
       clock: this.#clock,
@@ -92,7 +96,7 @@ export class HttpKubeApi implements KubeApi, Reviewer {
     return reflector;
   }
 
-  async bind(pod: PodToBind, nodeName: string): Promise<BindOutcome> {
+  async bind(pod: PodToBind, nodeName: string, options: BindOptions = {}): Promise<BindOutcome> {
     const subject = { verb: 'create', resource: 'pods/binding' };
     const answer = await this.#call({
       ...subject,
@@ -100,12 +104,13 @@ export class HttpKubeApi implements KubeApi, Reviewer {
       path: objectPath('pods', pod, 'binding'),
       body: bindingBody(pod, nodeName),
       repeatsMax: 0,
+      ...options,
     });
     if (answer.kind === 'answer' && isSuccess(answer.status)) return { kind: 'bound' };
     return failureOf(answer, subject);
   }
 
-  patchPodStatus(pod: ObjectIdentity, patch: PodStatusPatch): Promise<WriteOutcome> {
+  patchPodStatus(pod: PodToBind, patch: PodStatusPatch): Promise<WriteOutcome> {
     return this.#write({
       verb: 'patch',
       resource: 'pods/status',
@@ -248,7 +253,7 @@ export class HttpKubeApi implements KubeApi, Reviewer {
     await this.#caller.close();
   }
 
-  #call({ method, path, body, contentType, isUrgent = false, repeatsMax }: Call): Promise<Answer> {
+  #call({ method, path, body, contentType, isUrgent = false, repeatsMax, deadlineMs }: Call): Promise<Answer> {
     return this.#caller.call({
       method,
       path,
@@ -257,6 +262,7 @@ export class HttpKubeApi implements KubeApi, Reviewer {
       repeatsMax: repeatsMax ?? (isUrgent ? URGENT_REPEATS_MAX : REPEATS_MAX),
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       ...(contentType === undefined ? {} : { contentType }),
+      ...(deadlineMs === undefined ? {} : { deadlineMs }),
     });
   }
 

@@ -44,6 +44,8 @@ export interface ReflectHandler {
 export interface ReflectOptions {
   /** As the API's fieldSelector, like "status.phase!=Failed". */
   readonly fieldSelector?: string;
+  /** The first list has everything that was written before it was asked for. Else it may come from a cache that is behind. */
+  readonly isNewest?: boolean;
 }
 
 export interface ReflectionCounts {
@@ -94,9 +96,14 @@ export type BindOutcome = { readonly kind: 'bound' } | Failure;
 export type WriteOutcome = { readonly kind: 'done'; readonly object: JsonObject } | Failure;
 export type ReadOutcome = { readonly kind: 'found'; readonly object: JsonObject } | Failure;
 
-/** A pod to bind. The uid, and the resourceVersion where given, are preconditions. */
+/** A pod to write. The uid, and the resourceVersion where given, are preconditions. */
 export interface PodToBind extends ObjectIdentity {
   readonly resourceVersion?: string;
+}
+
+export interface BindOptions {
+  /** By the clock's nowMs: the request is not sent later, and given up then. */
+  readonly deadlineMs?: number;
 }
 
 /** One of status.conditions; merged by its type. */
@@ -173,9 +180,9 @@ export interface KubeApi {
    * POST of the binding subresource. Never repeated here, also not after 429. `conflict` says that the pod is bound already, is being
    * deleted, or that a precondition does not hold.
    */
-  bind(pod: PodToBind, nodeName: string): Promise<BindOutcome>;
-  /** A strategic merge patch of pods/status with the uid as precondition. */
-  patchPodStatus(pod: ObjectIdentity, patch: PodStatusPatch): Promise<WriteOutcome>;
+  bind(pod: PodToBind, nodeName: string, options?: BindOptions): Promise<BindOutcome>;
+  /** A strategic merge patch of pods/status with the uid as precondition, and the resourceVersion where given. */
+  patchPodStatus(pod: PodToBind, patch: PodStatusPatch): Promise<WriteOutcome>;
   /** With the uid as precondition. */
   deletePod(pod: ObjectIdentity): Promise<WriteOutcome>;
   /** `done` has the event with its name, for a series. */

@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import { HttpError, type HttpRequest } from '../io/http-client.ts';
 import { SimulatedClock } from '../testing/clock.ts';
 import { type Answering, FakeBody, type FakeHttp, fakeApi, listOf, objectNamed } from './http-fixture.ts';
-import type { JsonObject, ObjectIdentity, ReflectHandler, Reflection } from './kube-api.ts';
+import type { JsonObject, ObjectIdentity, ReflectHandler, Reflection, ReflectOptions } from './kube-api.ts';
 import { headOf } from './object-head.ts';
 
 /** What a handler hears, as words: "+a@5", "-a", "synced"; problems apart. */
@@ -41,11 +41,11 @@ interface Play {
   readonly close: () => Promise<void>;
 }
 
-function play(answer: Answering): Play {
+function play(answer: Answering, options: ReflectOptions = {}): Play {
   const clock = new SimulatedClock();
   const { api, http } = fakeApi(clock, answer);
   const hearing = new Hearing();
-  return { clock, hearing, http, reflection: api.reflect('pods', hearing), close: () => api.close() };
+  return { clock, hearing, http, reflection: api.reflect('pods', hearing, options), close: () => api.close() };
 }
 
 const isWatch = ({ path }: HttpRequest): boolean => path.includes('watch=true');
@@ -76,6 +76,12 @@ describe('a reflector', () => {
     assert.match(http.paths[2], /^\/api\/v1\/pods\?watch=true&allowWatchBookmarks=true&timeoutSeconds=300&/);
     assert.ok(reflection.isSynced);
     assert.equal(reflection.size, 3);
+  });
+
+  test('lists the newest, where that is asked for', async () => {
+    const { clock, http } = play(inTurn([{ body: listOf(10, []) }], ['silence']), { isNewest: true });
+    await clock.pass(1);
+    assert.deepEqual(listQueries(http), ['limit=500']);
   });
 
   test('takes up a watch that ended at the version of the last bookmark, at once', async () => {

@@ -4,7 +4,7 @@
 //      ↑              │ 410: the version is compacted
 //      └── list at the newest, compared with what is known ←┘
 //
-// The first list may be answered from a cache of the API server, somewhat old; the watch makes it good. Each failure waits by the backoff; a
+// The first list may be answered from a cache of the API server, somewhat old; the watch makes it good. With `isNewest` it is asked for at the newest, too. Each failure waits by the backoff; a
 // watch that ended in order is taken up at once, unless it was short and empty. What the handler has heard is in KnownObjects.
 //
 // Limits: OBJECT_BYTES_MAX an object, longer ones are skipped; LIST_SILENCE_MS_MAX and the watch's own time for a peer that is mute;
@@ -40,6 +40,7 @@ const TELL_END_MS = 10_000;
 export interface ReflectorOptions {
   readonly resource: ResourceName;
   readonly fieldSelector: string;
+  readonly isNewest: boolean;
   readonly handler: ReflectHandler;
   readonly caller: ApiCaller;
   readonly clock: Clock;
@@ -65,6 +66,7 @@ class AttemptError extends Error {
 export class Reflector implements Reflection {
   readonly resource: ResourceName;
   readonly #selector: string;
+  readonly #isNewest: boolean;
   readonly #handler: ReflectHandler;
   readonly #caller: ApiCaller;
   readonly #clock: Clock;
@@ -86,9 +88,10 @@ export class Reflector implements Reflection {
   /** Ends the wait between attempts. */
   #wake: (() => void) | undefined;
 
-  constructor({ resource, fieldSelector, handler, caller, clock, backoff, chance }: ReflectorOptions) {
+  constructor({ resource, fieldSelector, isNewest, handler, caller, clock, backoff, chance }: ReflectorOptions) {
     this.resource = resource;
     this.#selector = fieldSelector === '' ? '' : `&fieldSelector=${encodeURIComponent(fieldSelector)}`;
+    this.#isNewest = isNewest;
     this.#handler = handler;
     this.#caller = caller;
     this.#clock = clock;
@@ -131,7 +134,7 @@ export class Reflector implements Reflection {
   }
 
   async #run(): Promise<void> {
-    let listAt = '0';
+    let listAt = this.#isNewest ? '' : '0';
     let isListed = false;
     while (!this.#isClosed) {
       try {

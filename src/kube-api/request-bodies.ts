@@ -29,9 +29,12 @@ export function bindingBody({ namespace, name, uid, resourceVersion }: PodToBind
 }
 
 /** A strategic merge patch: conditions are merged by type, null takes a field away. */
-export function podStatusBody({ uid }: ObjectIdentity, { conditions, nominatedNodeName }: PodStatusPatch): JsonObject {
+export function podStatusBody(
+  { uid, resourceVersion }: PodToBind,
+  { conditions, nominatedNodeName }: PodStatusPatch,
+): JsonObject {
   return {
-    metadata: { uid },
+    metadata: { uid, ...(resourceVersion === undefined ? {} : { resourceVersion }) },
     status: {
       ...(conditions === undefined ? {} : { conditions }),
       ...(nominatedNodeName === undefined

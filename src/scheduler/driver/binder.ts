@@ -1,13 +1,18 @@
 // Binds pods through the API, many at a time. What the API server says about its load sets how many.
 //
-//   bind ─► in flight ─┬─► bound, conflict, gone, refused ─► told
+//   bind ─► in flight ─┬─► bound, gone, refused ─► told
 //                      ├─► too many requests, unreachable ─► the same again, later; the window is halved
-//                      └─► unknown ─► the pod is read until it says where it is: never bound elsewhere before that
+//                      ├─► conflict ─► the pod is read: it may be there already
+//                      └─► unknown ─► the pod is read; while it shows nothing new it is written, so that the request
+//                                     finds another version than it asks for: what is told as failed cannot happen any more
+//
+// A request is sent, and sent again, only before `leadsUntilMs`, and given up then: what comes from a scheduler that does not lead
+// any more contradicts the one that does.
 //
 // Limits: IN_FLIGHT_MAX; with `hasRoom` false the caller decides on no more pods.
 
 import type { Clock } from '../../io/clock.ts';
-import type { BindOutcome, KubeApi, PodToBind } from '../../kube-api/kube-api.ts';
+import type { BindOutcome, JsonObject, KubeApi, PodToBind } from '../../kube-api/kube-api.ts';
 import { headOf, isObject } from '../../kube-api/object-head.ts';
 
 const IN_FLIGHT_MAX = 256;
@@ -22,9 +27,13 @@ export type Binding =
   /** There is no such pod any more. */
   | { readonly kind: 'gone' };
 
+const NO_LEADER: Binding = { kind: 'failed', text: 'another scheduler may lead' };
+
 export interface BinderOptions {
   readonly api: KubeApi;
   readonly clock: Clock;
+  /** By the clock's nowMs; it may move on. */
+  readonly leadsUntilMs: () => number;
   readonly onBinding: (uid: string, nodeName: string, binding: Binding) => void;
 }
 
@@ -33,6 +42,7 @@ export class Binder {
   #inFlight = 0;
   #window: number = IN_FLIGHT_MAX;
   #isClosed = false;
+  #onIdle: (() => void) | undefined;
 
   constructor(options: BinderOptions) {
     this.#options = options;
@@ -48,7 +58,15 @@ export class Binder {
 
   bind(pod: PodToBind, nodeName: string): void {
     this.#inFlight++;
-    void this.#send(pod, nodeName);
+    void this.#run(pod, nodeName);
+  }
+
+  /** Resolves when nothing is in flight; one caller at a time. */
+  idle(): Promise<void> {
+    if (this.#inFlight === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#onIdle = resolve;
+    });
   }
 
   /** Nothing is told any more. */
@@ -56,11 +74,17 @@ export class Binder {
     this.#isClosed = true;
   }
 
-  async #send(pod: PodToBind, nodeName: string): Promise<void> {
+  async #run(pod: PodToBind, nodeName: string): Promise<void> {
+    const binding = await this.#settle(pod, nodeName);
+    this.#inFlight--;
+    if (!this.#isClosed) this.#options.onBinding(pod.uid, nodeName, binding);
+    if (this.#inFlight === 0) this.#onIdle?.();
+  }
+
+  async #settle(pod: PodToBind, nodeName: string): Promise<Binding> {
     const { api } = this.#options;
-    for (;;) {
-      const outcome = await api.bind(pod, nodeName);
-      if (this.#isClosed) return;
+    while (this.#mayWrite) {
+      const outcome = await api.bind(pod, nodeName, { deadlineMs: this.#options.leadsUntilMs() });
       if (outcome.kind === 'too-many-requests') {
         this.#window = Math.max(IN_FLIGHT_MIN, Math.floor(this.#window / 2));
         await this.#pause(outcome.retryAfterMs);
@@ -68,28 +92,59 @@ export class Binder {
         await this.#pause(UNREACHABLE_MS);
       } else {
         if (this.#window < IN_FLIGHT_MAX) this.#window++;
-        const binding = outcome.kind === 'unknown' ? await this.#find(pod, nodeName) : bindingOf(outcome);
-        this.#inFlight--;
-        if (!this.#isClosed) this.#options.onBinding(pod.uid, nodeName, binding);
-        return;
+        if (outcome.kind === 'unknown') return this.#find(pod, nodeName, outcome.text);
+        if (outcome.kind === 'conflict') return this.#look(pod, nodeName, outcome.text);
+        return bindingOf(outcome);
       }
-      if (this.#isClosed) return;
     }
+    return NO_LEADER;
+  }
+
+  get #mayWrite(): boolean {
+    return !this.#isClosed && this.#options.clock.nowMs() < this.#options.leadsUntilMs();
   }
 
   /** Where the pod is, when it is not known what became of the request. */
-  async #find(pod: PodToBind, nodeName: string): Promise<Binding> {
-    for (;;) {
+  async #find(pod: PodToBind, nodeName: string, why: string): Promise<Binding> {
+    while (this.#mayWrite) {
       const found = await this.#options.api.read('pods', pod);
-      if (this.#isClosed || found.kind === 'gone') return { kind: 'gone' };
+      if (found.kind === 'gone') return { kind: 'gone' };
       if (found.kind === 'found') {
-        const { spec } = found.object;
-        if (headOf(found.object)?.uid !== pod.uid) return { kind: 'gone' };
-        if (isObject(spec) && spec.nodeName === nodeName) return { kind: 'bound' };
-        return { kind: 'failed', text: 'the binding was not answered and did not happen' };
+        const binding = bindingIn(found.object, pod, nodeName);
+        if (binding !== undefined) return binding;
+        if (headOf(found.object)?.resourceVersion !== pod.resourceVersion) {
+          return { kind: 'failed', text: `the binding was not answered and did not happen: ${why}` };
+        }
+        await this.#renew(pod, nodeName);
       }
       await this.#pause(READ_AGAIN_MS);
     }
+    return NO_LEADER;
+  }
+
+  /** Gives the pod another version; what is said is true. The time makes it a change. */
+  async #renew(pod: PodToBind, nodeName: string): Promise<void> {
+    const now = `${new Date(this.#options.clock.wallMs()).toISOString().slice(0, 19)}Z`;
+    const message = `binding rejected: running Bind plugin "DefaultBinder": it is not known whether the pod is bound to node "${nodeName}"`;
+    const condition = {
+      type: 'PodScheduled',
+      status: 'False',
+      reason: 'SchedulerError',
+      message,
+      lastProbeTime: now,
+    } as const;
+    await this.#options.api.patchPodStatus(pod, { conditions: [condition] });
+  }
+
+  /** Where the pod is, when the request did not happen for what somebody has written. */
+  async #look(pod: PodToBind, nodeName: string, text: string): Promise<Binding> {
+    while (!this.#isClosed) {
+      const found = await this.#options.api.read('pods', pod);
+      if (found.kind === 'gone') return { kind: 'gone' };
+      if (found.kind === 'found') return bindingIn(found.object, pod, nodeName) ?? { kind: 'failed', text };
+      await this.#pause(READ_AGAIN_MS);
+    }
+    return NO_LEADER;
   }
 
   #pause(ms: number): Promise<void> {
@@ -99,7 +154,17 @@ export class Binder {
   }
 }
 
-function bindingOf(outcome: Exclude<BindOutcome, { kind: 'too-many-requests' | 'unreachable' | 'unknown' }>): Binding {
+type Answered = Exclude<BindOutcome, { kind: 'too-many-requests' | 'unreachable' | 'unknown' | 'conflict' }>;
+
+function bindingOf(outcome: Answered): Binding {
   if (outcome.kind === 'bound' || outcome.kind === 'gone') return { kind: outcome.kind };
   return { kind: 'failed', text: outcome.text };
+}
+
+/** Undefined: the pod is on no node. */
+function bindingIn(object: JsonObject, { uid }: PodToBind, nodeName: string): Binding | undefined {
+  if (headOf(object)?.uid !== uid) return { kind: 'gone' };
+  const there = isObject(object.spec) ? object.spec.nodeName : undefined;
+  if (there === nodeName) return { kind: 'bound' };
+  return typeof there !== 'string' || there === '' ? undefined : { kind: 'failed', text: `it is on node ${there}` };
 }

@@ -1,7 +1,7 @@
 // Follows the collections that scheduling depends on, and reads their objects; what cannot be read is told and left out.
 
 import type { Clock } from '../../io/clock.ts';
-import type { JsonObject, KubeApi, ObjectIdentity, Reflection } from '../../kube-api/kube-api.ts';
+import type { JsonObject, KubeApi, ObjectIdentity, Reflection, ReflectOptions } from '../../kube-api/kube-api.ts';
 import { headOf, keyOf, type ObjectHead } from '../../kube-api/object-head.ts';
 import type { ResourceName } from '../../kube-api/resource.ts';
 import { type ClusterKind, type ClusterObject, readClusterObject } from '../model/cluster-objects.ts';
@@ -9,8 +9,11 @@ import { type NodeObject, readNode } from '../model/node-object.ts';
 import type { PodObject } from '../model/pod-object.ts';
 import { readPod } from '../model/pod-reader.ts';
 
-/** As upstream follows them: what has finished takes nothing of its node. */
-const UNFINISHED = 'status.phase!=Succeeded,status.phase!=Failed';
+/**
+ * As upstream follows them: what has finished takes nothing of its node. A new leader has to know what the one before has bound, so that a list
+ * from a cache that is behind will not do.
+ */
+const UNFINISHED: ReflectOptions = { fieldSelector: 'status.phase!=Succeeded,status.phase!=Failed', isNewest: true };
 
 const CLUSTER_RESOURCES: readonly (readonly [ResourceName, ClusterKind])[] = [
   ['namespaces', 'Namespace'],
@@ -102,7 +105,7 @@ export class ClusterFeed {
     resource: ResourceName,
     onSet: (json: JsonObject) => void,
     onDeleted: (identity: ObjectIdentity) => void,
-    fieldSelector?: string,
+    options?: ReflectOptions,
   ): void {
     this.#unsynced++;
     const handler = {
@@ -114,7 +117,6 @@ export class ClusterFeed {
       },
       onProblem: (text: string) => this.#handler.onProblem(resource, text),
     };
-    const options = fieldSelector === undefined ? {} : { fieldSelector };
     this.#reflections.push(this.#api.reflect(resource, handler, options));
   }
 }

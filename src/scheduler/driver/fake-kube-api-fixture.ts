@@ -64,10 +64,7 @@ export class FakeKubeApi {
         this.#later(() => (resource === 'pods' ? this.#read(place) : this.storage.read(resource, place))),
       mergePatch: (resource, place, patch) =>
         this.storage.patch(resource, place, patch, () => this.#later(() => undefined)),
-      patchPodStatus: (pod, patch) => {
-        this.patches.push({ uid: pod.uid, patch });
-        return this.#later((): WriteOutcome => ({ kind: 'done', object: {} }));
-      },
+      patchPodStatus: (pod, patch) => this.#later(() => this.#patch(pod, patch)),
       createEvent: (event) => {
         this.events.push(event);
         return this.#later((): WriteOutcome => ({ kind: 'done', object: {} }));
@@ -148,6 +145,7 @@ export class FakeKubeApi {
     if (state === undefined) return { kind: 'gone', text: 'not found' };
     if (state.nodeName !== '')
       return { kind: 'conflict', text: `pod ${pod.name} is already assigned to node "${state.nodeName}"` };
+    if (!isAtVersion(state, pod)) return { kind: 'conflict', text: 'the object has been modified' };
     state.nodeName = nodeName;
     state.version = ++this.#version;
     this.bindings.push({ uid: pod.uid, nodeName });
@@ -155,6 +153,16 @@ export class FakeKubeApi {
     if (there.length > (this.#cpus.get(nodeName) ?? 0)) this.overcommitted.push(nodeName);
     this.#tellPod(state);
     return { kind: 'bound' };
+  }
+
+  #patch(pod: PodToBind, patch: PodStatusPatch): WriteOutcome {
+    const state = this.pods.get(pod.uid);
+    if (state === undefined) return { kind: 'gone', text: 'not found' };
+    if (!isAtVersion(state, pod)) return { kind: 'conflict', text: 'the object has been modified' };
+    this.patches.push({ uid: pod.uid, patch });
+    state.version = ++this.#version;
+    this.#tellPod(state);
+    return { kind: 'done', object: jsonOf(state) };
   }
 
   #read({ namespace, name }: { readonly namespace: string; readonly name: string }): ReadOutcome {
@@ -183,6 +191,10 @@ export class FakeKubeApi {
       this.#clock.setTimer(3, () => resolve(make()));
     });
   }
+}
+
+function isAtVersion({ version }: PodState, { resourceVersion }: PodToBind): boolean {
+  return resourceVersion === undefined || resourceVersion === String(version);
 }
 
 function jsonOf({ identity, spec, labels, status, nodeName, version }: PodState): JsonObject {

@@ -66,11 +66,11 @@ describe('leader election', () => {
     b.start();
     await clock.pass(60_000);
     assert.deepEqual(log, ['a leads']);
-    await a.close();
+    await a.close(true);
     await clock.pass(3000);
     assert.deepEqual(log, ['a leads', 'b leads']);
     assert.equal(server.spec?.leaseTransitions, 1);
-    await b.close();
+    await b.close(true);
   });
 
   it('ends a leader that cannot renew before another one may lead', async () => {
@@ -85,6 +85,6 @@ describe('leader election', () => {
     server.cutOff.add('a');
     await clock.pass(60_000);
     assert.deepEqual(log, ['a leads', 'a lost', 'b leads']);
-    await b.close();
+    await b.close(true);
   });
 });

@@ -46,20 +46,26 @@ export class LeaderElector {
 
   /** Also while the event loop was held and the deadline's timer is late. */
   get isLeading(): boolean {
-    return this.#isLeading && this.#options.clock.nowMs() < this.#validUntilMs;
+    return this.#options.clock.nowMs() < this.leadsUntilMs;
+  }
+
+  /** By the clock's nowMs: nobody else leads before; moves on with each renewal. */
+  get leadsUntilMs(): number {
+    return this.#isLeading ? this.#validUntilMs : Number.NEGATIVE_INFINITY;
   }
 
   start(): void {
     void this.#run();
   }
 
-  /** Gives the Lease back, so that another one need not wait for it. */
-  async close(): Promise<void> {
+  /** Gives the Lease back, so that another one need not wait for it; or else lets it run out. */
+  async close(isReleased: boolean): Promise<void> {
     this.#isClosed = true;
     this.#timer?.cancel();
     this.#deadline?.cancel();
-    if (!this.#isLeading) return;
+    const wasLeading = this.#isLeading;
     this.#isLeading = false;
+    if (!wasLeading || !isReleased) return;
     const { api, lease } = this.#options;
     const found = await api.readLease(lease);
     const seen = found.kind === 'found' ? seenOf(found.object) : undefined;

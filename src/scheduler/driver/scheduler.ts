@@ -48,8 +48,8 @@ export interface SchedulerOptions {
   readonly clock: Clock;
   readonly profiles: readonly SchedulerProfile[];
   readonly backoff?: Backoff;
-  /** False when another process may lead: nothing is bound then. */
-  readonly mayBind?: () => boolean;
+  /** By the clock's nowMs: when another process may lead; nothing is bound from then on. It may move on. */
+  readonly leadsUntilMs?: () => number;
   readonly instance: string;
   readonly notices: SchedulerNotices;
 }
@@ -87,6 +87,7 @@ export class Scheduler {
   readonly #nodes = new Set<string>();
   readonly #feed: ClusterFeed;
   #isTurnDue = false;
+  #isDraining = false;
   #isClosed = false;
   #timer: Timer | undefined;
   #flushTimer: Timer | undefined;
@@ -101,6 +102,7 @@ export class Scheduler {
     this.#binder = new Binder({
       api,
       clock,
+      leadsUntilMs: () => this.#leadsUntilMs(),
       onBinding: (uid, nodeName, binding) => this.#onBinding(uid, nodeName, binding),
     });
     this.#volumes = new PodVolumes({
@@ -143,6 +145,11 @@ export class Scheduler {
     return this.#binder.inFlight + this.#volumes.bindingCount + this.#ready.length;
   }
 
+  /** Bindings whose end is not known yet. */
+  get bindingCount(): number {
+    return this.#binder.inFlight;
+  }
+
   get droppedWrites(): number {
     return this.#status.dropped;
   }
@@ -151,6 +158,12 @@ export class Scheduler {
     this.#feed.start();
     this.#scheduleFlush();
     this.#scheduleTick();
+  }
+
+  /** Decides nothing more; resolves when no binding is on its way. */
+  drain(): Promise<void> {
+    this.#isDraining = true;
+    return this.#binder.idle();
   }
 
   close(): void {
@@ -270,8 +283,9 @@ export class Scheduler {
   #turn(): void {
     const { clock } = this.#options;
     const untilMs = clock.nowMs() + TURN_MS_MAX;
-    while (!this.#isClosed && this.#binder.hasRoom && (this.#options.mayBind?.() ?? true)) {
+    while (!this.#isClosed && !this.#isDraining && this.#binder.hasRoom) {
       const nowMs = clock.nowMs();
+      if (nowMs >= this.#leadsUntilMs()) break;
       if (nowMs >= untilMs) {
         this.#kick();
         return;
@@ -289,6 +303,10 @@ export class Scheduler {
     const dueMs = this.queue.nextDueMs;
     if (dueMs === Number.POSITIVE_INFINITY) return;
     this.#timer = clock.setTimer(Math.max(1, dueMs - clock.nowMs()), () => this.#kick());
+  }
+
+  #leadsUntilMs(): number {
+    return this.#options.leadsUntilMs?.() ?? Number.POSITIVE_INFINITY;
   }
 
   #decide(uid: string, nowMs: number): void {
