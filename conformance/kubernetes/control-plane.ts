@@ -110,8 +110,13 @@ export class ControlPlane {
     child.assertRunning();
   }
 
-  async stopApiServer(): Promise<void> {
-    await this.#apiServer?.end('SIGTERM');
+  async stopApiServer(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> {
+    await this.#apiServer?.end(signal);
+  }
+
+  /** To stand still, and go on. */
+  signalApiServer(signal: 'SIGSTOP' | 'SIGCONT'): void {
+    this.#apiServer?.signal(signal);
   }
 
   startControllers(): void {
@@ -159,6 +164,17 @@ export class ControlPlane {
         : children.start({ name: 'kube-scheduler', program: peerPath('kube-scheduler'), args });
     this.#controllers.push(child);
     return child;
+  }
+
+  /** One k1m schedule of perhaps several, by its name. */
+  startK1mScheduler(name: string, args: readonly string[]): Child {
+    const config = this.#writeConfig('system:kube-scheduler');
+    const program = process.execPath;
+    return this.#options.children.start({
+      name,
+      program,
+      args: [k1mProgram, 'schedule', `--kubeconfig=${config}`, ...args],
+    });
   }
 
   /** kube-scheduler alone. `configOf` is given the path of its kubeconfig and answers its configuration. */

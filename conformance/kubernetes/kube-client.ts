@@ -31,6 +31,7 @@ export interface KubeObject {
     readonly nodeName?: string;
     readonly replicas?: number;
     readonly renewTime?: string;
+    readonly holderIdentity?: string;
     readonly containers?: readonly { readonly name: string; readonly image: string }[];
   };
   readonly status?: {
