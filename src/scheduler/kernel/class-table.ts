@@ -4,7 +4,7 @@
 // are two ways to have them in groups, with the same result:
 //
 //   shared   the index of its view, which all classes of the view keep up to date together, with the class's exceptions laid over it
-//            for each decision: costs a little for each exception, each time
+//            for each decision: costs a little for each change of a node since the view was last used, and for each exception
 //   own      an index of its own: costs a little for each change of a node since the class was last used
 //
 // A class begins with the shared one, and changes over when the other one would have saved more than a pass over the nodes, which is what it costs to make.
@@ -33,9 +33,9 @@ const CLASS_IDLE_MS = 300_000;
 const CLASS_BYTES = 4_096;
 /** What it costs, about, to look at a node anew, and to take an exception into account: in the same unit. */
 const LOOK_COST = 16;
-const EXCEPTION_COST = 1;
+const EXCEPTION_COST = 3;
 /** To make an index, for each node. */
-const MAKING_COST = 8;
+const MAKING_COST = 10;
 
 interface Entry {
   readonly podClass: PodClass;
@@ -107,7 +107,7 @@ export class ClassTable implements SweepUsers {
   pickerFor(pod: PodObject, profile: SchedulerProfile, only: ReadonlySet<string> | undefined): Picker {
     const entry = this.#entryFor(pod, profile, only);
     if (entry.view === undefined || this.#state.nominations.size > 0) return this.#ownPicker(entry);
-    this.#lean(entry);
+    this.#lean(entry, entry.view);
     const { count: nodeCount } = this.#state.nodes;
     if (entry.isOwn ? entry.lean < 0 : entry.lean > MAKING_COST * nodeCount) {
       entry.picker = undefined;
@@ -119,11 +119,12 @@ export class ClassTable implements SweepUsers {
   }
 
   /** Takes note of what this decision costs in one way, and in the other. */
-  #lean(entry: Entry): void {
+  #lean(entry: Entry, view: SharedView): void {
     const { changes, nodes } = this.#state;
     const looks = Math.min(nodes.count, changes.count - entry.changesSeen);
     entry.changesSeen = changes.count;
-    const lean = entry.lean + EXCEPTION_COST * entry.podClass.rules.exceptionCount - LOOK_COST * looks;
+    const shared = EXCEPTION_COST * entry.podClass.rules.exceptionCount + LOOK_COST * view.looksDue;
+    const lean = entry.lean + shared - LOOK_COST * looks;
     const most = 2 * MAKING_COST * nodes.count;
     entry.lean = Math.max(-most, Math.min(most, lean));
   }

@@ -21,6 +21,8 @@ export class SharedView implements RowSource {
   readonly width: number;
   readonly #keys: readonly TopologyKey[];
   #index: ClassIndex | undefined;
+  /** Changes of nodes up to the last use. */
+  #changesSeen = 0;
   usedMs = 0;
   /** Larger for the one that was used later. */
   order = 0;
@@ -39,7 +41,14 @@ export class SharedView implements RowSource {
   /** Made, or brought up to date. */
   freshIndex(): ClassIndex {
     if (this.#index?.refresh() !== true) this.#index = new ClassIndex(this);
+    this.#changesSeen = this.state.changes.count;
     return this.#index;
+  }
+
+  /** Nodes that it has to look at before it is up to date, so many at most; 0 where all of them come first, as they do for any index. */
+  get looksDue(): number {
+    const { changes, nodes } = this.state;
+    return this.#index === undefined ? 0 : Math.min(nodes.count, changes.count - this.#changesSeen);
   }
 
   /** As it was last asked for; undefined where there is none. */
