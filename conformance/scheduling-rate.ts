@@ -2,7 +2,7 @@
  * How fast pods are placed, and at what CPU: kube-scheduler 1.36 and `k1m schedule` in turn on the same real kube-apiserver, with k1m
  * as its store. Nodes and pods are there before the scheduler is started; what is measured is from the first binding to the last.
  *
- *   node conformance/scheduling-rate.ts [--nodes 5000] [--pods 3000] [--feature plain|anti|zone|mixed] [--rounds 1]
+ *   node conformance/scheduling-rate.ts [--nodes 5000] [--pods 3000] [--feature plain|anti|zone|mixed] [--rounds 1] [--only k1m]
  */
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -168,6 +168,7 @@ async function main(): Promise<number> {
       pods: { type: 'string', default: '3000' },
       feature: { type: 'string', default: 'plain' },
       rounds: { type: 'string', default: '1' },
+      only: { type: 'string' },
     },
   });
   requirePeers(['kube-apiserver', 'kube-scheduler']);
@@ -176,6 +177,7 @@ async function main(): Promise<number> {
   for (let round = 0; round < Number(values.rounds); round++) {
     const found = new Map<SchedulerName, Measured>();
     for (const scheduler of ['kube-scheduler', 'k1m'] as const) {
+      if (values.only !== undefined && values.only !== scheduler) continue;
       const measured = await runOn(scheduler, join(folder, `${scheduler}-${round}`), load);
       found.set(scheduler, measured);
       const { podsPerSecond, microsPerPod, startSeconds, bound } = measured;

@@ -8,6 +8,7 @@ import { openKubeApi } from '../kube-api/open-kube-api.ts';
 import { readConfiguration } from '../scheduler/configuration/configuration-reader.ts';
 import type { SchedulerConfiguration } from '../scheduler/configuration/scheduler-configuration.ts';
 import { DEFAULT_PROFILE, type SchedulerProfile } from '../scheduler/model/scheduler-profile.ts';
+import { UNREAD_FIELDS } from '../scheduler/model/unread-fields.ts';
 import { type Backoff, DEFAULT_BACKOFF } from '../scheduler/queue/backoff.ts';
 import { parseDurationMs, UsageError } from './flag-values.ts';
 import { version } from './version.ts';
@@ -148,6 +149,7 @@ export function openApi({ master }: ClusterFlags, kubeconfig: string | undefined
     clock: new RealClock(),
     chance: Math.random,
     userAgent: `k1m-schedule/${version()}`,
+    unreadFields: UNREAD_FIELDS,
   });
 }
 

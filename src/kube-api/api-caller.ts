@@ -6,9 +6,11 @@
 
 import type { Clock } from '../io/clock.ts';
 import { type HttpClient, HttpError, type HttpRequest, type HttpResponse } from '../io/http-client.ts';
+import type { MessageDecoder } from '../kube/message-decoder.ts';
 import type { Credentials } from './credentials.ts';
 import type { RequestCount } from './kube-api.ts';
-import { type Answer, readRetryAfter } from './outcome.ts';
+import { type Answer, messageOf, readRetryAfter } from './outcome.ts';
+import { isProtobuf, readProtobufObject } from './protobuf-stream.ts';
 import { RequestGate } from './request-gate.ts';
 
 export interface CallerOptions {
@@ -105,6 +107,7 @@ export class ApiCaller {
     const controller = new AbortController();
     this.#underWay.add(controller);
     const timer = this.#clock.setTimer(timeoutMs, () => controller.abort(new Error('time is over')));
+    let isRead = false;
     try {
       const { method, body, contentType = 'application/json' } = call;
       const path = isShort ? `${call.path}?timeout=${timeoutMs}ms` : call.path;
@@ -117,10 +120,12 @@ export class ApiCaller {
         isLong: false,
         ...(body === undefined ? {} : { body }),
       });
+      const text = await readText(response);
+      isRead = true;
       return {
         kind: 'answer',
         status: response.status,
-        body: await readText(response),
+        body: text,
         retryAfterMs: readRetryAfter(response.header('retry-after')),
       };
     } catch (error) {
@@ -130,13 +135,14 @@ export class ApiCaller {
     } finally {
       timer.cancel();
       this.#underWay.delete(controller);
-      controller.abort();
+      // To abort what is over costs as much as to send it.
+      if (!isRead) controller.abort();
     }
   }
 
-  /** Opens a list or a watch. Rejects with HttpError. */
-  async open(path: string, signal: AbortSignal): Promise<HttpResponse> {
-    return this.#send({ method: 'GET', path, headers: {}, signal, isLong: true });
+  /** Opens a list or a watch, of the content types that are accepted. Rejects with HttpError. */
+  async open(path: string, accept: string, signal: AbortSignal): Promise<HttpResponse> {
+    return this.#send({ method: 'GET', path, headers: { accept }, signal, isLong: true });
   }
 
   async #send(request: HttpRequest): Promise<HttpResponse> {
@@ -230,8 +236,15 @@ async function readText(response: HttpResponse): Promise<string> {
   return Buffer.concat(chunks).toString();
 }
 
-/** The beginning of a body that only says why not. */
-export async function readReason(response: HttpResponse): Promise<string> {
+/** What a body that only says why not has to say, as far as it can be read. */
+export async function readReason(response: HttpResponse, decoder: MessageDecoder): Promise<string> {
+  const bytes = await readBeginning(response);
+  const isBinary = isProtobuf(response.header('content-type'));
+  const message = isBinary ? readProtobufObject(decoder, bytes)?.message : undefined;
+  return typeof message === 'string' ? message : messageOf(bytes.toString());
+}
+
+async function readBeginning(response: HttpResponse): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   for await (const chunk of response.body) {
@@ -239,10 +252,10 @@ export async function readReason(response: HttpResponse): Promise<string> {
     chunks.push(chunk);
     if (bytes > REASON_BYTES_MAX) break;
   }
-  return Buffer.concat(chunks).toString();
+  return Buffer.concat(chunks);
 }
 const REASON_BYTES_MAX = 64 << 10;
 
 async function drain(response: HttpResponse): Promise<void> {
-  await readReason(response);
+  await readBeginning(response);
 }

@@ -14,7 +14,11 @@ export class FakeBody implements AsyncIterable<Uint8Array> {
   isAborted = false;
 
   write(text: string): this {
-    this.#chunks.push(Buffer.from(text));
+    return this.writeBytes(Buffer.from(text));
+  }
+
+  writeBytes(bytes: Uint8Array): this {
+    this.#chunks.push(bytes);
     this.#wake();
     return this;
   }

@@ -1,6 +1,7 @@
-// KubeApi over HTTP and JSON: each method is one request, its subject for the texts, and its outcome.
+// KubeApi over HTTP: lists and watches in protobuf, where the API server can, all else in JSON. Each method is one request, its subject for the texts, and its outcome.
 
 import type { Clock } from '../io/clock.ts';
+import { MessageDecoder } from '../kube/message-decoder.ts';
 import { ApiCaller, type CallerOptions, type ShortCall } from './api-caller.ts';
 import { Backoff } from './backoff.ts';
 import type { Reviewer, ReviewKind } from './delegated-access.ts';
@@ -54,6 +55,8 @@ const JSON_MERGE = 'application/merge-patch+json';
 export interface HttpKubeApiOptions extends CallerOptions {
   /** 0 <= chance() < 1, for jitter. */
   readonly chance: () => number;
+  /** Fields that nobody reads, as `MessageDecoder` takes them: objects that came in protobuf lack them. */
+  readonly unreadFields?: readonly string[];
 }
 
 interface Call extends RequestSubject {
@@ -70,6 +73,7 @@ export class HttpKubeApi implements KubeApi, Reviewer {
   readonly #caller: ApiCaller;
   readonly #clock: Clock;
   readonly #chance: () => number;
+  readonly #decoder: MessageDecoder;
   readonly #reflections = new Set<Reflector>();
   #eventOrdinal = 0;
 
@@ -77,6 +81,7 @@ export class HttpKubeApi implements KubeApi, Reviewer {
     this.#caller = new ApiCaller(options);
     this.#clock = options.clock;
     this.#chance = options.chance;
+    this.#decoder = new MessageDecoder(options.unreadFields);
   }
 
   reflect(resource: ResourceName, handler: ReflectHandler, options: ReflectOptions = {}): Reflection {
@@ -87,6 +92,7 @@ export class HttpKubeApi implements KubeApi, Reviewer {
       isNewest,
       handler,
       caller: this.#caller,
+      decoder: this.#decoder,
       clock: this.#clock,
       backoff: new Backoff(this.#chance),
       chance: this.#chance,

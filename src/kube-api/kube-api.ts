@@ -1,7 +1,7 @@
 // The Kubernetes API server as a scheduler sees it: collections followed, pods bound, results written. The interface; `http-kube-api.ts` is
 // the one over HTTP, and a test of a scheduler brings a fake of its own.
 //
-// All objects are JSON here (protobuf is not spoken yet): parsed, unchecked, of unknown shape. Whoever reads them judges them.
+// All objects are as their JSON parses, in whatever encoding they came: unchecked, of unknown shape. Whoever reads them judges them.
 // No method throws or rejects for what a peer, a network or a cluster does: every answer is one of the outcomes below.
 //
 // What an outcome says about the write it answers:

@@ -23,6 +23,8 @@ export interface KubeApiOptions {
   /** Writes and reads on their way at once (IN_FLIGHT_MAX_DEFAULT), and waiting (WAITING_MAX_DEFAULT). */
   readonly inFlightMax?: number;
   readonly waitingMax?: number;
+  /** Fields that nobody reads, as `MessageDecoder` takes them. */
+  readonly unreadFields?: readonly string[];
 }
 
 /** Connects when something is asked for. Throws CredentialsError when the credentials cannot be had. */
@@ -43,6 +45,7 @@ export async function openKubeApi(options: KubeApiOptions): Promise<HttpKubeApi>
     chance,
     userAgent,
     inFlightMax: options.inFlightMax ?? IN_FLIGHT_MAX_DEFAULT,
+    unreadFields: options.unreadFields ?? [],
     waitingMax: options.waitingMax ?? WAITING_MAX_DEFAULT,
   });
 }

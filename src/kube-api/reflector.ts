@@ -12,15 +12,24 @@
 
 import type { Clock } from '../io/clock.ts';
 import { HttpError, type HttpResponse } from '../io/http-client.ts';
+import type { MessageDecoder } from '../kube/message-decoder.ts';
 import { type ApiCaller, readReason } from './api-caller.ts';
 import type { Backoff } from './backoff.ts';
-import { type ByteLine, ByteLines } from './byte-lines.ts';
+import {
+  JsonList,
+  JsonWatch,
+  type ListPiece,
+  type ListStream,
+  type WatchPiece,
+  type WatchStream,
+} from './collection-stream.ts';
 import { KnownObjects } from './known-objects.ts';
 import type { JsonObject, ReflectHandler, Reflection, ReflectionCounts, ReflectionTrouble } from './kube-api.ts';
-import { ListError, type ListItem, ListScanner } from './list-scanner.ts';
-import { guessKey, headOf, isObject, isOlder, keyOf } from './object-head.ts';
-import { messageOf, parseObject, readRetryAfter, refusalText } from './outcome.ts';
-import { collectionPath, qualifiedName, type ResourceName } from './resource.ts';
+import { ListError } from './list-scanner.ts';
+import { headOf, isObject, isOlder, keyOf } from './object-head.ts';
+import { readRetryAfter, refusalText } from './outcome.ts';
+import { isProtobuf, PROTOBUF, ProtobufList, ProtobufWatch } from './protobuf-stream.ts';
+import { collectionPath, qualifiedName, RESOURCES, type ResourceName } from './resource.ts';
 import { SilenceWatch } from './silence-watch.ts';
 
 const PAGE_ITEMS = 500;
@@ -43,6 +52,7 @@ export interface ReflectorOptions {
   readonly isNewest: boolean;
   readonly handler: ReflectHandler;
   readonly caller: ApiCaller;
+  readonly decoder: MessageDecoder;
   readonly clock: Clock;
   readonly backoff: Backoff;
   /** 0 <= chance() < 1. */
@@ -69,6 +79,7 @@ export class Reflector implements Reflection {
   readonly #isNewest: boolean;
   readonly #handler: ReflectHandler;
   readonly #caller: ApiCaller;
+  readonly #decoder: MessageDecoder;
   readonly #clock: Clock;
   readonly #backoff: Backoff;
   readonly #chance: () => number;
@@ -88,12 +99,14 @@ export class Reflector implements Reflection {
   /** Ends the wait between attempts. */
   #wake: (() => void) | undefined;
 
-  constructor({ resource, fieldSelector, isNewest, handler, caller, clock, backoff, chance }: ReflectorOptions) {
+  constructor(options: ReflectorOptions) {
+    const { resource, fieldSelector, isNewest, handler, caller, decoder, clock, backoff, chance } = options;
     this.resource = resource;
     this.#selector = fieldSelector === '' ? '' : `&fieldSelector=${encodeURIComponent(fieldSelector)}`;
     this.#isNewest = isNewest;
     this.#handler = handler;
     this.#caller = caller;
+    this.#decoder = decoder;
     this.#clock = clock;
     this.#backoff = backoff;
     this.#chance = chance;
@@ -185,20 +198,31 @@ export class Reflector implements Reflection {
 
   async #page(query: string): Promise<JsonObject> {
     return this.#attempt('list', { query, silenceMsMax: LIST_SILENCE_MS_MAX }, async (response, hear) => {
-      const scanner = new ListScanner(OBJECT_BYTES_MAX);
+      const list = this.#listStream(response);
       for await (const chunk of response.body) {
         hear();
-        for (const item of scanner.push(chunk)) this.#onItem(item);
+        for (const piece of list.push(chunk)) this.#onItem(piece);
       }
-      return scanner.end();
+      return list.end();
     });
   }
 
-  #onItem({ text, isCut }: ListItem): void {
-    const object = isCut ? undefined : parseObject(text);
+  #listStream(response: HttpResponse): ListStream {
+    return isProtobuf(response.header('content-type'))
+      ? new ProtobufList(this.#decoder, RESOURCES[this.resource].kind, OBJECT_BYTES_MAX)
+      : new JsonList(OBJECT_BYTES_MAX);
+  }
+
+  #watchStream(response: HttpResponse): WatchStream {
+    return isProtobuf(response.header('content-type'))
+      ? new ProtobufWatch(this.#decoder, OBJECT_BYTES_MAX)
+      : new JsonWatch(OBJECT_BYTES_MAX);
+  }
+
+  #onItem({ object, guess, isCut }: ListPiece): void {
     const head = object === undefined ? undefined : headOf(object);
     if (object === undefined || head === undefined) {
-      const key = guessKey(text);
+      const key = guess();
       this.#known.keepListed(key);
       this.#skip(key, isCut);
       return;
@@ -217,10 +241,10 @@ export class Reflector implements Reflection {
     const query = `watch=true&allowWatchBookmarks=true&timeoutSeconds=${seconds}&resourceVersion=${encodeURIComponent(this.#version)}${this.#selector}`;
     await this.#attempt('watch', { query, silenceMsMax: seconds * 1000 + WATCH_GRACE_MS }, async (response, hear) => {
       this.#openedMs = this.#clock.nowMs();
-      const lines = new ByteLines(OBJECT_BYTES_MAX);
+      const watch = this.#watchStream(response);
       for await (const chunk of response.body) {
         hear();
-        for (const line of lines.push(chunk)) this.#onLine(line);
+        for (const piece of watch.push(chunk)) this.#onEvent(piece);
       }
     });
     if (this.#counts.events === eventsBefore && this.#clock.nowMs() - startedMs < SHORT_WATCH_MS) {
@@ -228,18 +252,16 @@ export class Reflector implements Reflection {
     }
   }
 
-  #onLine({ text, isCut }: ByteLine): void {
-    const event = isCut ? undefined : parseObject(text);
-    const object = event?.object;
-    if (event === undefined || !isObject(object)) {
-      this.#skip(guessKey(text), isCut);
+  #onEvent({ type, object, guess, isCut }: WatchPiece): void {
+    if (object === undefined) {
+      this.#skip(guess(), isCut);
       return;
     }
-    if (event.type === 'ERROR') {
+    if (type === 'ERROR') {
       const message = typeof object.message === 'string' ? object.message.slice(0, 1000) : 'without a message';
       throw new AttemptError(`watch ${this.resource}: ${message}`, { isExpired: object.code === 410 });
     }
-    if (event.type === 'BOOKMARK') {
+    if (type === 'BOOKMARK') {
       const metadata = isObject(object.metadata) ? object.metadata : {};
       if (typeof metadata.resourceVersion === 'string') this.#advance(metadata.resourceVersion);
       this.#counts.events++;
@@ -247,14 +269,14 @@ export class Reflector implements Reflection {
       return;
     }
     const head = headOf(object);
-    if (head === undefined || !EVENT_TYPES.has(event.type)) {
-      this.#skip(head === undefined ? guessKey(text) : keyOf(head), false);
+    if (head === undefined || !EVENT_TYPES.has(type)) {
+      this.#skip(head === undefined ? guess() : keyOf(head), false);
       return;
     }
     // A stream goes forward: what is older than it has been told, or was deleted since.
     const isNews =
       !isOlder(head.resourceVersion, this.#version) &&
-      (event.type === 'DELETED' ? this.#known.delete(head) : this.#known.set(head, object));
+      (type === 'DELETED' ? this.#known.delete(head) : this.#known.set(head, object));
     if (isNews) this.#counts.events++;
     else this.#counts.stale++;
     this.#advance(head.resourceVersion);
@@ -280,7 +302,8 @@ export class Reflector implements Reflection {
       controller.abort();
     });
     try {
-      const response = await this.#caller.open(`${collectionPath(this.resource)}?${query}`, controller.signal);
+      const path = `${collectionPath(this.resource)}?${query}`;
+      const response = await this.#caller.open(path, ACCEPTED, controller.signal);
       if (response.status !== 200) throw await this.#refusal(verb, response);
       return await read(response, () => silence.hear());
     } catch (error) {
@@ -297,7 +320,7 @@ export class Reflector implements Reflection {
 
   async #refusal(verb: string, response: HttpResponse): Promise<AttemptError> {
     const { status } = response;
-    const text = messageOf(await readReason(response));
+    const text = await readReason(response, this.#decoder);
     // 504: the API server's cache has not got to this version in time, or the store was put back and never will.
     const isExpired = status === 410 || (status === 504 && this.#version !== '');
     return new AttemptError(refusalText(status, text, { verb, resource: qualifiedName(this.resource) }), {
@@ -344,6 +367,9 @@ export class Reflector implements Reflection {
     this.#wake = undefined;
   }
 }
+
+/** An API server answers in JSON where it cannot in protobuf. */
+const ACCEPTED = `${PROTOBUF}, application/json`;
 
 const EVENT_TYPES: ReadonlySet<unknown> = new Set(['ADDED', 'MODIFIED', 'DELETED']);
 

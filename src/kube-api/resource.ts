@@ -20,34 +20,35 @@ export type ResourceName =
   | 'leases';
 
 interface Resource {
+  readonly kind: string;
   /** '' is the core group. */
   readonly group: string;
   readonly version: string;
   readonly isNamespaced: boolean;
 }
 
-function resource(group: string, isNamespaced: boolean, version = 'v1'): Resource {
-  return { group, version, isNamespaced };
+function resource(kind: string, group: string, isNamespaced: boolean, version = 'v1'): Resource {
+  return { kind, group, version, isNamespaced };
 }
 
 export const RESOURCES: Readonly<Record<ResourceName, Resource>> = {
-  pods: resource('', true),
-  nodes: resource('', false),
-  namespaces: resource('', false),
-  services: resource('', true),
-  replicationcontrollers: resource('', true),
-  replicasets: resource('apps', true),
-  statefulsets: resource('apps', true),
-  persistentvolumeclaims: resource('', true),
-  persistentvolumes: resource('', false),
-  storageclasses: resource('storage.k8s.io', false),
-  csinodes: resource('storage.k8s.io', false),
-  csidrivers: resource('storage.k8s.io', false),
-  csistoragecapacities: resource('storage.k8s.io', true),
-  volumeattachments: resource('storage.k8s.io', false),
-  poddisruptionbudgets: resource('policy', true),
-  events: resource('events.k8s.io', true),
-  leases: resource('coordination.k8s.io', true),
+  pods: resource('Pod', '', true),
+  nodes: resource('Node', '', false),
+  namespaces: resource('Namespace', '', false),
+  services: resource('Service', '', true),
+  replicationcontrollers: resource('ReplicationController', '', true),
+  replicasets: resource('ReplicaSet', 'apps', true),
+  statefulsets: resource('StatefulSet', 'apps', true),
+  persistentvolumeclaims: resource('PersistentVolumeClaim', '', true),
+  persistentvolumes: resource('PersistentVolume', '', false),
+  storageclasses: resource('StorageClass', 'storage.k8s.io', false),
+  csinodes: resource('CSINode', 'storage.k8s.io', false),
+  csidrivers: resource('CSIDriver', 'storage.k8s.io', false),
+  csistoragecapacities: resource('CSIStorageCapacity', 'storage.k8s.io', true),
+  volumeattachments: resource('VolumeAttachment', 'storage.k8s.io', false),
+  poddisruptionbudgets: resource('PodDisruptionBudget', 'policy', true),
+  events: resource('Event', 'events.k8s.io', true),
+  leases: resource('Lease', 'coordination.k8s.io', true),
 };
 
 function rootOf({ group, version }: Resource): string {

@@ -213,20 +213,27 @@ export class Scheduler {
 
   #setPod(read: PodObject, json: JsonObject): void {
     const { pod, template } = this.#templates.share(read, json);
-    if (pod.nodeName !== '') this.#setPlaced(pod);
+    if (pod.nodeName !== '') this.#setPlaced(pod, template);
     else if (this.#names.has(pod.schedulerName)) this.#setWaiting(pod, template, headOf(json)?.resourceVersion ?? '');
   }
 
-  #setPlaced(pod: PodObject): void {
+  #setPlaced(pod: PodObject, template: PodObject): void {
     const { uid } = pod;
     const own = this.#own.get(uid);
     const isConfirmed = own?.assumedNode === pod.nodeName;
+    // Nothing that counts has changed since.
+    const isAsAssumed =
+      isConfirmed &&
+      own.template === template &&
+      own.pod.requests === pod.requests &&
+      !pod.isTerminating &&
+      !pod.isFinished;
     this.#own.delete(uid);
     this.queue.remove(uid);
     this.#volumes.podLeft(uid);
     const event = this.#placed.has(uid) ? 'pod-changed' : 'pod-added';
     this.#placed.add(uid);
-    this.#kernel.apply({ kind: 'pod-set', pod });
+    if (!isAsAssumed) this.#kernel.apply({ kind: 'pod-set', pod });
     // Who was assumed to be there was already counted.
     if (!isConfirmed) this.#changed(event);
   }

@@ -1,0 +1,32 @@
+// Fields of the API's objects that no reader here looks at, by message and name (kube/message-decoder.ts): most of the bytes of a pod or a node, which
+// need not be made into objects.
+
+export const UNREAD_FIELDS: readonly string[] = [
+  'ObjectMeta.managedFields',
+  'Container.command',
+  'Container.args',
+  'Container.workingDir',
+  'Container.envFrom',
+  'Container.env',
+  'Container.volumeMounts',
+  'Container.livenessProbe',
+  'Container.readinessProbe',
+  'Container.startupProbe',
+  'Container.lifecycle',
+  'Container.securityContext',
+  'Container.terminationMessagePath',
+  'Container.terminationMessagePolicy',
+  'Container.imagePullPolicy',
+  'ContainerStatus.state',
+  'ContainerStatus.lastState',
+  'ContainerStatus.image',
+  'ContainerStatus.imageID',
+  'ContainerStatus.containerID',
+  'NodeStatus.conditions',
+  'NodeStatus.addresses',
+  'NodeStatus.nodeInfo',
+  'ReplicationControllerSpec.template',
+  'ReplicaSetSpec.template',
+  'StatefulSetSpec.template',
+  'StatefulSetSpec.volumeClaimTemplates',
+];
