@@ -20,7 +20,8 @@ import type { RoomScore } from './node-fit.ts';
 import type { ExceptionMarks } from './overlaid-groups.ts';
 
 const NONE = -1;
-const NODE_BYTES = 16;
+/** What an index takes for each node. */
+export const NODE_BYTES = 16;
 /** Of a group without nodes, beside its row, about. */
 const GROUP_BYTES = 48;
 /** So many groups without nodes are always kept. */
@@ -71,12 +72,13 @@ export class ClassIndex implements Groups {
   readonly #source: RowSource;
   readonly width: number;
   readonly #row: Int32Array;
-  readonly #groups = new RowTable();
+  #groups = new RowTable();
   /** By group, then by bucket: the first node; of a group without nodes NO_INTS. */
   readonly #heads: Int32Array[] = [];
   /** Heads that no group has, all NONE. */
   readonly #spareHeads: Int32Array[] = [];
   #headsCount = 0;
+  #isReleased = false;
   /** Where a group is in `live`. */
   readonly #liveAt: number[] = [];
   /** By slot: its group, or −1 − failure where it does not fit; FREE where there is no node. */
@@ -105,10 +107,24 @@ export class ClassIndex implements Groups {
   /** False when it has missed too much, or most of its groups have lost their nodes, and it is to be made anew. */
   refresh(): boolean {
     const { nodes, changes } = this.#source.state;
-    if (!changes.reaches(this.#seen) || this.counts.length > GROUPS_KEPT + 4 * this.live.length) return false;
+    if (this.#isReleased || !changes.reaches(this.#seen) || this.counts.length > GROUPS_KEPT + 4 * this.live.length)
+      return false;
     this.#grow(nodes.end);
     for (; this.#seen < changes.count; this.#seen++) this.#look(changes.at(this.#seen));
     return true;
+  }
+
+  /** Gives up what it holds, whoever still knows it: it is to be made anew. */
+  release(): void {
+    this.#isReleased = true;
+    this.#groupOf = NO_INTS;
+    this.#bucketOf = NO_INTS;
+    this.#next = NO_INTS;
+    this.#previous = NO_INTS;
+    this.rows = NO_INTS;
+    for (const list of [this.#heads, this.#spareHeads, this.counts, this.tops, this.live, this.failed]) list.length = 0;
+    this.#groups = new RowTable();
+    this.#headsCount = 0;
   }
 
   /** A node of the group's highest bucket. */

@@ -10,13 +10,13 @@
 // A class begins with the shared one, and changes over when the other one would have saved more than a pass over the nodes, which is what it costs to make.
 // So one template that fills a cluster has an index of its own, and thousands that take turns share those of their views.
 //
-// Limit: bytesMax for all classes and indexes. Beyond it those go that were not used for longest, but never what is in use; what comes again is
+// Limit: BYTES_MAX for all classes and indexes, or as much as INDEXES_LEAST of them take where nodes are so many that this is more. Beyond it those go that were not used for longest, but never what is in use; what comes again is
 // made anew, in a pass over the nodes. What was not used for CLASS_IDLE_MS goes, too.
 
 import type { PodObject } from '../model/pod-object.ts';
 import type { SchedulerProfile } from '../model/scheduler-profile.ts';
 import { BudgetTable } from './budget-table.ts';
-import { ClassIndex } from './class-index.ts';
+import { ClassIndex, NODE_BYTES } from './class-index.ts';
 import { ClassKeys } from './class-keys.ts';
 import type { ClusterState, SweepUsers } from './cluster-state.ts';
 import type { FailureTable } from './failure-table.ts';
@@ -28,6 +28,8 @@ import { SharedView } from './shared-view.ts';
 import { VictimSearch } from './victim-search.ts';
 import { doesBear } from './volume-users.ts';
 
+const BYTES_MAX = 384 * 1024 * 1024;
+const INDEXES_LEAST = 64;
 const CLASS_IDLE_MS = 300_000;
 /** What a class takes beside its index, about. */
 const CLASS_BYTES = 4_096;
@@ -59,7 +61,7 @@ interface Entry {
 export class ClassTable implements SweepUsers {
   readonly #state: ClusterState;
   readonly #failures: FailureTable;
-  readonly #bytesMax: number;
+  readonly #bytesMax: number | undefined;
   readonly #keys: ClassKeys;
   readonly #budgets: BudgetTable;
   /** By key, the one used last at the end. */
@@ -73,7 +75,8 @@ export class ClassTable implements SweepUsers {
   /** As of the last dropIdle. */
   #nowMs = 0;
 
-  constructor(state: ClusterState, failures: FailureTable, bytesMax: number) {
+  /** `bytesMax`: undefined for the usual limit. */
+  constructor(state: ClusterState, failures: FailureTable, bytesMax: number | undefined) {
     this.#state = state;
     this.#failures = failures;
     this.#bytesMax = bytesMax;
@@ -257,8 +260,10 @@ export class ClassTable implements SweepUsers {
     const key = this.#keys.viewKeyOf(pod, profile, podClass.rules.keys);
     const known = this.#views.get(key);
     const view = known ?? new SharedView(key, podClass);
-    if (known === undefined) this.#views.set(key, view);
-    else podClass.seeLike(known.first);
+    if (known === undefined) {
+      view.usedMs = this.#nowMs;
+      this.#views.set(key, view);
+    } else podClass.seeLike(known.first);
     return view;
   }
 
@@ -286,7 +291,8 @@ export class ClassTable implements SweepUsers {
 
   /** Drops what was used longest ago, but for the last class and the last view, which are in use. */
   #keepWithin(): void {
-    while (this.#bytes > this.#bytesMax) {
+    const bytesMax = this.#bytesMax ?? Math.max(BYTES_MAX, INDEXES_LEAST * NODE_BYTES * this.#state.nodes.count);
+    while (this.#bytes > bytesMax) {
       const [entry] = this.#entries.size > 1 ? this.#entries : [];
       const [view] = this.#views.size > 1 ? this.#views.values() : [];
       if (view !== undefined && (entry === undefined || view.order < entry[1].order)) this.#dropView(view);

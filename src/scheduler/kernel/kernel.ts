@@ -8,7 +8,7 @@
 //
 // Deciding changes nothing: whoever asks applies what comes of it (boundTo). Among equals the node that changed last is taken.
 //
-// Limit: INDEX_BYTES_MAX for classes and their indexes (class-table.ts).
+// Limit: the memory of classes and their indexes (class-table.ts).
 //
 // What pods and nodes have in common (shapes, selectors, counters, held terms) is kept as long as one of them is there, or a class that was
 // used lately; `tick`, to be called every second or so, sweeps the rest away, a part at a time.
@@ -42,7 +42,6 @@ import { volumePinOf, volumePlanAt } from './volume-check.ts';
 import { volumeRefusal } from './volume-prefilter.ts';
 import { doesBear, isDoubtful } from './volume-users.ts';
 
-const INDEX_BYTES_MAX = 384 * 1024 * 1024;
 /** A round of the sweep begins when so much of its tables has changed, … */
 const SWEEP_SHARE = 1 / 8;
 /** … or anything, this long ago. */
@@ -73,7 +72,7 @@ export class Kernel {
   /** Changes that a tick has seen of the sweep's round. */
   #changesSeen = 0;
 
-  constructor(profiles: readonly SchedulerProfile[], { indexBytesMax = INDEX_BYTES_MAX }: KernelOptions = {}) {
+  constructor(profiles: readonly SchedulerProfile[], { indexBytesMax }: KernelOptions = {}) {
     this.#profiles = new Map(profiles.map((profile) => [profile.schedulerName, profile]));
     this.#unscored = new Map(profiles.map((profile) => [profile, { ...profile, scores: [] }]));
     this.#classes = new ClassTable(this.#state, this.#failures, indexBytesMax);

@@ -40,7 +40,11 @@ export class SharedView implements RowSource {
 
   /** Made, or brought up to date. */
   freshIndex(): ClassIndex {
-    if (this.#index?.refresh() !== true) this.#index = new ClassIndex(this);
+    if (this.#index?.refresh() !== true) {
+      // Classes may still have it.
+      this.#index?.release();
+      this.#index = new ClassIndex(this);
+    }
     this.#changesSeen = this.state.changes.count;
     return this.#index;
   }
@@ -57,6 +61,7 @@ export class SharedView implements RowSource {
   }
 
   dropIndex(): void {
+    this.#index?.release();
     this.#index = undefined;
   }
 
