@@ -3,7 +3,7 @@
 // --spread adds a service for each template, so that the default spread constraints (hostname and zone) score; --feature NAME adds to each
 // template one of: anti (required anti-affinity on the hostname), near (required affinity on the zone), zone (hard spread on the zone),
 // host (hard spread on the hostname), mixed (preferences of all kinds), daemon (each pod names its node, as those of a DaemonSet do),
-// pinned (each selects its node's hostname). --unschedulable N has every Nth pod ask for more than any node has; --node-changes N changes a
+// pinned (each selects its node's hostname), claims, disks or bound (volumes: kernel-storage.ts). --unschedulable N has every Nth pod ask for more than any node has; --node-changes N changes a
 // node (in turn its taints, its labels, its room) after every Nth pod. --replay N lets the reference decide every Nth pod too.
 
 import { parseArgs } from 'node:util';
@@ -16,6 +16,7 @@ import type { PodObject } from '../src/scheduler/model/pod-object.ts';
 import { readPod } from '../src/scheduler/model/pod-reader.ts';
 import { DEFAULT_PROFILE } from '../src/scheduler/model/scheduler-profile.ts';
 import { ReferenceScheduler } from '../src/scheduler/reference/reference-scheduler.ts';
+import { BenchStorage } from './kernel-storage.ts';
 
 const { values } = parseArgs({
   options: {
@@ -167,6 +168,8 @@ if (values.spread) {
     apply({ kind: 'object-set', object: must(readClusterObject('Service', service)) });
   }
 }
+const storage = new BenchStorage(values.feature, nodeCount, apply);
+storage.setUp();
 const tooLarge = Number(values.unschedulable);
 const changeEvery = Number(values['node-changes']);
 
@@ -199,7 +202,7 @@ const beginMs = performance.now();
 const beginCpu = process.cpuUsage();
 let lastMs = beginMs;
 for (let i = 0; i < podCount; i++) {
-  const pod = podAt(i);
+  const pod = storage.withClaim(podAt(i), i);
   if (changeEvery > 0 && i % changeEvery === 0) {
     const change = i / changeEvery;
     apply({ kind: 'node-set', node: must(readNode(nodeJson((change * 7907) % nodeCount, change))) });
@@ -223,6 +226,7 @@ for (let i = 0; i < podCount; i++) {
     continue;
   }
   placed++;
+  if (decision.volumes !== undefined) storage.assume(decision.volumes, decision.node);
   apply({ kind: 'pod-set', pod: boundTo(pod, decision.node) });
   if (performance.now() - lastMs > 5000) {
     lastMs = performance.now();
