@@ -16,12 +16,14 @@ class Lab {
   readonly cluster = new FakeKubeApi(this.clock);
   readonly storage = this.cluster.storage;
   readonly scheduler: Scheduler;
+  leadsUntilMs = Number.POSITIVE_INFINITY;
 
   constructor() {
     const profile = { ...DEFAULT_PROFILE, preempts: false, hasDynamicResources: false };
     this.scheduler = new Scheduler({
       api: this.cluster.api,
       clock: this.clock,
+      leadsUntilMs: () => this.leadsUntilMs,
       profiles: [profile, { ...profile, schedulerName: 'hasty', bindTimeoutSeconds: 5 }],
       instance: 'test',
       notices: { onProblem: () => {}, onSynced: () => {}, onBindingFailed: () => {} },
@@ -168,6 +170,20 @@ describe('pods with claims', () => {
       lab.messages()[0],
       /^running PreBind plugin "VolumeBinding": binding volumes: failed to get node "n1": node "n1" not found$/,
     );
+    lab.scheduler.close();
+  });
+
+  it('are not written for by a scheduler that does not lead any more', async () => {
+    const lab = new Lab();
+    lab.storage.claim('c');
+    lab.storage.nextFault = () => 'unreachable';
+    lab.pod('a', 'c');
+    await lab.clock.pass(500);
+    lab.leadsUntilMs = lab.clock.nowMs();
+    lab.storage.nextFault = () => 'none';
+    await lab.clock.pass(20_000);
+    const { annotations } = lab.metadataOf('c');
+    assert.deepEqual([annotations, lab.nodeOf('a')], [undefined, '']);
     lab.scheduler.close();
   });
 

@@ -35,6 +35,8 @@ export interface PodVolumesOptions {
   readonly clock: Clock;
   readonly kernel: Kernel;
   readonly queue: SchedulingQueue;
+  /** By the clock's nowMs; it may move on. */
+  readonly leadsUntilMs: () => number;
   /** `problem`: why they are not bound; undefined when they are. */
   readonly onEnd: (uid: string, nodeName: string, problem: string | undefined) => void;
 }
@@ -45,7 +47,7 @@ export class PodVolumes {
   readonly #events: StorageEvents;
   readonly #binder: VolumeBinder;
 
-  constructor({ api, clock, kernel, queue, onEnd }: PodVolumesOptions) {
+  constructor({ api, clock, kernel, queue, leadsUntilMs, onEnd }: PodVolumesOptions) {
     this.#kernel = kernel;
     this.#storage = new AssumedStorage((command) => kernel.apply(command));
     this.#events = new StorageEvents(queue);
@@ -53,6 +55,7 @@ export class PodVolumes {
       api,
       clock,
       storage: this.#storage,
+      leadsUntilMs,
       labelsOf: (nodeName) => kernel.labelsOf(nodeName),
       onEnd: (uid, nodeName, problem) => {
         // What was taken for granted for it is free again.

@@ -110,6 +110,7 @@ export class Scheduler {
       clock,
       kernel: this.#kernel,
       queue: this.queue,
+      leadsUntilMs: () => this.#leadsUntilMs(),
       onEnd: (uid, nodeName, problem) => this.#onVolumes(uid, nodeName, problem),
     });
     this.#status = new StatusWriter({ api, clock, instance });

@@ -8,6 +8,9 @@
 // volume.kubernetes.io/selected-node. Both go with the resourceVersion that was decided upon, so nobody's change is written over. What has
 // been written stays, as upstream: the claim is then bound to that node until its provisioner takes the annotation back.
 //
+// Nothing is written from `leadsUntilMs` on: another scheduler may decide otherwise. What a request does that arrives after that, or after its pod was
+// given up, is harmless: it finds another version, or a volume is set aside that its claim's next pod takes.
+//
 // Nobody waits for anybody: pods are written for side by side, and looked at again when one of their objects changes. Pods that share a
 // claim share the write.
 //
@@ -31,11 +34,14 @@ const UNREACHABLE_MS = 1000;
 const SELECTED_NODE = 'volume.kubernetes.io/selected-node';
 const BOUND_BY_CONTROLLER = 'pv.kubernetes.io/bound-by-controller';
 const DEADLINE = 'context deadline exceeded';
+const NO_LEADER = 'another scheduler may lead';
 
 export interface VolumeBinderOptions {
   readonly api: KubeApi;
   readonly clock: Clock;
   readonly storage: AssumedStorage;
+  /** By the clock's nowMs; it may move on. */
+  readonly leadsUntilMs: () => number;
   /** Undefined for a node that is not there. */
   readonly labelsOf: (nodeName: string) => Labels | undefined;
   /** `problem`: why they are not bound; undefined when they are. */
@@ -208,10 +214,13 @@ export class VolumeBinder {
 
   /** Until it is known what became of it, or the pod has waited for too long. */
   async #patch(waiting: Waiting, { resource, object, patch, isThere }: Patch): Promise<Written> {
-    const { api, clock } = this.#options;
+    const { api, clock, leadsUntilMs } = this.#options;
     for (;;) {
+      if (clock.nowMs() >= leadsUntilMs()) return { problem: NO_LEADER };
       const outcome = await api.mergePatch(resource, object, patch);
-      const read = outcome.kind === 'unknown' ? await api.read(resource, object) : undefined;
+      // A conflict may be with an earlier request of our own.
+      const isUnsure = outcome.kind === 'unknown' || outcome.kind === 'conflict';
+      const read = isUnsure ? await api.read(resource, object) : undefined;
       const shown = outcome.kind === 'done' ? outcome.object : read?.kind === 'found' ? read.object : undefined;
       if (shown !== undefined && (outcome.kind === 'done' || isThere(shown))) {
         return { resourceVersion: headOf(shown)?.resourceVersion ?? '' };
