@@ -158,6 +158,11 @@ export class ClusterState implements ObjectLookup {
     return this.find('Namespace', name)?.labels ?? NO_LABELS;
   }
 
+  /** The others follow by `next`. */
+  firstPodAt(slot: number): PodRecord | undefined {
+    return this.#firstPods[slot];
+  }
+
   *podsAt(slot: number): Iterable<PodRecord> {
     for (let record = this.#firstPods[slot]; record !== undefined; record = record.next) yield record;
   }

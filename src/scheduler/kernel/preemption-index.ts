@@ -16,7 +16,7 @@ import { CandidateHeap, type CandidateKey } from './candidate-heap.ts';
 import { capacityFor, grownInts, NO_INTS } from './column.ts';
 import type { FailureTable } from './failure-table.ts';
 import type { PodClass } from './pod-class.ts';
-import type { PodRecord } from './pod-table.ts';
+import type { PodRecord, PodShape } from './pod-table.ts';
 import { type Candidates, NO_VICTIMS_FOUND, noVictimOn } from './preemption.ts';
 import { startOf, VictimSearch, type VictimsOnNode } from './victim-search.ts';
 
@@ -51,6 +51,7 @@ export class PreemptionIndex implements Candidates {
   /** A node that was looked at for one pod alone, and has to be looked at again. */
   #own = NONE;
   readonly #mostAmounts: Float64Array;
+  readonly #starts: number[] = [];
 
   /** `failureOf` says why the class does not fit on a node, with its crowd; 0: it does. */
   constructor(podClass: PodClass, failures: FailureTable, budgets: BudgetTable, failureOf: (slot: number) => number) {
@@ -176,17 +177,21 @@ export class PreemptionIndex implements Candidates {
   #boundAt(slot: number): CandidateKey | undefined {
     const { state, effects, priority } = this.#class;
     const most = this.#mostAmounts.fill(0);
+    const starts = this.#starts;
+    starts.length = 0;
     let lowest = priority;
-    let starts: number[] = [];
-    for (const record of state.podsAt(slot)) {
-      const own = record.shape.priority;
-      if (own >= priority) continue;
-      if (own < lowest) {
-        lowest = own;
-        starts = [];
+    let seen: PodShape | undefined;
+    for (let record = state.firstPodAt(slot); record !== undefined; record = record.next) {
+      const { shape } = record;
+      if (shape.priority >= priority) continue;
+      if (shape.priority < lowest) {
+        lowest = shape.priority;
+        starts.length = 0;
       }
-      if (own === lowest) starts.push(startOf(record));
-      const { amounts } = effects.of(record.shape);
+      if (shape.priority === lowest) starts.push(startOf(record));
+      if (shape === seen) continue;
+      seen = shape;
+      const { amounts } = effects.of(shape);
       for (let i = 0; i < most.length; i++) if (amounts[i] > most[i]) most[i] = amounts[i];
     }
     if (lowest === priority) return undefined;
@@ -197,10 +202,15 @@ export class PreemptionIndex implements Candidates {
   }
 }
 
-/** The nth latest, from 1 on. */
+/** The nth latest, from 1 on; takes those before it away. */
 function latestOf(starts: number[], n: number): number {
-  if (n === 1) return starts.reduce((latest, start) => Math.max(latest, start));
-  return starts.sort((a, b) => (a === b ? 0 : b - a))[n - 1];
+  for (let left = n; ; left--) {
+    let latest = 0;
+    for (let i = 1; i < starts.length; i++) if (starts[i] > starts[latest]) latest = i;
+    if (left === 1) return starts[latest];
+    starts[latest] = starts[starts.length - 1];
+    starts.pop();
+  }
 }
 
 function keyOf({ victims, violations }: VictimsOnNode): CandidateKey {
