@@ -188,6 +188,7 @@ class Running {
           onProblem: (resource, text) => logger.warn({ resource }, text),
           onSynced: (seconds) => logger.info({ seconds: Number(seconds.toFixed(2)) }, 'scheduling'),
           onBindingFailed: (pod, text) => logger.warn({ pod }, text),
+          onPreemptionFailed: (pod, text) => logger.warn({ pod }, text),
         },
       },
     });

@@ -88,7 +88,7 @@ class Process {
         clock,
         profiles: [{ ...DEFAULT_PROFILE, preempts: false, hasDynamicResources: false }],
         instance: identity,
-        notices: { onProblem: nothing, onSynced: nothing, onBindingFailed: nothing },
+        notices: { onProblem: nothing, onSynced: nothing, onBindingFailed: nothing, onPreemptionFailed: nothing },
       },
     });
     this.#led.start();

@@ -28,6 +28,7 @@ const CLUSTER_RESOURCES: readonly (readonly [ResourceName, ClusterKind])[] = [
   ['csidrivers', 'CSIDriver'],
   ['csistoragecapacities', 'CSIStorageCapacity'],
   ['volumeattachments', 'VolumeAttachment'],
+  ['poddisruptionbudgets', 'PodDisruptionBudget'],
 ];
 
 export interface ClusterHandler {

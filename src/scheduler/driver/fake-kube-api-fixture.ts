@@ -20,11 +20,15 @@ import { FakeStorage } from './fake-storage-fixture.ts';
 /** What becomes of a binding: as the API server has it; or one of the ways in which it can go wrong. */
 export type BindFault = 'none' | 'busy' | 'unreachable' | 'lost-before' | 'lost-after' | 'conflict';
 
+/** The same for patches of a pod's status and deletions. */
+export type WriteFault = 'none' | 'busy' | 'unreachable' | 'lost-before' | 'lost-after' | 'refused';
+
 interface PodState {
   readonly identity: ObjectIdentity;
   readonly spec: JsonObject;
   readonly labels: JsonObject;
-  readonly status: JsonObject;
+  status: JsonObject;
+  isTerminating: boolean;
   nodeName: string;
   version: number;
 }
@@ -38,7 +42,12 @@ export class FakeKubeApi {
   /** Nodes that had more pods after a binding than CPUs; for pods that ask for one each. */
   readonly overcommitted: string[] = [];
   readonly #cpus = new Map<string, number>();
+  /** Every deletion that was asked for and happened, in order. */
+  readonly deletions: string[] = [];
   nextFault: () => BindFault = () => 'none';
+  nextWriteFault: (uid: string) => WriteFault = () => 'none';
+  /** How long a deleted pod that is on a node takes to end. */
+  graceMs = 500;
   /** How long watchers wait for a change. */
   delayMs = 5;
   readonly storage: FakeStorage;
@@ -64,7 +73,8 @@ export class FakeKubeApi {
         this.#later(() => (resource === 'pods' ? this.#read(place) : this.storage.read(resource, place))),
       mergePatch: (resource, place, patch) =>
         this.storage.patch(resource, place, patch, () => this.#later(() => undefined)),
-      patchPodStatus: (pod, patch) => this.#later(() => this.#patch(pod, patch)),
+      patchPodStatus: (pod, patch) => this.#write(pod, (state) => this.#patchStatus(state, patch)),
+      deletePod: (pod) => this.#write(pod, (state) => this.#delete(state)),
       createEvent: (event) => {
         this.events.push(event);
         return this.#later((): WriteOutcome => ({ kind: 'done', object: {} }));
@@ -93,6 +103,7 @@ export class FakeKubeApi {
       spec: { containers, ...spec },
       labels: {},
       status,
+      isTerminating: false,
       nodeName: '',
       version: ++this.#version,
     };
@@ -100,11 +111,63 @@ export class FakeKubeApi {
     this.#tellPod(state);
   }
 
+  /** For a watcher that has come since. */
+  tellAgain(uid: string): void {
+    const state = this.pods.get(uid);
+    if (state !== undefined) this.#tellPod(state);
+  }
+
   deletePod(uid: string): void {
     const state = this.pods.get(uid);
     if (state === undefined) return;
     this.pods.delete(uid);
     this.#tell('pods', (handler) => handler.onDeleted(state.identity));
+  }
+
+  async #write(pod: PodToBind, write: (state: PodState) => void): Promise<WriteOutcome> {
+    const { uid } = pod;
+    const fault = this.nextWriteFault(uid);
+    await this.#later(() => undefined);
+    if (fault === 'busy') return { kind: 'too-many-requests', retryAfterMs: 100 };
+    if (fault === 'unreachable') return { kind: 'unreachable', text: 'connection refused' };
+    if (fault === 'refused') return { kind: 'refused', status: 403, text: 'forbidden' };
+    const state = this.pods.get(uid);
+    if (state !== undefined && !isAtVersion(state, pod)) {
+      return this.#later(() => ({ kind: 'conflict', text: 'the object has been modified' }));
+    }
+    if (state !== undefined && fault !== 'lost-before') write(state);
+    return this.#later((): WriteOutcome => {
+      if (fault === 'lost-before' || fault === 'lost-after') return { kind: 'unknown', text: 'connection lost' };
+      return state === undefined ? { kind: 'gone', text: 'not found' } : { kind: 'done', object: jsonOf(state) };
+    });
+  }
+
+  #patchStatus(state: PodState, patch: PodStatusPatch): void {
+    const { conditions, nominatedNodeName } = patch;
+    this.patches.push({ uid: state.identity.uid, patch });
+    const before = (state.status.conditions ?? []) as readonly { readonly type: string }[];
+    const others = before.filter(({ type }) => !conditions?.some((condition) => condition.type === type));
+    state.status = {
+      ...state.status,
+      ...(conditions === undefined ? {} : { conditions: [...others, ...conditions] }),
+      ...(nominatedNodeName === undefined ? {} : { nominatedNodeName }),
+    };
+    state.version = ++this.#version;
+    this.#tellPod(state);
+  }
+
+  #delete(state: PodState): void {
+    const { uid } = state.identity;
+    if (state.isTerminating) return;
+    this.deletions.push(uid);
+    if (state.nodeName === '') {
+      this.deletePod(uid);
+      return;
+    }
+    state.isTerminating = true;
+    state.version = ++this.#version;
+    this.#tellPod(state);
+    this.#clock.setTimer(this.graceMs, () => this.deletePod(uid));
   }
 
   #reflect(resource: ResourceName, handler: ReflectHandler): Reflection {
@@ -148,21 +211,13 @@ export class FakeKubeApi {
     if (!isAtVersion(state, pod)) return { kind: 'conflict', text: 'the object has been modified' };
     state.nodeName = nodeName;
     state.version = ++this.#version;
+    // As the API server does.
+    state.status = { ...state.status, nominatedNodeName: '' };
     this.bindings.push({ uid: pod.uid, nodeName });
     const there = [...this.pods.values()].filter((other) => other.nodeName === nodeName);
     if (there.length > (this.#cpus.get(nodeName) ?? 0)) this.overcommitted.push(nodeName);
     this.#tellPod(state);
     return { kind: 'bound' };
-  }
-
-  #patch(pod: PodToBind, patch: PodStatusPatch): WriteOutcome {
-    const state = this.pods.get(pod.uid);
-    if (state === undefined) return { kind: 'gone', text: 'not found' };
-    if (!isAtVersion(state, pod)) return { kind: 'conflict', text: 'the object has been modified' };
-    this.patches.push({ uid: pod.uid, patch });
-    state.version = ++this.#version;
-    this.#tellPod(state);
-    return { kind: 'done', object: jsonOf(state) };
   }
 
   #read({ namespace, name }: { readonly namespace: string; readonly name: string }): ReadOutcome {
@@ -197,9 +252,10 @@ function isAtVersion({ version }: PodState, { resourceVersion }: PodToBind): boo
   return resourceVersion === undefined || resourceVersion === String(version);
 }
 
-function jsonOf({ identity, spec, labels, status, nodeName, version }: PodState): JsonObject {
+function jsonOf({ identity, spec, labels, status, isTerminating, nodeName, version }: PodState): JsonObject {
+  const deletion = isTerminating ? { deletionTimestamp: '2026-01-01T00:00:00Z' } : {};
   return {
-    metadata: { ...identity, labels, resourceVersion: String(version) },
+    metadata: { ...identity, labels, resourceVersion: String(version), ...deletion },
     spec: { schedulerName: 'default-scheduler', ...spec, ...(nodeName === '' ? {} : { nodeName }) },
     status,
   };

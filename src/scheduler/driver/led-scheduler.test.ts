@@ -42,7 +42,7 @@ async function play() {
       clock,
       profiles: [DEFAULT_PROFILE],
       instance: 'me',
-      notices: { onProblem: nothing, onSynced: nothing, onBindingFailed: nothing },
+      notices: { onProblem: nothing, onSynced: nothing, onBindingFailed: nothing, onPreemptionFailed: nothing },
     },
   });
   led.start();

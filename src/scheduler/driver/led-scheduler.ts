@@ -6,7 +6,8 @@
 
 import { type Clock, within } from '../../io/clock.ts';
 import { type LeaderElectionOptions, LeaderElector } from './leader-elector.ts';
-import { Scheduler, type SchedulerOptions } from './scheduler.ts';
+import { Scheduler } from './scheduler.ts';
+import type { SchedulerOptions } from './scheduler-options.ts';
 
 /** For the bindings that are on their way to be answered. */
 const DRAIN_MS_MAX = 3000;

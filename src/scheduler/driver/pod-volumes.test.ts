@@ -26,7 +26,7 @@ class Lab {
       leadsUntilMs: () => this.leadsUntilMs,
       profiles: [profile, { ...profile, schedulerName: 'hasty', bindTimeoutSeconds: 5 }],
       instance: 'test',
-      notices: { onProblem: () => {}, onSynced: () => {}, onBindingFailed: () => {} },
+      notices: { onProblem: () => {}, onSynced: () => {}, onBindingFailed: () => {}, onPreemptionFailed: () => {} },
     });
     this.scheduler.start();
     this.storage.storageClass('made', 'example.com/provisioner');

@@ -23,6 +23,7 @@ class Lab {
         onProblem: (resource, text) => this.problems.push(`${resource}: ${text}`),
         onSynced: () => {},
         onBindingFailed: (pod, text) => this.problems.push(`${pod}: ${text}`),
+        onPreemptionFailed: (pod, text) => this.problems.push(`${pod}: ${text}`),
       },
     });
     this.scheduler.start();

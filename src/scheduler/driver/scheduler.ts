@@ -2,32 +2,32 @@
 //
 //   API ─► reflections ─► kernel (state) and queue (pods)
 //   queue ─► kernel.decide ─┬─► bound: assumed in the kernel at once, then bound through the API
-//                           └─► else: condition and event, parked until something may help
+//                           └─► else: condition and event, parked until something may help; room made for it (pod-preemption.ts)
 //
 // An assumed pod counts as being on its node until the API shows it there (confirmed) or the binding fails (taken back). Meanwhile what the API
 // tells of it without a node is older than the decision, and moves nothing.
 //
 // Nothing is decided before every collection has been read once: a decision on half of the pods would be wrong.
 
-import type { Clock, Timer } from '../../io/clock.ts';
-import type { JsonObject, KubeApi } from '../../kube-api/kube-api.ts';
+import type { Timer } from '../../io/clock.ts';
+import type { JsonObject } from '../../kube-api/kube-api.ts';
 import { headOf, type ObjectHead } from '../../kube-api/object-head.ts';
-import type { ResourceName } from '../../kube-api/resource.ts';
 import { Kernel } from '../kernel/kernel.ts';
 import type { ClusterKind, ClusterObject } from '../model/cluster-objects.ts';
 import { boundTo } from '../model/command.ts';
 import type { VolumePlan } from '../model/decision.ts';
 import type { NodeObject } from '../model/node-object.ts';
 import type { PodObject } from '../model/pod-object.ts';
-import type { SchedulerProfile } from '../model/scheduler-profile.ts';
-import type { Backoff } from '../queue/backoff.ts';
 import type { ClusterEvent } from '../queue/cluster-event.ts';
 import { SchedulingQueue } from '../queue/scheduling-queue.ts';
 import { Binder, type Binding } from './binder.ts';
 import { ClusterFeed } from './cluster-feed.ts';
+import type { OwnPod } from './own-pod.ts';
+import { PodPreemption } from './pod-preemption.ts';
 import { PodTemplates } from './pod-templates.ts';
 import { isStorage, PodVolumes } from './pod-volumes.ts';
 import { SchedulerCounters } from './scheduler-counters.ts';
+import type { SchedulerOptions } from './scheduler-options.ts';
 import { StatusWriter } from './status-writer.ts';
 
 /** Decisions in a row before other work gets its chance. */
@@ -35,37 +35,6 @@ const TURN_MS_MAX = 5;
 const FLUSH_MS = 30_000;
 const TICK_MS = 1_000;
 const VOLUMES_FULL = 'too many pods wait until their volumes are bound';
-
-export interface SchedulerNotices {
-  /** Something cannot be followed, or an object cannot be read. */
-  onProblem(resource: ResourceName, text: string): void;
-  onSynced(seconds: number): void;
-  onBindingFailed(pod: string, text: string): void;
-}
-
-export interface SchedulerOptions {
-  readonly api: KubeApi;
-  readonly clock: Clock;
-  readonly profiles: readonly SchedulerProfile[];
-  readonly backoff?: Backoff;
-  /** By the clock's nowMs: when another process may lead; nothing is bound from then on. It may move on. */
-  readonly leadsUntilMs?: () => number;
-  readonly instance: string;
-  readonly notices: SchedulerNotices;
-}
-
-/** A pod that waits for a decision, or for the API to show it on its node. */
-interface OwnPod {
-  pod: PodObject;
-  resourceVersion: string;
-  /** Another one when the pod wants something else than before. */
-  template: PodObject;
-  /** '' while it waits. */
-  assumedNode: string;
-  readonly addedMs: number;
-  /** Bindings of it that failed. */
-  failures: number;
-}
 
 export class Scheduler {
   readonly counters: SchedulerCounters = new SchedulerCounters();
@@ -75,6 +44,7 @@ export class Scheduler {
   readonly #names: ReadonlySet<string>;
   readonly #binder: Binder;
   readonly #volumes: PodVolumes;
+  readonly #preemption: PodPreemption;
   /** Decided pods whose volumes have been bound; their turn to be bound comes. */
   readonly #ready: OwnPod[] = [];
   readonly #status: StatusWriter;
@@ -115,6 +85,20 @@ export class Scheduler {
     });
     this.#status = new StatusWriter({ api, clock, instance });
     const { notices } = options;
+    this.#preemption = new PodPreemption({
+      api,
+      clock,
+      leadsUntilMs: () => this.#leadsUntilMs(),
+      kernel: this.#kernel,
+      queue: this.queue,
+      profiles,
+      status: this.#status,
+      counters: this.counters,
+      own: this.#own,
+      onRoom: (nodeName) => this.#changed('pod-removed', nodeName),
+      onDue: () => this.#kick(),
+      onProblem: (pod, text) => notices.onPreemptionFailed(pod, text),
+    });
     this.#feed = new ClusterFeed(api, clock, {
       onNode: (node) => this.#setNode(node),
       onNodeDeleted: (name) => this.#deleteNode(name),
@@ -175,6 +159,7 @@ export class Scheduler {
     this.#feed.close();
     this.#binder.close();
     this.#volumes.close();
+    this.#preemption.close();
     this.#status.close();
   }
 
@@ -182,14 +167,14 @@ export class Scheduler {
     this.#kernel.apply({ kind: 'node-set', node });
     const event = this.#nodes.has(node.name) ? 'node-changed' : 'node-added';
     this.#nodes.add(node.name);
-    this.#changed(event);
+    this.#changed(event, node.name);
   }
 
   #deleteNode(name: string): void {
     this.#nodes.delete(name);
     this.#kernel.apply({ kind: 'node-deleted', name });
     this.#volumes.nodeGone(name);
-    this.#changed('node-removed');
+    this.#changed('node-removed', name);
   }
 
   #setObject(object: ClusterObject, { uid, resourceVersion }: ObjectHead): void {
@@ -199,7 +184,8 @@ export class Scheduler {
       return;
     }
     this.#kernel.apply({ kind: 'object-set', object });
-    this.#changed('object-changed');
+    // Budgets only say which victims are better ones.
+    if (object.kind !== 'PodDisruptionBudget') this.#changed('object-changed');
   }
 
   #deleteObject(objectKind: ClusterKind, key: string): void {
@@ -209,13 +195,15 @@ export class Scheduler {
       return;
     }
     this.#kernel.apply({ kind: 'object-deleted', objectKind, key });
-    this.#changed('object-changed');
+    if (objectKind !== 'PodDisruptionBudget') this.#changed('object-changed');
   }
 
   #setPod(read: PodObject, json: JsonObject): void {
-    const { pod, template } = this.#templates.share(read, json);
+    const { pod: shared, template } = this.#templates.share(read, json);
+    const isWaiting = shared.nodeName === '' && this.#names.has(shared.schedulerName);
+    const pod = isWaiting ? this.#preemption.withNomination(shared) : shared;
     if (pod.nodeName !== '') this.#setPlaced(pod, template);
-    else if (this.#names.has(pod.schedulerName)) this.#setWaiting(pod, template, headOf(json)?.resourceVersion ?? '');
+    else if (isWaiting) this.#setWaiting(pod, template, headOf(json)?.resourceVersion ?? '');
   }
 
   #setPlaced(pod: PodObject, template: PodObject): void {
@@ -232,11 +220,14 @@ export class Scheduler {
     this.#own.delete(uid);
     this.queue.remove(uid);
     this.#volumes.podLeft(uid);
+    this.#preemption.forget(uid);
     const event = this.#placed.has(uid) ? 'pod-changed' : 'pod-added';
     this.#placed.add(uid);
     if (!isAsAssumed) this.#kernel.apply({ kind: 'pod-set', pod });
+    if (pod.isTerminating) this.#preemption.leaves(uid);
     // Who was assumed to be there was already counted.
-    if (!isConfirmed) this.#changed(event);
+    // What ends has not freed its room yet.
+    if (!isConfirmed) this.#changed(event, pod.isTerminating ? '' : pod.nodeName);
   }
 
   #setWaiting(pod: PodObject, template: PodObject, resourceVersion: string): void {
@@ -256,8 +247,11 @@ export class Scheduler {
     const failures = own?.failures ?? 0;
     this.#own.set(uid, { pod, resourceVersion, template, assumedNode: '', addedMs, failures });
     this.#kernel.apply({ kind: 'pod-set', pod });
+    const left = own?.pod.nominatedNodeName ?? '';
+    if (left !== '' && left !== pod.nominatedNodeName) this.#changed('pod-removed', left);
     this.#volumes.podWaits(pod);
-    if (isSame && this.queue.has(uid)) return;
+    const isNominatedElsewhere = own !== undefined && left !== pod.nominatedNodeName;
+    if (isSame && this.queue.has(uid) && !isNominatedElsewhere) return;
     this.queue.add({ uid, priority, isGated: schedulingGates.length > 0 });
     this.#kick();
   }
@@ -268,14 +262,18 @@ export class Scheduler {
     this.#status.forget(uid);
     this.queue.remove(uid);
     this.#volumes.podLeft(uid);
+    const nodeName = this.#kernel.placedPod(uid)?.nodeName ?? own?.pod.nominatedNodeName ?? '';
     this.#kernel.apply({ kind: 'pod-deleted', uid });
-    const wasNominated = own !== undefined && own.pod.nominatedNodeName !== '';
-    if (this.#placed.delete(uid) || wasNominated) this.#changed('pod-removed');
+    this.#preemption.forget(uid);
+    this.#preemption.leaves(uid);
+    if (this.#placed.delete(uid) || nodeName !== '') this.#changed('pod-removed', nodeName);
   }
 
-  #changed(event: ClusterEvent): void {
+  /** `nodeName`: where it happened. */
+  #changed(event: ClusterEvent, nodeName = ''): void {
     if (!this.isSynced) return;
     this.queue.wake(event);
+    if (nodeName !== '') this.#preemption.nodeChanged(nodeName);
     this.#kick();
   }
 
@@ -291,7 +289,7 @@ export class Scheduler {
   #turn(): void {
     const { clock } = this.#options;
     const untilMs = clock.nowMs() + TURN_MS_MAX;
-    while (!this.#isClosed && !this.#isDraining && this.#binder.hasRoom) {
+    while (!this.#isClosed && !this.#isDraining && this.#binder.hasRoom && this.#preemption.hasRoom) {
       const nowMs = clock.nowMs();
       if (nowMs >= this.#leadsUntilMs()) break;
       if (nowMs >= untilMs) {
@@ -323,6 +321,7 @@ export class Scheduler {
       this.queue.placed(uid);
       return;
     }
+    if (this.#preemption.holds(uid, nowMs)) return;
     const { pod } = own;
     const decision = this.#kernel.decide(uid);
     this.counters.decided(decision.kind, (this.#options.clock.nowMs() - nowMs) / 1000);
@@ -340,12 +339,11 @@ export class Scheduler {
         }
         break;
       case 'unschedulable':
-        this.queue.refused(uid, this.#kernel.classKey(uid), decision.plugins, nowMs);
-        this.#status.refused(pod, pod.schedulerName, 'Unschedulable', decision.message);
+        this.#preemption.refuse(pod, decision, nowMs);
         break;
       case 'error':
         this.queue.failed(uid, nowMs);
-        this.#status.refused(pod, pod.schedulerName, 'SchedulerError', decision.message);
+        this.#preemption.fail(pod, decision.message);
         break;
       case 'left-alone':
         // For another scheduler, or until the pod changes.
@@ -421,6 +419,7 @@ export class Scheduler {
     this.#options.notices.onBindingFailed(`${pod.namespace}/${pod.name}`, reason);
     own.assumedNode = '';
     this.#kernel.apply({ kind: 'pod-set', pod });
+    this.#preemption.nominate(pod, '');
     own.failures++;
     const waiting = { uid, priority: pod.priority, isGated: pod.schedulingGates.length > 0 };
     this.queue.again(waiting, own.failures, this.#options.clock.nowMs());

@@ -8,7 +8,7 @@
 // Limits: WAITING_MAX writes wait; the oldest is left out beyond it. SCHEDULED_EVENTS_A_SECOND.
 
 import type { Clock } from '../../io/clock.ts';
-import type { KubeApi, ObjectIdentity } from '../../kube-api/kube-api.ts';
+import type { KubeApi, ObjectIdentity, SchedulerEvent } from '../../kube-api/kube-api.ts';
 
 const IN_FLIGHT_MAX = 16;
 const WAITING_MAX = 10_000;
@@ -38,15 +38,19 @@ export class StatusWriter {
     this.#options = options;
   }
 
-  /** The pod cannot be placed (`Unschedulable`), or the attempt failed (`SchedulerError`). */
+  /**
+   * The pod cannot be placed (`Unschedulable`), or the attempt failed (`SchedulerError`). `nominatedNodeName` goes with it: '' takes a nomination
+   * back, undefined leaves it.
+   */
   refused(
     pod: ObjectIdentity,
     schedulerName: string,
     reason: 'Unschedulable' | 'SchedulerError',
     message: string,
+    nominatedNodeName?: string,
   ): void {
-    const said = `${reason} ${message.replaceAll(/\d+/g, '')}`;
-    if (this.#written.get(pod.uid) === said) return;
+    const said = `${reason} ${message.replaceAll(/\d+/g, '')}${nominatedNodeName ?? ''}`;
+    if (this.#written.get(pod.uid) === said && nominatedNodeName === undefined) return;
     this.#written.set(pod.uid, said);
     const { api, clock } = this.#options;
     const lastTransitionTime = timeOf(clock.wallMs());
@@ -54,13 +58,29 @@ export class StatusWriter {
     this.#enqueue(async () => {
       // It may have been placed, or have other reasons, meanwhile.
       if (this.#written.get(pod.uid) !== said) return;
-      const outcome = await api.patchPodStatus(pod, { conditions: [condition] });
+      const nomination = nominatedNodeName === undefined ? {} : { nominatedNodeName };
+      const outcome = await api.patchPodStatus(pod, { conditions: [condition], ...nomination });
       if (outcome.kind === 'done' || outcome.kind === 'gone') return;
       this.dropped++;
       // To be said again at the next attempt.
       if (this.#written.get(pod.uid) === said) this.#written.delete(pod.uid);
     });
     this.#event(pod, schedulerName, 'Warning', 'FailedScheduling', 'Scheduling', message);
+  }
+
+  /** A nomination is taken back from a pod that is not tried now. */
+  nominationLost(pod: ObjectIdentity): void {
+    this.#enqueue(async () => {
+      const outcome = await this.#options.api.patchPodStatus(pod, { nominatedNodeName: '' });
+      if (outcome.kind !== 'done' && outcome.kind !== 'gone') this.dropped++;
+    });
+  }
+
+  preempted(victim: ObjectIdentity, nodeName: string, preemptor: ObjectIdentity, schedulerName: string): void {
+    const note = `Preempted by pod ${preemptor.uid} on node ${nodeName}`;
+    const { namespace, name, uid } = preemptor;
+    const related = { namespace, name, uid, apiVersion: 'v1', kind: 'Pod' };
+    this.#event(victim, schedulerName, 'Normal', 'Preempted', 'Preempting', note, related);
   }
 
   placed(pod: ObjectIdentity, schedulerName: string, nodeName: string): void {
@@ -94,11 +114,14 @@ export class StatusWriter {
     reason: string,
     action: string,
     note: string,
+    related?: NonNullable<SchedulerEvent['related']>,
   ): void {
     const { api, instance } = this.#options;
-    const regarding = { ...pod, apiVersion: 'v1', kind: 'Pod' };
+    const { namespace, name, uid } = pod;
+    const regarding = { namespace, name, uid, apiVersion: 'v1', kind: 'Pod' };
+    const about = related === undefined ? { regarding } : { regarding, related };
     const reporting = { reportingController: schedulerName, reportingInstance: `${schedulerName}-${instance}` };
-    this.#enqueue(() => api.createEvent({ regarding, type, reason, action, note, ...reporting }));
+    this.#enqueue(() => api.createEvent({ ...about, type, reason, action, note, ...reporting }));
   }
 
   #enqueue(write: Write): void {

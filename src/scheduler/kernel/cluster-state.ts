@@ -167,6 +167,11 @@ export class ClusterState implements ObjectLookup {
     for (let record = this.#firstPods[slot]; record !== undefined; record = record.next) yield record;
   }
 
+  /** A pod that names its node. */
+  placedPod(uid: string): PodRecord | undefined {
+    return this.#placed.get(uid);
+  }
+
   get placedCount(): number {
     return this.#placed.size;
   }

@@ -52,6 +52,8 @@ const SWEEPS_AFTER_CHANGE = 3;
 const SWEEP_PARTS = 16;
 const FAILURES_MAX = 2_000;
 
+export type PlacedPod = Pick<PodObject, 'namespace' | 'name' | 'uid' | 'nodeName' | 'isTerminating' | 'isPreempted'>;
+
 export interface KernelOptions {
   /** Memory of class indexes; undefined for the usual limit. */
   readonly indexBytesMax?: number;
@@ -132,6 +134,15 @@ export class Kernel {
   labelsOf(nodeName: string): Labels | undefined {
     const slot = this.#state.nodes.slotOf(nodeName);
     return slot === undefined ? undefined : this.#state.nodes.labelsAt(slot);
+  }
+
+  /** A pod that is on a node, or is taken to be. */
+  placedPod(uid: string): PlacedPod | undefined {
+    const record = this.#state.placedPod(uid);
+    if (record === undefined) return undefined;
+    const { name, nodeName, shape } = record;
+    const { kind, isTerminating, isPreempted } = shape;
+    return { namespace: kind.namespace, name, uid, nodeName, isTerminating, isPreempted };
   }
 
   /** Pods of the same key are decided alike, as things are. The pod is to be placed. */

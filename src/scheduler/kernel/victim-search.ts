@@ -29,11 +29,8 @@ export class VictimSearch {
     this.#crowd = podClass.load();
   }
 
-  /**
-   * Or the number of the failure that stays when all pods of lower priority have gone; there are such. `ownUid` is the pod's that the node is
-   * nominated for, '' for another node.
-   */
-  on(slot: number, ownUid: string): VictimsOnNode | number {
+  /** Or the number of the failure that stays when all pods of lower priority have gone; there are such. */
+  on(slot: number, exceptUid: string): VictimsOnNode | number {
     const { state, priority } = this.#class;
     const lower: PodRecord[] = [];
     this.#load.reset(slot);
@@ -43,10 +40,8 @@ export class VictimSearch {
       lower.push(record);
       this.#move(record, -1);
     }
-    const isCrowded = this.#class.addCrowd(slot, this.#crowd, ownUid);
-    // Nobody asks of its own node whether it is one of those that the pod names.
-    const isAlone = ownUid !== '';
-    const failure = this.#failure(slot, isCrowded, isAlone);
+    const isCrowded = this.#class.addCrowd(slot, this.#crowd, exceptUid);
+    const failure = this.#failure(slot, isCrowded);
     if (failure !== 0) return failure;
     lower.sort((a, b) => byImportance(a, b) || a.order - b.order);
     const violating = this.#budgets.violatingFirst(lower);
@@ -54,7 +49,7 @@ export class VictimSearch {
     let violations = 0;
     for (let i = 0; i < lower.length; i++) {
       this.#move(lower[i], 1);
-      if (this.#failure(slot, isCrowded, isAlone) === 0) continue;
+      if (this.#failure(slot, isCrowded) === 0) continue;
       this.#move(lower[i], -1);
       victims.push(lower[i]);
       if (i < violating) violations++;
@@ -69,9 +64,9 @@ export class VictimSearch {
     this.#crowd.add(effect, volumes, sign);
   }
 
-  #failure(slot: number, isCrowded: boolean, isAlone: boolean): number {
-    const crowded = isCrowded ? this.#class.failureWith(slot, this.#crowd, isAlone) : 0;
-    return crowded !== 0 ? crowded : this.#class.failureWith(slot, this.#load, isAlone);
+  #failure(slot: number, isCrowded: boolean): number {
+    const crowded = isCrowded ? this.#class.failureWith(slot, this.#crowd) : 0;
+    return crowded !== 0 ? crowded : this.#class.failureWith(slot, this.#load);
   }
 }
 

@@ -11,6 +11,8 @@ export type ClusterEvent =
   | 'pod-removed'
   /** A namespace, a service, an owner of pods, a budget. */
   | 'object-changed'
+  /** Of the node that is nominated for a pod: a pod there changed or went, or the node itself. */
+  | 'nominated-node-changed'
   | StorageEvent;
 
 /** It concerns volumes, and may set apart pods that were alike. */
@@ -34,7 +36,14 @@ const ON_TOPOLOGY: readonly ClusterEvent[] = [
 ];
 const ON_ROOM: readonly ClusterEvent[] = [...ON_NODES, 'pod-changed', 'pod-removed'];
 
-const INTERESTS: Readonly<Record<FilterPluginName, readonly ClusterEvent[]>> = {
+/** A pod that waits until room has been made on its nominated node. It is not woken by room elsewhere, which is other pods'. */
+export const NOMINATED = 'nominated';
+/** A pod whose victims are being deleted. */
+export const PREEMPTING = 'preempting';
+
+const INTERESTS: Readonly<Record<FilterPluginName | typeof NOMINATED | typeof PREEMPTING, readonly ClusterEvent[]>> = {
+  [NOMINATED]: ['node-added', 'nominated-node-changed'],
+  [PREEMPTING]: [],
   NodeUnschedulable: ON_NODES,
   NodeName: ON_NODES,
   TaintToleration: ON_NODES,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
+import { NOMINATED, PREEMPTING } from './cluster-event.ts';
 import { SchedulingQueue, type WaitingPod } from './scheduling-queue.ts';
 
 const FIT = new Set(['NodeResourcesFit']);
@@ -83,6 +84,31 @@ describe('the scheduling queue', () => {
     }
     queue.wake('volume-changed');
     assert.deepEqual(popAll(queue, 100_000), ['a', 'b']);
+  });
+
+  it('leaves a pod that waits for its nominated node to what happens there', () => {
+    const queue = new SchedulingQueue();
+    for (const uid of ['a', 'b']) {
+      queue.add(pod(uid));
+      queue.pop(0);
+    }
+    queue.refused('b', 'class', FIT, 0);
+    queue.parkAlone('a', PREEMPTING, 0);
+    queue.wake('node-added');
+    queue.wakePods(['a'], 'nominated-node-changed');
+    assert.deepEqual(popAll(queue, 20_000), ['b'], 'its victims are being deleted');
+    queue.refused('b', 'class', FIT, 20_000);
+    queue.parkAlone('a', NOMINATED, 20_000);
+    queue.wake('pod-removed');
+    assert.deepEqual(popAll(queue, 40_000), ['b'], 'room elsewhere');
+    queue.wakePods(['a'], 'nominated-node-changed');
+    assert.deepEqual(popAll(queue, 60_000), ['a']);
+    queue.parkAlone('a', NOMINATED, 60_000);
+    queue.wake('node-added');
+    queue.parkAlone('a', PREEMPTING, 60_000);
+    assert.deepEqual(popAll(queue, 80_000), ['a'], 'it was woken before');
+    queue.placed('a');
+    assert.deepEqual(queue.counts, { active: 0, backoff: 0, unschedulable: 0, gated: 0 });
   });
 
   it('does not wake for what cannot help', () => {

@@ -155,6 +155,16 @@ export class SchedulingQueue {
     if (before !== undefined && before !== parked) this.#wakeNext(before);
   }
 
+  /** No node was found, and nobody is like it: it waits by itself for what this reason looks for. Also for one that is parked so already. */
+  parkAlone(uid: string, reason: string, nowMs: number): void {
+    const reasons = new Set([reason]);
+    const key = `alone ${uid}`;
+    const parked = this.#classes.get(key);
+    if (parked !== undefined && this.#entries.get(uid)?.parkedIn === parked && parked.woken === undefined) {
+      parked.plugins = reasons;
+    } else if (this.#entries.get(uid)?.place === 'taken') this.refused(uid, key, reasons, nowMs);
+  }
+
   /** Something went wrong that is not the pod's: it is tried again after its backoff. */
   failed(uid: string, nowMs: number): void {
     const entry = this.#takenEntry(uid);

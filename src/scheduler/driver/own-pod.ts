@@ -1,0 +1,14 @@
+import type { PodObject } from '../model/pod-object.ts';
+
+/** A pod that waits for a decision, or for the API to show it on its node. */
+export interface OwnPod {
+  pod: PodObject;
+  resourceVersion: string;
+  /** Another one when the pod wants something else than before. */
+  template: PodObject;
+  /** '' while it waits. */
+  assumedNode: string;
+  readonly addedMs: number;
+  /** Bindings of it that failed. */
+  failures: number;
+}

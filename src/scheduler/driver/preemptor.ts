@@ -1,0 +1,202 @@
+// Makes room for pods: victims get the condition DisruptionTarget and are deleted, as kube-scheduler 1.36 does it (framework/preemption/executor.go).
+//
+//   start ─► all victims but the last side by side ─► the last one ─► each seen to leave ─► done
+//               │                                        │
+//               └────────────► failed ◄──────────────────┘        the pod is tried again; what has been deleted stays so
+//
+// While a preemption runs its pod is not to be tried: it would choose again before its victims leave. Upstream ends that when the last deletion
+// has been answered; here also the API has to show that the victims leave, or they would be there still for the next decision.
+//
+// A victim that is gone already, by name or by uid, needs nothing. Too many requests, no connection and no answer are tried again, TRIES_MAX times in all:
+// the condition is the same when written twice, and a deletion goes with the uid. Refusals fail at once.
+//
+// Limits: VICTIMS_MAX that wait or are written; with `hasRoom` false the caller decides on no more pods. IN_FLIGHT_MAX requests.
+// SEEN_MS_MAX until victims are seen to leave.
+
+import type { Clock, Timer } from '../../io/clock.ts';
+import type { KubeApi, ObjectIdentity, WriteOutcome } from '../../kube-api/kube-api.ts';
+
+const VICTIMS_MAX = 10_000;
+const IN_FLIGHT_MAX = 64;
+const TRIES_MAX = 5;
+const PAUSE_MS = 200;
+const SEEN_MS_MAX = 10_000;
+
+export interface Victim extends ObjectIdentity {
+  /** It has the condition already. */
+  readonly isPreempted: boolean;
+}
+
+export interface PreemptionToDo {
+  readonly preemptor: ObjectIdentity & { readonly schedulerName: string };
+  readonly nodeName: string;
+  /** At least one; none of them is on its way out. */
+  readonly victims: readonly Victim[];
+}
+
+export interface PreemptorOptions {
+  readonly api: KubeApi;
+  readonly clock: Clock;
+  /** By the clock's nowMs; it may move on. Nothing is sent from then on. */
+  readonly leadsUntilMs: () => number;
+  readonly onPreempted: (victim: Victim, toDo: PreemptionToDo) => void;
+  /** `problem`: why a victim could not be deleted; undefined when all of them leave. */
+  readonly onEnd: (toDo: PreemptionToDo, problem: string | undefined) => void;
+}
+
+interface Running {
+  readonly toDo: PreemptionToDo;
+  /** Uids of victims that the API does not show leaving yet. */
+  readonly unseen: Set<string>;
+  isWritten: boolean;
+  timer: Timer | undefined;
+}
+
+export class Preemptor {
+  readonly #options: PreemptorOptions;
+  readonly #running = new Map<string, Running>();
+  /** By victim. */
+  readonly #waitingFor = new Map<string, Set<Running>>();
+  /** Those whose turn to be written has not come. */
+  readonly #turns: (() => void)[] = [];
+  #inFlight = 0;
+  #victimCount = 0;
+  #isClosed = false;
+
+  constructor(options: PreemptorOptions) {
+    this.#options = options;
+  }
+
+  get hasRoom(): boolean {
+    return this.#victimCount < VICTIMS_MAX;
+  }
+
+  isRunning(uid: string): boolean {
+    return this.#running.has(uid);
+  }
+
+  start(toDo: PreemptionToDo): void {
+    const { preemptor, victims } = toDo;
+    const running: Running = {
+      toDo,
+      unseen: new Set(victims.map(({ uid }) => uid)),
+      isWritten: false,
+      timer: undefined,
+    };
+    this.#running.set(preemptor.uid, running);
+    for (const { uid } of victims) {
+      const waiting = this.#waitingFor.get(uid) ?? new Set();
+      this.#waitingFor.set(uid, waiting.add(running));
+    }
+    this.#victimCount += victims.length;
+    void this.#run(running);
+  }
+
+  /** The API shows that the pod is on its way out, or gone. */
+  leaves(uid: string): void {
+    for (const running of this.#waitingFor.get(uid) ?? []) {
+      running.unseen.delete(uid);
+      if (running.unseen.size === 0 && running.isWritten) this.#end(running, undefined);
+    }
+  }
+
+  /** Its pod is gone, or on a node. What has been sent goes on. */
+  forget(uid: string): void {
+    const running = this.#running.get(uid);
+    if (running !== undefined) this.#drop(running);
+  }
+
+  /** Nothing is told any more. */
+  close(): void {
+    this.#isClosed = true;
+    for (const { timer } of this.#running.values()) timer?.cancel();
+    this.#turns.length = 0;
+  }
+
+  async #run(running: Running): Promise<void> {
+    const { toDo } = running;
+    const [last] = toDo.victims.slice(-1);
+    const others = toDo.victims.slice(0, -1);
+    const problems = await Promise.all(others.map((victim) => this.#evict(victim, toDo)));
+    let problem = problems.find((text) => text !== undefined);
+    // The last one is spared when another could not be deleted, so that the pod is tried again the sooner.
+    problem ??= await this.#evict(last, toDo);
+    if (this.#isClosed || this.#running.get(toDo.preemptor.uid) !== running) return;
+    running.isWritten = true;
+    if (problem !== undefined || running.unseen.size === 0) this.#end(running, problem);
+    else running.timer = this.#options.clock.setTimer(SEEN_MS_MAX, () => this.#end(running, undefined));
+  }
+
+  /** Why it could not be deleted; undefined when it is, or was gone. */
+  async #evict(victim: Victim, toDo: PreemptionToDo): Promise<string | undefined> {
+    await this.#turn();
+    try {
+      return await this.#deleteMarked(victim, toDo);
+    } finally {
+      this.#inFlight--;
+      this.#victimCount--;
+      this.#turns.shift()?.();
+    }
+  }
+
+  async #deleteMarked(victim: Victim, toDo: PreemptionToDo): Promise<string | undefined> {
+    const { api, clock, onPreempted } = this.#options;
+    if (!victim.isPreempted) {
+      const message = `${toDo.preemptor.schedulerName}: preempting to accommodate a higher priority pod`;
+      const lastTransitionTime = `${new Date(clock.wallMs()).toISOString().slice(0, 19)}Z`;
+      const condition = { type: 'DisruptionTarget', status: 'True' as const, reason: 'PreemptionByScheduler', message };
+      const marked = await this.#persist(() =>
+        api.patchPodStatus(victim, { conditions: [{ ...condition, lastTransitionTime }] }),
+      );
+      if (marked.kind === 'gone') return undefined;
+      if (marked.kind !== 'done') return textOf(marked);
+    }
+    const deleted = await this.#persist(() => api.deletePod(victim));
+    if (deleted.kind === 'gone') return undefined;
+    if (deleted.kind !== 'done') return textOf(deleted);
+    if (!this.#isClosed) onPreempted(victim, toDo);
+    return undefined;
+  }
+
+  /** Until it is answered for good, or has been tried often enough. */
+  async #persist(write: () => Promise<WriteOutcome>): Promise<WriteOutcome> {
+    const { clock, leadsUntilMs } = this.#options;
+    for (let tries = 1; ; tries++) {
+      if (clock.nowMs() >= leadsUntilMs()) return { kind: 'unreachable', text: 'another scheduler may lead' };
+      const outcome = await write();
+      const isPassing =
+        outcome.kind === 'too-many-requests' || outcome.kind === 'unreachable' || outcome.kind === 'unknown';
+      if (!isPassing || tries === TRIES_MAX || this.#isClosed) return outcome;
+      const pauseMs = outcome.kind === 'too-many-requests' ? outcome.retryAfterMs : PAUSE_MS * 2 ** (tries - 1);
+      await new Promise<void>((resolve) => {
+        clock.setTimer(pauseMs, resolve);
+      });
+    }
+  }
+
+  /** Waits for its turn, in order. */
+  async #turn(): Promise<void> {
+    if (this.#inFlight >= IN_FLIGHT_MAX) await new Promise<void>((resolve) => this.#turns.push(resolve));
+    this.#inFlight++;
+  }
+
+  #end(running: Running, problem: string | undefined): void {
+    this.#drop(running);
+    this.#options.onEnd(running.toDo, problem);
+  }
+
+  #drop(running: Running): void {
+    const { preemptor, victims } = running.toDo;
+    running.timer?.cancel();
+    this.#running.delete(preemptor.uid);
+    for (const { uid } of victims) {
+      const waiting = this.#waitingFor.get(uid);
+      waiting?.delete(running);
+      if (waiting?.size === 0) this.#waitingFor.delete(uid);
+    }
+  }
+}
+
+function textOf(outcome: Exclude<WriteOutcome, { kind: 'done' }>): string {
+  return outcome.kind === 'too-many-requests' ? 'too many requests' : outcome.text;
+}

@@ -1,0 +1,27 @@
+// What a scheduler is made of and whom it tells.
+
+import type { Clock } from '../../io/clock.ts';
+import type { KubeApi } from '../../kube-api/kube-api.ts';
+import type { ResourceName } from '../../kube-api/resource.ts';
+import type { SchedulerProfile } from '../model/scheduler-profile.ts';
+import type { Backoff } from '../queue/backoff.ts';
+
+export interface SchedulerNotices {
+  /** Something cannot be followed, or an object cannot be read. */
+  onProblem(resource: ResourceName, text: string): void;
+  onSynced(seconds: number): void;
+  onBindingFailed(pod: string, text: string): void;
+  /** Victims of the pod could not be deleted. */
+  onPreemptionFailed(pod: string, text: string): void;
+}
+
+export interface SchedulerOptions {
+  readonly api: KubeApi;
+  readonly clock: Clock;
+  readonly profiles: readonly SchedulerProfile[];
+  readonly backoff?: Backoff;
+  /** By the clock's nowMs: when another process may lead; nothing is bound from then on. It may move on. */
+  readonly leadsUntilMs?: () => number;
+  readonly instance: string;
+  readonly notices: SchedulerNotices;
+}
