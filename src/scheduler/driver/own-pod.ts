@@ -1,3 +1,5 @@
+// What a scheduler keeps of each pod that is its own to place.
+
 import type { PodObject } from '../model/pod-object.ts';
 
 /** A pod that waits for a decision, or for the API to show it on its node. */
