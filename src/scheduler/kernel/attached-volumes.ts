@@ -30,6 +30,10 @@ export class AttachedVolumes {
     this.#users = users;
   }
 
+  get size(): number {
+    return this.#known.size + this.#attachments.size + this.#attachedTo.size;
+  }
+
   /** By driver; one that is not there has no limit. */
   limitsOf(nodeName: string): ReadonlyMap<string, number> {
     return this.#objects.find('CSINode', nodeName)?.limits ?? NO_LIMITS;

@@ -190,6 +190,7 @@ export class ClusterState implements ObjectLookup {
       domainNodes: this.counters.domainNodesCount,
       topologies: this.#topologies.size,
       images: this.images.size,
+      volumes: this.volumes.size,
     };
   }
 
@@ -287,6 +288,7 @@ export class ClusterState implements ObjectLookup {
     this.images.remove(nodes.shapeAt(slot).imageNames);
     this.counters.removeNode(slot);
     for (const topology of this.#topologies.values()) topology.place(slot, undefined);
+    this.volumes.nodeChanged(slot);
     nodes.remove(slot);
     for (const record of pods) this.#waitForNode(record);
     this.changes.push(slot);

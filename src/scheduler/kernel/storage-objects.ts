@@ -50,6 +50,11 @@ export class StorageObjects {
     this.#touchHostname = touchHostname;
   }
 
+  get size(): number {
+    const tables = [this.#free, this.#capacities, this.#setAside, this.#naming, this.#handleCounts];
+    return tables.reduce((sum, { size }) => sum + size, 0);
+  }
+
   changed(before: ClusterObject | undefined, after: ClusterObject | undefined): void {
     const { kind } = before ?? after ?? { kind: undefined };
     switch (kind) {

@@ -32,6 +32,11 @@ export class VolumeState {
     });
   }
 
+  /** Entries of what is kept beside the objects themselves. */
+  get size(): number {
+    return this.storage.size + this.users.size + this.attached.size;
+  }
+
   put(record: PodRecord, slot: number): void {
     if (record.volumes === undefined) return;
     this.users.put(record, record.volumes, slot);

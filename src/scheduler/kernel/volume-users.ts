@@ -3,6 +3,7 @@
 import { type ClaimUser, claimKeyOf } from '../model/claim-lookup.ts';
 import type { PodObject } from '../model/pod-object.ts';
 import type { PodVolume } from '../model/pod-volume.ts';
+import type { NodeLoad } from './node-load.ts';
 import type { PodRecord } from './pod-table.ts';
 
 /** What volumes of a pod bear on where it, and others, may run; kept for pods that have any. */
@@ -51,9 +52,19 @@ export class VolumeUsers {
     }
   }
 
+  get size(): number {
+    return this.#there.size + this.#byClaim.size + this.#inlineCounts.size;
+  }
+
   /** Pods of the node that have volumes. */
   at(slot: number): ReadonlySet<PodRecord> {
     return this.#there.get(slot) ?? NO_RECORDS;
+  }
+
+  /** Volumes of the pods on a node with that load. */
+  usesAt(slot: number, { volumesAdded, volumesRemoved }: NodeLoad): VolumeUse[] {
+    const there = [...this.at(slot)].flatMap(({ volumes }) => volumes ?? []);
+    return [...there.filter((use) => !volumesRemoved.has(use)), ...volumesAdded];
   }
 
   of(claimKey: string): ReadonlySet<PodRecord> {

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import type { ClusterKind } from '../model/cluster-objects.ts';
+import { type ClusterKind, objectKey } from '../model/cluster-objects.ts';
 import { boundTo, type ClusterCommand } from '../model/command.ts';
 import type { Decision, VolumePlan } from '../model/decision.ts';
 import { readNode } from '../model/node-object.ts';
@@ -36,6 +36,8 @@ class Pair {
   readonly storage = new StorageMirror();
   readonly placed: Placed[] = [];
   readonly counts: Record<string, number>;
+  /** What would take back all that was set, by what it is. */
+  readonly #undo = new Map<string, ClusterCommand>();
 
   constructor(counts: Record<string, number>) {
     this.counts = counts;
@@ -46,7 +48,23 @@ class Pair {
       this.kernel.apply(command);
       this.reference.apply(command);
       this.storage.apply(command);
+      if (command.kind === 'object-set') {
+        const { object } = command;
+        const key = objectKey(object);
+        this.#undo.set(`${object.kind} ${key}`, { kind: 'object-deleted', objectKind: object.kind, key });
+      } else if (command.kind === 'node-set') {
+        const { name } = command.node;
+        this.#undo.set(`node ${name}`, { kind: 'node-deleted', name });
+      } else if (command.kind === 'pod-set') {
+        const { uid } = command.pod;
+        this.#undo.set(`pod ${uid}`, { kind: 'pod-deleted', uid });
+      }
     }
+  }
+
+  clear(): void {
+    this.apply(...this.#undo.values());
+    assert.equal(this.kernel.tableSizes.volumes, 0, 'nothing is left of volumes');
   }
 
   set(kind: ClusterKind, object: JsonFields): void {
@@ -203,6 +221,7 @@ function play(pair: Pair, isLocal: boolean, turns: readonly Turn[]): void {
   pair.set('StorageClass', storageClass('tracked', 'tracks.example.com'));
   pair.set('CSIDriver', { metadata: { name: 'tracks.example.com' }, spec: { storageCapacity: true } });
   for (const [index, turn] of turns.entries()) takeTurn(pair, index, turn);
+  pair.clear();
 }
 
 function takeTurn(pair: Pair, index: number, { what, which, size }: Turn): void {
