@@ -1,44 +1,47 @@
 // The command line: one file a command; this one puts them together and turns errors into exit codes.
 // 0 done · 1 failed · 2 wrong usage or configuration.
+//
+// The file of a command is loaded when it is the one that was given; all of them only where all are spoken of (help, completion). What one needs
+// (the client of Kubernetes: 80 MB, half a second) is so no burden to the others.
 
 import { dirname } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { RefusedError } from '../backup/refused-error.ts';
 import { DiskError, FolderLockedError } from '../io/disk.ts';
 import { CorruptionError, ForeignLogError } from '../journal/errors.ts';
-import { CredentialsError } from '../kube-api/kubeconfig.ts';
+import { CredentialsError } from '../kube-api/credentials.ts';
 import { UnrepairableError } from '../repair/repair.ts';
-import { ClusterReadingError } from '../scheduler/inquiry/cluster-reading.ts';
-import { ManifestError } from '../scheduler/inquiry/manifest-file.ts';
-import { InquiryError } from '../scheduler/inquiry/pod-report.ts';
-import { benchCommand } from './bench.ts';
-import { completionCommand } from './completion.ts';
-import { doctorCommand } from './doctor.ts';
+import { ClusterReadingError, InquiryError, ManifestError } from '../scheduler/inquiry/errors.ts';
 import { UsageError } from './flag-values.ts';
-import { migrateCommand } from './migrate.ts';
-import { scheduleCommand } from './schedule.ts';
-import { serveCommand } from './serve.ts';
-import { snapshotCommand } from './snapshot.ts';
 import { version, versionCommand } from './version.ts';
-import { walCommand } from './wal.ts';
 
-function program(): Command {
+/** In the order of the help. */
+const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  serve: async () => (await import('./serve.ts')).serveCommand(),
+  schedule: async () => (await import('./schedule.ts')).scheduleCommand(),
+  snapshot: async () => (await import('./snapshot.ts')).snapshotCommand(),
+  migrate: async () => (await import('./migrate.ts')).migrateCommand(),
+  wal: async () => (await import('./wal.ts')).walCommand(),
+  doctor: async () => (await import('./doctor.ts')).doctorCommand(),
+  bench: async () => (await import('./bench.ts')).benchCommand(),
+  completion: async () => (await import('./completion.ts')).completionCommand(),
+  version: async () => versionCommand(),
+};
+
+async function program(argv: readonly string[]): Promise<Command> {
   const root = new Command('k1m')
     .description('the control plane for Kubernetes clusters of up to a million nodes')
     .version(version(), '-V, --version', 'print the version')
     .helpCommand('help [command]', 'print the help of a command')
-    .enablePositionalOptions()
-    .addCommand(serveCommand())
-    .addCommand(scheduleCommand())
-    .addCommand(snapshotCommand())
-    .addCommand(migrateCommand())
-    .addCommand(walCommand())
-    .addCommand(doctorCommand())
-    .addCommand(benchCommand())
-    .addCommand(completionCommand())
-    .addCommand(versionCommand());
+    .enablePositionalOptions();
+  for (const name of namesToLoad(argv[2])) root.addCommand(await COMMANDS[name]());
   adopt(root);
   return root;
+}
+
+function namesToLoad(given: string | undefined): readonly string[] {
+  const isOne = given !== undefined && given !== 'completion' && Object.hasOwn(COMMANDS, given);
+  return isOne ? [given] : Object.keys(COMMANDS);
 }
 
 /** What commander does not hand down to commands that were made on their own. */
@@ -92,7 +95,7 @@ function explain(error: unknown): string {
 }
 
 try {
-  await program().parseAsync(process.argv);
+  await (await program(process.argv)).parseAsync(process.argv);
 } catch (error) {
   process.exitCode = exitCodeOf(error);
 }

@@ -3,8 +3,9 @@
 import { Command, Option } from 'commander';
 import { isObject, keyOf } from '../kube-api/object-head.ts';
 import type { ClusterSnapshot } from '../scheduler/inquiry/cluster-snapshot.ts';
+import { InquiryError } from '../scheduler/inquiry/errors.ts';
 import { withDefaults } from '../scheduler/inquiry/pod-defaults.ts';
-import { InquiryError, reportOn } from '../scheduler/inquiry/pod-report.ts';
+import { reportOn } from '../scheduler/inquiry/pod-report.ts';
 import { reportJson, reportText } from '../scheduler/inquiry/pod-report-text.ts';
 import type { PodObject } from '../scheduler/model/pod-object.ts';
 import { readPod } from '../scheduler/model/pod-reader.ts';

@@ -17,3 +17,8 @@ export interface Credentials {
   /** The API server has refused them: read all again. True when the client certificate has changed. Rejects as headers() does. */
   renew(): Promise<boolean>;
 }
+
+/** The configuration of the client is wrong or missing; the text says what to do. */
+export class CredentialsError extends Error {
+  override readonly name = 'CredentialsError';
+}

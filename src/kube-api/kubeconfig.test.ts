@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { SimulatedClock } from '../testing/clock.ts';
-import type { Credentials } from './credentials.ts';
-import { CredentialsError, type KubeconfigOptions, readKubeconfig } from './kubeconfig.ts';
+import { type Credentials, CredentialsError } from './credentials.ts';
+import { type KubeconfigOptions, readKubeconfig } from './kubeconfig.ts';
 
 const base64 = (text: string): string => Buffer.from(text).toString('base64');
 

@@ -13,7 +13,7 @@ import { bufferFromFileOrString, type Cluster, KubeConfig, type User } from '@ku
 import { parse } from 'yaml';
 import type { Clock } from '../io/clock.ts';
 import type { TlsOptions } from '../io/undici-http-client.ts';
-import type { Credentials } from './credentials.ts';
+import { type Credentials, CredentialsError } from './credentials.ts';
 import { isObject } from './object-head.ts';
 
 const HEADERS_MS_MAX = 10_000;
@@ -30,11 +30,6 @@ export interface KubeconfigOptions {
   /** Undefined when there is no such file. */
   readonly readText: (path: string) => string | undefined;
   readonly clock: Clock;
-}
-
-/** The configuration of the client is wrong or missing; the text says what to do. */
-export class CredentialsError extends Error {
-  override readonly name = 'CredentialsError';
 }
 
 /** Throws CredentialsError. */

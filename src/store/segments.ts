@@ -20,7 +20,8 @@
 import { assert } from '../base/assert.ts';
 import type { StoreMemory } from './memory.ts';
 
-export const SEGMENT_BYTES_DEFAULT: number = 4 << 20;
+/** With the header of the C library's allocator 4 MiB: two huge pages where it asks for them (docs/operating.md). */
+export const SEGMENT_BYTES_DEFAULT: number = (4 << 20) - 4096;
 /** Segment numbers fit 24 bits of a row's first word. */
 export const SEGMENT_COUNT_MAX: number = 1 << 24;
 export const RECORD_HEADER_BYTES = 8;

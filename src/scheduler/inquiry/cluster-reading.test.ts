@@ -3,8 +3,9 @@ import { describe, it } from 'node:test';
 import { HttpError, type HttpRequest } from '../../io/http-client.ts';
 import { type Answering, fakeApi, listOf } from '../../kube-api/http-fixture.ts';
 import { SimulatedClock } from '../../testing/clock.ts';
-import { ClusterReadingError, readCluster } from './cluster-reading.ts';
+import { readCluster } from './cluster-reading.ts';
 import type { ClusterSnapshot } from './cluster-snapshot.ts';
+import { ClusterReadingError } from './errors.ts';
 import { nodeJson, podJson } from './snapshot-fixture.ts';
 
 function versioned(json: object, version: number): object {

@@ -7,6 +7,7 @@
 import type { KubeApi, Reflection } from '../../kube-api/kube-api.ts';
 import type { ResourceName } from '../../kube-api/resource.ts';
 import { ClusterSnapshot, type SnapshotKind } from './cluster-snapshot.ts';
+import { ClusterReadingError } from './errors.ts';
 
 const KINDS: readonly (readonly [ResourceName, SnapshotKind])[] = [
   ['nodes', 'Node'],
@@ -25,11 +26,6 @@ const KINDS: readonly (readonly [ResourceName, SnapshotKind])[] = [
   ['volumeattachments', 'VolumeAttachment'],
   ['poddisruptionbudgets', 'PodDisruptionBudget'],
 ];
-
-/** The cluster cannot be read; the text says why. */
-export class ClusterReadingError extends Error {
-  override readonly name = 'ClusterReadingError';
-}
 
 /** Rejects with ClusterReadingError. */
 export async function readCluster(api: KubeApi): Promise<ClusterSnapshot> {

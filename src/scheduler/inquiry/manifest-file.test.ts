@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { ManifestError, readManifests } from './manifest-file.ts';
+import { ManifestError } from './errors.ts';
+import { readManifests } from './manifest-file.ts';
 
 function namesIn(text: string): string[] {
   return readManifests(text, 'f.yaml').map(({ kind, object }) => `${kind} ${Object(object.metadata).name}`);

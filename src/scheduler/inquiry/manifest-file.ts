@@ -6,11 +6,7 @@
 import { parseAllDocuments } from 'yaml';
 import type { JsonObject } from '../../kube-api/kube-api.ts';
 import { isObject } from '../../kube-api/object-head.ts';
-
-/** The text is not what it should be. */
-export class ManifestError extends Error {
-  override readonly name = 'ManifestError';
-}
+import { ManifestError } from './errors.ts';
 
 /** An object of a manifest and its kind. */
 export interface Manifest {

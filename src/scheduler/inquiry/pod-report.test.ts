@@ -9,7 +9,8 @@ import { PROFILES } from '../model/profile-fixture.ts';
 import { DEFAULT_PROFILE } from '../model/scheduler-profile.ts';
 import { ReferenceScheduler } from '../reference/reference-scheduler.ts';
 import { ClusterSnapshot } from './cluster-snapshot.ts';
-import { InquiryError, type PodReport, PREEMPTION_NODES_MAX, reportOn } from './pod-report.ts';
+import { InquiryError } from './errors.ts';
+import { type PodReport, PREEMPTION_NODES_MAX, reportOn } from './pod-report.ts';
 import { reportJson, reportText } from './pod-report-text.ts';
 import { Fixture, type PodWords, podOf } from './snapshot-fixture.ts';
 

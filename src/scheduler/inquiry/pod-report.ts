@@ -18,6 +18,7 @@ import type { NodeState } from '../reference/cluster.ts';
 import type { Explanation, NodeScore } from '../reference/explanation.ts';
 import { ReferenceScheduler } from '../reference/reference-scheduler.ts';
 import type { ClusterSnapshot } from './cluster-snapshot.ts';
+import { InquiryError } from './errors.ts';
 import { refusalDetail, type Shortage, shortagesOn } from './refusal-detail.ts';
 import { SpreadDetail } from './spread-detail.ts';
 
@@ -70,11 +71,6 @@ export interface PreemptionReport {
   readonly victims: readonly string[];
   /** Nodes that preemption could make room on. */
   readonly candidateCount: number;
-}
-
-/** It cannot be explained; the text says what to do. */
-export class InquiryError extends Error {
-  override readonly name = 'InquiryError';
 }
 
 export interface Inquiry {

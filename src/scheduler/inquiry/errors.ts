@@ -1,0 +1,16 @@
+// What an inquiry is refused for: each text is for the user, and one line.
+
+/** The cluster cannot be read; the text says why. */
+export class ClusterReadingError extends Error {
+  override readonly name = 'ClusterReadingError';
+}
+
+/** The text is not what it should be. */
+export class ManifestError extends Error {
+  override readonly name = 'ManifestError';
+}
+
+/** It cannot be explained; the text says what to do. */
+export class InquiryError extends Error {
+  override readonly name = 'InquiryError';
+}
