@@ -83,8 +83,6 @@ function checkOp(op: Op, opsMax: number): void {
 
 interface Touched {
   readonly puts: PutOp[];
-  /** The keys of `puts`, filled only where something is held against them. */
-  readonly putKeys: Set<string>;
   readonly deletes: DeleteOp[];
 }
 
@@ -94,7 +92,7 @@ interface Touched {
  * held against later puts only.
  */
 function checkDuplicates(ops: readonly Op[]): Touched {
-  const touched: Touched = { puts: [], putKeys: new Set(), deletes: [] };
+  const touched: Touched = { puts: [], deletes: [] };
   if (ops.length < 2 && ops[0]?.kind !== OP_TXN) {
     const only = ops[0];
     if (only?.kind === OP_PUT) touched.puts.push(only);
@@ -102,49 +100,52 @@ function checkDuplicates(ops: readonly Op[]): Touched {
     return touched;
   }
   for (const op of ops) if (op.kind === OP_DELETE) touched.deletes.push(op);
+  /** By put: the operation that it comes from. */
+  const sources: Op[] = [];
   for (const op of ops) {
     if (op.kind !== OP_TXN) continue;
     const success = checkDuplicates(op.success);
     const failure = checkDuplicates(op.failure);
-    const puts = [...success.puts, ...failure.puts];
-    refuseOverlap(puts, touched);
-    addPuts(touched, puts);
+    for (const put of [...success.puts, ...failure.puts]) {
+      refuseCovered(put, touched.deletes);
+      touched.puts.push(put);
+      sources.push(op);
+    }
     touched.deletes.push(...success.deletes, ...failure.deletes);
   }
   for (const op of ops) {
     if (op.kind !== OP_PUT) continue;
-    refuseOverlap([op], touched);
-    addPuts(touched, [op]);
+    refuseCovered(op, touched.deletes);
+    touched.puts.push(op);
+    sources.push(op);
   }
+  refuseEqual(touched.puts, sources);
   return touched;
 }
 
-function refuseOverlap(puts: readonly PutOp[], touched: Touched): void {
-  for (const put of puts) {
-    if (touched.putKeys.has(keyText(put))) throw duplicateKey();
-    for (const deletion of touched.deletes) if (isCovered(put, deletion)) throw duplicateKey();
+function refuseCovered(put: PutOp, deletes: readonly DeleteOp[]): void {
+  for (const deletion of deletes) if (isCovered(put, deletion)) throw duplicateKey();
+}
+
+/** Puts of one key may only come from the same operation. Those that come in ascending order are looked at once. */
+function refuseEqual(puts: readonly PutOp[], sources: readonly Op[]): void {
+  let ascending = 1;
+  while (ascending < puts.length && compareKeys(puts[ascending - 1], puts[ascending]) < 0) ascending++;
+  if (ascending >= puts.length) return;
+  const places = Array.from(puts, (_, place) => place).sort((a, b) => compareKeys(puts[a], puts[b]));
+  for (let i = 1; i < places.length; i++) {
+    const [a, b] = [places[i - 1], places[i]];
+    if (sources[a] !== sources[b] && compareKeys(puts[a], puts[b]) === 0) throw duplicateKey();
   }
 }
 
-function addPuts(touched: Touched, puts: readonly PutOp[]): void {
-  for (const put of puts) {
-    touched.puts.push(put);
-    touched.putKeys.add(keyText(put));
-  }
-}
-
-/** The key, a character a byte. */
-function keyText({ buffer, keyStart, keyEnd }: PutOp): string {
-  return Buffer.from(buffer.buffer, buffer.byteOffset + keyStart, keyEnd - keyStart).toString('latin1');
-}
-
-function isSameKey(a: PutOp | DeleteOp, b: PutOp | DeleteOp): boolean {
-  return compareBytes(a.buffer, a.keyStart, a.keyEnd, b.buffer, b.keyStart, b.keyEnd) === 0;
+function compareKeys(a: PutOp | DeleteOp, b: PutOp | DeleteOp): number {
+  return compareBytes(a.buffer, a.keyStart, a.keyEnd, b.buffer, b.keyStart, b.keyEnd);
 }
 
 /** etcd does not see an unbounded delete as overlapping; we must not refuse what it accepts. */
 function isCovered(put: PutOp, deletion: DeleteOp): boolean {
-  if (isSingleKey(deletion)) return isSameKey(put, deletion);
+  if (isSingleKey(deletion)) return compareKeys(put, deletion) === 0;
   if (isUnbounded(deletion)) return false;
   const { buffer, keyStart, keyEnd } = put;
   return (
