@@ -2,7 +2,7 @@
 # Repeats the figures of snapshots in docs/benchmarks.md: starts after kill -9 and write amplification, k1m and a real etcd on the
 # same disk in the same run; latency of writes while snapshots are taken. Needs the peers that `node conformance/peers.ts etcd`
 # builds, and a folder on a real disk with four times the data.
-#   bench/snapshots.sh [--keys N] [--folder DIR] [--rounds N] [restart] [amplification] [latency]
+#   bench/snapshots.sh [--keys N] [--folder DIR] [--rounds N] [restart] [amplification] [amplification-new] [latency]
 # A folder that has been loaded by an earlier run with as many keys is used again.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -81,8 +81,25 @@ written() {
   awk -v d="$device" '$3 == d { printf "%.0f", $10 * 512 }' /proc/diskstats
 }
 
+# age SERVER: 100,000 leases renewed as fast as it goes until k1m has let go of log, whose files it then uses again, and as much for
+# etcd; then a compaction, as a Kubernetes API server makes one every five minutes
+age() {
+  local url=$(url_of "$1") first=$folder/renewals/wal/0000000000000001.wal
+  for _ in $(seq 30); do
+    bench renew --keys 100000 --keep --duration 2s --endpoint "$url" >/dev/null
+    if [[ $1 == etcd ]]; then
+      [[ $(curl -s "$url/metrics" | awk '$1 == "etcd_disk_wal_write_bytes_total" { printf "%.0f", $2 }') -lt 600000000 ]] || break
+    else
+      [[ -e $first ]] || break
+    fi
+  done
+  local revision=$("$peers/etcdctl" --endpoints "$url" endpoint status --write-out json | sed 's/.*"revision":\([0-9]*\).*/\1/')
+  "$peers/etcdctl" --endpoints "$url" --command-timeout 60s compact --physical "$revision" >/dev/null
+}
+
+# amplification [new]: on a folder in its steady state, or on a new one
 amplification() {
-  echo "== amplification: 100,000 leases renewed at 20,000/s for 40 s; bytes written to the disk over bytes of keys and values"
+  echo "== amplification, ${1:-steady}: 100,000 leases renewed at 20,000/s for 40 s; bytes written to the disk over bytes of keys and values"
   local class server
   for class in fsync buffered etcd; do
     rm -rf "$folder/renewals"
@@ -90,6 +107,7 @@ amplification() {
     if [[ $class == etcd ]]; then server=etcd && start etcd "$folder/renewals"; else start k1m "$folder/renewals" --durability $class; fi
     wait_answer $server
     bench renew --keys 100000 --keep --rate 20000 --duration 1s --endpoint "$(url_of $server)" >/dev/null
+    [[ ${1-} == new ]] || age $server
     local log=0 snapshots=0
     if [[ $server == k1m ]]; then log=$(metric etcd_disk_wal_write_bytes_total); snapshots=$(metric k1m_snapshot_written_bytes_total); fi
     sync
@@ -127,6 +145,7 @@ latency() {
 for name in "$@"; do
   case $name in
     restart | amplification | latency) $name ;;
+    amplification-new) amplification new ;;
     *) echo "no figure $name" >&2; exit 2 ;;
   esac
 done

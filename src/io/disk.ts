@@ -49,7 +49,8 @@ export interface DiskFile {
   write(chunks: readonly Uint8Array[], position: number, done: DiskCallback): void;
   /**
    * As `write`, and these bytes (not those of other writes) are durable when it is done, with the file's size: O_DSYNC. One
-   * operation where `write` and `datasync` are two.
+   * operation where `write` and `datasync` are two. In a file opened for direct writes it goes past the page cache: position, lengths and
+   * addresses are multiples of the block, and nothing that `write` has written near it is not durable yet.
    */
   writeDurable(chunks: readonly Uint8Array[], position: number, done: DiskCallback): void;
   /** Makes durable the bytes of all writes that were done before this call, and the file's size. */
@@ -74,7 +75,13 @@ export interface Disk {
   ensureDirectory(path: string): Promise<void>;
   /** The names in a folder, in byte order. */
   list(path: string): Promise<string[]>;
-  open(path: string, mode: OpenMode): Promise<DiskFile>;
+  /** `isDirect`: durable writes go past the page cache (`directBlock` says whether they can). */
+  open(path: string, mode: OpenMode, isDirect?: boolean): Promise<DiskFile>;
+  /**
+   * What direct writes on this file system must be multiples of; 0: there are none, or nothing is gained by them. A file is made at
+   * `path`, where none may be, and removed.
+   */
+  directBlock(path: string): Promise<number>;
   /** Replaces what `to` was. */
   rename(from: string, to: string): Promise<void>;
   /** Another name for the same file; there must be nothing at `to`. The bytes are not copied: a write through one name changes both. */

@@ -122,9 +122,15 @@ export class FailpointDisk implements Disk {
     return this.#disk.list(path);
   }
 
-  async open(path: string, mode: OpenMode): Promise<DiskFile> {
-    const open = async (): Promise<DiskFile> => new FailpointFile(await this.#disk.open(path, mode), this.#failpoints);
+  async open(path: string, mode: OpenMode, isDirect?: boolean): Promise<DiskFile> {
+    const open = async (): Promise<DiskFile> => {
+      return new FailpointFile(await this.#disk.open(path, mode, isDirect), this.#failpoints);
+    };
     return mode === 'create' ? this.#failpoints.around('create', path, open) : open();
+  }
+
+  directBlock(path: string): Promise<number> {
+    return this.#disk.directBlock(path);
   }
 
   rename(from: string, to: string): Promise<void> {

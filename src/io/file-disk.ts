@@ -4,6 +4,7 @@
 import fs from 'node:fs';
 import { dirname } from 'node:path';
 import { assert } from '../base/assert.ts';
+import { DIRECT_FLAGS, findDirectBlock } from './direct-writes.ts';
 import { type Disk, type DiskCallback, DiskError, type DiskFile, type DiskLock, type OpenMode } from './disk.ts';
 import { lockFolder } from './folder-lock.ts';
 import { SYNC_DESCRIPTORS, SyncDescriptors } from './sync-descriptors.ts';
@@ -18,7 +19,7 @@ const OPEN_FLAGS: Readonly<Record<OpenMode, number>> = {
 class RealFile implements DiskFile {
   readonly path: string;
   readonly #descriptor: number;
-  /** The same file with O_DSYNC; none where it was opened for reading. */
+  /** The same file with O_DSYNC, and O_DIRECT if asked for; none where it was opened for reading. */
   readonly #durable: readonly number[];
   readonly #syncing: SyncDescriptors;
   #isClosed = false;
@@ -136,18 +137,22 @@ export class FileDisk implements Disk {
     });
   }
 
-  async open(path: string, mode: OpenMode): Promise<DiskFile> {
+  async open(path: string, mode: OpenMode, isDirect = false): Promise<DiskFile> {
     const descriptor = await openDescriptor(path, OPEN_FLAGS[mode]);
     const durable: number[] = [];
     try {
       while (mode !== 'read' && durable.length < SYNC_DESCRIPTORS) {
-        durable.push(await openDescriptor(path, O_RDWR | O_DSYNC));
+        durable.push(await openDescriptor(path, isDirect ? DIRECT_FLAGS : O_RDWR | O_DSYNC));
       }
     } catch (error) {
       for (const opened of [descriptor, ...durable]) fs.closeSync(opened);
       throw error;
     }
     return new RealFile(path, descriptor, durable);
+  }
+
+  directBlock(path: string): Promise<number> {
+    return findDirectBlock(path);
   }
 
   rename(from: string, to: string): Promise<void> {

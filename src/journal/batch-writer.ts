@@ -50,6 +50,11 @@ const EFFECT_OVERHEAD_BYTES = 32 + ALIGNMENT_BYTES_MAX;
 /** Room beyond `batchBytesMax`, so that the revision that fills a batch does not make it grow. */
 const SLACK_BYTES = 128 * 1024;
 
+/** The memory of a batch that is full at `batchBytesMax`. */
+export function batchBufferBytes(batchBytesMax: number): number {
+  return batchBytesMax + SLACK_BYTES;
+}
+
 /** Where a batch stands in the log; filled in by the journal. */
 export interface BatchPlace {
   sequence: number;
@@ -63,6 +68,7 @@ export interface BatchPlace {
 
 export class BatchWriter {
   readonly #batchBytesMax: number;
+  readonly #memory: Uint8Array;
   #buffer: Uint8Array;
   #position: number = BATCH_HEADER_BYTES;
   #firstRevision = 0;
@@ -70,10 +76,17 @@ export class BatchWriter {
   #isFsync = false;
   #headerCrc = 0;
 
-  constructor(batchBytesMax: number) {
+  /** `memory` has `batchBufferBytes(batchBytesMax)` bytes or more. */
+  constructor(batchBytesMax: number, memory: Uint8Array = Buffer.alloc(batchBufferBytes(batchBytesMax))) {
     assert(batchBytesMax <= BATCH_BYTES_LIMIT, 'batchBytesMax is too large');
     this.#batchBytesMax = batchBytesMax;
-    this.#buffer = Buffer.alloc(batchBytesMax + SLACK_BYTES);
+    this.#memory = memory;
+    this.#buffer = memory;
+  }
+
+  /** It is in other memory than it was given. */
+  get hasGrown(): boolean {
+    return this.#buffer !== this.#memory;
   }
 
   get isEmpty(): boolean {
@@ -218,8 +231,7 @@ export class BatchWriter {
     this.#firstRevision = 0;
     this.#lastRevision = 0;
     this.#isFsync = false;
-    const bytesUsual = this.#batchBytesMax + SLACK_BYTES;
-    if (this.#buffer.length > bytesUsual) this.#buffer = Buffer.alloc(bytesUsual);
+    this.#buffer = this.#memory;
   }
 
   #beginDurable(type: number): void {

@@ -21,8 +21,9 @@ import type {
   LogFloor,
   Recovery,
 } from './journal.ts';
+import { alignedMemory, plainMemory } from './journal-memory.ts';
 import { type FoundLog, readLog } from './recovery.ts';
-import { createSegment, segmentName } from './segment.ts';
+import { createSegment, segmentName, TRIAL_NAME } from './segment.ts';
 
 /** Written again at a time, after an end that was no orderly one. */
 const REWRITE_BYTES = 4 << 20;
@@ -70,8 +71,10 @@ export async function openFileJournal(opening: FileJournalOpening): Promise<Open
     const found = await readLog({ disk, folder: segmentFolder, visitor, clusterId, base, floor, onProgress });
     await disk.ensureDirectory(segmentFolder);
     for (const name of found.unused) await disk.unlink(join(segmentFolder, name));
-    const start = await prepare(opening, segmentFolder, found);
-    const journal = await begin(opening, segmentFolder, start, found, lock);
+    const limits = { ...FILE_JOURNAL_LIMITS, ...opening.limits };
+    const way = await writingWay(disk, segmentFolder, limits);
+    const start = { ...way, ...(await prepare(opening, segmentFolder, found, way)) };
+    const journal = await begin({ opening, limits, folder: segmentFolder, start, found, lock });
     return { journal, recovery: recoveryOf(found, start.identity) };
   } catch (error) {
     await lock.release();
@@ -84,8 +87,23 @@ async function lockFolder(disk: Disk, folder: string): Promise<DiskLock> {
   return disk.lockDirectory(folder);
 }
 
+type WritingWay = Pick<FileJournalStart, 'alignment' | 'isDirect' | 'memory'>;
+
+/** Past the page cache where the file system has that. */
+async function writingWay(disk: Disk, folder: string, limits: FileJournalLimits): Promise<WritingWay> {
+  const block = await disk.directBlock(join(folder, TRIAL_NAME));
+  const aligned = block === 0 ? undefined : alignedMemory(limits);
+  if (aligned !== undefined) return { alignment: block, isDirect: true, memory: aligned };
+  return { alignment: BATCH_ALIGNMENT_BYTES, isDirect: false, memory: plainMemory(limits) };
+}
+
 /** Opens the last segment at its end, or begins one. */
-async function prepare(opening: FileJournalOpening, folder: string, found: FoundLog): Promise<FileJournalStart> {
+async function prepare(
+  opening: FileJournalOpening,
+  folder: string,
+  found: FoundLog,
+  { alignment, isDirect }: WritingWay,
+): Promise<Omit<FileJournalStart, keyof WritingWay>> {
   const { disk } = opening;
   const { chain, lastHeader } = found;
   const salt = lastHeader?.salt || (opening.salt ?? randomInt(1, 2 ** 32));
@@ -95,29 +113,29 @@ async function prepare(opening: FileJournalOpening, folder: string, found: Found
     sequence: chain.sequence,
     previousCrc: chain.crc,
     salt,
-    alignment: BATCH_ALIGNMENT_BYTES,
+    headerBytes: Math.max(SEGMENT_HEADER_BYTES, alignment),
   };
   if (lastHeader !== undefined) {
-    const file = await settleEnd(disk, folder, found);
+    const file = await settleEnd(disk, folder, found, isDirect);
     const { bytes } = found.segments[found.segments.length - 1];
-    if (lastHeader.format === FORMAT_VERSION) {
-      return { ...common, segments: found.segments, file, position: bytes, headerBytes: lastHeader.headerBytes };
+    if (lastHeader.format === FORMAT_VERSION && bytes % alignment === 0) {
+      return { ...common, segments: found.segments, file, position: bytes };
     }
     await file.close();
   }
-  const headerBytes = SEGMENT_HEADER_BYTES;
   const firstSequence = chain.sequence + 1;
-  const file = await createSegment(disk, folder, { ...common, format: FORMAT_VERSION, firstSequence, headerBytes });
-  // One of an older format that holds nothing yet has just been replaced.
+  const header = { ...common, format: FORMAT_VERSION, firstSequence };
+  const file = await createSegment(disk, folder, header, isDirect);
+  // One that cannot be gone on with and holds nothing yet has just been replaced.
   const before = found.segments.filter((segment) => segment.firstSequence < firstSequence);
   const segments = [...before, { name: segmentName(firstSequence), firstSequence, bytes: 0 }];
-  return { ...common, segments, file, position: headerBytes, headerBytes };
+  return { ...common, segments, file, position: common.headerBytes };
 }
 
 /** The last segment, with nothing behind its last batch; all of it is durable when this resolves. */
-async function settleEnd(disk: Disk, folder: string, found: FoundLog): Promise<DiskFile> {
+async function settleEnd(disk: Disk, folder: string, found: FoundLog, isDirect: boolean): Promise<DiskFile> {
   const last = found.segments[found.segments.length - 1];
-  const file = await disk.open(join(folder, last.name), 'write');
+  const file = await disk.open(join(folder, last.name), 'write', isDirect);
   // Cuts off an unfinished end, zeros, or what an earlier segment left there.
   await file.truncate(last.bytes);
   // What was read may not be on the disk yet, after the death of a process; the batches to come will say that it is durable. After a
@@ -139,17 +157,19 @@ async function rewrite(file: DiskFile, start: number, end: number): Promise<void
   }
 }
 
+interface Beginning {
+  readonly opening: FileJournalOpening;
+  readonly limits: FileJournalLimits;
+  readonly folder: string;
+  readonly start: FileJournalStart;
+  readonly found: FoundLog;
+  readonly lock: DiskLock;
+}
+
 /** Writes the OPEN batch, which from then on shuts out whoever wrote before. */
-async function begin(
-  opening: FileJournalOpening,
-  folder: string,
-  start: FileJournalStart,
-  found: FoundLog,
-  lock: DiskLock,
-): Promise<Journal> {
+async function begin({ opening, limits, folder, start, found, lock }: Beginning): Promise<Journal> {
   const { disk, clock, observer } = opening;
   const gate = new HandlerGate(opening.handler);
-  const limits = { ...FILE_JOURNAL_LIMITS, ...opening.limits };
   const journal = new FileJournal({ disk, clock, handler: gate, observer, limits, folder, lock, start });
   if (start.sequence === 0) journal.batch.appendMeta(start.identity);
   journal.batch.appendOpen(found.state.revision);

@@ -34,8 +34,6 @@ export interface FileJournalStart extends SegmentWriterStart {
   readonly epoch: number;
   readonly previousCrc: number;
   readonly salt: number;
-  /** What batches are padded to a multiple of. */
-  readonly alignment: number;
 }
 
 export interface FileJournalOptions {

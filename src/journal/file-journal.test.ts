@@ -405,10 +405,10 @@ interface RunResult {
 async function crashTwin(seed: number): Promise<void> {
   const fixture = new JournalFixture({
     seed,
-    disk: { latencyMsMax: 6 },
+    disk: { latencyMsMax: 6, directBlock: [0, 512, 4096][seed % 3] },
     limits: {
       batchBytesMax: 600,
-      segmentBytesMax: 2500,
+      segmentBytesMax: 9000,
       bufferedLossMsMax: 20,
       reserveBytes: seed % 2 === 0 ? 0 : 700,
     },

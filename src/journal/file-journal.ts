@@ -24,42 +24,10 @@ import type { FileJournalLimits, FileJournalOptions } from './file-journal-optio
 import { crcSeedOf, FORMAT_VERSION } from './format.ts';
 import { FullDisk } from './full-disk.ts';
 import type { Journal, JournalHandler, JournalObserver } from './journal.ts';
+import { LogProgress, type RunningSync, type RunningWrite, type WaitingBatch } from './log-progress.ts';
 import type { SegmentHeader } from './segment.ts';
 import { SegmentWriter } from './segment-writer.ts';
 import { Waiters } from './waiters.ts';
-
-/** A batch between commit and the beginning of its write. */
-interface WaitingBatch {
-  readonly batch: BatchWriter;
-  readonly sequence: number;
-  readonly previousCrc: number;
-  readonly committedMs: number;
-}
-
-/** A group of batches that is being written. */
-interface RunningWrite {
-  readonly batches: readonly BatchWriter[];
-  readonly sequence: number;
-  readonly bytes: number;
-  readonly isDurable: boolean;
-  /** When its first batch was committed. */
-  readonly committedMs: number;
-  readonly startedMs: number;
-  /** It sets down zeros: nothing may be written behind it meanwhile. */
-  isReserving: boolean;
-  isDone: boolean;
-}
-
-/** What becomes durable when it ends. */
-interface RunningSync {
-  readonly sequence: number;
-  /** Of all batches since the start. */
-  readonly writtenBytes: number;
-  /** When the oldest `buffered` batch it covers was committed; infinite when there is none. */
-  readonly bufferedSinceMs: number;
-  readonly startedMs: number;
-  isDone: boolean;
-}
 
 export class FileJournal implements Journal {
   readonly epoch: number;
@@ -71,9 +39,11 @@ export class FileJournal implements Journal {
   /** Of the segments to come: what they have in common. */
   readonly #header: Omit<SegmentHeader, 'firstSequence' | 'previousCrc'>;
 
+  /** Durable writes go past the page cache. */
+  readonly #isDirect: boolean;
   readonly #place: BatchPlace;
   #open: BatchWriter;
-  readonly #free: BatchWriter[] = [];
+  readonly #free: BatchWriter[];
   readonly #waiting: WaitingBatch[] = [];
   readonly #writes: RunningWrite[] = [];
   readonly #syncs: RunningSync[] = [];
@@ -83,21 +53,7 @@ export class FileJournal implements Journal {
   #rollingSinceMs = 0;
   readonly #full: FullDisk;
 
-  /** The last batch of those before; the next one is the OPEN batch. */
-  readonly #startSequence: number;
-  #lastSequence: number;
-  #writtenSequence: number;
-  #syncingSequence: number;
-  #durableSequence: number;
-  /** The last batch written, or being written, that is durable by a sync only. */
-  #plainSequence: number;
-  /** The last batch that must be made durable without delay. */
-  #urgentSequence: number;
-  /** Bytes of all batches since the start, by how far they are. */
-  #committedBytes = 0;
-  #writtenBytes = 0;
-  #syncingBytes = 0;
-  #durableBytes = 0;
+  readonly #progress: LogProgress;
   /** When the oldest `buffered` batch that no sync covers was committed; infinite when there is none. */
   #bufferedSinceMs: number = Number.POSITIVE_INFINITY;
 
@@ -125,15 +81,11 @@ export class FileJournal implements Journal {
     };
     this.#full = new FullDisk(options.clock, () => this.#mayWaitForSpace);
     this.#segments = new SegmentWriter(options.disk, options.folder, limits, start, this.#full);
-    this.#lastSequence = start.sequence;
-    this.#startSequence = start.sequence;
-    this.#writtenSequence = start.sequence;
-    this.#syncingSequence = start.sequence;
-    this.#durableSequence = start.sequence;
-    this.#urgentSequence = start.sequence;
-    this.#plainSequence = start.sequence;
-    this.#open = new BatchWriter(limits.batchBytesMax);
-    for (let i = 0; i < limits.inFlightBatchesMax; i++) this.#free.push(new BatchWriter(limits.batchBytesMax));
+    this.#progress = new LogProgress(start.sequence);
+    const [open, ...free] = start.memory.batches.map((memory) => new BatchWriter(limits.batchBytesMax, memory));
+    this.#open = open;
+    this.#free = free;
+    this.#isDirect = start.isDirect;
   }
 
   get batch(): BatchWriter {
@@ -141,23 +93,23 @@ export class FileJournal implements Journal {
   }
 
   get lastSequence(): number {
-    return this.#lastSequence;
+    return this.#progress.lastSequence;
   }
 
   get writtenSequence(): number {
-    return this.#writtenSequence;
+    return this.#progress.writtenSequence;
   }
 
   get durableSequence(): number {
-    return this.#durableSequence;
+    return this.#progress.durableSequence;
   }
 
   get pendingBytes(): number {
-    return this.#committedBytes - this.#durableBytes;
+    return this.#progress.pendingBytes;
   }
 
   get unwrittenBytes(): number {
-    return this.#committedBytes - this.#writtenBytes;
+    return this.#progress.unwrittenBytes;
   }
 
   get oldestOperationMs(): number {
@@ -184,7 +136,7 @@ export class FileJournal implements Journal {
   }
 
   sync(): void {
-    this.#urgentSequence = this.#lastSequence;
+    this.#progress.urgentSequence = this.#progress.lastSequence;
     this.#startSync();
   }
 
@@ -205,7 +157,7 @@ export class FileJournal implements Journal {
       this.#commit();
     }
     this.sync();
-    await this.#until(() => this.#durableSequence === this.#lastSequence && !this.#isRolling);
+    await this.#until(() => this.#progress.durableSequence === this.#progress.lastSequence && !this.#isRolling);
     this.#timer?.cancel();
     await this.#segments.close();
     await this.#lock.release();
@@ -213,7 +165,7 @@ export class FileJournal implements Journal {
 
   #isBelowLimits(): boolean {
     if (this.#free.length === 0) return false;
-    if (this.#urgentSequence - this.#durableSequence >= this.#limits.inFlightBatchesMax) return false;
+    if (this.#progress.urgentSequence - this.#progress.durableSequence >= this.#limits.inFlightBatchesMax) return false;
     if (this.pendingBytes >= this.#limits.bufferedLossBytesMax) return false;
     // A sync under way may cover none of the class `buffered`.
     const sinceMs = Math.min(this.#bufferedSinceMs, ...this.#syncs.map((sync) => sync.bufferedSinceMs));
@@ -227,15 +179,15 @@ export class FileJournal implements Journal {
     assert(next !== undefined, 'commit without a free batch');
     const place = this.#place;
     const previousCrc = place.previousCrc;
-    const sequence = this.#lastSequence + 1;
+    const sequence = this.#progress.lastSequence + 1;
     place.sequence = sequence;
-    place.durableSequence = this.#durableSequence;
+    place.durableSequence = this.#progress.durableSequence;
     place.previousCrc = batch.seal(place);
-    this.#lastSequence = sequence;
+    this.#progress.lastSequence = sequence;
     const committedMs = this.#clock.nowMs();
-    if (batch.durability === 'fsync') this.#urgentSequence = sequence;
+    if (batch.durability === 'fsync') this.#progress.urgentSequence = sequence;
     else this.#bufferedSinceMs = Math.min(this.#bufferedSinceMs, committedMs);
-    this.#committedBytes += batch.bytes;
+    this.#progress.committedBytes += batch.bytes;
     this.#waiting.push({ batch, sequence, previousCrc, committedMs });
     this.#open = next;
     this.#startWrite();
@@ -244,7 +196,8 @@ export class FileJournal implements Journal {
 
   #startWrite(): void {
     while (this.#waiting.length > 0 && this.#fatal === undefined && !this.#isRolling) {
-      const isDurable = this.#waiting[0].batch.durability === 'fsync' && this.#plainSequence <= this.#durableSequence;
+      const isDurable =
+        this.#takesDurable(this.#waiting[0].batch) && this.#progress.plainSequence <= this.#progress.durableSequence;
       if (!this.#mayWrite(isDurable)) return;
       const batches = this.#takeGroup(isDurable);
       if (batches.length === 0) {
@@ -253,6 +206,11 @@ export class FileJournal implements Journal {
       }
       this.#write(batches, isDurable);
     }
+  }
+
+  /** Memory of its own, which a large batch needs, is not aligned as a direct write has to be. */
+  #takesDurable(batch: BatchWriter): boolean {
+    return batch.durability === 'fsync' && !(this.#isDirect && batch.hasGrown);
   }
 
   /** Durable writes may run beside each other, when nothing is set down where the next one goes. */
@@ -268,7 +226,7 @@ export class FileJournal implements Journal {
     let bytes = 0;
     for (; count < this.#waiting.length; count++) {
       const { batch } = this.#waiting[count];
-      if (isDurable && batch.durability !== 'fsync') break;
+      if (isDurable && !this.#takesDurable(batch)) break;
       if (!this.#segments.fits(bytes, batch.bytes)) break;
       bytes += batch.bytes;
     }
@@ -295,7 +253,7 @@ export class FileJournal implements Journal {
     };
     if (isDurable) write.isReserving = this.#segments.writeDurable(chunks, bytes, done);
     else {
-      this.#plainSequence = sequence;
+      this.#progress.plainSequence = sequence;
       this.#segments.write(chunks, bytes, done);
     }
   }
@@ -309,13 +267,13 @@ export class FileJournal implements Journal {
         batch.reset();
         this.#free.push(batch);
       }
-      this.#writtenSequence = sequence;
-      this.#writtenBytes += bytes;
+      this.#progress.writtenSequence = sequence;
+      this.#progress.writtenBytes += bytes;
       const seconds = (this.#clock.nowMs() - write.startedMs) / 1000;
       this.#observer?.onWrite(seconds, bytes);
       if (isDurable) {
         this.#observer?.onSync(seconds, write.batches.length);
-        this.#setDurable(sequence, this.#writtenBytes);
+        this.#setDurable(sequence, this.#progress.writtenBytes);
       }
       this.#startWrite();
       this.#startSync();
@@ -327,10 +285,10 @@ export class FileJournal implements Journal {
 
   /** All up to `sequence` is durable, and nothing was on its way there by a sync. */
   #setDurable(sequence: number, bytes: number): void {
-    this.#durableSequence = sequence;
-    this.#durableBytes = bytes;
-    this.#syncingSequence = sequence;
-    this.#syncingBytes = bytes;
+    this.#progress.durableSequence = sequence;
+    this.#progress.durableBytes = bytes;
+    this.#progress.syncingSequence = sequence;
+    this.#progress.syncingBytes = bytes;
     this.#bufferedSinceMs = this.#oldestUnwrittenMs;
   }
 
@@ -342,7 +300,7 @@ export class FileJournal implements Journal {
   }
 
   #startSync(): void {
-    if (this.#fatal !== undefined || this.#syncingSequence === this.#writtenSequence) return;
+    if (this.#fatal !== undefined || this.#progress.syncingSequence === this.#progress.writtenSequence) return;
     if (this.#syncs.length >= this.#limits.syncsInFlightMax) return;
     if (!this.#isSyncDue()) {
       this.#timer ??= this.#clock.setTimer(this.#limits.bufferedLossMsMax / 2, () => {
@@ -354,15 +312,15 @@ export class FileJournal implements Journal {
     this.#timer?.cancel();
     this.#timer = undefined;
     const sync: RunningSync = {
-      sequence: this.#writtenSequence,
-      writtenBytes: this.#writtenBytes,
+      sequence: this.#progress.writtenSequence,
+      writtenBytes: this.#progress.writtenBytes,
       bufferedSinceMs: this.#bufferedSinceMs,
       startedMs: this.#clock.nowMs(),
       isDone: false,
     };
     this.#syncs.push(sync);
-    this.#syncingSequence = sync.sequence;
-    this.#syncingBytes = sync.writtenBytes;
+    this.#progress.syncingSequence = sync.sequence;
+    this.#progress.syncingBytes = sync.writtenBytes;
     this.#bufferedSinceMs = this.#oldestUnwrittenMs;
     this.#segments.sync((error) => {
       if (error !== undefined) {
@@ -375,8 +333,8 @@ export class FileJournal implements Journal {
   }
 
   #isSyncDue(): boolean {
-    if (this.#urgentSequence > this.#syncingSequence) return true;
-    return (this.#writtenBytes - this.#syncingBytes) * 2 >= this.#limits.bufferedLossBytesMax;
+    if (this.#progress.urgentSequence > this.#progress.syncingSequence) return true;
+    return (this.#progress.writtenBytes - this.#progress.syncingBytes) * 2 >= this.#limits.bufferedLossBytesMax;
   }
 
   /** Syncs are reported in the order they began: a later one says nothing of what an earlier one is to make durable. */
@@ -384,9 +342,9 @@ export class FileJournal implements Journal {
     while (this.#fatal === undefined && this.#syncs.length > 0 && this.#syncs[0].isDone) {
       const { sequence, writtenBytes, startedMs } = this.#syncs[0];
       this.#syncs.shift();
-      const count = sequence - this.#durableSequence;
-      this.#durableSequence = sequence;
-      this.#durableBytes = writtenBytes;
+      const count = sequence - this.#progress.durableSequence;
+      this.#progress.durableSequence = sequence;
+      this.#progress.durableBytes = writtenBytes;
       this.#observer?.onSync((this.#clock.nowMs() - startedMs) / 1000, count);
       this.#startSync();
       this.#startWrite();
@@ -398,8 +356,8 @@ export class FileJournal implements Journal {
   /** The next batch needs a new segment: first all before it must be durable. */
   #startRoll(): void {
     const [{ sequence, previousCrc }] = this.#waiting;
-    if (this.#durableSequence < sequence - 1) {
-      this.#urgentSequence = Math.max(this.#urgentSequence, sequence - 1);
+    if (this.#progress.durableSequence < sequence - 1) {
+      this.#progress.urgentSequence = Math.max(this.#progress.urgentSequence, sequence - 1);
       this.#startSync();
       return;
     }
@@ -419,7 +377,9 @@ export class FileJournal implements Journal {
 
   /** Somebody may be waiting for the start, and for the end, who has to know that the disk is full. */
   get #mayWaitForSpace(): boolean {
-    return !this.#isClosing && this.#fatal === undefined && this.#durableSequence > this.#startSequence;
+    return (
+      !this.#isClosing && this.#fatal === undefined && this.#progress.durableSequence > this.#progress.startSequence
+    );
   }
 
   #fail(error: Error): void {

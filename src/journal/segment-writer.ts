@@ -15,6 +15,7 @@
 
 import type { Disk, DiskFile } from '../io/disk.ts';
 import { type FullDisk, isFull } from './full-disk.ts';
+import type { JournalMemory } from './journal-memory.ts';
 import type { StoredSegment } from './recovery.ts';
 import { createSegment, reuseSegment, type SegmentHeader, segmentName } from './segment.ts';
 import { SpareSegments } from './spare-segments.ts';
@@ -36,6 +37,11 @@ export interface SegmentWriterStart {
   readonly file: DiskFile;
   readonly position: number;
   readonly headerBytes: number;
+  /** What batches are padded to a multiple of. */
+  readonly alignment: number;
+  /** Durable writes go past the page cache; the alignment is the disk's block then. */
+  readonly isDirect: boolean;
+  readonly memory: JournalMemory;
 }
 
 type Done = (error: Error | undefined) => void;
@@ -50,6 +56,8 @@ export class SegmentWriter {
   readonly #limits: SegmentLimits;
   readonly #full: FullDisk;
   readonly #zeros: Uint8Array;
+  readonly #alignment: number;
+  readonly #isDirect: boolean;
   readonly #segments: StoredSegment[];
   readonly #spares: SpareSegments;
   /** The first segment that this writer may have begun. */
@@ -68,7 +76,9 @@ export class SegmentWriter {
     this.#folder = folder;
     this.#limits = limits;
     this.#full = full;
-    this.#zeros = Buffer.alloc(limits.reserveBytes);
+    this.#zeros = start.memory.zeros;
+    this.#alignment = start.alignment;
+    this.#isDirect = start.isDirect;
     this.#segments = start.segments.map((segment) => ({ ...segment }));
     this.#spares = new SpareSegments(disk, folder, limits.spareSegmentsMax);
     this.#firstOwn = start.sequence + 1;
@@ -148,8 +158,9 @@ export class SegmentWriter {
 
   async #begin(header: SegmentHeader): Promise<DiskFile> {
     const spare = this.#spares.take();
-    const reused = spare === undefined ? undefined : await reuseSegment(this.#disk, this.#folder, spare, header);
-    return reused ?? (await createSegment(this.#disk, this.#folder, header));
+    const place = [this.#disk, this.#folder, header, this.#isDirect] as const;
+    const reused = spare === undefined ? undefined : await reuseSegment(...place, spare);
+    return reused ?? (await createSegment(...place));
   }
 
   /** Lets go of segments that hold only batches below `sequence`. */
@@ -205,6 +216,7 @@ export class SegmentWriter {
   /** What a durable write of `bytes`, which ends at the position, sets down behind itself. */
   #zeroBytesBehind(bytes: number): number {
     if (this.#position <= this.#reservedEnd || bytes > RESERVING_WRITE_BYTES_MAX) return 0;
-    return Math.max(0, Math.min(this.#zeros.length, this.#limits.segmentBytesMax - this.#position));
+    const bytesMax = Math.min(this.#zeros.length, this.#limits.segmentBytesMax - this.#position);
+    return Math.max(0, bytesMax & -this.#alignment);
   }
 }

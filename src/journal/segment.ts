@@ -65,6 +65,9 @@ export function sequenceOfName(name: string): number | undefined {
   return match === null ? undefined : Number.parseInt(match[1], 16);
 }
 
+/** Where a file may be made to try out the file system of the log. */
+export const TRIAL_NAME = '0000000000000000.wal.new';
+
 /** A name of the journal's own, of a file that holds nothing of the log. */
 export function isUnusedName(name: string): boolean {
   return UNUSED_NAME.test(name);
@@ -125,10 +128,18 @@ export function decodeSegmentHeader(file: string, bytes: Uint8Array): SegmentHea
   };
 }
 
-/** Makes an empty segment; it is durable, header and name, when this resolves. After a failure it may be tried again. */
-export async function createSegment(disk: Disk, folder: string, header: SegmentHeader): Promise<DiskFile> {
+/**
+ * Makes an empty segment; it is durable, header and name, when this resolves. After a failure it may be tried again. `isDirect`: its file
+ * is opened for direct writes.
+ */
+export async function createSegment(
+  disk: Disk,
+  folder: string,
+  header: SegmentHeader,
+  isDirect: boolean,
+): Promise<DiskFile> {
   const path = join(folder, segmentName(header.firstSequence));
-  return await begin(disk, await disk.open(`${path}.new`, 'create'), path, header);
+  return await begin(disk, await disk.open(`${path}.new`, 'create', isDirect), path, header);
 }
 
 /**
@@ -138,12 +149,13 @@ export async function createSegment(disk: Disk, folder: string, header: SegmentH
 export async function reuseSegment(
   disk: Disk,
   folder: string,
-  spare: string,
   header: SegmentHeader,
+  isDirect: boolean,
+  spare: string,
 ): Promise<DiskFile | undefined> {
   const path = join(folder, segmentName(header.firstSequence));
   await disk.rename(join(folder, spare), `${path}.new`);
-  const file = await disk.open(`${path}.new`, 'write');
+  const file = await disk.open(`${path}.new`, 'write', isDirect);
   if ((await file.nameCount()) === 1) return await begin(disk, file, path, header);
   await file.close();
   await disk.unlink(`${path}.new`);

@@ -118,16 +118,10 @@ export async function repairFolder(disk: Disk, clock: Clock, plan: RebuildPlan):
   const walFolder = join(folder, 'wal');
   await disk.ensureDirectory(walFolder);
   const { identity, epoch, sequence } = plan;
-  const segment = await createSegment(disk, walFolder, {
-    // Without a salt: the next start, which draws one, makes it a segment of its own format.
-    format: UNSALTED_FORMAT_VERSION,
-    identity,
-    epoch,
-    firstSequence: sequence + 1,
-    previousCrc: 0,
-    salt: 0,
-    headerBytes: SEGMENT_HEADER_BYTES,
-  });
+  // Without a salt: the next start, which draws one, makes it a segment of its own format.
+  const unsalted = { format: UNSALTED_FORMAT_VERSION, salt: 0, headerBytes: SEGMENT_HEADER_BYTES };
+  const header = { ...unsalted, identity, epoch, firstSequence: sequence + 1, previousCrc: 0 };
+  const segment = await createSegment(disk, walFolder, header, false);
   await segment.close();
   await writeSnapshot(disk, clock, plan);
   await readBack(disk, plan);

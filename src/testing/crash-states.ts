@@ -95,14 +95,19 @@ export class TracingDisk implements Disk {
     return this.#disk.list(path);
   }
 
-  async open(path: string, mode: OpenMode): Promise<DiskFile> {
-    if (mode !== 'create') return new TracingFile(this, await this.#disk.open(path, mode), this.#file(path));
+  async open(path: string, mode: OpenMode, isDirect?: boolean): Promise<DiskFile> {
+    if (mode !== 'create') return new TracingFile(this, await this.#disk.open(path, mode, isDirect), this.#file(path));
     const file = this.#files++;
     const step = this.begin({ kind: 'create', path, file });
-    const opened = await this.#disk.open(path, mode);
+    const opened = await this.#disk.open(path, mode, isDirect);
     this.#fileOf.set(path, file);
     this.end(step);
     return new TracingFile(this, opened, file);
+  }
+
+  /** Leaves nothing behind. */
+  directBlock(path: string): Promise<number> {
+    return this.#disk.directBlock(path);
   }
 
   async rename(from: string, to: string): Promise<void> {

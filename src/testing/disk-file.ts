@@ -10,6 +10,8 @@ import type { Random } from './random.ts';
 interface Change {
   readonly position: number;
   readonly bytes: Uint8Array | undefined;
+  /** It went past the page cache. */
+  readonly isDirect: boolean;
   isDone: boolean;
   /** A datasync failed over it: the system forgets that it is not on the medium. */
   isForgotten: boolean;
@@ -45,9 +47,18 @@ export class SimulatedContent {
     return this.#changes.length > 0;
   }
 
+  /** Whether the page cache has pages of [start, end) that are not on the medium. */
+  hasUnsyncedPage(start: number, end: number): boolean {
+    const first = Math.floor(start / PAGE_BYTES) * PAGE_BYTES;
+    const last = Math.ceil(end / PAGE_BYTES) * PAGE_BYTES;
+    return this.#changes.some(({ position, bytes, isDirect }) => {
+      return !isDirect && position < last && position + Math.max(bytes?.length ?? 0, 1) > first;
+    });
+  }
+
   /** Visible at once; the result says when the system reported it. */
-  write(bytes: Uint8Array, position: number): WriteEnd {
-    const change: Change = { position, bytes: copyOf(bytes), isDone: false, isForgotten: false };
+  write(bytes: Uint8Array, position: number, isDirect = false): WriteEnd {
+    const change: Change = { position, bytes: copyOf(bytes), isDirect, isDone: false, isForgotten: false };
     this.#change(change);
     return {
       done: (): void => {
@@ -66,7 +77,7 @@ export class SimulatedContent {
   }
 
   truncate(size: number): void {
-    this.#change({ position: size, bytes: undefined, isDone: true, isForgotten: false });
+    this.#change({ position: size, bytes: undefined, isDirect: false, isDone: true, isForgotten: false });
   }
 
   /** Starts a datasync; the result ends it. */

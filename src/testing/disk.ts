@@ -4,6 +4,7 @@
 // and a full disk can be asked for. All operations end by timers of the given clock.
 
 import { basename, dirname } from 'node:path';
+import { assert } from '../base/assert.ts';
 import type { Clock } from '../io/clock.ts';
 import {
   type Disk,
@@ -55,6 +56,8 @@ export interface SimulatedDiskOptions {
   /** Each operation takes up to this long. */
   readonly latencyMsMax?: number;
   readonly capacityBytes?: number;
+  /** What direct writes must be multiples of; none are taken when left out. */
+  readonly directBlock?: number;
 }
 
 export class SimulatedDisk implements Disk {
@@ -63,6 +66,8 @@ export class SimulatedDisk implements Disk {
   readonly #latencyMsMax: number;
   /** May change at any time, as when others use the disk too. */
   capacityBytes: number;
+  /** What direct writes must be multiples of; 0: none are taken. May change when nothing is open: the files were moved. */
+  block: number;
   readonly #folders = new Map<string, Folder>();
   readonly #locks = new Set<string>();
   readonly faults: DiskFault[] = [];
@@ -74,6 +79,7 @@ export class SimulatedDisk implements Disk {
     this.#clock = options.clock;
     this.#random = options.random;
     this.#latencyMsMax = options.latencyMsMax ?? 0;
+    this.block = options.directBlock ?? 0;
     this.capacityBytes = options.capacityBytes ?? Number.POSITIVE_INFINITY;
   }
 
@@ -147,10 +153,16 @@ export class SimulatedDisk implements Disk {
     return [...this.#folder(path, 'list').entries.keys()].sort();
   }
 
-  async open(path: string, mode: OpenMode): Promise<DiskFile> {
+  async open(path: string, mode: OpenMode, isDirect = false): Promise<DiskFile> {
     await this.#turn('open', path);
+    if (isDirect && this.block === 0) throw failure('open', path, 'EINVAL');
     if (mode === 'create') this.#create(path);
-    return new OpenFile(this, path, this.#content(path, 'open'));
+    return new OpenFile(this, path, this.#content(path, 'open'), isDirect ? this.block : 0);
+  }
+
+  async directBlock(path: string): Promise<number> {
+    if (this.#folder(dirname(path), 'open').entries.has(basename(path))) throw failure('open', path, 'EEXIST');
+    return this.block;
   }
 
   async rename(from: string, to: string): Promise<void> {
@@ -279,9 +291,12 @@ class OpenFile implements DiskFile {
   readonly #disk: SimulatedDisk;
   readonly #content: SimulatedContent;
   readonly #generation: number;
+  /** Of direct writes; 0: durable writes are none. */
+  readonly #block: number;
 
-  constructor(disk: SimulatedDisk, path: string, content: SimulatedContent) {
+  constructor(disk: SimulatedDisk, path: string, content: SimulatedContent, block: number) {
     this.#disk = disk;
+    this.#block = block;
     this.#generation = disk.generation;
     this.path = path;
     this.#content = content;
@@ -295,11 +310,29 @@ class OpenFile implements DiskFile {
   }
 
   writeDurable(chunks: readonly Uint8Array[], position: number, done: DiskCallback): void {
+    if (this.#block > 0) this.#checkDirect(chunks, position);
     this.#write('writeDurable', chunks, position, (change, error) => {
       if (error === undefined) change?.endDurably();
       else change?.forget();
       done(error);
     });
+  }
+
+  /**
+   * Where the kernel would refuse the write, and where it could be lost: a page that is written back while the write goes past it. Memory
+   * is taken to begin at a page.
+   */
+  #checkDirect(chunks: readonly Uint8Array[], position: number): void {
+    const numbers = [position, ...chunks.flatMap(({ byteOffset, length }) => [byteOffset, length])];
+    assert(
+      numbers.every((number) => number % this.#block === 0),
+      `a direct write of ${numbers.join(', ')} on blocks of ${this.#block}`,
+    );
+    const bytes = chunks.reduce((sum, { length }) => sum + length, 0);
+    assert(
+      !this.#content.hasUnsyncedPage(position, position + bytes),
+      'a direct write into pages that are not written back',
+    );
   }
 
   #write(
@@ -312,7 +345,8 @@ class OpenFile implements DiskFile {
     const bytes = Buffer.concat(chunks);
     const grownBytes = position + bytes.length - this.#content.visible.length;
     const isFull = grownBytes > 0 && this.#disk.isFull(grownBytes);
-    const change = isFull ? undefined : this.#content.write(bytes, position);
+    const isDirect = operation === 'writeDurable' && this.#block > 0;
+    const change = isFull ? undefined : this.#content.write(bytes, position, isDirect);
     this.#disk.run(operation, this.path, (error) => {
       onEnd(change, isFull ? (error ?? failure(operation, this.path, 'ENOSPC')) : error);
     });

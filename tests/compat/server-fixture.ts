@@ -132,16 +132,16 @@ export class SimulatedServer implements Subject {
   #server: Server | undefined;
   #client: CompatClient | undefined;
 
-  constructor(seed: number, changes: ServerChanges = {}) {
+  constructor(seed: number, changes: ServerChanges = {}, directBlock = 0) {
     this.#random = new Random(seed);
     const { clock } = this;
-    this.disk = new SimulatedDisk({ clock, random: this.#random, latencyMsMax: 1 });
+    this.disk = new SimulatedDisk({ clock, random: this.#random, latencyMsMax: 1, directBlock });
     this.network = new SimulatedNetwork({ clock, random: this.#random });
     this.#changes = changes;
   }
 
-  static async open(seed: number, changes: ServerChanges = {}): Promise<SimulatedServer> {
-    const server = new SimulatedServer(seed, changes);
+  static async open(seed: number, changes: ServerChanges = {}, directBlock = 0): Promise<SimulatedServer> {
+    const server = new SimulatedServer(seed, changes, directBlock);
     await server.start();
     return server;
   }

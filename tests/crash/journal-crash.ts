@@ -63,6 +63,7 @@ interface Written {
   readonly promises: readonly Promised[];
   /** The sequence of the first batch, less 1. */
   readonly before: number;
+  readonly directBlock: number;
   readonly reused: number;
 }
 
@@ -80,15 +81,15 @@ export async function crashJournal(options: CrashOptions): Promise<CrashCounts> 
       const where = `seed ${options.seed}, point ${point} of ${written.trace.point}, state ${counts.states}`;
       const base = baseOf(written, promised);
       if (!random.chance(options.secondRate)) {
-        check(await open(state, base), written, promised, where);
+        check(await open(state, written, base), written, promised, where);
         continue;
       }
-      const first = await open(state, base, true);
+      const first = await open(state, written, base, true);
       check(first, written, promised, where);
       for (let second = 0; second <= first.trace.point; second++) {
         for (const again of first.trace.states(second, options.statesMax, random)) {
           counts.secondStates++;
-          check(await open(again, base), written, promised, `${where}, cut again at point ${second}`);
+          check(await open(again, written, base), written, promised, `${where}, cut again at point ${second}`);
         }
       }
     }
@@ -97,8 +98,9 @@ export async function crashJournal(options: CrashOptions): Promise<CrashCounts> 
 }
 
 async function writeLog(random: Random, steps: number): Promise<Written> {
+  const directBlock = random.pick([0, 512, 4096]);
   const clock = new SimulatedClock();
-  const disk = new SimulatedDisk({ clock, random, latencyMsMax: 4 });
+  const disk = new SimulatedDisk({ clock, random, latencyMsMax: 4, directBlock });
   const trace = new TracingDisk(disk);
   let reused = 0;
   disk.onOperation = (operation, path) => {
@@ -161,7 +163,7 @@ async function writeLog(random: Random, steps: number): Promise<Written> {
     batches.push(lines);
     await clock.runUntil(journal.close(revision));
   }
-  return { trace, batches, promises, before: first, reused };
+  return { trace, batches, promises, before: first, directBlock, reused };
 }
 
 /** The state that the log was trimmed behind. */
@@ -189,9 +191,14 @@ interface Opened {
 }
 
 /** Opens a log on a disk that holds exactly this, and cuts the power once more when it is open. */
-async function open(state: FileStates, base: LogBase | undefined, isTraced = false): Promise<Opened> {
+async function open(
+  state: FileStates,
+  { directBlock }: Written,
+  base: LogBase | undefined,
+  isTraced = false,
+): Promise<Opened> {
   const clock = new SimulatedClock();
-  const disk = new SimulatedDisk({ clock, random: new Random(1) });
+  const disk = new SimulatedDisk({ clock, random: new Random(1), directBlock });
   await disk.ensureDirectory(`${FOLDER}/wal`);
   for (const [path, bytes] of state) disk.place(path, bytes);
   const trace = new TracingDisk(disk, state);

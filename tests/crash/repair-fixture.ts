@@ -14,7 +14,7 @@ import { SimulatedClock } from '../../src/testing/clock.ts';
 import type { FileStates } from '../../src/testing/crash-states.ts';
 import { SimulatedDisk } from '../../src/testing/disk.ts';
 import { Random } from '../../src/testing/random.ts';
-import { SimulatedServer } from '../compat/server-fixture.ts';
+import { type ServerChanges, SimulatedServer } from '../compat/server-fixture.ts';
 import { changeMuch, SMALL_SEGMENTS } from '../state-snapshot-fixture.ts';
 
 export const FOLDER = '/data';
@@ -29,6 +29,12 @@ interface Change {
 /** What a batch changed, by its sequence. */
 export type Past = ReadonlyMap<number, readonly Change[]>;
 
+/** Of a few batches. */
+const SEGMENTS: Readonly<Record<'small' | 'blocks', ServerChanges>> = {
+  small: SMALL_SEGMENTS,
+  blocks: { ...SMALL_SEGMENTS, segmentBytesMax: 4096 },
+};
+
 export interface KnownFolder {
   readonly files: FileStates;
   readonly past: Past;
@@ -39,10 +45,12 @@ export interface Known {
   readonly snapshots: number;
   /** Ended in order; else killed. */
   readonly isEnded: boolean;
+  /** Of the disk; left out: it takes no direct writes. */
+  readonly directBlock?: number;
 }
 
-export async function knownFolder({ seed, snapshots, isEnded }: Known): Promise<KnownFolder> {
-  const server = await SimulatedServer.open(seed, SMALL_SEGMENTS);
+export async function knownFolder({ seed, snapshots, isEnded, directBlock = 0 }: Known): Promise<KnownFolder> {
+  const server = await SimulatedServer.open(seed, SEGMENTS[directBlock === 0 ? 'small' : 'blocks'], directBlock);
   const random = new Random(seed);
   const past = new Map<number, Change[]>();
   const remember = (): Promise<void> => server.drive(readPast(server.disk, past));

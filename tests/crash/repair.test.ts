@@ -128,7 +128,7 @@ function checkLists({ past }: KnownFolder, losses: LossBook, isLost: (sequence: 
 
 const FOLDERS = [
   { seed: 1, snapshots: 0, isEnded: true },
-  { seed: 2, snapshots: 1, isEnded: false },
+  { seed: 2, snapshots: 1, isEnded: false, directBlock: 512 },
   { seed: 3, snapshots: 2, isEnded: true },
   // Its last segment is in a file that was one before.
   { seed: 4, snapshots: 8, isEnded: false },

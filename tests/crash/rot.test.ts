@@ -22,7 +22,7 @@ function hasNoWitness(damage: string, { start, end }: Structure, structures: rea
   return damage.includes('sector') && start >= Math.floor(logEnd / 512) * 512 - 512;
 }
 
-const STORIES: readonly RotStory[] = ['new files', 'files used again'];
+const STORIES: readonly RotStory[] = ['new files', 'files used again', 'direct writes'];
 
 describe('damage at rest is refused and nothing is changed, where writes would be lost:', () => {
   const cases = Object.entries(DAMAGES).flatMap(([name, damage]) => STORIES.map((story) => ({ name, damage, story })));

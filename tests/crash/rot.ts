@@ -32,21 +32,25 @@ export interface RotLog {
 const BATCH_HEADER_BYTES = 64;
 const AT_BODY_BYTES = 56;
 const AT_SEQUENCE = 16;
+const AT_ALIGNMENT = 62;
 /** In the segment header. */
 const AT_FIRST_SEQUENCE = 32;
+const AT_FIRST_BATCH = 56;
 
-export type RotStory = 'new files' | 'files used again';
+export type RotStory = 'new files' | 'files used again' | 'direct writes';
 
 /** Batches of the log; what is below TRIMMED is gone from it again, where files are used again. */
-const LAST = { 'new files': 21, 'files used again': 60 } as const;
+const LAST = { 'new files': 21, 'files used again': 60, 'direct writes': 60 } as const;
 const TRIMMED = 40;
 
 /**
  * Several segments of several batches each, so that every batch with writes has a witness: new files, ended in order; or files that were
- * segments before, with what those held behind the batches, and no orderly end.
+ * segments before, with what those held behind the batches, and no orderly end; or that with batches padded to blocks of the disk.
  */
 export async function writeRotLog(story: RotStory): Promise<RotLog> {
-  const fixture = new JournalFixture({ limits: { segmentBytesMax: 1500 } });
+  const isDirect = story === 'direct writes';
+  const limits = { segmentBytesMax: isDirect ? 4096 : 1500 };
+  const fixture = new JournalFixture({ disk: { directBlock: isDirect ? 512 : 0 }, limits });
   const { journal } = await fixture.open();
   const isNew = story === 'new files';
   const lines: string[] = [];
@@ -106,11 +110,13 @@ export function structuresOf(bytes: Uint8Array): Structure[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let sequence = view.getBigUint64(AT_FIRST_SEQUENCE, true);
   // Up to zeros, or to what an earlier segment left.
-  for (let at = SEGMENT_HEADER_BYTES; at + BATCH_HEADER_BYTES <= bytes.length; sequence++) {
+  const first = view.getUint32(AT_FIRST_BATCH, true);
+  for (let at = first; at + BATCH_HEADER_BYTES <= bytes.length; sequence++) {
     if (view.getBigUint64(at + AT_SEQUENCE, true) !== sequence) break;
     const bodyBytes = view.getUint32(at + AT_BODY_BYTES, true);
     const bodyStart = at + BATCH_HEADER_BYTES;
-    const end = bodyStart + Math.ceil(bodyBytes / 8) * 8;
+    const alignment = 1 << (view.getUint8(at + AT_ALIGNMENT) || 3);
+    const end = at + Math.ceil((BATCH_HEADER_BYTES + bodyBytes) / alignment) * alignment;
     structures.push({ name: 'batch', start: at, end }, { name: 'batch header', start: at, end: bodyStart });
     for (const [name, from, to] of BATCH_FIELDS) structures.push({ name, start: at + from, end: at + to });
     structures.push({ name: 'body', start: bodyStart, end: bodyStart + bodyBytes });

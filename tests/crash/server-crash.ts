@@ -80,7 +80,9 @@ interface Worked {
 
 async function work(random: Random): Promise<Worked> {
   const clock = new SimulatedClock();
-  const trace = new TracingDisk(new SimulatedDisk({ clock, random, latencyMsMax: 3 }));
+  const trace = new TracingDisk(
+    new SimulatedDisk({ clock, random, latencyMsMax: 3, directBlock: random.pick([0, 512]) }),
+  );
   const acknowledged: Acknowledged[] = [];
   const claims: Claim[] = [];
   const { server, client } = await start(clock, trace, random);

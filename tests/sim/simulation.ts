@@ -109,7 +109,12 @@ class Simulation {
     const random = new Random(seed);
     const clock = this.#clock;
     this.#random = random;
-    this.#disk = new SimulatedDisk({ clock, random, latencyMsMax: random.pick([0.2, 2, 15]) });
+    this.#disk = new SimulatedDisk({
+      clock,
+      random,
+      latencyMsMax: random.pick([0.2, 2, 15]),
+      directBlock: random.pick([0, 512, 4096]),
+    });
     this.#disk.onOperation = (operation, path) => this.#trace.update(`${clock.nowMs()} ${operation} ${path}\n`);
     this.#network = new SimulatedNetwork({
       clock,
