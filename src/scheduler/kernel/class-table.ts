@@ -44,6 +44,8 @@ interface Entry {
   /** Undefined for classes with volumes: they are not alike. */
   readonly view: SharedView | undefined;
   picker: Picker | undefined;
+  /** Made when there are exceptions. */
+  overlaid: OverlaidGroups | undefined;
   /** Made when a pod of the class fits nowhere. */
   preemption: PreemptionIndex | undefined;
   /** Whether the picker's groups are the class's own index. */
@@ -109,7 +111,7 @@ export class ClassTable implements SweepUsers {
   /** The pod's class, with its index up to date. `only`: names of the only nodes that come into question. */
   pickerFor(pod: PodObject, profile: SchedulerProfile, only: ReadonlySet<string> | undefined): Picker {
     const entry = this.#entryFor(pod, profile, only);
-    if (entry.view === undefined || this.#state.nominations.size > 0) return this.#ownPicker(entry);
+    if (entry.view === undefined) return this.#ownPicker(entry);
     this.#lean(entry, entry.view);
     const { count: nodeCount } = this.#state.nodes;
     if (entry.isOwn ? entry.lean < 0 : entry.lean > MAKING_COST * nodeCount) {
@@ -123,10 +125,11 @@ export class ClassTable implements SweepUsers {
 
   /** Takes note of what this decision costs in one way, and in the other. */
   #lean(entry: Entry, view: SharedView): void {
-    const { changes, nodes } = this.#state;
+    const { changes, nodes, nominations } = this.#state;
     const looks = Math.min(nodes.count, changes.count - entry.changesSeen);
     entry.changesSeen = changes.count;
-    const shared = EXCEPTION_COST * entry.podClass.rules.exceptionCount + LOOK_COST * view.looksDue;
+    const { exceptionCount } = entry.podClass.rules;
+    const shared = EXCEPTION_COST * exceptionCount + LOOK_COST * (view.looksDue + nominations.nodeCount);
     const lean = entry.lean + shared - LOOK_COST * looks;
     const most = 2 * MAKING_COST * nodes.count;
     entry.lean = Math.max(-most, Math.min(most, lean));
@@ -137,6 +140,7 @@ export class ClassTable implements SweepUsers {
     if (entry.isOwn && picker?.index.refresh() === true) return picker;
     const made = new Picker(entry.podClass, new ClassIndex(entry.podClass));
     entry.picker = made;
+    entry.overlaid = undefined;
     entry.isOwn = true;
     entry.lean = MAKING_COST * this.#state.nodes.count;
     this.#weigh(entry);
@@ -147,19 +151,14 @@ export class ClassTable implements SweepUsers {
     const { podClass } = entry;
     const index = view.freshIndex();
     this.#weighView(view);
-    // Without rules by hostname there are no exceptions, and the view's groups are the class's.
-    const isPlain = podClass.rules.hostFigures.length === 0;
-    let { picker } = entry;
-    if (picker === undefined || (isPlain && picker.index !== index)) {
-      const groups = isPlain ? index : new OverlaidGroups(podClass, view, this.#marks);
-      picker = new Picker(podClass, groups);
-      entry.picker = picker;
-    }
-    if (!isPlain) {
-      picker.index.refresh();
-      this.#weigh(entry);
-    }
-    return picker;
+    // Without exceptions the view's groups are the class's.
+    const isPlain = podClass.rules.hostFigures.length === 0 && this.#state.nominations.size === 0;
+    if (!isPlain) entry.overlaid ??= new OverlaidGroups(podClass, view, this.#marks);
+    const groups = isPlain ? index : (entry.overlaid ?? index);
+    if (entry.picker?.index !== groups) entry.picker = new Picker(podClass, groups);
+    if (groups !== index) groups.refresh();
+    this.#weigh(entry);
+    return entry.picker;
   }
 
   /** The pod's class. No index is made. */
@@ -251,7 +250,7 @@ export class ClassTable implements SweepUsers {
     const podClass = new PodClass(this.#state, this.#failures, pod, profile, only, spread);
     const view = pod.volumes.some(doesBear) ? undefined : this.#viewOf(pod, profile, podClass);
     const { count: changesSeen } = this.#state.changes;
-    const unmade = { picker: undefined, preemption: undefined, isOwn: false, lean: 0 };
+    const unmade = { picker: undefined, overlaid: undefined, preemption: undefined, isOwn: false, lean: 0 };
     return { podClass, view, ...unmade, changesSeen, usedMs: 0, order: 0, bytes: 0 };
   }
 
@@ -269,9 +268,9 @@ export class ClassTable implements SweepUsers {
 
   /** Takes note of what the class takes now, and drops others if need be. */
   #weigh(entry: Entry): void {
-    const groups =
-      entry.view !== undefined && entry.picker?.index === entry.view.index ? undefined : entry.picker?.index;
-    const bytes = CLASS_BYTES + (groups?.bytes ?? 0) + (entry.preemption?.bytes ?? 0);
+    const { isOwn, picker, overlaid, preemption } = entry;
+    const indexBytes = isOwn ? (picker?.index.bytes ?? 0) : (overlaid?.bytes ?? 0);
+    const bytes = CLASS_BYTES + indexBytes + (preemption?.bytes ?? 0);
     this.#bytes += bytes - entry.bytes;
     entry.bytes = bytes;
     this.#keepWithin();

@@ -27,6 +27,15 @@ export class Nominations {
     return this.#byUid.size;
   }
 
+  /** Nodes that are nominated for some pod. */
+  get nodeNames(): Iterable<string> {
+    return this.#byNode.keys();
+  }
+
+  get nodeCount(): number {
+    return this.#byNode.size;
+  }
+
   on(nodeName: string): readonly NominatedPod[] {
     return this.#byNode.get(nodeName) ?? NONE;
   }

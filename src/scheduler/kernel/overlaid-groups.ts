@@ -4,7 +4,8 @@
 //   view's group, 1000 nodes ─► group of 997 nodes, figures 0
 //                           └─► group of 2 nodes with one pod, group of 1 node with two
 //
-// Only while no node is nominated for a pod: the room that is left to such pods is another one for each class.
+// Nodes that are nominated for pods are exceptions for every class, and judged for it one by one, with the room that it has to leave to these pods:
+// each is a group of its own, or counted by the failure that it has then.
 //
 // Costs a pass over the view's groups and one over the exceptions. For classes with few of these that is less than to keep an index up to date (class-table.ts decides).
 
@@ -56,6 +57,9 @@ export class OverlaidGroups implements Groups {
   /** Where the figures by hostname begin in a row. */
   readonly #figuresPlace: number;
   readonly #figures: Int32Array;
+  readonly #row: Int32Array;
+  /** By slot of a node that is nominated for a pod: its group, or −1 − failure. */
+  readonly #nominated = new Map<number, number>();
   /** By group: a node of its highest bucket; NONE where it is to be asked of the view. */
   readonly #best: number[] = [];
   /** By group of the view: the group here, and back. */
@@ -76,6 +80,7 @@ export class OverlaidGroups implements Groups {
     this.width = rules.width;
     this.#figuresPlace = KEYS_PLACE + rules.keys.length;
     this.#figures = new Int32Array(rules.hostFigures.length);
+    this.#row = new Int32Array(rules.width);
   }
 
   get bytes(): number {
@@ -85,10 +90,10 @@ export class OverlaidGroups implements Groups {
   refresh(): true {
     const index = this.#view.freshIndex();
     this.#index = index;
-    this.failed = index.failed;
     this.#take(index);
     this.#marks.begin(this.#view.state.nodes.end);
     this.#reduced.length = 0;
+    this.#judgeNominated(index);
     this.#class.rules.eachException((slot) => {
       if (this.#marks.add(slot)) this.#except(index, slot);
     });
@@ -107,6 +112,8 @@ export class OverlaidGroups implements Groups {
 
   groupOf(slot: number): number {
     assert(this.#index !== undefined, 'groups are looked at once they are made');
+    const nominated = this.#nominated.get(slot);
+    if (nominated !== undefined) return nominated;
     const viewGroup = this.#index.groupOf(slot);
     if (viewGroup < 0) return viewGroup;
     const group = this.#groupOf[viewGroup];
@@ -136,12 +143,49 @@ export class OverlaidGroups implements Groups {
     }
   }
 
+  #judgeNominated(index: ClassIndex): void {
+    const { nominations, nodes } = this.#view.state;
+    this.#nominated.clear();
+    this.failed = index.failed;
+    if (nominations.size === 0) return;
+    const failed = [...index.failed];
+    this.failed = failed;
+    for (const name of nominations.nodeNames) {
+      const slot = nodes.slotOf(name);
+      if (slot === undefined) continue;
+      this.#marks.add(slot);
+      const viewGroup = index.groupOf(slot);
+      if (viewGroup < 0) failed[-1 - viewGroup]--;
+      else this.#takeOut(index, viewGroup);
+      const failure = this.#class.judge(slot, this.#row);
+      if (failure !== 0) failed[failure] = (failed[failure] ?? 0) + 1;
+      this.#nominated.set(slot, failure !== 0 ? -1 - failure : this.#groupOfOne(slot));
+    }
+  }
+
+  /** With #row as its row. */
+  #groupOfOne(slot: number): number {
+    const group = this.#count++;
+    this.#ensureRows(this.#count);
+    this.rows.set(this.#row, group * this.width);
+    this.counts[group] = 1;
+    this.tops[group] = this.#class.score.at(slot);
+    this.#best[group] = slot;
+    return group;
+  }
+
+  /** One node of the view's group. Returns the group here. */
+  #takeOut(index: ClassIndex, viewGroup: number): number {
+    const group = this.#groupOf[viewGroup];
+    if (this.counts[group] === index.counts[viewGroup]) this.#reduced.push(group);
+    this.counts[group]--;
+    return group;
+  }
+
   #except(index: ClassIndex, slot: number): void {
     const viewGroup = index.groupOf(slot);
     if (viewGroup < 0) return;
-    const from = this.#groupOf[viewGroup];
-    if (this.counts[from] === index.counts[viewGroup]) this.#reduced.push(from);
-    this.counts[from]--;
+    const from = this.#takeOut(index, viewGroup);
     const group = this.#groupFor(from, slot);
     const bucket = index.bucketAt(slot);
     this.counts[group]++;
