@@ -5,24 +5,17 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { objectKey } from '../model/cluster-objects.ts';
-import { boundTo, type ClusterCommand, nominatedTo } from '../model/command.ts';
-import type { Decision, Preemption, Unschedulable } from '../model/decision.ts';
+import type { ClusterCommand } from '../model/command.ts';
 import { readNode } from '../model/node-object.ts';
 import { NAME_FIELD } from '../model/node-selector.ts';
 import { type ClusterPlan, clusterPlan, commandsOf, mustRead, podSet } from '../model/plan-fixture.ts';
 import type { PodObject } from '../model/pod-object.ts';
 import { PROFILES } from '../model/profile-fixture.ts';
 import { DEFAULT_PROFILE, type FilterPluginName, type SchedulerProfile } from '../model/scheduler-profile.ts';
-import { StorageMirror } from '../model/storage-fixture.ts';
-import { preference } from '../reference/default-preemption.ts';
-import type { Explanation } from '../reference/explanation.ts';
-import { ReferenceScheduler } from '../reference/reference-scheduler.ts';
-import { Kernel } from './kernel.ts';
+import { type Counts, NO_COUNTS, Pair } from './kernel-pair-fixture.ts';
 import { HOSTNAME } from './topology.ts';
 
 const RUNS = Number(process.env.K1M_RUNS ?? 150);
-/** After the start of every pod. */
-const NOW_MS = 1_800_000_000_000;
 /** Two of them, with their filters in another order. */
 const SHUFFLED: readonly SchedulerProfile[] = [PROFILES[0], PROFILES[2]].map((profile) => ({
   ...profile,
@@ -30,144 +23,8 @@ const SHUFFLED: readonly SchedulerProfile[] = [PROFILES[0], PROFILES[2]].map((pr
 }));
 const { filters: FILTERS } = DEFAULT_PROFILE;
 
-interface Counts {
-  bound: number;
-  /** Of those: on the node that was nominated for them. */
-  onNominated: number;
-  unschedulable: number;
-  /** Of those: with victims. */
-  preemptions: number;
-  leftAlone: number;
-  errors: number;
-  /** Of the bound, pods whose claims have volumes found or made for them. */
-  assumed: number;
-  withVolumes: number;
-}
-
-const NO_COUNTS: Counts = {
-  bound: 0,
-  onNominated: 0,
-  unschedulable: 0,
-  preemptions: 0,
-  leftAlone: 0,
-  errors: 0,
-  assumed: 0,
-  withVolumes: 0,
-};
-
-/** Kernel and reference side by side. */
-class Pair {
-  readonly kernel: Kernel;
-  readonly reference: ReferenceScheduler;
-  readonly counts: Counts;
-  readonly storage = new StorageMirror();
-  /** Pods that wait with a node nominated for them, by uid. */
-  readonly nominated = new Map<string, PodObject>();
-
-  constructor(counts: Counts, indexBytesMax: number, filters: readonly FilterPluginName[] = FILTERS) {
-    const all = [...PROFILES, ...SHUFFLED.map((profile) => ({ ...profile, filters }))];
-    this.reference = new ReferenceScheduler(all);
-    this.kernel = new Kernel(all, { indexBytesMax });
-    this.counts = counts;
-  }
-
-  apply(command: ClusterCommand): void {
-    this.kernel.apply(command);
-    this.reference.apply(command);
-    this.storage.apply(command);
-  }
-
-  /** Decides on the pod, and places it where the kernel did. `chance` says what becomes of victims. */
-  decide(pod: PodObject, chance = 0): void {
-    this.apply({ kind: 'pod-set', pod });
-    const expected = this.reference.explain(pod.uid, NOW_MS);
-    const decision = this.kernel.decide(pod.uid);
-    if (decision.kind !== 'left-alone' && pod.volumes.length > 0) this.counts.withVolumes++;
-    this.nominated.delete(pod.uid);
-    switch (decision.kind) {
-      case 'left-alone':
-        this.counts.leftAlone++;
-        this.apply({ kind: 'pod-deleted', uid: pod.uid });
-        break;
-      case 'bound':
-        this.counts.bound++;
-        if (decision.node === pod.nominatedNodeName) this.counts.onNominated++;
-        assertBest(decision.node, decision.score, expected);
-        assert.deepEqual(decision.volumes, this.reference.volumePlan(pod.uid, decision.node));
-        if (decision.volumes !== undefined) {
-          this.counts.assumed++;
-          for (const command of this.storage.assumed(decision.volumes, decision.node)) this.apply(command);
-        }
-        this.apply({ kind: 'pod-set', pod: boundTo(pod, decision.node) });
-        break;
-      case 'error':
-        this.counts.errors++;
-        assert.deepEqual(anyOwner(decision), anyOwner(expected.decision));
-        break;
-      case 'unschedulable':
-        this.counts.unschedulable++;
-        assertRefused(decision, expected);
-        if (decision.preemption !== undefined) this.#preempt(pod, decision.preemption, chance);
-        else if (decision.losesNomination) this.apply({ kind: 'pod-set', pod: nominatedTo(pod, '') });
-        else if (pod.nominatedNodeName !== '') this.nominated.set(pod.uid, pod);
-    }
-  }
-
-  #preempt(pod: PodObject, { nominatedNode, victims, clearedNominations }: Preemption, chance: number): void {
-    this.counts.preemptions++;
-    const nominated = nominatedTo(pod, nominatedNode);
-    this.apply({ kind: 'pod-set', pod: nominated });
-    this.nominated.set(pod.uid, nominated);
-    for (const uid of clearedNominations) {
-      const other = this.reference.pod(uid);
-      if (other !== undefined) this.apply({ kind: 'pod-set', pod: nominatedTo(other, '') });
-      this.nominated.delete(uid);
-    }
-    for (const [index, uid] of victims.entries()) {
-      const victim = this.reference.pod(uid);
-      assert.ok(victim);
-      const fate = (chance + index) % 3;
-      if (fate === 0) this.apply({ kind: 'pod-deleted', uid });
-      else if (fate === 1) this.apply({ kind: 'pod-set', pod: { ...victim, isTerminating: true, isPreempted: true } });
-    }
-  }
-}
-
-/** The same, but for the choice among equals. */
-function assertRefused(decision: Unschedulable, { decision: expected, candidates }: Explanation): void {
-  assert.ok(expected.kind === 'unschedulable', `refused, where the reference says ${JSON.stringify(expected)}`);
-  const plain = (one: Unschedulable): object => {
-    const message = one.message.replace(/(victim pod on node ).*/, '$1any');
-    return { ...one, message, preemption: one.preemption !== undefined };
-  };
-  assert.deepEqual(plain(decision), plain(expected));
-  const { preemption } = decision;
-  if (preemption === undefined || expected.preemption === undefined) return;
-  const [taken, best] = [preemption, expected.preemption].map(({ nominatedNode }) =>
-    candidates.find(({ node }) => node === nominatedNode),
-  );
-  assert.ok(taken !== undefined && best !== undefined, `${preemption.nominatedNode} is no candidate`);
-  assert.deepEqual(preference(taken, NOW_MS), preference(best, NOW_MS));
-  assert.deepEqual(
-    preemption.victims,
-    taken.victims.map(({ uid }) => uid),
-  );
-  if (taken === best) {
-    const [cleared, wanted] = [preemption, expected.preemption].map((one) => one.clearedNominations.toSorted());
-    assert.deepEqual(cleared, wanted);
-  }
-}
-
-/** Of several ephemeral volumes with claims of others any may be told. */
-function anyOwner(decision: Decision): Decision {
-  if (decision.kind !== 'error') return decision;
-  return { ...decision, message: decision.message.replace(/PVC \S+ was not created for pod \S+/, 'PVC …') };
-}
-
-function assertBest(node: string, score: number | undefined, { decision, best }: Explanation): void {
-  assert.equal(decision.kind, 'bound', `${node} is taken, where the reference says ${JSON.stringify(decision)}`);
-  assert.ok(best.includes(node), `${node} is taken, best are ${best.join(' ')}`);
-  assert.equal(score, decision.kind === 'bound' ? decision.score : undefined);
+function profilesWith(filters: readonly FilterPluginName[]): SchedulerProfile[] {
+  return [...PROFILES, ...SHUFFLED.map((profile) => ({ ...profile, filters }))];
 }
 
 type Turn = {
@@ -316,7 +173,7 @@ function plainNode(name: string): ClusterCommand {
 
 describe('the kernel', () => {
   it('tells pods apart by a label as soon as a term asks for it', () => {
-    const pair = new Pair({ ...NO_COUNTS }, 1 << 20);
+    const pair = new Pair({ ...NO_COUNTS }, profilesWith(FILTERS), 1 << 20);
     pair.apply(plainNode('n0'));
     const against = (matchExpressions: object[]): object => ({
       affinity: {
@@ -349,7 +206,7 @@ describe('the kernel', () => {
         fc.constantFrom(0, 20_000, 90_000),
         fc.shuffledSubarray([...FILTERS], { minLength: FILTERS.length - 2 }),
         (plans, schedulerNames, turns, indexBytesMax, tickMs, filters) => {
-          play(new Pair(counts, indexBytesMax, filters), plans, schedulerNames, turns, tickMs);
+          play(new Pair(counts, profilesWith(filters), indexBytesMax), plans, schedulerNames, turns, tickMs);
         },
       ),
       { numRuns: RUNS },

@@ -5,88 +5,62 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { type ClusterKind, objectKey } from '../model/cluster-objects.ts';
-import { boundTo, type ClusterCommand } from '../model/command.ts';
+import type { ClusterCommand } from '../model/command.ts';
 import type { Decision, VolumePlan } from '../model/decision.ts';
 import { readNode } from '../model/node-object.ts';
 import { type JsonFields, mustRead, objectSet, podSet } from '../model/plan-fixture.ts';
 import type { PodObject } from '../model/pod-object.ts';
 import { DEFAULT_PROFILE } from '../model/scheduler-profile.ts';
-import { StorageMirror } from '../model/storage-fixture.ts';
-import { ReferenceScheduler } from '../reference/reference-scheduler.ts';
-import { Kernel } from './kernel.ts';
+import { type Counts, NO_COUNTS, Pair } from './kernel-pair-fixture.ts';
 
 const RUNS = Number(process.env.K1M_RUNS ?? 150);
-const NOW_MS = 1_700_000_000_000;
 const NODES = 6;
 const DRIVER = 'csi.example.com';
 const OTHER_DRIVER = 'other.example.com';
 const HOSTNAME = 'kubernetes.io/hostname';
 const ZONE = 'topology.kubernetes.io/zone';
-const profiles = [{ ...DEFAULT_PROFILE, preempts: false }];
 
 interface Placed {
   readonly pod: PodObject;
   readonly plan: VolumePlan | undefined;
 }
 
-/** Kernel and reference side by side, and a count of what they decided. */
-class Pair {
-  readonly kernel = new Kernel(profiles);
-  readonly reference = new ReferenceScheduler(profiles);
-  readonly storage = new StorageMirror();
+/** With what was placed, and what was set. */
+class StoragePair extends Pair {
   readonly placed: Placed[] = [];
-  readonly counts: Record<string, number>;
   /** What would take back all that was set, by what it is. */
   readonly #undo = new Map<string, ClusterCommand>();
 
-  constructor(counts: Record<string, number>) {
-    this.counts = counts;
+  constructor(counts: Counts) {
+    super(counts, [DEFAULT_PROFILE], 1 << 20);
   }
 
-  apply(...commands: readonly ClusterCommand[]): void {
-    for (const command of commands) {
-      this.kernel.apply(command);
-      this.reference.apply(command);
-      this.storage.apply(command);
-      if (command.kind === 'object-set') {
-        const { object } = command;
-        const key = objectKey(object);
-        this.#undo.set(`${object.kind} ${key}`, { kind: 'object-deleted', objectKind: object.kind, key });
-      } else if (command.kind === 'node-set') {
-        const { name } = command.node;
-        this.#undo.set(`node ${name}`, { kind: 'node-deleted', name });
-      } else if (command.kind === 'pod-set') {
-        const { uid } = command.pod;
-        this.#undo.set(`pod ${uid}`, { kind: 'pod-deleted', uid });
-      }
+  override apply(command: ClusterCommand): void {
+    super.apply(command);
+    if (command.kind === 'object-set') {
+      const { object } = command;
+      const key = objectKey(object);
+      this.#undo.set(`${object.kind} ${key}`, { kind: 'object-deleted', objectKind: object.kind, key });
+    } else if (command.kind === 'node-set') {
+      const { name } = command.node;
+      this.#undo.set(`node ${name}`, { kind: 'node-deleted', name });
+    } else if (command.kind === 'pod-set') {
+      const { uid } = command.pod;
+      this.#undo.set(`pod ${uid}`, { kind: 'pod-deleted', uid });
     }
   }
 
-  clear(): void {
-    this.apply(...this.#undo.values());
-    assert.equal(this.kernel.tableSizes.volumes, 0, 'nothing is left of volumes');
+  applyAll(commands: Iterable<ClusterCommand>): void {
+    for (const command of commands) this.apply(command);
   }
 
   set(kind: ClusterKind, object: JsonFields): void {
     this.apply(objectSet(kind, object));
   }
 
-  decide(pod: PodObject): Decision {
-    this.apply({ kind: 'pod-set', pod });
-    const decision = this.kernel.decide(pod.uid);
-    const expected = this.reference.explain(pod.uid, NOW_MS);
-    if (decision.kind !== 'bound') {
-      this.#count(decision.kind);
-      assert.deepEqual(decision, expected.decision);
-      return decision;
-    }
-    const { node, volumes } = decision;
-    this.#count(volumes === undefined ? 'bound' : volumes.found.length > 0 ? 'found' : 'provisioned');
-    assert.ok(expected.best.includes(node), `${node} is taken, best are ${expected.best.join(' ')}`);
-    assert.deepEqual(volumes, this.reference.volumePlan(pod.uid, node));
-    if (volumes !== undefined) this.apply(...this.storage.assumed(volumes, node));
-    this.apply({ kind: 'pod-set', pod: boundTo(pod, node) });
-    this.placed.push({ pod, plan: volumes });
+  override decide(pod: PodObject, chance = 0): Decision {
+    const decision = super.decide(pod, chance);
+    if (decision.kind === 'bound') this.placed.push({ pod, plan: decision.volumes });
     return decision;
   }
 
@@ -95,11 +69,12 @@ class Pair {
     const [one] = this.placed.splice(which % Math.max(1, this.placed.length), 1);
     if (one === undefined) return;
     this.apply({ kind: 'pod-deleted', uid: one.pod.uid });
-    if (which % 2 === 0 && one.plan !== undefined) this.apply(...this.storage.released(one.plan));
+    if (which % 2 === 0 && one.plan !== undefined) this.applyAll(this.storage.released(one.plan));
   }
 
-  #count(what: string): void {
-    this.counts[what] = (this.counts[what] ?? 0) + 1;
+  clear(): void {
+    this.applyAll(this.#undo.values());
+    assert.equal(this.kernel.tableSizes.volumes, 0, 'nothing is left of volumes');
   }
 }
 
@@ -181,11 +156,13 @@ const claim = (name: string, storageClassName: string, request: string, more: Js
   spec: { accessModes: ['ReadWriteOnce'], storageClassName, resources: { requests: { storage: request } } },
 });
 
+/** Of a higher priority by its name, now and then: room is made for it. */
 const podWith = (name: string, volumes: readonly JsonFields[]): PodObject =>
   podSet({
     metadata: { namespace: 'ns', name, uid: name, labels: { app: 'db' } },
     spec: {
-      schedulerName: profiles[0].schedulerName,
+      schedulerName: DEFAULT_PROFILE.schedulerName,
+      priority: /[37]$/.test(name) ? 10 : 0,
       containers: [{ name: 'c', image: 'i', resources: { requests: { cpu: '1' } } }],
       volumes,
     },
@@ -200,7 +177,7 @@ interface Turn {
 const turn: fc.Arbitrary<Turn> = fc.record({
   what: fc.constantFrom(
     ...['own', 'own', 'own', 'own', 'two', 'choosy', 'ephemeral', 'again', 'once', 'disk', 'same disk', 'other claim'],
-    ...['bind', 'bind', 'take back', 'take back', 'free volume', 'no free volume'],
+    ...['retry', 'bind', 'bind', 'take back', 'take back', 'free volume', 'no free volume'],
     ...['capacity', 'limit', 'attachment', 'no attachment', 'node', 'no node', 'class', 'driver', 'no volume'],
   ),
   which: fc.nat(60),
@@ -209,7 +186,7 @@ const turn: fc.Arbitrary<Turn> = fc.record({
 
 const CLASSES = ['local', 'made', 'tracked'];
 
-function play(pair: Pair, isLocal: boolean, turns: readonly Turn[]): void {
+function play(pair: StoragePair, isLocal: boolean, turns: readonly Turn[]): void {
   for (let index = 0; index < NODES; index++) {
     pair.apply(nodeOf(index, index % 2 ? 'za' : 'zb'));
     pair.set('CSINode', csiNode(index, 4));
@@ -224,7 +201,7 @@ function play(pair: Pair, isLocal: boolean, turns: readonly Turn[]): void {
   pair.clear();
 }
 
-function takeTurn(pair: Pair, index: number, { what, which, size }: Turn): void {
+function takeTurn(pair: StoragePair, index: number, { what, which, size }: Turn): void {
   const storageClassName = CLASSES[which % CLASSES.length];
   const own = (name: string, request: string, more: JsonFields = {}): JsonFields => {
     pair.set('PersistentVolumeClaim', claim(name, storageClassName, request, more));
@@ -293,6 +270,11 @@ function takeTurn(pair: Pair, index: number, { what, which, size }: Turn): void 
       pair.decide(podWith(name, [{ name: 'data', persistentVolumeClaim: { claimName } }]));
       break;
     }
+    case 'retry': {
+      const waiting = [...pair.nominated.values()];
+      if (waiting.length > 0) pair.decide(waiting[which % waiting.length], size);
+      break;
+    }
     case 'disk':
       pair.decide(
         podWith(name, [{ name: 'disk', gcePersistentDisk: { pdName: `d${size}`, readOnly: which % 3 === 0 } }]),
@@ -303,11 +285,11 @@ function takeTurn(pair: Pair, index: number, { what, which, size }: Turn): void 
   }
 }
 
-function changeSomething(pair: Pair, { what, which, size }: Turn): void {
+function changeSomething(pair: StoragePair, { what, which, size }: Turn): void {
   const node = which % NODES;
   switch (what) {
     case 'bind':
-      for (let i = 0; i <= size; i++) pair.apply(...pair.storage.bound(which + i));
+      for (let i = 0; i <= size; i++) pair.applyAll(pair.storage.bound(which + i));
       break;
     case 'take back':
       pair.takeBack(which);
@@ -363,7 +345,7 @@ function changeSomething(pair: Pair, { what, which, size }: Turn): void {
 
 describe('the kernel and volumes', () => {
   it('looks at a node again where a disk of its own has come', () => {
-    const pair = new Pair({});
+    const pair = new StoragePair({ ...NO_COUNTS });
     for (const index of [0, 1]) pair.apply(nodeOf(index, 'zb'));
     pair.set('StorageClass', storageClass('local', 'kubernetes.io/no-provisioner'));
     pair.set('PersistentVolume', freeVolume(0, NODES));
@@ -376,10 +358,10 @@ describe('the kernel and volumes', () => {
   });
 
   it('decides as the reference does', (context) => {
-    const counts: Record<string, number> = {};
+    const counts: Counts = { ...NO_COUNTS };
     fc.assert(
       fc.property(fc.boolean(), fc.array(turn, { minLength: 10, maxLength: 60, size: 'max' }), (isLocal, turns) =>
-        play(new Pair(counts), isLocal, turns),
+        play(new StoragePair(counts), isLocal, turns),
       ),
       { numRuns: RUNS },
     );
