@@ -1,11 +1,15 @@
-// What a question about a large cluster costs once the cluster has been read: one pod explained, all nodes judged.
-//   node --max-old-space-size=12000 bench/inquiry.ts [--nodes 100000] [--pods 1000000] [--feature plain|anti|zone]
+// What a question about a large cluster costs once the cluster has been read: one pod explained, all nodes judged; or
+// many pods placed, and a node drained.
+//   node --max-old-space-size=12000 bench/inquiry.ts [--nodes 100000] [--pods 1000000] [--feature plain|anti|zone] [--new 0]
+// --new N asks what would become of N pods of a Deployment, in place of the explanation.
 // Nodes of two sizes in 16 zones, a tenth tainted, with 30 images each; pods of 20 templates with a service each.
 
 import { parseArgs } from 'node:util';
 import { ClusterSnapshot } from '../src/scheduler/inquiry/cluster-snapshot.ts';
 import { reportOn } from '../src/scheduler/inquiry/pod-report.ts';
 import { reportText } from '../src/scheduler/inquiry/pod-report-text.ts';
+import { askWhatIf } from '../src/scheduler/inquiry/what-if.ts';
+import { whatIfText } from '../src/scheduler/inquiry/what-if-text.ts';
 import type { PodObject } from '../src/scheduler/model/pod-object.ts';
 import { readPod } from '../src/scheduler/model/pod-reader.ts';
 import { DEFAULT_PROFILE } from '../src/scheduler/model/scheduler-profile.ts';
@@ -15,6 +19,7 @@ const { values } = parseArgs({
     nodes: { type: 'string', default: '100000' },
     pods: { type: 'string', default: '1000000' },
     feature: { type: 'string', default: 'plain' },
+    new: { type: 'string', default: '0' },
   },
 });
 const nodeCount = Number(values.nodes);
@@ -77,17 +82,38 @@ for (let i = 0; i < podCount; i++) {
   });
 }
 const before = process.memoryUsage().rss;
+const newCount = Number(values.new);
 const startMs = performance.now();
-const report = reportOn({
-  snapshot,
-  profiles: [DEFAULT_PROFILE],
-  pod: { ...templates[3], uid: 'new' },
-  nowMs: Date.now(),
-});
+const text = newCount === 0 ? explained() : asked();
 const seconds = (performance.now() - startMs) / 1000;
-const text = reportText(report, { groupsMax: 10, nodes: [] });
 const peak = process.resourceUsage().maxRSS / 1024;
 process.stdout.write(
-  `${nodeCount} nodes, ${podCount} pods, ${values.feature}: ${seconds.toFixed(1)} s, ${report.scores.length} groups of scores, ` +
+  `${nodeCount} nodes, ${podCount} pods, ${newCount} new, ${values.feature}: ${seconds.toFixed(1)} s, ` +
     `${text.split('\n').length} lines; ${Math.round(before / 2 ** 20)} MB before, ${Math.round(peak)} MB at most\n`,
 );
+if (newCount > 0) process.stdout.write(text);
+
+function explained(): string {
+  const pod = { ...templates[3], uid: 'new' };
+  const report = reportOn({ snapshot, profiles: [DEFAULT_PROFILE], pod, nowMs: Date.now() });
+  return reportText(report, { groupsMax: 10, nodes: [] });
+}
+
+function asked(): string {
+  const pods = Array.from({ length: newCount }, (_, index) => ({
+    ...templates[3],
+    name: `new-${index}`,
+    uid: `n${index}`,
+  }));
+  const report = askWhatIf({
+    snapshot,
+    profiles: [DEFAULT_PROFILE],
+    added: [{ origin: 'new', pods }],
+    cordoned: [],
+    drained: ['node-0'],
+    ignoresWaiting: false,
+    groupLabels: ['node.kubernetes.io/instance-type'],
+    nowMs: () => performance.now(),
+  });
+  return whatIfText(report, { all: false, bindingsPerSecond: 500 });
+}

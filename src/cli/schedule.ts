@@ -22,6 +22,7 @@ import {
   type SchedulerSettings,
   settingsOf,
 } from './schedule-settings.ts';
+import { whatIfCommand } from './schedule-what-if.ts';
 import { addSecureServingOptions, checkDelegation, checkSecureServing } from './secure-serving.ts';
 import { StatusPort, type StatusPortFlags } from './status-port.ts';
 import { addUpstreamOptions, withoutEffect } from './upstream-flags.ts';
@@ -62,6 +63,7 @@ export function scheduleCommand(): Command {
     .option('--log-level <level>', 'debug, info, warn or error', 'info')
     .enablePositionalOptions()
     .addCommand(explainCommand())
+    .addCommand(whatIfCommand())
     .action((flags: Flags) => schedule(withElection(flags, command)));
 }
 

@@ -87,6 +87,38 @@ describe('k1m schedule explain', () => {
   }
 });
 
+const DEPLOYMENT = `
+kind: Deployment
+metadata: {name: web}
+spec:
+  replicas: 3
+  selector: {matchLabels: {app: web}}
+  template: {metadata: {labels: {app: web}}, spec: {containers: [{resources: {requests: {cpu: 1}}}]}}
+`;
+
+describe('k1m schedule what-if', () => {
+  it('tells where pods would go, and by its exit code whether they all fit', async (test) => {
+    const { cluster, file } = filesFor(test);
+    const ask = ['schedule', 'what-if', '-f', file('web.yaml', DEPLOYMENT), '--cluster', cluster, '--by', 'zone'];
+    const fits = await run(ask);
+    assert.equal(fits.code, 0, fits.stderr);
+    assert.match(fits.stdout, /^Deployment default\/web, 3 pods: all fit\n +2 {2}b\n +1 {2}a$/m);
+    const short = await run([...ask, '--replicas', '5', '-o', 'json']);
+    assert.equal(short.code, 3);
+    const [{ placed, unplaced, remedies }] = JSON.parse(short.stdout).outcomes;
+    assert.deepEqual([placed, unplaced, remedies[0].nodesNeeded], [3, 2, 1]);
+    const node = file(
+      'more.yaml',
+      'kind: Node\nmetadata: {name: n3}\nstatus: {allocatable: {cpu: 1, memory: 1Gi, pods: 9}}\n',
+    );
+    const more = ['--replicas', '6', '--nodes', node, '--like', 'n2=1', '--all'];
+    assert.match((await run([...ask, ...more])).stdout, /^ {4}default\/web-what-if-\d n2-more-0$/m);
+    assert.equal((await run([...ask, '--cordon', 'n2'])).code, 3);
+    assert.match(message(await run([...ask, '--like', 'n2'])), /^k1m: --like: "n2" is not NODE=N$/);
+    assert.match(message(await run(['schedule', 'what-if'])), /^k1m: give pods with -f, or nodes with --drain$/);
+  });
+});
+
 const KUBECONFIG = `
 clusters: [{name: c, cluster: {server: "http://127.0.0.1:9"}}]
 users: []

@@ -1,0 +1,19 @@
+// What a what-if and the search for what would help have in common.
+
+import type { Kernel } from '../kernel/kernel.ts';
+import { boundTo } from '../model/command.ts';
+import type { Decision } from '../model/decision.ts';
+import type { NodeObject } from '../model/node-object.ts';
+import type { PodObject } from '../model/pod-object.ts';
+
+/** Decides on the pod, and assumes it on its node. */
+export function place(kernel: Kernel, pod: PodObject): Decision {
+  const decision = kernel.decide(pod.uid);
+  if (decision.kind === 'bound') kernel.apply({ kind: 'pod-set', pod: boundTo(pod, decision.node) });
+  return decision;
+}
+
+/** The values of the labels, as one text. */
+export function groupOf({ labels }: NodeObject, groupLabels: readonly string[]): string {
+  return groupLabels.map((key) => labels.get(key) ?? '(none)').join(' ');
+}
