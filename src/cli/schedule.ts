@@ -11,6 +11,7 @@ import type { LeaderElectionOptions } from '../scheduler/driver/leader-elector.t
 import { LedScheduler } from '../scheduler/driver/led-scheduler.ts';
 import { answerStatus } from '../scheduler/driver/status-pages.ts';
 import { UsageError } from './flag-values.ts';
+import { LogLimit } from './log-limit.ts';
 import { explainCommand } from './schedule-explain.ts';
 import {
   addClusterOptions,
@@ -151,6 +152,7 @@ class Running {
       leaseName: settings.flags.leaderElect ? settings.flags.leaderElectResourceName : undefined,
       cpuSeconds: () => processUsage().cpuSeconds,
       residentBytes: () => processUsage().residentBytes,
+      nowMs: () => clock.nowMs(),
     };
     this.#port = new StatusPort({
       flags: this.#flags,
@@ -178,6 +180,7 @@ class Running {
 
   #makeLed(): LedScheduler {
     const logger = this.#logger;
+    const limit = new LogLimit(this.#clock);
     return new LedScheduler({
       election: this.#flags.leaderElect ? this.#election() : undefined,
       scheduler: {
@@ -187,10 +190,10 @@ class Running {
         backoff: this.#settings.backoff,
         instance: hostname(),
         notices: {
-          onProblem: (resource, text) => logger.warn({ resource }, text),
+          onProblem: (resource, text) => limit.tell(resource, text, (line) => logger.warn({ resource }, line)),
           onSynced: (seconds) => logger.info({ seconds: Number(seconds.toFixed(2)) }, 'scheduling'),
-          onBindingFailed: (pod, text) => logger.warn({ pod }, text),
-          onPreemptionFailed: (pod, text) => logger.warn({ pod }, text),
+          onBindingFailed: (pod, text) => limit.tell('binding', text, (line) => logger.warn({ pod }, line)),
+          onPreemptionFailed: (pod, text) => limit.tell('preemption', text, (line) => logger.warn({ pod }, line)),
         },
       },
     });

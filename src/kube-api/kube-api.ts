@@ -14,6 +14,7 @@
 //   unknown              it may have happened: read the object before acting
 
 import type { ResourceName } from './resource.ts';
+import type { OngoingTrouble } from './trouble.ts';
 
 export interface JsonObject {
   readonly [field: string]: unknown;
@@ -61,16 +62,11 @@ export interface ReflectionCounts {
   readonly failures: number;
 }
 
-export interface ReflectionTrouble {
-  readonly text: string;
-  readonly sinceMs: number;
-}
-
 export interface Reflection {
   readonly resource: ResourceName;
   readonly isSynced: boolean;
-  /** Why it cannot be followed at the moment, and since when by the clock's nowMs; undefined while it can. */
-  readonly trouble: ReflectionTrouble | undefined;
+  /** Why it cannot be followed at the moment; undefined while it can. */
+  readonly trouble: OngoingTrouble | undefined;
   /** How many objects there are by what is known. */
   readonly size: number;
   readonly counts: ReflectionCounts;

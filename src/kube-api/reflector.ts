@@ -24,13 +24,14 @@ import {
   type WatchStream,
 } from './collection-stream.ts';
 import { KnownObjects } from './known-objects.ts';
-import type { JsonObject, ReflectHandler, Reflection, ReflectionCounts, ReflectionTrouble } from './kube-api.ts';
+import type { JsonObject, ReflectHandler, Reflection, ReflectionCounts } from './kube-api.ts';
 import { ListError } from './list-scanner.ts';
 import { headOf, isObject, isOlder, keyOf } from './object-head.ts';
 import { readRetryAfter, refusalText } from './outcome.ts';
 import { isProtobuf, PROTOBUF, ProtobufList, ProtobufWatch } from './protobuf-stream.ts';
 import { collectionPath, qualifiedName, RESOURCES, type ResourceName } from './resource.ts';
 import { SilenceWatch } from './silence-watch.ts';
+import { type OngoingTrouble, Trouble } from './trouble.ts';
 
 const PAGE_ITEMS = 500;
 const OBJECT_BYTES_MAX = 33_554_432;
@@ -41,10 +42,6 @@ const WATCH_GRACE_MS = 30_000;
 /** A watch that ends sooner without a word is a failure. */
 const SHORT_WATCH_MS = 1_000;
 const TOLD_MAX = 20;
-/** A failure that goes on is told again after this. */
-const TELL_AGAIN_MS = 60_000;
-/** The end of one that was over sooner is not worth a line. */
-const TELL_END_MS = 10_000;
 
 export interface ReflectorOptions {
   readonly resource: ResourceName;
@@ -89,8 +86,7 @@ export class Reflector implements Reflection {
   #controller = new AbortController();
   /** Of the newest list, bookmark or event; '' before the first list. */
   #version = '';
-  #trouble: ReflectionTrouble | undefined;
-  #toldMs = 0;
+  readonly #trouble: Trouble;
   /** When the watch that goes on was opened. */
   #openedMs: number | undefined;
   #told = 0;
@@ -110,6 +106,7 @@ export class Reflector implements Reflection {
     this.#clock = clock;
     this.#backoff = backoff;
     this.#chance = chance;
+    this.#trouble = new Trouble(clock, `${resource}: followed again`, (text) => handler.onProblem(text));
     this.#known = new KnownObjects({
       onSet: (object) => this.#isClosed || handler.onSet(object),
       onDeleted: (identity) => this.#isClosed || handler.onDeleted(identity),
@@ -124,11 +121,11 @@ export class Reflector implements Reflection {
     return this.#known.size;
   }
 
-  get trouble(): ReflectionTrouble | undefined {
+  get trouble(): OngoingTrouble | undefined {
     // A watch without an event says only by lasting that all is well.
     return this.#openedMs !== undefined && this.#clock.nowMs() - this.#openedMs >= SHORT_WATCH_MS
       ? undefined
-      : this.#trouble;
+      : this.#trouble.current;
   }
 
   get counts(): ReflectionCounts {
@@ -166,7 +163,8 @@ export class Reflector implements Reflection {
         }
         // A list at a version that is no more is made again at once, without one, as client-go does.
         if (error.isExpired && !wasListed && asked !== '') continue;
-        this.#fail(error.message);
+        this.#counts.failures++;
+        this.#trouble.fail(error.message);
         await this.#pause(this.#backoff.next(this.#clock.nowMs(), error.leastMs));
       }
     }
@@ -312,7 +310,7 @@ export class Reflector implements Reflection {
     } finally {
       silence.end();
       controller.abort();
-      // Only what lasts is over its trouble.
+      // What has lasted is out of trouble.
       if (this.trouble === undefined) this.#recover();
       this.#openedMs = undefined;
     }
@@ -336,24 +334,8 @@ export class Reflector implements Reflection {
     this.#handler.onProblem(`${this.resource}: skipped ${key}: it ${reason}`);
   }
 
-  #fail(text: string): void {
-    this.#counts.failures++;
-    const nowMs = this.#clock.nowMs();
-    const { sinceMs, text: before } = this.trouble ?? { sinceMs: nowMs, text: '' };
-    this.#trouble = { text, sinceMs };
-    if (text === before && nowMs - this.#toldMs < TELL_AGAIN_MS) return;
-    this.#toldMs = nowMs;
-    const seconds = Math.round((nowMs - sinceMs) / 1000);
-    this.#handler.onProblem(text === before ? `${text} (for ${seconds} s now)` : text);
-  }
-
   #recover(): void {
-    if (this.#trouble === undefined || this.#isClosed) return;
-    const lastedMs = (this.#openedMs ?? this.#clock.nowMs()) - this.#trouble.sinceMs;
-    this.#trouble = undefined;
-    if (lastedMs >= TELL_END_MS) {
-      this.#handler.onProblem(`${this.resource}: followed again after ${Math.round(lastedMs / 1000)} s`);
-    }
+    if (!this.#isClosed) this.#trouble.end(this.#openedMs);
   }
 
   async #pause(ms: number): Promise<void> {

@@ -40,6 +40,7 @@ class Play {
       api: api as KubeApi,
       clock: this.clock,
       leadsUntilMs: () => this.leadsUntilMs,
+      onTrouble: () => {},
       onBinding: (_uid, _nodeName, binding) => this.told.push(binding),
     });
   }

@@ -14,6 +14,7 @@
 import type { Clock } from '../../io/clock.ts';
 import type { BindOutcome, JsonObject, KubeApi, PodToBind } from '../../kube-api/kube-api.ts';
 import { headOf, isObject } from '../../kube-api/object-head.ts';
+import { type OngoingTrouble, Trouble } from '../../kube-api/trouble.ts';
 
 const IN_FLIGHT_MAX = 256;
 const IN_FLIGHT_MIN = 4;
@@ -35,6 +36,8 @@ export interface BinderOptions {
   /** By the clock's nowMs; it may move on. */
   readonly leadsUntilMs: () => number;
   readonly onBinding: (uid: string, nodeName: string, binding: Binding) => void;
+  /** For a log: bindings fail one after another, whichever pods they are of; or do so no more. */
+  readonly onTrouble: (text: string) => void;
 }
 
 export class Binder {
@@ -43,13 +46,22 @@ export class Binder {
   #window: number = IN_FLIGHT_MAX;
   #isClosed = false;
   #onIdle: (() => void) | undefined;
+  readonly #trouble: Trouble;
+  /** Answers other than that the pod is bound, by kind. */
+  readonly failures: Map<string, number> = new Map();
 
   constructor(options: BinderOptions) {
     this.#options = options;
+    this.#trouble = new Trouble(options.clock, 'bindings: accepted again', options.onTrouble);
   }
 
   get inFlight(): number {
     return this.#inFlight;
+  }
+
+  /** Bindings are not accepted at the moment: unreachable, refused, unanswered. */
+  get trouble(): OngoingTrouble | undefined {
+    return this.#trouble.current;
   }
 
   get hasRoom(): boolean {
@@ -85,6 +97,7 @@ export class Binder {
     const { api } = this.#options;
     while (this.#mayWrite) {
       const outcome = await api.bind(pod, nodeName, { deadlineMs: this.#options.leadsUntilMs() });
+      this.#count(outcome);
       if (outcome.kind === 'too-many-requests') {
         this.#window = Math.max(IN_FLIGHT_MIN, Math.floor(this.#window / 2));
         await this.#pause(outcome.retryAfterMs);
@@ -102,6 +115,14 @@ export class Binder {
 
   get #mayWrite(): boolean {
     return !this.#isClosed && this.#options.clock.nowMs() < this.#options.leadsUntilMs();
+  }
+
+  #count(outcome: BindOutcome): void {
+    const { kind } = outcome;
+    if (kind !== 'bound') this.failures.set(kind, (this.failures.get(kind) ?? 0) + 1);
+    if (kind === 'unreachable' || kind === 'refused' || kind === 'unknown') {
+      this.#trouble.fail(`bindings: ${outcome.text}`);
+    } else this.#trouble.end();
   }
 
   /** Where the pod is, when it is not known what became of the request. */

@@ -64,6 +64,10 @@ export class ClusterFeed {
     return this.#reflections.length > 0 && this.#unsynced === 0;
   }
 
+  get reflections(): readonly Reflection[] {
+    return this.#reflections;
+  }
+
   start(): void {
     const handler = this.#handler;
     this.#follow(

@@ -14,11 +14,12 @@ import type {
   WriteOutcome,
 } from '../../kube-api/kube-api.ts';
 import type { ResourceName } from '../../kube-api/resource.ts';
+import type { OngoingTrouble } from '../../kube-api/trouble.ts';
 import type { SimulatedClock } from '../../testing/clock.ts';
 import { FakeStorage } from './fake-storage-fixture.ts';
 
 /** What becomes of a binding: as the API server has it; or one of the ways in which it can go wrong. */
-export type BindFault = 'none' | 'busy' | 'unreachable' | 'lost-before' | 'lost-after' | 'conflict';
+export type BindFault = 'none' | 'busy' | 'unreachable' | 'lost-before' | 'lost-after' | 'conflict' | 'refused';
 
 /** The same for patches of a pod's status and deletions. */
 export type WriteFault = 'none' | 'busy' | 'unreachable' | 'lost-before' | 'lost-after' | 'refused';
@@ -48,6 +49,8 @@ export class FakeKubeApi {
   nextWriteFault: (uid: string) => WriteFault = () => 'none';
   /** How long a deleted pod that is on a node takes to end. */
   graceMs = 500;
+  /** Of all collections. */
+  trouble: OngoingTrouble | undefined;
   /** How long watchers wait for a change. */
   delayMs = 5;
   readonly storage: FakeStorage;
@@ -174,10 +177,13 @@ export class FakeKubeApi {
     this.#handlers.set(resource, handler);
     this.#clock.setTimer(1, () => handler.onSynced());
     const counts = { lists: 1, watches: 1, events: 0, stale: 0, malformed: 0, failures: 0 };
+    const troubleNow = (): OngoingTrouble | undefined => this.trouble;
     return {
       resource,
       isSynced: true,
-      trouble: undefined,
+      get trouble(): OngoingTrouble | undefined {
+        return troubleNow();
+      },
       size: 0,
       counts,
       close: () => this.#handlers.delete(resource),
@@ -193,6 +199,8 @@ export class FakeKubeApi {
         return this.#later(() => ({ kind: 'unreachable', text: 'connection refused' }));
       case 'lost-before':
         return this.#later(() => ({ kind: 'unknown', text: 'connection lost' }));
+      case 'refused':
+        return this.#later(() => ({ kind: 'refused', status: 403, text: `pod ${pod.name} is forbidden` }));
       case 'conflict':
         return this.#later(() => ({ kind: 'conflict', text: 'the object has been modified' }));
       default: {

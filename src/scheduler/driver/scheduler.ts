@@ -10,7 +10,7 @@
 // Nothing is decided before every collection has been read once: a decision on half of the pods would be wrong.
 
 import type { Timer } from '../../io/clock.ts';
-import type { JsonObject } from '../../kube-api/kube-api.ts';
+import type { JsonObject, Reflection } from '../../kube-api/kube-api.ts';
 import { headOf, type ObjectHead } from '../../kube-api/object-head.ts';
 import { Kernel } from '../kernel/kernel.ts';
 import type { ClusterKind, ClusterObject } from '../model/cluster-objects.ts';
@@ -74,6 +74,7 @@ export class Scheduler {
       clock,
       leadsUntilMs: () => this.#leadsUntilMs(),
       onBinding: (uid, nodeName, binding) => this.#onBinding(uid, nodeName, binding),
+      onTrouble: (text) => options.notices.onProblem('pods', text),
     });
     this.#volumes = new PodVolumes({
       api,
@@ -133,6 +134,16 @@ export class Scheduler {
   /** Bindings whose end is not known yet. */
   get bindingCount(): number {
     return this.#binder.inFlight;
+  }
+
+  /** How the collections are followed. */
+  get reflections(): readonly Reflection[] {
+    return this.#feed.reflections;
+  }
+
+  /** How bindings are accepted. */
+  get bindings(): Pick<Binder, 'trouble' | 'failures'> {
+    return this.#binder;
   }
 
   get droppedWrites(): number {

@@ -1,9 +1,13 @@
 // /healthz, /livez, /readyz, /metrics and /configz of a scheduler.
 
 import type { Http1Request, Http1Response } from '../../io/http1.ts';
-import type { KubeApi } from '../../kube-api/kube-api.ts';
-import { answerChecks } from './health-checks.ts';
+import type { KubeApi, Reflection } from '../../kube-api/kube-api.ts';
+import type { OngoingTrouble } from '../../kube-api/trouble.ts';
+import { answerChecks, type HealthCheck } from './health-checks.ts';
 import type { Scheduler } from './scheduler.ts';
+
+/** Trouble that has lasted for so long makes a scheduler unready. */
+const UNREADY_SECONDS = 30;
 
 export interface StatusSources {
   /** Undefined while another one leads. */
@@ -15,12 +19,14 @@ export interface StatusSources {
   readonly configuration: unknown;
   readonly cpuSeconds: () => number;
   readonly residentBytes: () => number;
+  /** By the clock of the scheduler. */
+  readonly nowMs: () => number;
 }
 
 export function answerStatus(sources: StatusSources, { target }: Http1Request): Http1Response {
   const scheduler = sources.scheduler();
   const election = sources.leaseName === undefined ? [] : [{ name: 'leaderElection', problem: '' }];
-  const ready = [...election, { name: 'sched-handler-sync', problem: syncProblem(scheduler) }];
+  const ready = [...election, ...readyChecks(scheduler, sources.nowMs())];
   const checked =
     answerChecks(target, 'healthz', election) ??
     answerChecks(target, 'livez', [{ name: 'ping', problem: '' }]) ??
@@ -37,8 +43,22 @@ export function answerStatus(sources: StatusSources, { target }: Http1Request): 
 }
 
 /** One that waits to lead is ready to do so. */
-function syncProblem(scheduler: Scheduler | undefined): string {
-  return scheduler === undefined || scheduler.isSynced ? '' : 'the cluster has not been read yet';
+function readyChecks(scheduler: Scheduler | undefined, nowMs: number): HealthCheck[] {
+  if (scheduler === undefined) return [{ name: 'sched-handler-sync', problem: '' }];
+  const secondsOf = (trouble: OngoingTrouble | undefined): number => secondsSince(trouble, nowMs);
+  const unfollowed = scheduler.reflections.filter(({ trouble }) => secondsOf(trouble) >= UNREADY_SECONDS);
+  const longest = Math.max(0, ...unfollowed.map(({ trouble }) => secondsOf(trouble)));
+  const names = unfollowed.map(({ resource }) => resource).join(', ');
+  const bindingSeconds = secondsOf(scheduler.bindings.trouble);
+  return [
+    { name: 'sched-handler-sync', problem: scheduler.isSynced ? '' : 'the cluster has not been read yet' },
+    { name: 'watches', problem: names === '' ? '' : `not followed for up to ${longest} s: ${names}` },
+    { name: 'bindings', problem: bindingSeconds < UNREADY_SECONDS ? '' : `not accepted for ${bindingSeconds} s` },
+  ];
+}
+
+function secondsSince(trouble: OngoingTrouble | undefined, nowMs: number): number {
+  return trouble === undefined ? 0 : Math.round((nowMs - trouble.sinceMs) / 1000);
 }
 
 function respond(status: number, contentType: string, body: string): Http1Response {
@@ -68,6 +88,10 @@ function metricsOf(sources: StatusSources, scheduler: Scheduler | undefined): st
   ];
   if (scheduler === undefined) return parts.join('');
   const queues = Object.entries(scheduler.queue.counts);
+  const { reflections, bindings } = scheduler;
+  const nowMs = sources.nowMs();
+  const perResource = (figureOf: (reflection: Reflection) => number): { labels: string; value: number }[] =>
+    reflections.map((one) => ({ labels: `resource="${one.resource}"`, value: figureOf(one) }));
   return [
     ...parts,
     scheduler.counters.text(),
@@ -82,6 +106,30 @@ function metricsOf(sources: StatusSources, scheduler: Scheduler | undefined): st
       { labels: 'type="pods"', value: scheduler.podCount },
       { labels: 'type="assumed_pods"', value: scheduler.assumedCount },
     ]),
+    metric(
+      'counter',
+      'k1m_scheduler_watch_failures_total',
+      'Lists and watches that failed.',
+      perResource(({ counts }) => counts.failures),
+    ),
+    metric(
+      'gauge',
+      'k1m_scheduler_watch_failing_seconds',
+      'For how long a collection has not been followed; 0 while it is.',
+      perResource(({ trouble }) => secondsSince(trouble, nowMs)),
+    ),
+    metric(
+      'counter',
+      'k1m_scheduler_binding_failures_total',
+      'Requests to bind that did not bind, by what the API server or the network made of them.',
+      [...bindings.failures].map(([reason, value]) => ({ labels: `reason="${reason}"`, value })),
+    ),
+    metric(
+      'gauge',
+      'k1m_scheduler_binding_failing_seconds',
+      'For how long no binding was accepted; 0 while some are.',
+      [{ labels: '', value: secondsSince(bindings.trouble, nowMs) }],
+    ),
     metric('counter', 'k1m_scheduler_status_writes_dropped_total', 'Events and conditions that were left out.', [
       { labels: '', value: scheduler.droppedWrites },
     ]),
