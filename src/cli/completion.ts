@@ -54,7 +54,7 @@ function collect(command: Command, path: readonly string[]): Completion[] {
 
 function flagsOf(command: Command): Word[] {
   const own = command.options
-    .filter((option: Option) => option.long != null)
+    .filter((option: Option) => option.long != null && !option.hidden)
     .map((option: Option) => ({ word: option.long ?? '', help: option.description }));
   // serve reads its flags itself, in etcd's way.
   const served = command.name() === 'serve' ? SERVE_FLAGS.filter(({ use }) => use === 'used') : [];
