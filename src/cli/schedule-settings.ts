@@ -73,7 +73,7 @@ export function settingsOf(flags: ClusterFlags, command: Command): SchedulerSett
   const profiles = flags.schedulerName.map((schedulerName) => ({ ...DEFAULT_PROFILE, schedulerName }));
   return {
     kubeconfig: flags.kubeconfig,
-    profiles: profiles.map(withoutPreemption),
+    profiles,
     backoff: DEFAULT_BACKOFF,
     configuration: versionedDefaults(flags.schedulerName),
     remarks: [],
@@ -103,7 +103,7 @@ function settingsFrom(path: string, flags: ClusterFlags, command: Command): Sche
   const named = configuration.clientConnection.kubeconfig;
   return {
     kubeconfig: flags.kubeconfig ?? (named === '' ? undefined : named),
-    profiles: configuration.profiles.map(withoutPreemption),
+    profiles: configuration.profiles,
     backoff: {
       initialMs: configuration.podInitialBackoffSeconds * 1000,
       maxMs: configuration.podMaxBackoffSeconds * 1000,
@@ -132,11 +132,6 @@ function checkWeights(profiles: readonly SchedulerProfile[]): void {
     const text = `profile ${schedulerName}: the weights of NodeResourcesFit and NodeResourcesBalancedAllocation together are more than`;
     throw new UsageError(`${text} ${ROOM_WEIGHT_MAX}, which is not supported`, 'schedule');
   }
-}
-
-/** Preemption is not there yet. */
-function withoutPreemption(profile: SchedulerProfile): SchedulerProfile {
-  return { ...profile, preempts: false };
 }
 
 /** Throws CredentialsError. */

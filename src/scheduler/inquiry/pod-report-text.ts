@@ -52,7 +52,7 @@ function preemptionLines({ preemption }: PodReport): string[] {
   if (preemption === undefined) return [];
   const { node, victims, candidateCount } = preemption;
   return [
-    `preemption would make room on ${node}${candidateCount > 1 ? ` (of ${candidateCount} nodes where it could)` : ''}, where these would go: ${namesText(victims, 20)}`,
+    `preemption would make room on ${node}${candidateCount !== undefined && candidateCount > 1 ? ` (of ${candidateCount} nodes where it could)` : ''}, where these would go: ${namesText(victims, 20)}`,
   ];
 }
 

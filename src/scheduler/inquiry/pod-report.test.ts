@@ -148,14 +148,15 @@ describe('a report on a pod', () => {
     assert.match(spread('rack')[0], /^PodTopologySpread: it lacks rack on n1$/);
   });
 
-  it('tells whom preemption would evict on a small cluster, and that it does not look on a large one', () => {
+  it('tells whom preemption would evict, on a large cluster too', () => {
     const fixture = new Fixture().node('n1', { cpu: '1' }).pod('low', { on: 'n1', asks: { cpu: '1' } });
     const high = { asks: { cpu: '1' }, spec: { priority: 10 } };
     assert.deepEqual(report(fixture, high).preemption, { node: 'n1', victims: ['default/low'], candidateCount: 1 });
     for (let i = 0; i < PREEMPTION_NODES_MAX; i++) fixture.node(`small-${i}`, { cpu: '0' });
     const large = report(fixture, high);
-    assert.equal(large.preemption, undefined);
-    assert.deepEqual(large.remarks, ['preemption is worked out for clusters of up to 1000 nodes']);
+    assert.deepEqual(large.preemption, { node: 'n1', victims: ['default/low'], candidateCount: undefined });
+    assert.deepEqual(large.remarks, []);
+    assert.match(large.message, /^0\/1001 nodes are available: 1001 Insufficient cpu\./);
   });
 
   it('refuses a pod of a scheduler that it has no profile of, and says what to do', () => {

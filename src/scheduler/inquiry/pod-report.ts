@@ -4,13 +4,15 @@
 //                                           └─ refusals  ─► groups by plugin, reasons and what is to blame
 //
 // The reference judges every node, so that nothing here is a guess. It takes one pass over nodes and pods a plugin: a few seconds for
-// 100,000 nodes and a million pods (docs/inquiry.md). Preemption is the exception: its cost goes with the square of the nodes, so it
-// is worked out on clusters of up to PREEMPTION_NODES_MAX.
+// 100,000 nodes and a million pods (docs/inquiry.md). Preemption is the exception: there its cost goes with the square of the nodes, so on
+// clusters of more than PREEMPTION_NODES_MAX the kernel says what it would do.
 //
 // A pod that is bound, gated, on its way out or has claims is explained as if it were not; a remark says so.
 
 import { assert } from '../../base/assert.ts';
+import { Kernel } from '../kernel/kernel.ts';
 import { boundTo } from '../model/command.ts';
+import type { Decision } from '../model/decision.ts';
 import { type PodObject, podKey } from '../model/pod-object.ts';
 import { amountNamed } from '../model/resources.ts';
 import type { SchedulerProfile } from '../model/scheduler-profile.ts';
@@ -69,8 +71,8 @@ export interface PreemptionReport {
   readonly node: string;
   /** `namespace/name`. */
   readonly victims: readonly string[];
-  /** Nodes that preemption could make room on. */
-  readonly candidateCount: number;
+  /** Nodes that preemption could make room on; undefined where the kernel was asked, which does not look at all. */
+  readonly candidateCount: number | undefined;
 }
 
 export interface Inquiry {
@@ -95,11 +97,22 @@ export function reportOn({ snapshot, profiles, pod: given, nowMs }: Inquiry): Po
   const scheduler = new ReferenceScheduler([isLarge ? { ...profile, preempts: false } : profile]);
   for (const command of snapshot.commands()) scheduler.apply(command);
   scheduler.apply({ kind: 'pod-set', pod });
-  if (isLarge && profile.preempts) {
-    remarks.push(`preemption is worked out for clusters of up to ${PREEMPTION_NODES_MAX} nodes`);
-  }
   const explanation = scheduler.explain(pod.uid, nowMs);
-  return { boundNode: given.nodeName, remarks, ...reportOf({ snapshot, profile, pod, explanation }) };
+  const needsKernel = isLarge && profile.preempts && explanation.decision.kind === 'unschedulable';
+  const decision = needsKernel ? kernelDecision(snapshot, profile, pod) : explanation.decision;
+  return {
+    boundNode: given.nodeName,
+    remarks,
+    ...reportOf({ snapshot, profile, pod, explanation: { ...explanation, decision } }),
+  };
+}
+
+/** The same decision, with what preemption would do. */
+function kernelDecision(snapshot: ClusterSnapshot, profile: SchedulerProfile, pod: PodObject): Decision {
+  const kernel = new Kernel([profile]);
+  for (const command of snapshot.commands()) kernel.apply(command);
+  kernel.apply({ kind: 'pod-set', pod });
+  return kernel.decide(pod.uid);
 }
 
 /** The pod as it would be were it to be placed now. */
@@ -148,8 +161,9 @@ function reportOf(explained: Explained): Omit<PodReport, 'boundNode' | 'remarks'
 function preemptionOf({ pods }: ClusterSnapshot, { decision, candidates }: Explanation): PreemptionReport | undefined {
   if (decision.kind !== 'unschedulable' || decision.preemption === undefined) return undefined;
   const { nominatedNode, victims } = decision.preemption;
+  const count = candidates.length;
   const nameOf = (uid: string): string => podKey(pods.get(uid) ?? { namespace: '', name: uid });
-  return { node: nominatedNode, victims: victims.map(nameOf), candidateCount: candidates.length };
+  return { node: nominatedNode, victims: victims.map(nameOf), candidateCount: count === 0 ? undefined : count };
 }
 
 function scoreGroups(scores: ReadonlyMap<string, NodeScore>): ScoreGroup[] {
