@@ -23,6 +23,7 @@ import { Ledger } from './kubernetes/ledger.ts';
 import * as manifests from './kubernetes/manifests.ts';
 import { dumpObjects } from './kubernetes/object-dump.ts';
 import { objectSteps } from './kubernetes/object-steps.ts';
+import { preemptionSteps } from './kubernetes/preemption-steps.ts';
 import { restartSteps } from './kubernetes/restart-steps.ts';
 import type { Lab, Step } from './kubernetes/step.ts';
 import { volumeSteps } from './kubernetes/volume-steps.ts';
@@ -130,7 +131,7 @@ async function runOn({
       nodeCount,
       replicaCount,
     };
-    const steps = killSteps ?? [...objectSteps, ...workloadSteps, ...volumeSteps, ...restartSteps];
+    const steps = killSteps ?? [...objectSteps, ...workloadSteps, ...volumeSteps, ...preemptionSteps, ...restartSteps];
     for (const step of [boot, ...steps]) {
       try {
         await runStep(step, lab);

@@ -44,6 +44,8 @@ export interface KubeObject {
   };
   readonly data?: Readonly<Record<string, string>>;
   readonly reason?: string;
+  /** Of an Event of core/v1. */
+  readonly message?: string;
   readonly involvedObject?: { readonly kind: string; readonly name: string };
   readonly endpoints?: readonly { readonly conditions: { readonly ready?: boolean } }[];
 }

@@ -38,6 +38,33 @@ export function deployment({ name, replicaCount, image }: Workload): JsonObject 
   };
 }
 
+/** Of pods that ask for so many CPUs. */
+export function largeDeployment({
+  name,
+  replicaCount,
+  image,
+  cpu,
+  priorityClassName,
+}: Workload & { readonly cpu: string; readonly priorityClassName?: string }): JsonObject {
+  const { metadata, spec } = podTemplate(name, image) as { metadata: JsonObject; spec: JsonObject };
+  const containers = [{ name: 'main', image, resources: { requests: { cpu } } }];
+  const large = { ...spec, containers, ...(priorityClassName === undefined ? {} : { priorityClassName }) };
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name },
+    spec: {
+      replicas: replicaCount,
+      selector: { matchLabels: { app: name } },
+      template: { metadata, spec: large },
+    },
+  };
+}
+
+export function priorityClass(name: string, value: number): JsonObject {
+  return { apiVersion: 'scheduling.k8s.io/v1', kind: 'PriorityClass', metadata: { name }, value };
+}
+
 /** With a claim `data` for each pod where a storage class is named. */
 export function statefulSet({
   name,

@@ -19,11 +19,11 @@ export async function rolledOut(lab: Lab, path: string, replicaCount: number): P
   });
 }
 
-async function podsOf(lab: Lab, app: string): Promise<readonly KubeObject[]> {
+export async function podsOf(lab: Lab, app: string): Promise<readonly KubeObject[]> {
   return (await lab.client.list(`/api/v1/namespaces/work/pods?labelSelector=app%3D${app}`)).items;
 }
 
-async function podCount(lab: Lab, app: string, count: number): Promise<void> {
+export async function podCount(lab: Lab, app: string, count: number): Promise<void> {
   await until(`${count} pods of ${app}`, { timeoutMs: rolloutTimeoutMs, everyMs: 250 }, async () => {
     const { length } = await podsOf(lab, app);
     return length === count || String(length);
