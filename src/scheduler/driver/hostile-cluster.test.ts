@@ -272,7 +272,7 @@ describe('a watch that misbehaves', () => {
         }
         await server.clock.pass(400_000);
         for (let i = 0; i < pods; i++) assert.deepEqual(server.bound.get(`p${i}`), ['n1'], `p${i} is bound once`);
-        assert.equal(server.scheduler.podCount, pods);
+        assert.equal(server.scheduler.figures.pods, pods);
         server.scheduler.close();
       }),
       { numRuns: 60 },

@@ -65,7 +65,7 @@ describe('pods with claims', () => {
     const selected = annotations['volume.kubernetes.io/selected-node'];
     await lab.clock.pass(20_000);
     assert.equal(lab.nodeOf('a'), selected);
-    assert.equal(lab.scheduler.assumedCount, 0);
+    assert.equal(lab.scheduler.figures.assumedPods, 0);
     lab.scheduler.close();
   });
 
@@ -215,7 +215,7 @@ describe('pods with claims', () => {
         for (const { identity, nodeName } of lab.cluster.pods.values()) {
           assert.notEqual(nodeName, '', `${identity.name} is not bound: ${lab.messages().at(-1)}`);
         }
-        assert.equal(lab.scheduler.assumedCount, 0);
+        assert.equal(lab.scheduler.figures.assumedPods, 0);
         lab.scheduler.close();
       }),
       { numRuns: Number(process.env.K1M_RUNS ?? 40) },

@@ -1,10 +1,11 @@
-// What a scheduler is made of and whom it tells.
+// What a scheduler is made of, whom it tells, and what it says about itself.
 
 import type { Clock } from '../../io/clock.ts';
-import type { KubeApi } from '../../kube-api/kube-api.ts';
+import type { KubeApi, Reflection } from '../../kube-api/kube-api.ts';
 import type { ResourceName } from '../../kube-api/resource.ts';
 import type { SchedulerProfile } from '../model/scheduler-profile.ts';
 import type { Backoff } from '../queue/backoff.ts';
+import type { Binder } from './binder.ts';
 
 export interface SchedulerNotices {
   /** Something cannot be followed, or an object cannot be read. */
@@ -24,4 +25,17 @@ export interface SchedulerOptions {
   readonly leadsUntilMs?: () => number;
   readonly instance: string;
   readonly notices: SchedulerNotices;
+}
+
+export interface SchedulerFigures {
+  readonly nodes: number;
+  readonly pods: number;
+  /** Decided, and not seen on their nodes yet. */
+  readonly assumedPods: number;
+  /** Events and conditions that were left out. */
+  readonly droppedWrites: number;
+  /** How the collections are followed. */
+  readonly reflections: readonly Reflection[];
+  /** How bindings are accepted. */
+  readonly bindings: Pick<Binder, 'trouble' | 'failures'>;
 }

@@ -10,7 +10,7 @@
 // Nothing is decided before every collection has been read once: a decision on half of the pods would be wrong.
 
 import type { Timer } from '../../io/clock.ts';
-import type { JsonObject, Reflection } from '../../kube-api/kube-api.ts';
+import type { JsonObject } from '../../kube-api/kube-api.ts';
 import { headOf, type ObjectHead } from '../../kube-api/object-head.ts';
 import { Kernel } from '../kernel/kernel.ts';
 import type { ClusterKind, ClusterObject } from '../model/cluster-objects.ts';
@@ -27,7 +27,7 @@ import { PodPreemption } from './pod-preemption.ts';
 import { PodTemplates } from './pod-templates.ts';
 import { isStorage, PodVolumes } from './pod-volumes.ts';
 import { SchedulerCounters } from './scheduler-counters.ts';
-import type { SchedulerOptions } from './scheduler-options.ts';
+import type { SchedulerFigures, SchedulerOptions } from './scheduler-options.ts';
 import { StatusWriter } from './status-writer.ts';
 
 /** Decisions in a row before other work gets its chance. */
@@ -119,35 +119,21 @@ export class Scheduler {
     return this.#feed.isSynced;
   }
 
-  get nodeCount(): number {
-    return this.#nodes.size;
-  }
-
-  get podCount(): number {
-    return this.#placed.size;
-  }
-
-  get assumedCount(): number {
-    return this.#binder.inFlight + this.#volumes.bindingCount + this.#ready.length;
-  }
-
   /** Bindings whose end is not known yet. */
   get bindingCount(): number {
     return this.#binder.inFlight;
   }
 
-  /** How the collections are followed. */
-  get reflections(): readonly Reflection[] {
-    return this.#feed.reflections;
-  }
-
-  /** How bindings are accepted. */
-  get bindings(): Pick<Binder, 'trouble' | 'failures'> {
-    return this.#binder;
-  }
-
-  get droppedWrites(): number {
-    return this.#status.dropped;
+  /** For the pages that say how it is. */
+  get figures(): SchedulerFigures {
+    return {
+      nodes: this.#nodes.size,
+      pods: this.#placed.size,
+      assumedPods: this.#binder.inFlight + this.#volumes.bindingCount + this.#ready.length,
+      droppedWrites: this.#status.dropped,
+      reflections: this.#feed.reflections,
+      bindings: this.#binder,
+    };
   }
 
   start(): void {

@@ -46,10 +46,11 @@ export function answerStatus(sources: StatusSources, { target }: Http1Request): 
 function readyChecks(scheduler: Scheduler | undefined, nowMs: number): HealthCheck[] {
   if (scheduler === undefined) return [{ name: 'sched-handler-sync', problem: '' }];
   const secondsOf = (trouble: OngoingTrouble | undefined): number => secondsSince(trouble, nowMs);
-  const unfollowed = scheduler.reflections.filter(({ trouble }) => secondsOf(trouble) >= UNREADY_SECONDS);
+  const { reflections, bindings } = scheduler.figures;
+  const unfollowed = reflections.filter(({ trouble }) => secondsOf(trouble) >= UNREADY_SECONDS);
   const longest = Math.max(0, ...unfollowed.map(({ trouble }) => secondsOf(trouble)));
   const names = unfollowed.map(({ resource }) => resource).join(', ');
-  const bindingSeconds = secondsOf(scheduler.bindings.trouble);
+  const bindingSeconds = secondsOf(bindings.trouble);
   return [
     { name: 'sched-handler-sync', problem: scheduler.isSynced ? '' : 'the cluster has not been read yet' },
     { name: 'watches', problem: names === '' ? '' : `not followed for up to ${longest} s: ${names}` },
@@ -88,7 +89,7 @@ function metricsOf(sources: StatusSources, scheduler: Scheduler | undefined): st
   ];
   if (scheduler === undefined) return parts.join('');
   const queues = Object.entries(scheduler.queue.counts);
-  const { reflections, bindings } = scheduler;
+  const { nodes, pods, assumedPods, droppedWrites, reflections, bindings } = scheduler.figures;
   const nowMs = sources.nowMs();
   const perResource = (figureOf: (reflection: Reflection) => number): { labels: string; value: number }[] =>
     reflections.map((one) => ({ labels: `resource="${one.resource}"`, value: figureOf(one) }));
@@ -102,9 +103,9 @@ function metricsOf(sources: StatusSources, scheduler: Scheduler | undefined): st
       queues.map(([queue, value]) => ({ labels: `queue="${queue}"`, value })),
     ),
     metric('gauge', 'scheduler_cache_size', 'Number of nodes, pods, and assumed (bound) pods in the scheduler cache.', [
-      { labels: 'type="nodes"', value: scheduler.nodeCount },
-      { labels: 'type="pods"', value: scheduler.podCount },
-      { labels: 'type="assumed_pods"', value: scheduler.assumedCount },
+      { labels: 'type="nodes"', value: nodes },
+      { labels: 'type="pods"', value: pods },
+      { labels: 'type="assumed_pods"', value: assumedPods },
     ]),
     metric(
       'counter',
@@ -131,7 +132,7 @@ function metricsOf(sources: StatusSources, scheduler: Scheduler | undefined): st
       [{ labels: '', value: secondsSince(bindings.trouble, nowMs) }],
     ),
     metric('counter', 'k1m_scheduler_status_writes_dropped_total', 'Events and conditions that were left out.', [
-      { labels: '', value: scheduler.droppedWrites },
+      { labels: '', value: droppedWrites },
     ]),
   ].join('');
 }
