@@ -15,6 +15,12 @@ describe('the HTTP client', () => {
       request.on('data', (chunk) => chunks.push(chunk));
       request.on('end', () => {
         if (request.url === '/silence') return;
+        if (request.url === '/cut') {
+          response.writeHead(200, { 'content-length': '100' });
+          response.write('half of it');
+          setImmediate(() => request.socket.destroy());
+          return;
+        }
         response.writeHead(request.url === '/missing' ? 404 : 200, { 'X-Seen': request.headers['x-mine'] });
         response.write(`${request.method} ${Buffer.concat(chunks)}\n`);
         if (request.url === '/stream') cutOff = () => request.socket.destroy();
@@ -67,6 +73,15 @@ describe('the HTTP client', () => {
       }
     }, HttpError);
     await isCutOff;
+    await http.close();
+  });
+
+  test('a short answer that is cut off is none, and one whose request is over before it is sent is not waited for', async () => {
+    const http = client();
+    const isBroken = (error: unknown): boolean => error instanceof HttpError && error.stage === 'exchange';
+    await assert.rejects(http.send(get('/cut')), isBroken);
+    await assert.rejects(http.send(get('/', AbortSignal.abort(new Error('too late')))), /too late/);
+    assert.equal(await read((await http.send(get('/'))).body), 'GET \n');
     await http.close();
   });
 

@@ -1,11 +1,12 @@
 // HttpClient over undici: HTTP/2 where the server offers it (ALPN), else HTTP/1.1 on more connections.
 //
-// Two pools: short requests, and answers that go on for long (lists, watches), since those fill the flow control window of a whole
+// Short requests are answered as a whole (whole-exchange.ts), the others as a stream. Two pools: short requests, and answers that go on for long (lists, watches), since those fill the flow control window of a whole
 // connection. Half-open connections are found by PINGs over HTTP/2. Decides nothing: no retries, no redirects, no time limits except
 // the connection's.
 
 import { buildConnector, Pool } from 'undici';
 import { type HttpClient, HttpError, type HttpRequest, type HttpResponse } from './http-client.ts';
+import { type WholeAnswer, WholeExchange } from './whole-exchange.ts';
 
 /** Of each pool. Over HTTP/2 one carries STREAMS_MAX requests; further requests wait. */
 const CONNECTIONS_MAX = 32;
@@ -90,18 +91,30 @@ export class UndiciHttpClient implements HttpClient {
     });
   }
 
-  async send({ method, path, headers, body, signal, isLong }: HttpRequest): Promise<HttpResponse> {
-    const pool = isLong ? this.#long : this.#short;
+  send(request: HttpRequest): Promise<HttpResponse> {
+    return request.isLong ? this.#open(request) : this.#exchange(request);
+  }
+
+  async #open({ method, path, headers, body, signal }: HttpRequest): Promise<HttpResponse> {
     try {
-      const answer = await pool.request({ method, path, headers, body: body ?? null, signal });
+      const answer = await this.#long.request({ method, path, headers, body: body ?? null, signal });
       return {
         status: answer.statusCode,
-        header: (name) => {
-          const value = answer.headers[name];
-          return typeof value === 'object' ? value[0] : value;
-        },
+        header: (name) => firstOf(answer.headers[name]),
         body: chunksOf(answer.body),
       };
+    } catch (error) {
+      throw httpErrorOf(error);
+    }
+  }
+
+  async #exchange({ method, path, headers, body, signal }: HttpRequest): Promise<HttpResponse> {
+    try {
+      const answer = await new Promise<WholeAnswer>((resolve, reject) => {
+        const exchange = new WholeExchange(signal, resolve, reject);
+        this.#short.dispatch({ method, path, headers, body: body ?? null }, exchange);
+      });
+      return { status: answer.status, header: (name) => firstOf(answer.headers[name]), body: eachOf(answer.chunks) };
     } catch (error) {
       throw httpErrorOf(error);
     }
@@ -118,6 +131,14 @@ export class UndiciHttpClient implements HttpClient {
   async close(): Promise<void> {
     await Promise.all([this.#short.destroy(), this.#long.destroy()]);
   }
+}
+
+function firstOf(value: string | string[] | undefined): string | undefined {
+  return typeof value === 'object' ? value[0] : value;
+}
+
+async function* eachOf(chunks: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
+  yield* chunks;
 }
 
 async function* chunksOf(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
