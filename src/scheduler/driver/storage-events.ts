@@ -74,8 +74,8 @@ export class StorageEvents {
   }
 
   deleted(kind: ClusterKind, key: string): void {
+    // Nobody fits where a volume, a claim or a class has gone.
     if (kind === 'CSIStorageCapacity') this.#room.delete(key);
-    // Claims that wait for a volume of that name are told that it is lost.
     else if (kind === 'VolumeAttachment') this.#queue.wake('attachment-removed');
     else if (kind === 'CSINode') this.#queue.wake('csi-node-changed');
     else if (kind === 'CSIDriver') this.#queue.wake('csi-driver-changed');

@@ -19,14 +19,13 @@
 
 import type { Clock, Timer } from '../../io/clock.ts';
 import type { JsonObject, KubeApi, ObjectIdentity, WriteOutcome } from '../../kube-api/kube-api.ts';
-import { headOf, isObject, isOlder } from '../../kube-api/object-head.ts';
+import { headOf, isObject } from '../../kube-api/object-head.ts';
 import type { ResourceName } from '../../kube-api/resource.ts';
-import { isFullyBound } from '../model/claim-lookup.ts';
-import type { ClaimObject, VolumeObject } from '../model/cluster-objects.ts';
 import type { FoundVolume, VolumePlan } from '../model/decision.ts';
 import type { Labels } from '../model/label-selector.ts';
-import { isFor, isReachable } from '../model/volume-match.ts';
-import type { AssumedStorage, Shown } from './assumed-storage.ts';
+import { isFor } from '../model/volume-match.ts';
+import type { AssumedStorage } from './assumed-storage.ts';
+import { bindingState, claimKey, volumeKey } from './binding-state.ts';
 
 const WAITING_MAX = 10_000;
 const WRITES_MAX = 64;
@@ -74,7 +73,7 @@ export class VolumeBinder {
   /** Who waits for a claim or a volume. */
   readonly #byObject = new Map<string, Set<Waiting>>();
   /** Those whose turn to write has not come. */
-  readonly #queue: Waiting[] = [];
+  readonly #queue = new Set<Waiting>();
   readonly #writes = new Map<string, Promise<Written>>();
   #writing = 0;
 
@@ -103,7 +102,7 @@ export class VolumeBinder {
       timer: undefined,
     };
     this.#waiting.set(what.uid, waiting);
-    this.#queue.push(waiting);
+    this.#queue.add(waiting);
     this.#next();
   }
 
@@ -130,9 +129,9 @@ export class VolumeBinder {
 
   #next(): void {
     while (this.#writing < WRITES_MAX) {
-      const waiting = this.#queue.shift();
+      const [waiting] = this.#queue;
       if (waiting === undefined) return;
-      if (waiting.isOver) continue;
+      this.#queue.delete(waiting);
       this.#writing++;
       void this.#writeAll(waiting).then((problem) => {
         this.#writing--;
@@ -260,64 +259,17 @@ export class VolumeBinder {
 
   #check(waiting: Waiting): void {
     if (waiting.isOver || !waiting.isWritten) return;
-    const state = this.#stateOf(waiting);
+    const { storage, labelsOf } = this.#options;
+    const { nodeName, plan, written } = waiting;
+    const state = bindingState(plan, {
+      storage,
+      nodeName,
+      labels: labelsOf(nodeName),
+      written,
+      onMissing: (volumeName) => this.#wake(waiting, volumeKey(volumeName)),
+    });
     if (state === 'ready') this.#end(waiting, undefined);
     else if (state !== 'waiting') this.#end(waiting, `binding volumes: ${state.problem}`);
-  }
-
-  #stateOf(waiting: Waiting): State {
-    const { nodeName, plan } = waiting;
-    const labels = this.#options.labelsOf(nodeName);
-    const node = JSON.stringify(nodeName);
-    if (labels === undefined) return { problem: `failed to get node ${node}: node ${node} not found` };
-    const states = [
-      ...plan.found.map((one) => () => this.#foundState(waiting, labels, one)),
-      ...plan.provisioned.map((key) => () => this.#provisionedState(waiting, labels, key)),
-    ];
-    for (const stateOf of states) {
-      const state = stateOf();
-      if (state !== 'ready') return state;
-    }
-    return 'ready';
-  }
-
-  #foundState(waiting: Waiting, labels: Labels, { claimKey: key, volumeName }: FoundVolume): State {
-    const { storage } = this.#options;
-    const written = waiting.written.get(volumeKey(volumeName));
-    if (written === undefined) return 'ready';
-    const volume = storage.volume(volumeName);
-    const claim = storage.claim(key);
-    if (volume === undefined)
-      return { problem: `failed to check binding: ${notFound('v1.PersistentVolume', volumeName)}` };
-    if (claim === undefined)
-      return { problem: `failed to check binding: ${notFound('v1.PersistentVolumeClaim', key)}` };
-    if (isOlder(volume.resourceVersion, written)) return 'waiting';
-    const where = elsewhere(volume.object, labels, waiting.nodeName);
-    if (where !== undefined) return where;
-    if ((volume.object.claim?.uid ?? '') === '')
-      return { problem: `ClaimRef got reset for pv ${JSON.stringify(volumeName)}` };
-    return isFullyBound(claim.object) ? 'ready' : 'waiting';
-  }
-
-  #provisionedState(waiting: Waiting, labels: Labels, key: string): State {
-    const { storage } = this.#options;
-    const claim: Shown<ClaimObject> | undefined = storage.claim(key);
-    if (claim === undefined) {
-      return { problem: `failed to check provisioning pvc: ${notFound('v1.PersistentVolumeClaim', key)}` };
-    }
-    const { name, selectedNode, volumeName } = claim.object;
-    if (isOlder(claim.resourceVersion, waiting.written.get(claimKey(key)) ?? '')) return 'waiting';
-    if (selectedNode !== waiting.nodeName) return { problem: `provisioning failed for PVC ${JSON.stringify(name)}` };
-    if (volumeName !== '') {
-      const volume = storage.volume(volumeName);
-      if (volume === undefined) {
-        this.#wake(waiting, volumeKey(volumeName));
-        return 'waiting';
-      }
-      const where = elsewhere(volume.object, labels, waiting.nodeName);
-      if (where !== undefined) return where;
-    }
-    return isFullyBound(claim.object) ? 'ready' : 'waiting';
   }
 
   #end(waiting: Waiting, problem: string | undefined): void {
@@ -329,6 +281,7 @@ export class VolumeBinder {
   #forget(waiting: Waiting): void {
     waiting.isOver = true;
     waiting.timer?.cancel();
+    this.#queue.delete(waiting);
     this.#waiting.delete(waiting.uid);
     for (const key of waiting.keys) {
       const there = this.#byObject.get(key);
@@ -345,8 +298,6 @@ export class VolumeBinder {
   }
 }
 
-type State = 'ready' | 'waiting' | { readonly problem: string };
-
 interface Patch {
   readonly resource: ResourceName;
   readonly object: ObjectIdentity;
@@ -355,26 +306,8 @@ interface Patch {
   readonly isThere: (object: JsonObject) => boolean;
 }
 
-function volumeKey(name: string): string {
-  return `volume ${name}`;
-}
-
-function claimKey(key: string): string {
-  return `claim ${key}`;
-}
-
 function nameIn(key: string): string {
   return key.slice(key.indexOf('/') + 1);
-}
-
-function notFound(type: string, key: string): string {
-  return `could not find ${type} ${JSON.stringify(key)}`;
-}
-
-function elsewhere(volume: VolumeObject, labels: Labels, nodeName: string): State | undefined {
-  if (isReachable(volume, labels)) return undefined;
-  const [name, node] = [volume.name, nodeName].map((text) => JSON.stringify(text));
-  return { problem: `pv ${name} node affinity doesn't match node ${node}: no matching NodeSelectorTerms` };
 }
 
 function pauseMs(outcome: WriteOutcome): number {
