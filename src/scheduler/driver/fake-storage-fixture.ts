@@ -7,7 +7,18 @@ import type { ResourceName } from '../../kube-api/resource.ts';
 import type { SimulatedClock } from '../../testing/clock.ts';
 
 /** What becomes of a write: as the API server has it; or one of the ways in which it can go wrong. */
-export type WriteFault = 'none' | 'busy' | 'unreachable' | 'lost-before' | 'lost-after' | 'conflict' | 'refused';
+export type WriteFault =
+  | 'none'
+  | 'busy'
+  | 'unreachable'
+  | 'lost-before'
+  | 'lost-after'
+  /** It has no answer, and is carried out a while later. */
+  | 'late'
+  | 'conflict'
+  | 'refused';
+
+const LATE_MS = 500;
 /** What the provisioner does about a claim with a selected node. */
 export type Provisioning = 'makes' | 'sleeps' | 'gives-up';
 
@@ -91,6 +102,9 @@ export class FakeStorage {
       case 'unreachable':
         return { kind: 'unreachable', text: 'connection refused' };
       case 'lost-before':
+        return { kind: 'unknown', text: 'connection lost' };
+      case 'late':
+        this.#clock.setTimer(LATE_MS, () => this.#patchNow(resource, place, patch));
         return { kind: 'unknown', text: 'connection lost' };
       case 'conflict':
         return { kind: 'conflict', text: 'the object has been modified' };

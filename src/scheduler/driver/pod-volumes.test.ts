@@ -187,9 +187,85 @@ describe('pods with claims', () => {
     lab.scheduler.close();
   });
 
+  it('leave alone what has changed since it was decided', async () => {
+    const lab = new Lab();
+    lab.storage.claim('c', 'local');
+    lab.storage.disk('d1', 'n1');
+    await lab.clock.pass(100);
+    // While the first request is turned away, somebody else takes the disk.
+    lab.storage.nextFault = () => {
+      lab.storage.nextFault = () => 'none';
+      const disk = lab.storage.get('persistentvolumes', 'd1') as { spec: JsonObject };
+      const claimRef = { namespace: 'default', name: 'other', uid: 'other' };
+      lab.storage.set('persistentvolumes', { ...disk, spec: { ...disk.spec, claimRef } });
+      return 'busy';
+    };
+    lab.pod('a', 'c');
+    await lab.clock.pass(1000);
+    const { spec } = lab.storage.get('persistentvolumes', 'd1') as { spec: { claimRef: JsonObject } };
+    assert.equal(spec.claimRef.name, 'other');
+    assert.match(
+      lab.messages()[0],
+      /^running PreBind plugin "VolumeBinding": Operation cannot be fulfilled on persistentvolumes "d1": /,
+    );
+    lab.scheduler.close();
+  });
+
+  it('are not refused for a request of their own that came late', async () => {
+    const lab = new Lab();
+    lab.storage.claim('c');
+    lab.storage.nextFault = () => {
+      lab.storage.nextFault = () => 'none';
+      return 'late';
+    };
+    lab.pod('a', 'c');
+    await lab.clock.pass(3000);
+    assert.notEqual(lab.nodeOf('a'), '');
+    assert.deepEqual(lab.messages(), []);
+    lab.scheduler.close();
+  });
+
+  it('wait for the volume that their claim names', async () => {
+    const lab = new Lab();
+    lab.storage.provisioning = 'sleeps';
+    lab.storage.claim('c');
+    lab.pod('a', 'c');
+    await lab.clock.pass(500);
+    const claim = lab.storage.get('persistentvolumeclaims', 'default/c') as { metadata: JsonObject; spec: JsonObject };
+    const annotations = { ...(claim.metadata.annotations as JsonObject), 'pv.kubernetes.io/bind-completed': 'yes' };
+    lab.storage.set('persistentvolumeclaims', {
+      metadata: { ...claim.metadata, annotations },
+      spec: { ...claim.spec, volumeName: 'v' },
+    });
+    await lab.clock.pass(500);
+    assert.equal(lab.nodeOf('a'), '', 'the volume is not known yet');
+    const claimRef = { namespace: 'default', name: 'c', uid: claim.metadata.uid };
+    const capacity = { storage: '1Gi' };
+    lab.storage.set('persistentvolumes', { metadata: { name: 'v' }, spec: { claimRef, capacity } });
+    await lab.clock.pass(500);
+    assert.notEqual(lab.nodeOf('a'), '');
+    lab.scheduler.close();
+  });
+
+  it('let the next one have at once what was taken for them', async () => {
+    const lab = new Lab();
+    for (const name of ['c1', 'c2']) lab.storage.claim(name, 'local');
+    lab.storage.disk('d1', 'n1');
+    lab.storage.nextFault = () => 'unreachable';
+    lab.pod('a', 'c1');
+    await lab.clock.pass(500);
+    lab.pod('b', 'c2');
+    await lab.clock.pass(500);
+    lab.storage.nextFault = () => 'none';
+    lab.cluster.deletePod('uid-a');
+    await lab.clock.pass(15_000);
+    assert.equal(lab.nodeOf('b'), 'n1');
+    lab.scheduler.close();
+  });
+
   it('are bound each once, with a volume that no other has, whatever becomes of requests', async () => {
     const fault = fc.constantFrom<WriteFault>(
-      ...(['none', 'none', 'busy', 'unreachable', 'lost-before', 'lost-after', 'conflict', 'refused'] as const),
+      ...(['none', 'none', 'busy', 'unreachable', 'lost-before', 'lost-after', 'late', 'conflict', 'refused'] as const),
     );
     const step = fc.record({
       kind: fc.constantFrom('made', 'local', 'shared', 'disk', 'no-pod', 'mood', 'pass', 'pass'),

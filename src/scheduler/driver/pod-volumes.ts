@@ -30,6 +30,9 @@ export function isStorage(kind: ClusterKind): boolean {
   return STORAGE_KINDS.has(kind);
 }
 
+/** What was taken for granted for a pod is free again. */
+const GIVEN_BACK = 'volume-changed';
+
 export interface PodVolumesOptions {
   readonly api: KubeApi;
   readonly clock: Clock;
@@ -43,12 +46,14 @@ export interface PodVolumesOptions {
 
 export class PodVolumes {
   readonly #kernel: Kernel;
+  readonly #queue: SchedulingQueue;
   readonly #storage: AssumedStorage;
   readonly #events: StorageEvents;
   readonly #binder: VolumeBinder;
 
   constructor({ api, clock, kernel, queue, leadsUntilMs, onEnd }: PodVolumesOptions) {
     this.#kernel = kernel;
+    this.#queue = queue;
     this.#storage = new AssumedStorage((command) => kernel.apply(command));
     this.#events = new StorageEvents(queue);
     this.#binder = new VolumeBinder({
@@ -58,8 +63,7 @@ export class PodVolumes {
       leadsUntilMs,
       labelsOf: (nodeName) => kernel.labelsOf(nodeName),
       onEnd: (uid, nodeName, problem) => {
-        // What was taken for granted for it is free again.
-        if (problem !== undefined) queue.wake('volume-changed');
+        if (problem !== undefined) queue.wake(GIVEN_BACK);
         onEnd(uid, nodeName, problem);
       },
     });
@@ -105,7 +109,7 @@ export class PodVolumes {
   /** It is gone, or on a node. */
   podLeft(uid: string): void {
     this.#events.remove(uid);
-    this.#binder.cancel(uid);
+    if (this.#binder.cancel(uid)) this.#queue.wake(GIVEN_BACK);
   }
 
   bind(what: VolumesToBind): void {

@@ -106,10 +106,12 @@ export class VolumeBinder {
     this.#next();
   }
 
-  /** The pod is not to be bound any more. */
-  cancel(uid: string): void {
+  /** The pod is not to be bound any more. False where it had not been started, or has ended. */
+  cancel(uid: string): boolean {
     const waiting = this.#waiting.get(uid);
-    if (waiting !== undefined) this.#forget(waiting);
+    if (waiting === undefined) return false;
+    this.#forget(waiting);
+    return true;
   }
 
   /** The API shows another state of the claim or volume, or that it is gone. */
