@@ -86,7 +86,7 @@ class Process {
       scheduler: {
         api,
         clock,
-        profiles: [{ ...DEFAULT_PROFILE, preempts: false, hasDynamicResources: false }],
+        profiles: [DEFAULT_PROFILE],
         instance: identity,
         notices: { onProblem: nothing, onSynced: nothing, onBindingFailed: nothing, onPreemptionFailed: nothing },
       },

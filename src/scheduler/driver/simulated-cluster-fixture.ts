@@ -40,6 +40,7 @@ interface Entry {
 const NOT_FOUND = { kind: 'gone', text: 'not found' } as const;
 const MODIFIED = { kind: 'conflict', text: 'the object has been modified' } as const;
 const NAMESPACE = 'default';
+const KUBELET_MS = 1500;
 
 export class SimulatedCluster {
   readonly changes: PlacementChange[] = [];
@@ -112,14 +113,41 @@ export class SimulatedCluster {
     return { kind: 'bound' };
   }
 
-  patchStatus(pod: PodToBind, { conditions = [] }: PodStatusPatch): WriteOutcome {
+  patchStatus(pod: PodToBind, { conditions = [], nominatedNodeName }: PodStatusPatch): WriteOutcome {
     const object = this.find('pods', pod.name);
     const outcome = preconditionOf(object, pod);
     if (outcome !== undefined) return outcome;
-    const status = { ...(isObject(object?.status) ? object.status : {}), conditions };
+    const before = isObject(object?.status) ? object.status : {};
+    const kept = Array.isArray(before.conditions) ? before.conditions : [];
+    const others = kept.filter(({ type }) => !conditions.some((condition) => condition.type === type));
+    const nomination = nominatedNodeName === undefined ? {} : { nominatedNodeName };
+    const status = { ...before, conditions: [...others, ...conditions], ...nomination };
     // A patch that changes nothing writes nothing.
     if (JSON.stringify(status) === JSON.stringify(object?.status)) return { kind: 'done', object: object ?? {} };
     return { kind: 'done', object: this.write('pods', pod.name, { ...object, status }) ?? {} };
+  }
+
+  /** A pod on a node is told to end, and is gone when its kubelet says so. */
+  deletePod(pod: PodToBind): WriteOutcome {
+    const object = this.find('pods', pod.name);
+    const outcome = preconditionOf(object, pod);
+    if (outcome !== undefined || object === undefined) return outcome ?? NOT_FOUND;
+    const { metadata, spec } = object;
+    if (!isObject(metadata) || !isObject(spec)) return NOT_FOUND;
+    if (spec.nodeName === undefined) this.write('pods', pod.name, undefined);
+    else if (metadata.deletionTimestamp === undefined) {
+      const deletionTimestamp = new Date(this.#clock.wallMs()).toISOString();
+      this.write('pods', pod.name, { ...object, metadata: { ...metadata, deletionTimestamp } });
+      this.#clock.setTimer(KUBELET_MS, () => {
+        if (
+          preconditionOf(this.find('pods', pod.name), { namespace: pod.namespace, name: pod.name, uid: pod.uid }) ===
+          undefined
+        ) {
+          this.write('pods', pod.name, undefined);
+        }
+      });
+    }
+    return { kind: 'done', object };
   }
 
   setLease({ name }: LeaseName, spec: LeaseSpec, version: string): WriteOutcome {
@@ -175,6 +203,7 @@ export class SimulatedClient {
       reflect: (resource, handler, options) => this.#reflect(resource, handler, options),
       bind: (pod, nodeName, options) => this.#request<BindOutcome>(() => cluster.bind(pod, nodeName), options),
       patchPodStatus: (pod, patch) => this.#request<WriteOutcome>(() => cluster.patchStatus(pod, patch)),
+      deletePod: (pod) => this.#request<WriteOutcome>(() => cluster.deletePod(pod)),
       createEvent: () => Promise.resolve({ kind: 'done', object: {} }),
       read: (resource, { name }) => this.#request<ReadOutcome>(() => readOf(resource, name)),
       readLease: ({ name }) => this.#request<ReadOutcome>(() => readOf('leases', name)),
