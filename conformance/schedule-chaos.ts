@@ -3,7 +3,7 @@
  * and go, and kills and stalls of every part. The store's history then says whether each binding was one that may have been
  * decided (src/testing/placement-checker.ts), and in the end everything that fits must be bound.
  *
- *   node conformance/schedule-chaos.ts --seconds 120 --seed 1 --nodes 12 --out FOLDER
+ *   node conformance/schedule-chaos.ts --seconds 120 --seed 1 --nodes 30 --out FOLDER
  *
  * Exits with 0 when everything holds, 1 when something does not, 2 when the command is wrong. The seed gives what is done; when what
  * comes of it happens is the machines'.
@@ -68,7 +68,7 @@ async function run({ seconds, seed, nodeCount, folder }: RunOptions): Promise<nu
     await workload.prepare();
     await witness.catchUp();
     const knownFrom = witness.revision;
-    const disturbance = new Disturbance({ plane, client, store, workload, random: new Random(2 * seed + 1) });
+    const disturbance = new Disturbance({ plane, client, store, workload, witness, random: new Random(2 * seed + 1) });
     disturbance.start();
     workload.start();
     process.stdout.write(`${seconds} s of chaos from seed ${seed}, logs in ${folder}\n`);
@@ -115,7 +115,7 @@ async function main(): Promise<number> {
     options: {
       seconds: { type: 'string', default: '60' },
       seed: { type: 'string', default: '1' },
-      nodes: { type: 'string', default: '12' },
+      nodes: { type: 'string', default: '30' },
       out: { type: 'string' },
     },
   });

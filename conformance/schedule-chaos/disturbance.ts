@@ -1,7 +1,7 @@
 /**
  * What goes wrong, one thing after the other from the seed: the scheduler that leads, the other, both, the API server and the store
- * are killed, or stand still and go on; the one that leads ends in order; and each of these amid a burst of bindings. After each the
- * parts are there again, and nothing else is waited for.
+ * are killed, or stand still and go on; the one that leads ends in order; and each of these amid a burst of bindings, or while the store
+ * stands still and bindings are on their way to it. After each all parts are there again, and pods must have been bound before the next.
  */
 
 import { readFileSync } from 'node:fs';
@@ -11,21 +11,23 @@ import type { KubeClient } from '../kubernetes/kube-client.ts';
 import type { Child } from '../lab/child.ts';
 import type { StoreServer } from '../lab/subject.ts';
 import { sleep, until } from '../lab/wait.ts';
+import type { Witness } from './witness.ts';
 import type { ChaosWorkload } from './workload.ts';
 
 const leasePath = '/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/kube-scheduler';
-/** Short, so that leaders change often: another one leads 2 s after the one before must have ended. */
-const schedulerArgs: readonly string[] = [
-  '--secure-port=0',
-  '--leader-elect-lease-duration=5s',
-  '--leader-elect-renew-deadline=3s',
-  '--leader-elect-retry-period=1s',
-];
+/**
+ * Seconds of a Lease. With a short one leaders change often; with a long one a leader outlives the API server and learns what became of its
+ * bindings. Another one leads 2 s after the one before must have ended.
+ */
+const leaseSeconds: readonly number[] = [5, 20];
+const leaseGapSeconds = 2;
 const names: readonly string[] = ['k1m-schedule-a', 'k1m-schedule-b'];
 const quietMsMax = 1_000;
 const stillMsMax = 8_000;
 const serverStillMsMax = 4_000;
-const burstPods = 30;
+const burstPods = 40;
+const boundMsMax = 60_000;
+const boundBetween = 5;
 const serverReadyMsMax = 60_000;
 const superviseEveryMs = 150;
 const deeds = [
@@ -41,13 +43,18 @@ const deeds = [
   'API server stopped',
   'store killed',
   'store stopped',
+  'leader killed while the store stands still',
+  'leader stopped while the store stands still',
+  'API server killed while the store stands still',
 ] as const;
+type Deed = (typeof deeds)[number];
 
 export interface DisturbanceOptions {
   readonly plane: ControlPlane;
   readonly client: KubeClient;
   readonly store: StoreServer;
   readonly workload: ChaosWorkload;
+  readonly witness: Witness;
   readonly random: Random;
 }
 
@@ -55,17 +62,26 @@ export class Disturbance {
   readonly #options: DisturbanceOptions;
   readonly #counts = new Map<string, number>();
   readonly #schedulers = new Map<string, Child>();
-  readonly #leaders = new Set<string>();
+  readonly #schedulerArgs: readonly string[];
   #isOver = false;
   #supervision: Promise<void> = Promise.resolve();
 
   constructor(options: DisturbanceOptions) {
     this.#options = options;
+    const seconds = options.random.pick(leaseSeconds);
+    this.#schedulerArgs = [
+      '--secure-port=0',
+      `--leader-elect-lease-duration=${seconds}s`,
+      `--leader-elect-renew-deadline=${seconds - leaseGapSeconds}s`,
+      '--leader-elect-retry-period=1s',
+    ];
   }
 
   get counts(): string {
     const parts = [...this.#counts].sort().map(([deed, count]) => `${count} ${deed}`);
-    return `${parts.join(', ')}; ${this.#leaders.size} leaders seen`;
+    const logs = names.map((name) => this.#logOf(name)).join('');
+    const told = [/"msg":"leading"/g, /the binding was not answered/g].map((text) => logs.match(text)?.length ?? 0);
+    return `${parts.join(', ')}; ${told[0]} times one began to lead, ${told[1]} bindings were not answered`;
   }
 
   /** Starts the schedulers, and again whenever one has ended. */
@@ -80,50 +96,90 @@ export class Disturbance {
 
   async disturb(): Promise<void> {
     const { random, workload } = this.#options;
+    await this.#somePodsBound();
     await sleep(random.between(0, quietMsMax));
     const deed = random.pick(deeds);
-    const isBurst = random.chance(0.5);
+    const leader = await this.#leader();
+    const isBurst = deed.includes('while') || random.chance(0.5);
     if (isBurst) {
       void workload.burst(burstPods);
-      await sleep(random.between(10, 150));
+      await sleep(random.between(10, 300));
     }
-    const title = isBurst ? `${deed} amid a burst` : deed;
+    const title = isBurst && !deed.includes('while') ? `${deed} amid a burst` : deed;
     this.#counts.set(title, (this.#counts.get(title) ?? 0) + 1);
-    if (deed.startsWith('API server')) await this.#disturbApiServer(deed);
-    else if (deed.startsWith('store')) await this.#disturbStore(deed);
-    else await this.#disturbSchedulers(deed);
+    await this.#do(deed, leader);
   }
 
-  async #disturbSchedulers(deed: string): Promise<void> {
-    const leader = await this.#leader();
-    const chosen = names.filter((name) => deed.startsWith('both') || (name === leader) === deed.startsWith('leader'));
-    const children = chosen.flatMap((name) => this.#schedulers.get(name) ?? []);
-    if (deed.endsWith('killed')) for (const child of children) child.signal('SIGKILL');
-    else if (deed.endsWith('ended')) for (const child of children) child.signal('SIGTERM');
-    else await this.#standStill(stillMsMax, (signal) => children.map((child) => child.signal(signal)));
+  /** Somebody leads, then, and its bindings arrive. */
+  async #somePodsBound(): Promise<void> {
+    const { witness } = this.#options;
+    const before = witness.boundCount;
+    await until('pods to be bound', { timeoutMs: boundMsMax, everyMs: 20 }, () => {
+      return witness.boundCount >= before + boundBetween || `${witness.boundCount} after ${before}`;
+    });
   }
 
-  async #disturbApiServer(deed: string): Promise<void> {
-    const { plane } = this.#options;
-    if (deed.endsWith('stopped')) {
-      await this.#standStill(serverStillMsMax, (signal) => plane.signalApiServer(signal));
-      return;
+  async #do(deed: Deed, leader: string): Promise<void> {
+    const { plane, store } = this.#options;
+    const leading = this.#schedulersNamed((name) => name === leader);
+    const others = this.#schedulersNamed((name) => name !== leader);
+    switch (deed) {
+      case 'leader killed':
+        return signalAll(leading, 'SIGKILL');
+      case 'leader ended':
+        return signalAll(leading, 'SIGTERM');
+      case 'leader stopped':
+        return this.#standStill(stillMsMax, (signal) => signalAll(leading, signal));
+      case 'other killed':
+        return signalAll(others, 'SIGKILL');
+      case 'other stopped':
+        return this.#standStill(stillMsMax, (signal) => signalAll(others, signal));
+      case 'both killed':
+        return signalAll([...leading, ...others], 'SIGKILL');
+      case 'both stopped':
+        return this.#standStill(stillMsMax, (signal) => signalAll([...leading, ...others], signal));
+      case 'API server killed':
+        await plane.stopApiServer('SIGKILL');
+        return plane.startApiServer();
+      case 'API server stopped':
+        return this.#standStill(serverStillMsMax, (signal) => plane.signalApiServer(signal));
+      case 'store killed':
+        await store.stop('SIGKILL');
+        await store.start();
+        return this.#apiServerIsReady();
+      case 'store stopped':
+        return this.#standStill(serverStillMsMax, (signal) => store.signal(signal));
+      case 'leader killed while the store stands still':
+        return this.#meanwhile(async () => signalAll(leading, 'SIGKILL'));
+      case 'leader stopped while the store stands still':
+        await this.#meanwhile(async () => signalAll(leading, 'SIGSTOP'));
+        await sleep(this.#options.random.between(0, stillMsMax));
+        return signalAll(leading, 'SIGCONT');
+      case 'API server killed while the store stands still':
+        await this.#meanwhile(() => plane.stopApiServer('SIGKILL'));
+        return plane.startApiServer();
     }
-    await plane.stopApiServer('SIGKILL');
-    await plane.startApiServer();
   }
 
-  async #disturbStore(deed: string): Promise<void> {
-    const { store, client } = this.#options;
-    if (deed.endsWith('stopped')) {
-      await this.#standStill(serverStillMsMax, (signal) => store.signal(signal));
-      return;
-    }
-    await store.stop('SIGKILL');
-    await store.start();
+  /** What was sent to the store before is carried out after. */
+  async #meanwhile(act: () => Promise<void>): Promise<void> {
+    const { store, random } = this.#options;
+    store.signal('SIGSTOP');
+    await sleep(random.between(0, 300));
+    await act();
+    await sleep(random.between(0, serverStillMsMax));
+    store.signal('SIGCONT');
+  }
+
+  async #apiServerIsReady(): Promise<void> {
+    const { client } = this.#options;
     await until('the API server to have the store again', { timeoutMs: serverReadyMsMax }, async () => {
       return (await client.send<string>('GET', '/readyz')) === 'ok' || 'not ok';
     });
+  }
+
+  #schedulersNamed(isMeant: (name: string) => boolean): readonly Child[] {
+    return names.filter(isMeant).flatMap((name) => this.#schedulers.get(name) ?? []);
   }
 
   async #standStill(msMax: number, signal: (signal: 'SIGSTOP' | 'SIGCONT') => unknown): Promise<void> {
@@ -137,20 +193,26 @@ export class Disturbance {
     const lease = await this.#options.client.get(leasePath).catch(() => undefined);
     const identity = lease?.spec?.holderIdentity ?? '';
     if (identity === '') return names[0];
-    this.#leaders.add(identity);
-    return (
-      names.find((name) => readFileSync(this.#schedulers.get(name)?.logPath ?? '', 'utf8').includes(identity)) ??
-      names[0]
-    );
+    return names.find((name) => this.#logOf(name).includes(identity)) ?? names[0];
+  }
+
+  /** Of all its lives. */
+  #logOf(name: string): string {
+    const path = this.#schedulers.get(name)?.logPath;
+    return path === undefined ? '' : readFileSync(path, 'utf8');
   }
 
   async #supervise(): Promise<void> {
     while (!this.#isOver) {
       for (const name of names) {
         if (this.#schedulers.get(name)?.isRunning === true) continue;
-        this.#schedulers.set(name, this.#options.plane.startK1mScheduler(name, schedulerArgs));
+        this.#schedulers.set(name, this.#options.plane.startK1mScheduler(name, this.#schedulerArgs));
       }
       await sleep(superviseEveryMs);
     }
   }
+}
+
+function signalAll(children: readonly Child[], signal: NodeJS.Signals): void {
+  for (const child of children) child.signal(signal);
 }

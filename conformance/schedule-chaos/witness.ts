@@ -6,8 +6,9 @@ import type { Event } from '../../src/api/messages.ts';
 import { EtcdClient } from '../../src/client/etcd-client.ts';
 import { RealClock } from '../../src/io/clock.ts';
 import { TcpNetwork } from '../../src/io/tcp-network.ts';
-import { MessageDecoder } from '../../src/kube/message-decoder.ts';
+import { MessageDecoder, type PlainObject } from '../../src/kube/message-decoder.ts';
 import { formOf, readEnvelope } from '../../src/kube/stored-object.ts';
+import { isObject } from '../../src/kube-api/object-head.ts';
 import type { PlacementChange } from '../../src/testing/placement-history.ts';
 import { until } from '../lab/wait.ts';
 
@@ -25,6 +26,8 @@ export class Witness {
   readonly #decoder = new MessageDecoder(['ObjectMeta.managedFields']);
   readonly #watch: ReturnType<EtcdClient['watch']>;
   #revision = 0;
+  /** Uids of pods that have been bound. */
+  readonly #bound = new Set<string>();
   #failure: string | undefined;
 
   constructor(endpoint: string) {
@@ -48,6 +51,10 @@ export class Witness {
   /** The newest revision seen. */
   get revision(): number {
     return this.#revision;
+  }
+
+  get boundCount(): number {
+    return this.#bound.size;
   }
 
   /** Resolves when everything up to now has been seen. */
@@ -74,10 +81,13 @@ export class Witness {
     const kind = key.startsWith(PODS) ? 'pod' : 'node';
     if (kind === 'node' && !key.startsWith(NODES)) return;
     const object = type === EVENT_DELETE ? undefined : this.#objectOf(key, kv.value);
+    if (isObject(object?.spec) && object.spec.nodeName !== undefined && isObject(object.metadata)) {
+      this.#bound.add(String(object.metadata.uid));
+    }
     this.changes.push({ revision, timeMs: performance.now(), kind, key, object });
   }
 
-  #objectOf(key: string, value: Uint8Array): unknown {
+  #objectOf(key: string, value: Uint8Array): PlainObject | undefined {
     if (formOf(value) !== 'protobuf') throw new Error(`${key} is stored as ${formOf(value)}`);
     const { kind, rawStart, rawEnd } = readEnvelope(value);
     return this.#decoder.decode(kind, value, rawStart, rawEnd);

@@ -12,13 +12,13 @@ import {
   ZONES,
 } from '../../src/testing/placement-workload.ts';
 import type { Random } from '../../src/testing/random.ts';
-import type { JsonObject, KubeClient } from '../kubernetes/kube-client.ts';
+import { type JsonObject, type KubeClient, KubeError } from '../kubernetes/kube-client.ts';
 import { sleep } from '../lab/wait.ts';
 
 const podsPath = '/api/v1/namespaces/default/pods';
 const nodesPath = '/api/v1/nodes';
 const podEveryMs = 40;
-const podChangers = 4;
+const podChangers = 5;
 const nodeEveryMs = 600;
 const reapEveryMs = 400;
 const retryMs = 150;
@@ -64,9 +64,10 @@ export class ChaosWorkload {
     );
   }
 
-  /** Many at once, for bindings to be on their way. */
+  /** Many go at once, and others come, for bindings to be on their way. */
   async burst(count: number): Promise<void> {
-    await Promise.allSettled(Array.from({ length: count }, () => this.#create()));
+    const going = Array.from({ length: Math.min(count, this.#pods.length) }, () => this.#delete(0));
+    await Promise.allSettled([...going, ...Array.from({ length: count }, () => this.#create())]);
   }
 
   /** Ends what changes; all nodes are there and open. */
@@ -93,7 +94,7 @@ export class ChaosWorkload {
   async #changePods(): Promise<void> {
     const wanted = podsPerNode * this.#nodeCount;
     if (this.#random.between(0, 2 * wanted) >= this.#pods.length) await this.#create();
-    else await this.#delete();
+    else await this.#delete(this.#random.chance(0.5) ? 0 : 1);
   }
 
   async #create(): Promise<void> {
@@ -112,12 +113,18 @@ export class ChaosWorkload {
     await this.#client.create(podsPath, body);
   }
 
-  async #delete(): Promise<void> {
+  async #delete(gracePeriodSeconds: number): Promise<void> {
     const index = this.#random.between(0, this.#pods.length - 1);
     const [name] = this.#pods.splice(index, 1);
     this.#deleted++;
-    const options = { apiVersion: 'v1', kind: 'DeleteOptions', gracePeriodSeconds: this.#random.chance(0.5) ? 0 : 1 };
-    await this.#client.send('DELETE', `${podsPath}/${name}`, { body: options });
+    const body = { apiVersion: 'v1', kind: 'DeleteOptions', gracePeriodSeconds };
+    try {
+      await this.#client.send('DELETE', `${podsPath}/${name}`, { body });
+    } catch (error) {
+      // It may be there still, and somebody has to delete it.
+      if (!(error instanceof KubeError && error.status === 404)) this.#pods.push(name);
+      throw error;
+    }
   }
 
   /** As kubelets do, of whatever is being deleted, by whomever. */
