@@ -13,6 +13,7 @@ class Play {
   readonly told: Binding[] = [];
   readonly binder: Binder;
   nodeName = '';
+  messages = '';
   version = 7;
   leadsUntilMs = Number.POSITIVE_INFINITY;
   /** What becomes of the bindings, one after the other; then they succeed. */
@@ -28,10 +29,13 @@ class Play {
         this.log.push('read');
         return { kind: 'found', object: this.#object };
       },
-      patchPodStatus: async ({ resourceVersion }) => {
+      patchPodStatus: async ({ resourceVersion }, { conditions = [] }) => {
         this.log.push(`write @${resourceVersion}`);
         if (resourceVersion !== String(this.version)) return { kind: 'conflict', text: 'modified' };
-        this.version++;
+        // What is there already is not written again.
+        const messages = conditions.map(({ message }) => message).join();
+        if (messages !== this.messages) this.version++;
+        this.messages = messages;
         return { kind: 'done', object: this.#object };
       },
     };
@@ -62,6 +66,16 @@ describe('a binding', () => {
     await play.clock.pass(2000);
     assert.deepEqual(play.log.slice(3), ['read']);
     assert.deepEqual(play.told, [{ kind: 'failed', text: 'the binding was not answered and did not happen: lost' }]);
+  });
+
+  it('that is not answered twice is made impossible twice', async () => {
+    const play = new Play();
+    play.fates.push({ kind: 'unknown', text: 'lost' }, { kind: 'unknown', text: 'lost' });
+    for (const resourceVersion of ['7', '8']) {
+      play.binder.bind({ ...POD, resourceVersion }, 'n1');
+      await play.clock.pass(5000);
+    }
+    assert.deepEqual([play.told.length, play.version], [2, 9]);
   });
 
   it('that is not answered and arrives late is told as bound', async () => {

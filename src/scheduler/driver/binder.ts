@@ -145,15 +145,9 @@ export class Binder {
 
   /** Gives the pod another version; what is said is true. The time makes it a change. */
   async #renew(pod: PodToBind, nodeName: string): Promise<void> {
-    const now = `${new Date(this.#options.clock.wallMs()).toISOString().slice(0, 19)}Z`;
-    const message = `binding rejected: running Bind plugin "DefaultBinder": it is not known whether the pod is bound to node "${nodeName}"`;
-    const condition = {
-      type: 'PodScheduled',
-      status: 'False',
-      reason: 'SchedulerError',
-      message,
-      lastProbeTime: now,
-    } as const;
+    const now = new Date(this.#options.clock.wallMs()).toISOString();
+    const message = `binding rejected: running Bind plugin "DefaultBinder": no answer by ${now} whether the pod is bound to node "${nodeName}"`;
+    const condition = { type: 'PodScheduled', status: 'False', reason: 'SchedulerError', message } as const;
     await this.#options.api.patchPodStatus(pod, { conditions: [condition] });
   }
 
