@@ -159,9 +159,10 @@ export class FakeStorage {
       const claimRef = { namespace, name, uid };
       const { accessModes, storageClassName } = spec;
       const capacity = { storage: '1Gi' };
+      const { provisioner: driver } = this.get('storageclasses', String(storageClassName)) ?? {};
       this.set('persistentvolumes', {
         metadata: { name: `made-${name}` },
-        spec: { accessModes, storageClassName, capacity, claimRef, csi: { driver: 'd', volumeHandle: name } },
+        spec: { accessModes, storageClassName, capacity, claimRef, csi: { driver, volumeHandle: name } },
       });
     }
   }

@@ -102,6 +102,43 @@ describe('pods with claims', () => {
     lab.scheduler.close();
   });
 
+  it('are tried when there is room for their volumes', async () => {
+    const lab = new Lab();
+    const capacity = (storage: string): void =>
+      lab.storage.set('csistoragecapacities', {
+        metadata: { namespace: 'default', name: 'room' },
+        storageClassName: 'tracked',
+        nodeTopology: { matchLabels: { 'kubernetes.io/hostname': 'n2' } },
+        capacity: storage,
+      });
+    lab.storage.storageClass('tracked', 'tracks.example.com');
+    lab.storage.set('csidrivers', { metadata: { name: 'tracks.example.com' }, spec: { storageCapacity: true } });
+    const drivers = [{ name: 'tracks.example.com', nodeID: 'x', allocatable: { count: 1 } }];
+    for (const name of ['n1', 'n2']) lab.storage.set('csinodes', { metadata: { name }, spec: { drivers } });
+    for (const name of ['c1', 'c2']) lab.storage.claim(name, 'tracked');
+    lab.pod('a', 'c1');
+    capacity('100Mi');
+    await lab.clock.pass(1000);
+    assert.deepEqual(lab.messages(), ['0/2 nodes are available: 2 node(s) did not have enough free storage.']);
+    capacity('2Gi');
+    await lab.clock.pass(15_000);
+    assert.equal(lab.nodeOf('a'), 'n2');
+    lab.pod('b', 'c2');
+    await lab.clock.pass(1000);
+    assert.equal(
+      lab.messages().at(-1),
+      '0/2 nodes are available: 1 node(s) did not have enough free storage, 1 node(s) exceed max volume count.',
+    );
+    const [driver] = drivers;
+    lab.storage.set('csinodes', {
+      metadata: { name: 'n2' },
+      spec: { drivers: [{ ...driver, allocatable: { count: 2 } }] },
+    });
+    await lab.clock.pass(15_000);
+    assert.equal(lab.nodeOf('b'), 'n2');
+    lab.scheduler.close();
+  });
+
   it('wait for their volumes as long as the plugin is told to, and are tried again', async () => {
     const lab = new Lab();
     lab.storage.provisioning = 'sleeps';
