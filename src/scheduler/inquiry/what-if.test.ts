@@ -8,7 +8,8 @@ import type { Manifest } from './manifest-file.ts';
 import { Fixture, type NodeWords, podJson } from './snapshot-fixture.ts';
 import { askWhatIf, type Outcome, type WhatIf, type WhatIfReport } from './what-if.ts';
 import { doAllFit, whatIfJson, whatIfText } from './what-if-text.ts';
-import { newPods, type WorkloadOptions } from './workload-pods.ts';
+import type { WorkloadOptions } from './workload.ts';
+import { newPods } from './workload-pods.ts';
 
 const ZONE = 'topology.kubernetes.io/zone';
 const VIEW = { all: false, bindingsPerSecond: 100 };
@@ -236,6 +237,12 @@ describe('a what-if', () => {
       [workload('Deployment', { replicas: -1 })],
       {},
       /^Deployment default\/web: -1 is no number/,
+    ],
+    [
+      'more pods than a list can hold',
+      [workload('Deployment', { replicas: 2 ** 52 })],
+      {},
+      /^the manifests make more than/,
     ],
     [
       'too many pods',
