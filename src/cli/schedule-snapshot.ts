@@ -1,10 +1,11 @@
 // The cluster that a question is about: a live one, or one out of files.
 
 import type { Command } from 'commander';
+import { readChunks } from '../io/file-chunks.ts';
 import { readTextFile } from '../io/text-file.ts';
 import { readCluster } from '../scheduler/inquiry/cluster-reading.ts';
 import { ClusterSnapshot, isClusterKind } from '../scheduler/inquiry/cluster-snapshot.ts';
-import { type Manifest, readManifests } from '../scheduler/inquiry/manifest-file.ts';
+import { isJsonText, type Manifest, readManifests, scanManifests } from '../scheduler/inquiry/manifest-file.ts';
 import { UsageError } from './flag-values.ts';
 import { addClusterOptions, type ClusterFlags, openApi } from './schedule-settings.ts';
 
@@ -36,11 +37,19 @@ export async function snapshotOf(flags: SnapshotFlags, kubeconfig: string | unde
 function snapshotIn(paths: readonly string[]): ClusterSnapshot {
   const snapshot = new ClusterSnapshot();
   for (const path of paths) {
-    for (const { kind, object } of manifestsIn(path)) {
+    for (const { kind, object } of clusterObjectsIn(path)) {
       if (kind === 'Node' || kind === 'Pod' || isClusterKind(kind)) snapshot.set(kind, object);
     }
   }
   return snapshot;
+}
+
+/** A list in JSON may be of any size; what is not one is read whole. */
+function clusterObjectsIn(path: string): Iterable<Manifest> {
+  if (path === '-') return manifestsIn(path);
+  const [beginning] = readChunks(path) ?? [];
+  const isJson = beginning !== undefined && isJsonText(Buffer.from(beginning.subarray(0, 1024)).toString());
+  return isJson ? scanManifests(readChunks(path) ?? [], path) : manifestsIn(path);
 }
 
 /** Of a file, or of standard input for `-`. Throws ManifestError or UsageError. */
