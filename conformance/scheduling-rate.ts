@@ -2,7 +2,10 @@
  * How fast pods are placed, and at what CPU: kube-scheduler 1.36 and `k1m schedule` in turn on the same real kube-apiserver, with k1m
  * as its store. Nodes and pods are there before the scheduler is started; what is measured is from the first binding to the last.
  *
- *   node conformance/scheduling-rate.ts [--nodes 5000] [--pods 3000] [--feature plain|anti|zone|mixed] [--rounds 1] [--only k1m]
+ *   node conformance/scheduling-rate.ts [--nodes 5000] [--pods 3000] [--feature plain|anti|zone|mixed|preempt] [--rounds 1] [--only k1m]
+ *
+ * With preempt each node is full of two pods of 16 CPUs, and those to be placed are as large and of a higher priority: one of them has to go
+ * for each. Nothing holds them up: their grace period is 0.
  */
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -22,6 +25,8 @@ const pollMs = 250;
 const timeoutMs = 420_000;
 const podsPath = '/api/v1/namespaces/default/pods';
 const hostnameKey = 'kubernetes.io/hostname';
+const urgentClass = 'urgent';
+const fillingPerNode = 2;
 const zoneKey = 'topology.kubernetes.io/zone';
 
 interface Load {
@@ -38,8 +43,12 @@ interface Measured {
   readonly bound: number;
 }
 
+function nodeName(index: number): string {
+  return `node-${String(index).padStart(6, '0')}`;
+}
+
 function nodeBody(index: number): JsonObject {
-  const name = `node-${String(index).padStart(6, '0')}`;
+  const name = nodeName(index);
   return {
     apiVersion: 'v1',
     kind: 'Node',
@@ -64,6 +73,7 @@ function podBody(index: number, feature: string): JsonObject {
         { maxSkew: 1, topologyKey: zoneKey, whenUnsatisfiable: 'DoNotSchedule', labelSelector },
       ],
     },
+    preempt: { priorityClassName: urgentClass, containers: [container('16')] },
     mixed: {
       affinity: {
         podAntiAffinity: {
@@ -83,8 +93,27 @@ function podBody(index: number, feature: string): JsonObject {
     metadata: { name: `load-${String(index).padStart(6, '0')}`, labels },
     spec: {
       automountServiceAccountToken: false,
-      containers: [{ name: 'main', image: 'app:v1', resources: { requests: { cpu: '100m', memory: '128Mi' } } }],
+      containers: [container('100m')],
       ...extra,
+    },
+  };
+}
+
+function container(cpu: string): JsonObject {
+  return { name: 'main', image: 'app:v1', resources: { requests: { cpu, memory: '128Mi' } } };
+}
+
+/** A pod that is on a node from the beginning. */
+function fillingBody(index: number): JsonObject {
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: `filling-${String(index).padStart(6, '0')}`, labels: { app: 'filling' } },
+    spec: {
+      automountServiceAccountToken: false,
+      terminationGracePeriodSeconds: 0,
+      nodeName: nodeName(Math.floor(index / fillingPerNode)),
+      containers: [container('16')],
     },
   };
 }
@@ -98,15 +127,21 @@ async function createAll(count: number, create: (index: number) => Promise<unkno
   await Promise.all(creators);
 }
 
-/** Pods that are on a node. */
+/** Pods to be placed that are on a node. */
 async function countBound(client: KubeClient): Promise<number> {
-  const { items, metadata } = await client.list(`${podsPath}?fieldSelector=spec.nodeName!%3D&resourceVersion=0`);
+  const selectors = 'labelSelector=app%3Dload&fieldSelector=spec.nodeName!%3D';
+  const { items, metadata } = await client.list(`${podsPath}?${selectors}&resourceVersion=0`);
   return items.length + (metadata.remainingItemCount ?? 0);
 }
 
 async function measure(plane: ControlPlane, { nodeCount, podCount, feature }: Load): Promise<Measured> {
   const { client } = plane;
   await createAll(nodeCount, (index) => client.create('/api/v1/nodes', nodeBody(index)));
+  if (feature === 'preempt') {
+    const body = { metadata: { name: urgentClass }, value: 1000 };
+    await client.create('/apis/scheduling.k8s.io/v1/priorityclasses', body);
+    await createAll(nodeCount * fillingPerNode, (index) => client.create(podsPath, fillingBody(index)));
+  }
   await createAll(podCount, (index) => client.create(podsPath, podBody(index, feature)));
   const startedMs = performance.now();
   const child = plane.startUsualScheduler();

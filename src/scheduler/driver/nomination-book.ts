@@ -41,6 +41,12 @@ export class NominationBook {
     this.#keep(uid, nomination);
   }
 
+  /** The API has told what is in force. */
+  isTold(uid: string): boolean {
+    const nomination = this.#byUid.get(uid);
+    return nomination === undefined || nomination.node === nomination.told;
+  }
+
   /** What has to be written, and is taken to be from now on; undefined where the API has it, or is about to. */
   toWrite(uid: string, nowMs: number): string | undefined {
     const nomination = this.#byUid.get(uid);

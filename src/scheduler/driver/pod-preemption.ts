@@ -66,6 +66,7 @@ export class PodPreemption {
   /** A waiting pod as the API has it, with the nomination that is in force. */
   withNomination(pod: PodObject): PodObject {
     const node = this.#book.tell(pod.uid, pod.nominatedNodeName, this.#options.clock.nowMs());
+    if (node === pod.nominatedNodeName) this.#preemptor.seen(pod.uid);
     return node === pod.nominatedNodeName ? pod : nominatedTo(pod, node);
   }
 
@@ -77,7 +78,7 @@ export class PodPreemption {
 
   /** The API shows that a pod on a node is on its way out, or gone. */
   leaves(uid: string): void {
-    this.#preemptor.leaves(uid);
+    this.#preemptor.seen(uid);
   }
 
   /** Something has changed on the node. */
@@ -159,7 +160,8 @@ export class PodPreemption {
     const staying = victims.flatMap((uid) => kernel.placedPod(uid) ?? []).filter(({ isTerminating }) => !isTerminating);
     if (staying.length === 0) return false;
     counters.preempted(victims.length);
-    this.#preemptor.start({ preemptor: pod, nodeName: nominatedNode, victims: staying });
+    const isNominationUnseen = !this.#book.isTold(pod.uid);
+    this.#preemptor.start({ preemptor: pod, nodeName: nominatedNode, victims: staying, isNominationUnseen });
     return true;
   }
 

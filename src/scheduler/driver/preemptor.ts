@@ -5,13 +5,14 @@
 //               └────────────► failed ◄──────────────────┘        the pod is tried again; what has been deleted stays so
 //
 // While a preemption runs its pod is not to be tried: it would choose again before its victims leave. Upstream ends that when the last deletion
-// has been answered; here also the API has to show that the victims leave, or they would be there still for the next decision.
+// has been answered; here also the API has to show that the victims leave, or they would be there still for the next decision, and the pod's
+// nomination, or it would be bound at a version that is about to be an old one.
 //
 // A victim that is gone already, by name or by uid, needs nothing. Too many requests, no connection and no answer are tried again, TRIES_MAX times in all:
 // the condition is the same when written twice, and a deletion goes with the uid. Refusals fail at once.
 //
 // Limits: VICTIMS_MAX that wait or are written; with `hasRoom` false the caller decides on no more pods. IN_FLIGHT_MAX requests.
-// SEEN_MS_MAX until victims are seen to leave.
+// SEEN_MS_MAX until all that is seen.
 
 import type { Clock, Timer } from '../../io/clock.ts';
 import type { KubeApi, ObjectIdentity, WriteOutcome } from '../../kube-api/kube-api.ts';
@@ -32,6 +33,8 @@ export interface PreemptionToDo {
   readonly nodeName: string;
   /** At least one; none of them is on its way out. */
   readonly victims: readonly Victim[];
+  /** The API does not show the pod's nomination yet. */
+  readonly isNominationUnseen: boolean;
 }
 
 export interface PreemptorOptions {
@@ -46,7 +49,7 @@ export interface PreemptorOptions {
 
 interface Running {
   readonly toDo: PreemptionToDo;
-  /** Uids of victims that the API does not show leaving yet. */
+  /** Uids of victims that the API does not show leaving yet, and of the pod while it does not show its nomination. */
   readonly unseen: Set<string>;
   isWritten: boolean;
   timer: Timer | undefined;
@@ -55,7 +58,7 @@ interface Running {
 export class Preemptor {
   readonly #options: PreemptorOptions;
   readonly #running = new Map<string, Running>();
-  /** By victim. */
+  /** By what is unseen. */
   readonly #waitingFor = new Map<string, Set<Running>>();
   /** Those whose turn to be written has not come. */
   readonly #turns: (() => void)[] = [];
@@ -76,15 +79,12 @@ export class Preemptor {
   }
 
   start(toDo: PreemptionToDo): void {
-    const { preemptor, victims } = toDo;
-    const running: Running = {
-      toDo,
-      unseen: new Set(victims.map(({ uid }) => uid)),
-      isWritten: false,
-      timer: undefined,
-    };
+    const { preemptor, victims, isNominationUnseen } = toDo;
+    const unseen = new Set(victims.map(({ uid }) => uid));
+    if (isNominationUnseen) unseen.add(preemptor.uid);
+    const running: Running = { toDo, unseen, isWritten: false, timer: undefined };
     this.#running.set(preemptor.uid, running);
-    for (const { uid } of victims) {
+    for (const uid of unseen) {
       const waiting = this.#waitingFor.get(uid) ?? new Set();
       this.#waitingFor.set(uid, waiting.add(running));
     }
@@ -92,8 +92,8 @@ export class Preemptor {
     void this.#run(running);
   }
 
-  /** The API shows that the pod is on its way out, or gone. */
-  leaves(uid: string): void {
+  /** The API shows that a victim is on its way out, or gone, or that a pod has its nomination. */
+  seen(uid: string): void {
     for (const running of this.#waitingFor.get(uid) ?? []) {
       running.unseen.delete(uid);
       if (running.unseen.size === 0 && running.isWritten) this.#end(running, undefined);
@@ -189,7 +189,7 @@ export class Preemptor {
     const { preemptor, victims } = running.toDo;
     running.timer?.cancel();
     this.#running.delete(preemptor.uid);
-    for (const { uid } of victims) {
+    for (const { uid } of [preemptor, ...victims]) {
       const waiting = this.#waitingFor.get(uid);
       waiting?.delete(running);
       if (waiting?.size === 0) this.#waitingFor.delete(uid);
