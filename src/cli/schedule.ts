@@ -1,9 +1,11 @@
 // `k1m schedule`: places pods on nodes in place of kube-scheduler. docs/scheduler.md says what it does, and what it does not yet.
 
 import { randomUUID } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { Command } from 'commander';
 import { pino } from 'pino';
+import { stringify } from 'yaml';
 import { RealClock, within } from '../io/clock.ts';
 import { processUsage } from '../io/process-usage.ts';
 import type { HttpKubeApi } from '../kube-api/http-kube-api.ts';
@@ -38,6 +40,7 @@ const JITTER = 1.2;
 /** commander's names of the options. */
 interface Flags extends ClusterFlags, ElectionFlags, StatusPortFlags {
   readonly logLevel: string;
+  readonly writeConfigTo?: string;
 }
 
 interface Settings extends SchedulerSettings {
@@ -62,6 +65,7 @@ export function scheduleCommand(): Command {
     .option('--leader-elect-resource-namespace <name>', 'of the Lease', 'kube-system')
     .option('--port <n>', 'the same pages over plain HTTP on 127.0.0.1, open to all there; 0: none', wholeNumber, 0)
     .option('--log-level <level>', 'debug, info, warn or error', 'info')
+    .option('--write-config-to <file>', 'write the configuration with all its defaults there, and end')
     .enablePositionalOptions()
     .addCommand(explainCommand())
     .addCommand(whatIfCommand())
@@ -110,6 +114,10 @@ async function schedule(settings: Settings): Promise<void> {
   checkElection(flags);
   checkSecureServing(flags);
   checkDelegation(flags);
+  if (flags.writeConfigTo !== undefined) {
+    writeFileSync(flags.writeConfigTo, stringify(settings.configuration));
+    return;
+  }
   const logger = makeLogger(flags.logLevel);
   for (const remark of settings.remarks) logger.warn(remark);
   const clock = new RealClock();
@@ -136,6 +144,7 @@ class Running {
   readonly #settings: Settings;
   readonly #logger: Logger;
   readonly #identity: string = `${hostname()}_${randomUUID()}`;
+  readonly #limit: LogLimit;
   readonly #port: StatusPort;
   readonly #led: LedScheduler;
 
@@ -145,6 +154,8 @@ class Running {
     this.#api = api;
     this.#clock = clock;
     this.#logger = logger;
+    const limit = new LogLimit(clock);
+    this.#limit = limit;
     const sources = {
       scheduler: () => this.#led.scheduler,
       api,
@@ -160,7 +171,7 @@ class Running {
       api,
       openApi: (kubeconfig) => openApi({ schedulerName: [] }, kubeconfig),
       answer: (request) => answerStatus(sources, request),
-      onProblem: (text) => logger.warn(text),
+      onProblem: (text) => limit.tell('status port', text, (line) => logger.warn(line)),
     });
     this.#led = this.#makeLed();
   }
@@ -180,7 +191,7 @@ class Running {
 
   #makeLed(): LedScheduler {
     const logger = this.#logger;
-    const limit = new LogLimit(this.#clock);
+    const limit = this.#limit;
     return new LedScheduler({
       election: this.#flags.leaderElect ? this.#election() : undefined,
       scheduler: {

@@ -31,6 +31,7 @@ export interface StatusPortOptions {
   /** To be closed by the caller of `close` here. */
   readonly openApi: (kubeconfig: string) => Promise<HttpKubeApi>;
   readonly answer: (request: Http1Request) => Http1Response;
+  /** Also with each request: the caller bounds what it logs. */
   readonly onProblem: (text: string) => void;
 }
 
@@ -44,7 +45,6 @@ export class StatusPort {
   #identity: TlsIdentity | undefined;
   /** What the API server says about who vouches for clients. */
   #lookedUp: string | undefined;
-  #problem = '';
 
   constructor(options: StatusPortOptions) {
     this.#options = options;
@@ -110,7 +110,7 @@ export class StatusPort {
       authorization: await open(flags.authorizationKubeconfig),
       alwaysAllowedPaths: flags.authorizationAlwaysAllowPaths,
       clock,
-      onProblem: (text) => this.#tell(text),
+      onProblem: this.#options.onProblem,
     });
   }
 
@@ -127,10 +127,9 @@ export class StatusPort {
 
   #currentIdentity(): TlsIdentity {
     const { flags } = this.#options;
+    const isMadeHere = flags.tlsCertFile === '';
     // One that was made here is good for as long as this process should last.
-    const isKept = flags.tlsCertFile === '' && this.#identity !== undefined;
-    const pair = isKept && this.#identity !== undefined ? this.#identity : servingPair(flags);
-    const { certificate, key } = pair;
+    const { certificate, key } = (isMadeHere ? this.#identity : undefined) ?? servingPair(flags);
     return { certificate, key, clientAuthority: clientAuthority(flags) ?? this.#lookedUp };
   }
 
@@ -143,7 +142,9 @@ export class StatusPort {
       this.#https?.renew(identity);
       this.#identity = identity;
     } catch (error) {
-      this.#tell(`the certificate of the secure port stays: ${error instanceof Error ? error.message : String(error)}`);
+      this.#options.onProblem(
+        `the certificate of the secure port stays: ${error instanceof Error ? error.message : String(error)}`,
+      );
     }
   }
 
@@ -155,14 +156,9 @@ export class StatusPort {
       const found = isObject(data) ? data['client-ca-file'] : undefined;
       this.#lookedUp = typeof found === 'string' ? found : undefined;
     } else if (outcome.kind !== 'gone') {
-      this.#tell(`who vouches for clients' certificates: ${'text' in outcome ? outcome.text : outcome.kind}`);
+      this.#options.onProblem(
+        `who vouches for clients' certificates: ${'text' in outcome ? outcome.text : outcome.kind}`,
+      );
     }
-  }
-
-  /** A problem that goes on once, not with each request. */
-  #tell(text: string): void {
-    if (text === this.#problem) return;
-    this.#problem = text;
-    this.#options.onProblem(text);
   }
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
@@ -127,6 +127,15 @@ current-context: x
 `;
 
 describe('k1m schedule', () => {
+  it('writes the configuration with all its defaults, which reads as itself', async (test) => {
+    const { file } = filesFor(test);
+    const [first, second] = [file('first.yaml', ''), file('second.yaml', '')];
+    assert.equal((await run(['schedule', '--scheduler-name', 'mine', '--write-config-to', first])).code, 0);
+    assert.match(readFileSync(first, 'utf8'), /^ *(?:- )?schedulerName: mine$/m);
+    assert.equal((await run(['schedule', '--config', first, '--write-config-to', second])).code, 0);
+    assert.equal(readFileSync(second, 'utf8'), readFileSync(first, 'utf8'));
+  });
+
   it('answers probes over HTTPS while the API server is away, and lets nobody else in', async (test) => {
     const { file } = filesFor(test);
     const port = await freePort();
