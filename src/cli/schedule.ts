@@ -115,7 +115,7 @@ async function schedule(settings: Settings): Promise<void> {
   checkSecureServing(flags);
   checkDelegation(flags);
   if (flags.writeConfigTo !== undefined) {
-    writeFileSync(flags.writeConfigTo, stringify(settings.configuration));
+    writeFileSync(flags.writeConfigTo, stringify(settings.configuration, { aliasDuplicateObjects: false }));
     return;
   }
   const logger = makeLogger(flags.logLevel);
