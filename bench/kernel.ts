@@ -3,7 +3,7 @@
 // --spread adds a service for each template, so that the default spread constraints (hostname and zone) score; --feature NAME adds to each
 // template one of: anti (required anti-affinity on the hostname), near (required affinity on the zone), zone (hard spread on the zone),
 // host (hard spread on the hostname), mixed (preferences of all kinds), daemon (each pod names its node, as those of a DaemonSet do),
-// pinned (each selects its node's hostname), claims, disks or bound (volumes: kernel-storage.ts). --unschedulable N has every Nth pod ask for more than any node has; --node-changes N changes a
+// pinned (each selects its node's hostname), numbered (each has a label of its own, as those of a StatefulSet do), claims, disks or bound (volumes: kernel-storage.ts). --unschedulable N has every Nth pod ask for more than any node has; --node-changes N changes a
 // node (in turn its taints, its labels, its room) after every Nth pod. --replay N lets the reference decide every Nth pod too.
 
 import { parseArgs } from 'node:util';
@@ -184,6 +184,7 @@ function podAt(index: number): PodObject {
     const terms = [{ expressions: [], fields: [field], problem: undefined }];
     return { ...pod, requiredNodes: { pairs: new Map(), selector: { terms } } };
   }
+  if (values.feature === 'numbered') return { ...pod, labels: new Map([...pod.labels, ['index', `${index}`]]) };
   if (values.feature === 'pinned') {
     return { ...pod, requiredNodes: { pairs: new Map([[HOSTNAME, node]]), selector: undefined } };
   }
