@@ -8,7 +8,10 @@ export interface HttpRequest {
   readonly body?: string;
   /** Ends the request, also while its body is being read. Time limits are the caller's. */
   readonly signal: AbortSignal;
-  /** Answers that go on for long have connections of their own, so that none of them holds up short ones. */
+  /**
+   * Answers that go on for long have connections of their own, so that none of them holds up short ones, which come as a whole: one of
+   * more than 16 MiB is an HttpError.
+   */
   readonly isLong: boolean;
 }
 

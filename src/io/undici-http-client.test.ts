@@ -15,6 +15,10 @@ describe('the HTTP client', () => {
       request.on('data', (chunk) => chunks.push(chunk));
       request.on('end', () => {
         if (request.url === '/silence') return;
+        if (request.url === '/huge') {
+          response.end(Buffer.alloc(20 << 20));
+          return;
+        }
         if (request.url === '/cut') {
           response.writeHead(200, { 'content-length': '100' });
           response.write('half of it');
@@ -80,6 +84,7 @@ describe('the HTTP client', () => {
     const http = client();
     const isBroken = (error: unknown): boolean => error instanceof HttpError && error.stage === 'exchange';
     await assert.rejects(http.send(get('/cut')), isBroken);
+    await assert.rejects(http.send(get('/huge')), /an answer of more than 16777216 bytes/);
     await assert.rejects(http.send(get('/', AbortSignal.abort(new Error('too late')))), /too late/);
     assert.equal(await read((await http.send(get('/'))).body), 'GET \n');
     await http.close();

@@ -39,8 +39,6 @@ export interface ShortCall {
   readonly repeatsMax: number;
 }
 
-/** Of an answer to a short request: an object and what surrounds it. */
-const ANSWER_BYTES_MAX = 16 << 20;
 /** Credentials refused are renewed at most so often. */
 const RENEWAL_MS_MIN = 2_000;
 const RETRY_AFTER_MS_DEFAULT = 1_000;
@@ -227,12 +225,7 @@ const CLOSED = { kind: 'no-answer', stage: 'connect', text: 'the client is close
 
 async function readText(response: HttpResponse): Promise<string> {
   const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const chunk of response.body) {
-    bytes += chunk.length;
-    if (bytes > ANSWER_BYTES_MAX) throw new HttpError('exchange', `an answer of more than ${ANSWER_BYTES_MAX} bytes`);
-    chunks.push(chunk);
-  }
+  for await (const chunk of response.body) chunks.push(chunk);
   return Buffer.concat(chunks).toString();
 }
 
