@@ -3,9 +3,8 @@
 //   disks    of a class of local disks, one on each node, which a pod takes
 //   bound    bound already, each to the disk of one node
 
-import { type ClusterKind, type ClusterObject, readClusterObject } from '../src/scheduler/model/cluster-objects.ts';
-import { type ClusterCommand, selectedOn, setAsideFor } from '../src/scheduler/model/command.ts';
-import type { VolumePlan } from '../src/scheduler/model/decision.ts';
+import { type ClusterKind, readClusterObject } from '../src/scheduler/model/cluster-objects.ts';
+import type { ClusterCommand } from '../src/scheduler/model/command.ts';
 import type { PodObject } from '../src/scheduler/model/pod-object.ts';
 
 const DRIVER = 'csi.example.com';
@@ -15,7 +14,6 @@ export class BenchStorage {
   readonly #feature: string;
   readonly #nodeCount: number;
   readonly #apply: (command: ClusterCommand) => void;
-  readonly #objects = new Map<string, ClusterObject>();
 
   constructor(feature: string, nodeCount: number, apply: (command: ClusterCommand) => void) {
     this.#feature = feature;
@@ -68,22 +66,6 @@ export class BenchStorage {
     return { ...pod, volumes: [volume] };
   }
 
-  /** What a driver takes for granted once it is decided. */
-  assume({ found, provisioned }: VolumePlan, nodeName: string): void {
-    for (const { claimKey, volumeName } of found) {
-      const volume = this.#objects.get(volumeName);
-      const claim = this.#objects.get(claimKey);
-      if (volume?.kind !== 'PersistentVolume' || claim?.kind !== 'PersistentVolumeClaim') continue;
-      this.#apply({ kind: 'object-set', object: setAsideFor(volume, claim) });
-    }
-    for (const key of provisioned) {
-      const claim = this.#objects.get(key);
-      if (claim?.kind === 'PersistentVolumeClaim') {
-        this.#apply({ kind: 'object-set', object: selectedOn(claim, nodeName) });
-      }
-    }
-  }
-
   #disk(name: string, node: number, claimName?: string): object {
     const matchExpressions = [{ key: 'kubernetes.io/hostname', operator: 'In', values: [`node-${node}`] }];
     return {
@@ -102,9 +84,6 @@ export class BenchStorage {
   #set(kind: ClusterKind, json: object): void {
     const read = readClusterObject(kind, json);
     if ('reason' in read) throw new Error(read.reason);
-    const { object } = read;
-    if (object.kind === 'PersistentVolumeClaim') this.#objects.set(`${object.namespace}/${object.name}`, object);
-    else if (object.kind === 'PersistentVolume') this.#objects.set(object.name, object);
-    this.#apply({ kind: 'object-set', object });
+    this.#apply({ kind: 'object-set', object: read.object });
   }
 }

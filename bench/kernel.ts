@@ -15,6 +15,7 @@ import { NAME_FIELD } from '../src/scheduler/model/node-selector.ts';
 import type { PodObject } from '../src/scheduler/model/pod-object.ts';
 import { readPod } from '../src/scheduler/model/pod-reader.ts';
 import { DEFAULT_PROFILE } from '../src/scheduler/model/scheduler-profile.ts';
+import { assumedObjects } from '../src/scheduler/model/volume-plan.ts';
 import { ReferenceScheduler } from '../src/scheduler/reference/reference-scheduler.ts';
 import { BenchStorage } from './kernel-storage.ts';
 
@@ -227,7 +228,10 @@ for (let i = 0; i < podCount; i++) {
     continue;
   }
   placed++;
-  if (decision.volumes !== undefined) storage.assume(decision.volumes, decision.node);
+  const { volumes } = decision;
+  // What a driver takes for granted.
+  const assumed = volumes === undefined ? [] : assumedObjects(kernel, volumes, decision.node);
+  for (const object of assumed) apply({ kind: 'object-set', object });
   apply({ kind: 'pod-set', pod: boundTo(pod, decision.node) });
   if (performance.now() - lastMs > 5000) {
     lastMs = performance.now();

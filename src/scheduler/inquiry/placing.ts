@@ -5,11 +5,17 @@ import { boundTo } from '../model/command.ts';
 import type { Decision } from '../model/decision.ts';
 import type { NodeObject } from '../model/node-object.ts';
 import type { PodObject } from '../model/pod-object.ts';
+import { assumedObjects } from '../model/volume-plan.ts';
 
-/** Decides on the pod, and assumes it on its node. */
+/** Decides on the pod, and assumes it on its node, with the volumes that it takes. */
 export function place(kernel: Kernel, pod: PodObject): Decision {
   const decision = kernel.decide(pod.uid);
-  if (decision.kind === 'bound') kernel.apply({ kind: 'pod-set', pod: boundTo(pod, decision.node) });
+  if (decision.kind !== 'bound') return decision;
+  const { node, volumes } = decision;
+  if (volumes !== undefined) {
+    for (const object of assumedObjects(kernel, volumes, node)) kernel.apply({ kind: 'object-set', object });
+  }
+  kernel.apply({ kind: 'pod-set', pod: boundTo(pod, node) });
   return decision;
 }
 

@@ -6,6 +6,7 @@ import type { Decision, Preemption, Unschedulable } from '../model/decision.ts';
 import type { PodObject } from '../model/pod-object.ts';
 import type { SchedulerProfile } from '../model/scheduler-profile.ts';
 import { StorageMirror } from '../model/storage-fixture.ts';
+import { assumedObjects } from '../model/volume-plan.ts';
 import { preference } from '../reference/default-preemption.ts';
 import type { Explanation } from '../reference/explanation.ts';
 import { ReferenceScheduler } from '../reference/reference-scheduler.ts';
@@ -78,7 +79,8 @@ export class Pair {
         assert.deepEqual(decision.volumes, this.reference.volumePlan(pod.uid, decision.node));
         if (decision.volumes !== undefined) {
           this.counts.assumed++;
-          for (const command of this.storage.assumed(decision.volumes, decision.node)) this.apply(command);
+          const assumed = assumedObjects(this.kernel, decision.volumes, decision.node);
+          for (const object of assumed) this.apply({ kind: 'object-set', object });
         }
         this.apply({ kind: 'pod-set', pod: boundTo(pod, decision.node) });
         break;

@@ -16,12 +16,13 @@
 // Left alone, with a reason: pods with resource claims.
 
 import { assert } from '../../base/assert.ts';
+import type { ClusterKind, ObjectOf } from '../model/cluster-objects.ts';
 import type { ClusterCommand } from '../model/command.ts';
 import type { Decision } from '../model/decision.ts';
 import type { Labels } from '../model/label-selector.ts';
 import { namedNodes } from '../model/node-selector.ts';
-import { type PodObject, podKey } from '../model/pod-object.ts';
-import type { FilterPluginName, SchedulerProfile } from '../model/scheduler-profile.ts';
+import type { PodObject } from '../model/pod-object.ts';
+import type { SchedulerProfile } from '../model/scheduler-profile.ts';
 import { ClassTable } from './class-table.ts';
 import { ClusterState } from './cluster-state.ts';
 import { type Failure, FailureTable } from './failure-table.ts';
@@ -29,6 +30,7 @@ import { ELSEWHERE, pinOf } from './node-pin.ts';
 import { LEFT_OUT, leftOut } from './node-verdict.ts';
 import { OneCandidate } from './one-candidate.ts';
 import type { Picker } from './pick.ts';
+import { type PreFilterRefusal, preFilterRefusal, reasonToLeaveAlone } from './pod-refusal.ts';
 import {
   type Candidates,
   fitMessage,
@@ -39,7 +41,6 @@ import {
 } from './preemption.ts';
 import { HOSTNAME } from './topology.ts';
 import { volumePinOf, volumePlanAt } from './volume-check.ts';
-import { volumeRefusal } from './volume-prefilter.ts';
 import { doesBear, isDoubtful } from './volume-users.ts';
 
 /** A round of the sweep begins when so much of its tables has changed, … */
@@ -130,6 +131,11 @@ export class Kernel {
     return this.#state.nodes.count;
   }
 
+  /** An object that it was told of. */
+  find<K extends ClusterKind>(kind: K, key: string): ObjectOf<K> | undefined {
+    return this.#state.find(kind, key);
+  }
+
   /** Undefined for a node that is not there. */
   labelsOf(nodeName: string): Labels | undefined {
     const slot = this.#state.nodes.slotOf(nodeName);
@@ -173,8 +179,8 @@ export class Kernel {
     const only = profile.filters.includes('NodeAffinity')
       ? namedNodes(pod.requiredNodes.selector?.terms ?? [])
       : undefined;
-    const refused = this.#refusedAtOnce(pod, profile, only);
-    if (refused !== undefined) return refused;
+    const refused = preFilterRefusal(pod, profile, { objects: this.#state, only });
+    if (refused !== undefined) return this.#refusedForAll(pod, profile, refused);
     const pinned = this.#placePinned(pod, profile, only);
     if (pinned !== undefined) return pinned;
     const own = this.#ownNomination(pod, profile, only);
@@ -303,32 +309,9 @@ export class Kernel {
     return this.#afterwards(pod, what, { profile, reasons, plugins, own, candidates });
   }
 
-  /** What PreFilter plugins refuse or fail for whatever the nodes are, in their order. */
-  #refusedAtOnce(
-    pod: PodObject,
-    profile: SchedulerProfile,
-    only: ReadonlySet<string> | undefined,
-  ): Decision | undefined {
-    for (const plugin of profile.filters) {
-      const volumes = pod.volumes.length === 0 ? undefined : volumeRefusal(plugin, pod, this.#state);
-      if (volumes?.isError === true) return preFilterError(plugin, volumes.refusal);
-      if (volumes !== undefined) return this.#refusedForAll(pod, profile, volumes.refusal, plugin);
-      if (plugin === 'NodeAffinity' && only?.size === 0) {
-        return this.#refusedForAll(pod, profile, 'pod affinity terms conflict', plugin);
-      }
-      if (plugin === 'PodTopologySpread' && pod.spreadProblem !== '') {
-        const what = "get constraints from pod: obtaining pod's hard topology spread constraints";
-        return preFilterError(plugin, `${what}: ${pod.spreadProblem}`);
-      }
-      if (plugin === 'InterPodAffinity' && pod.affinityProblem !== '') {
-        return this.#refusedForAll(pod, profile, `parsing pod: ${pod.affinityProblem}`, plugin);
-      }
-    }
-    return undefined;
-  }
-
-  #refusedForAll(pod: PodObject, profile: SchedulerProfile, reason: string, plugin: FilterPluginName): Decision {
-    const what = `0/${this.nodeCount} nodes are available: ${reason}.`;
+  #refusedForAll(pod: PodObject, profile: SchedulerProfile, { plugin, refusal, isError }: PreFilterRefusal): Decision {
+    if (isError) return { kind: 'error', message: `running PreFilter plugin "${plugin}": ${refusal}` };
+    const what = `0/${this.nodeCount} nodes are available: ${refusal}.`;
     const plugins = new Set([plugin]);
     // The PostFilter of DynamicResources looks for what its PreFilter has left, which never ran.
     if (profile.hasDynamicResources) return unschedulable(`${what} not found`, new Map(), plugins, NOTHING_CHANGED);
@@ -385,18 +368,6 @@ function unschedulable(
   { preemption, losesNomination }: Effects,
 ): Decision {
   return { kind: 'unschedulable', message, reasons, plugins, preemption, losesNomination };
-}
-
-function reasonToLeaveAlone(pod: PodObject): string | undefined {
-  const key = podKey(pod);
-  if (pod.isFinished) return `pod ${key} has finished`;
-  if (pod.isTerminating) return `skip schedule deleting pod: ${key}`;
-  if (pod.schedulingGates.length > 0) return `waiting for scheduling gates: [${pod.schedulingGates.join(' ')}]`;
-  return pod.resourceClaims.length > 0 ? 'pods with resource claims are not scheduled' : undefined;
-}
-
-function preFilterError(plugin: FilterPluginName, problem: string): Decision {
-  return { kind: 'error', message: `running PreFilter plugin "${plugin}": ${problem}` };
 }
 
 function errorOf({ plugin, reasons }: Failure): Decision {

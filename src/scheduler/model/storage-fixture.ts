@@ -1,7 +1,7 @@
-// Volumes and claims as a test has told schedulers of them, and what a scheduler, a volume controller and a provisioner would make of them.
+// Volumes and claims as a test has told schedulers of them, and what a volume controller and a provisioner would make of them.
 
 import { type ClaimObject, objectKey, type VolumeObject } from './cluster-objects.ts';
-import { type ClusterCommand, selectedOn, setAsideFor } from './command.ts';
+import { type ClusterCommand, setAsideFor } from './command.ts';
 import type { VolumePlan } from './decision.ts';
 import { NO_LABELS } from './label-selector.ts';
 import { ZERO } from './quantity.ts';
@@ -22,20 +22,7 @@ export class StorageMirror {
     }
   }
 
-  /** What the scheduler takes for granted once it has decided (Reserve). */
-  assumed({ found, provisioned }: VolumePlan, nodeName: string): ClusterCommand[] {
-    return [
-      ...found.map(({ claimKey, volumeName }): ClusterCommand => {
-        const object = setAsideFor(this.#volume(volumeName), this.#claim(claimKey));
-        return { kind: 'object-set', object };
-      }),
-      ...provisioned.map(
-        (key): ClusterCommand => ({ kind: 'object-set', object: selectedOn(this.#claim(key), nodeName) }),
-      ),
-    ];
-  }
-
-  /** The other way round, where the pod could not be bound; of what is still there. */
+  /** What was taken for granted is given back, since the pod could not be bound; of what is still there. */
   released({ found, provisioned }: VolumePlan): ClusterCommand[] {
     const volumes = found.flatMap(({ volumeName }) => this.#volumes.get(volumeName) ?? []);
     const claims = provisioned.flatMap((key) => this.#claims.get(key) ?? []);
@@ -59,18 +46,6 @@ export class StorageMirror {
       { kind: 'object-set', object: volume },
       { kind: 'object-set', object: { ...claim, volumeName: volume.name, isBindCompleted: true } },
     ];
-  }
-
-  #claim(key: string): ClaimObject {
-    const claim = this.#claims.get(key);
-    if (claim === undefined) throw new Error(`there is no claim ${key}`);
-    return claim;
-  }
-
-  #volume(name: string): VolumeObject {
-    const volume = this.#volumes.get(name);
-    if (volume === undefined) throw new Error(`there is no volume ${name}`);
-    return volume;
   }
 }
 
