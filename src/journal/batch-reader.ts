@@ -38,10 +38,10 @@ export interface ChainEnd {
 }
 
 /**
- * `durable batches`: some of them tell that the missing one had been durable. `batches`: of this segment, and none does. `earlier
- * segment`: only of one that had the file before. A good header counts, whatever its body is.
+ * `durable batches`: some of them tell that the missing one had been durable. `batches`: of this segment, and none does.
+ * `earlier-segment`: only of one that had the file before. A good header counts, whatever its body is.
  */
-export type SegmentRest = 'no batches' | 'earlier segment' | 'batches' | 'durable batches';
+export type SegmentRest = 'no batches' | 'earlier-segment' | 'batches' | 'durable batches';
 
 /** Fields of the batch that `check` found good. */
 export class BatchReader {
@@ -98,7 +98,7 @@ export class BatchReader {
     for (let at = this.nextHeader(buffer, from, limit, chain.crcSeed); at >= 0; ) {
       if (this.epoch >= chain.epoch && this.durableSequence > chain.sequence) return 'durable batches';
       if (this.sequence >= firstSequence) rest = 'batches';
-      else if (rest === 'no batches') rest = 'earlier segment';
+      else if (rest === 'no batches') rest = 'earlier-segment';
       at = this.nextHeader(buffer, at + BATCH_ALIGNMENT_BYTES, limit, chain.crcSeed);
     }
     return rest;

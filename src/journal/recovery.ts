@@ -351,7 +351,7 @@ class Replay {
       throw new CorruptionError(file, at, `${wrong}, but ${this.#base.file} holds batches up to ${this.#baseSequence}`);
     }
     if (rest === 'durable batches') throw new CorruptionError(file, at, `${wrong}, but later batches are there`);
-    if (rest === 'earlier segment') return;
+    if (rest === 'earlier-segment') return;
     this.#cut = { file, offset: at, bytes: block.length - at, reason: wrong };
   }
 }

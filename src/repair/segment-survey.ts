@@ -62,7 +62,7 @@ export interface EffectCounts {
 
 /** What is there to the end of the file: space set down ahead, or of an earlier segment; or what is left of batches. */
 export interface SegmentRemainder {
-  readonly kind: 'zeros' | 'earlier segment';
+  readonly kind: 'zeros' | 'earlier-segment';
   readonly offset: number;
 }
 
@@ -122,7 +122,7 @@ class Survey implements SegmentParts {
     let at = headerBytes ?? this.#likelyStart();
     while (at < length && this.rest === undefined) {
       if (isZero(this.#block, at, length)) this.rest = { kind: 'zeros', offset: at };
-      else if (this.#isLeftOver(at)) this.rest = { kind: 'earlier segment', offset: at };
+      else if (this.#isLeftOver(at)) this.rest = { kind: 'earlier-segment', offset: at };
       else at = this.#part(at);
     }
     const { puts, deletes } = this.counts;

@@ -152,6 +152,41 @@ describe('a survey of a log', () => {
     }
   });
 
+  it('counts nothing that an earlier segment left, and tells where that stands in the place of durable batches', async () => {
+    const fixture = new JournalFixture({ limits: { segmentBytesMax: 1500 } });
+    const { journal } = await fixture.open();
+    const put = async (first: number, last: number): Promise<void> => {
+      for (let revision = first; revision <= last; revision++) await fixture.put(journal, revision, 'x'.repeat(150));
+    };
+    await put(2, 8);
+    await fixture.clock.runUntil(journal.trim(journal.lastSequence));
+    await put(9, 15);
+    const log = { fixture, offsets: [] };
+    const found = await survey(log);
+    const { file, firstSequence, parts } = found.segments[found.segments.length - 1];
+    assert.deepEqual([parts.runs.length, parts.broken.length, parts.rest?.kind], [1, 0, 'earlier-segment']);
+    assert.equal(parts.rest?.offset, parts.runs[0].offset + parts.runs[0].bytes);
+    assert.equal(found.cut, undefined);
+    assert.ok(found.findings.every((finding) => finding.file !== file));
+    const bytes = fixture.disk.bytes(file);
+    await put(16, 23);
+    fixture.disk.kill();
+    const next = (await survey(log)).segments.find((segment) => segment.firstSequence > firstSequence);
+    assert.ok(next !== undefined);
+    fixture.disk.place(file, bytes);
+    const lied = (await survey(log)).findings.filter((finding) => finding.file === file);
+    assert.deepEqual(
+      lied.map(({ kind, offset, sequences }) => ({ kind, offset, sequences })),
+      [
+        {
+          kind: 'not-written',
+          offset: parts.rest.offset,
+          sequences: { first: parts.runs[0].lastSequence + 1, last: next.firstSequence - 1 },
+        },
+      ],
+    );
+  });
+
   it('finds damage wherever recovery refuses the log, and the same end where it does not', async () => {
     const counts = { refused: 0, read: 0 };
     for (let seed = 1; seed <= RUNS; seed++) {

@@ -140,7 +140,7 @@ describe('a repair', () => {
       const known = await knownFolder(subject);
       const bench = new Bench(known.files);
       const { segments } = await bench.survey();
-      assert.equal(segments.at(-1)?.parts.rest?.kind === 'earlier segment', subject.snapshots === 8);
+      assert.equal(segments.at(-1)?.parts.rest?.kind === 'earlier-segment', subject.snapshots === 8);
       const whole = await bench.start();
       const counts = { rebuilt: 0, whole: 0, cut: 0, unrepairable: 0 };
       let number = subject.seed;
