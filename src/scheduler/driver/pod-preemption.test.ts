@@ -101,6 +101,21 @@ describe('preemption', () => {
     lab.scheduler.close();
   });
 
+  it('tries a pod again that has lost its node to a stronger one while its victim was deleted', async () => {
+    const lab = new Lab();
+    await lab.fill(1);
+    lab.cluster.graceMs = 20_000;
+    lab.create('mid', 10);
+    await lab.clock.pass(8);
+    lab.create('top', 100);
+    await lab.clock.pass(2);
+    // Comes when nothing but the end of its preemption can wake the pod.
+    lab.cluster.createNode('n1', '2');
+    await lab.clock.pass(12_000);
+    assert.equal(lab.nodeOf('mid'), 'n1');
+    lab.scheduler.close();
+  });
+
   it('makes room for each of several pods on a node of its own, and once', async () => {
     const lab = new Lab();
     await lab.fill(5);

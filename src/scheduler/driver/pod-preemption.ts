@@ -165,13 +165,16 @@ export class PodPreemption {
     return true;
   }
 
-  #onEnd({ preemptor, victims }: PreemptionToDo, problem: string | undefined): void {
-    const { queue, clock, kernel, onDue, onProblem } = this.#options;
+  #onEnd({ preemptor, nodeName, victims }: PreemptionToDo, problem: string | undefined): void {
+    const { queue, clock, kernel, own, onDue, onProblem } = this.#options;
     const { namespace, name, uid } = preemptor;
     if (problem !== undefined) onProblem(`${namespace}/${name}`, problem);
     queue.parkAlone(uid, NOMINATED, clock.nowMs());
-    // Victims may have gone before the last of them was deleted; after a failure the pod has to choose again.
-    const isDue = problem !== undefined || victims.some((victim) => kernel.placedPod(victim.uid) === undefined);
+    // Victims may have gone before the last of them was deleted; after a failure the pod has to choose again, and also when a stronger one has
+    // taken its nomination meanwhile: nothing on the node would wake it then.
+    const hasLost = own.get(uid)?.pod.nominatedNodeName !== nodeName;
+    const isDue =
+      problem !== undefined || hasLost || victims.some((victim) => kernel.placedPod(victim.uid) === undefined);
     if (!isDue) return;
     queue.wakePods([uid], 'nominated-node-changed');
     onDue();
