@@ -49,6 +49,7 @@ async function run({ seconds, seed, nodeCount, folder }: RunOptions): Promise<nu
   const children = new Children(folder);
   let witness: Witness | undefined;
   let plane: ControlPlane | undefined;
+  let disturbance: Disturbance | undefined;
   try {
     const credentials = makeCredentials(folder, [
       { name: 'admin', group: 'system:masters' },
@@ -68,7 +69,7 @@ async function run({ seconds, seed, nodeCount, folder }: RunOptions): Promise<nu
     await workload.prepare();
     await witness.catchUp();
     const knownFrom = witness.revision;
-    const disturbance = new Disturbance({ plane, client, store, workload, witness, random: new Random(2 * seed + 1) });
+    disturbance = new Disturbance({ plane, client, store, workload, witness, random: new Random(2 * seed + 1) });
     disturbance.start();
     workload.start();
     process.stdout.write(`${seconds} s of chaos from seed ${seed}, logs in ${folder}\n`);
@@ -84,7 +85,6 @@ async function run({ seconds, seed, nodeCount, folder }: RunOptions): Promise<nu
       },
     );
     await witness.catchUp();
-    await disturbance.end();
     process.stdout.write(`${disturbance.counts}\n${workload.counts}\n`);
     process.stdout.write(
       `in the end ${settlement.bound} pods are bound, ${settlement.waiting} fit nowhere and are told\n`,
@@ -97,6 +97,7 @@ async function run({ seconds, seed, nodeCount, folder }: RunOptions): Promise<nu
     process.stdout.write(`${violations.length} violations\n`);
     return violations.length === 0 ? 0 : 1;
   } finally {
+    await disturbance?.end();
     witness?.close();
     plane?.client.close();
     for (const problem of await children.endAll(endOrder)) process.stdout.write(`${problem}\n`);
