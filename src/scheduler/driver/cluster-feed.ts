@@ -9,13 +9,11 @@ import { type NodeObject, readNode } from '../model/node-object.ts';
 import type { PodObject } from '../model/pod-object.ts';
 import { readPod } from '../model/pod-reader.ts';
 
-/**
- * As upstream follows them: what has finished takes nothing of its node. A new leader has to know what the one before has bound, so that a list
- * from a cache that is behind will not do.
- */
-const UNFINISHED: ReflectOptions = { fieldSelector: 'status.phase!=Succeeded,status.phase!=Failed', isNewest: true };
+/** Pods, as upstream follows them: what has finished takes nothing of its node. */
+export const UNFINISHED: string = 'status.phase!=Succeeded,status.phase!=Failed';
 
-const CLUSTER_RESOURCES: readonly (readonly [ResourceName, ClusterKind])[] = [
+/** All but nodes and pods. */
+export const CLUSTER_RESOURCES: readonly (readonly [ResourceName, ClusterKind])[] = [
   ['namespaces', 'Namespace'],
   ['services', 'Service'],
   ['replicationcontrollers', 'ReplicationController'],
@@ -86,7 +84,8 @@ export class ClusterFeed {
       'pods',
       (json) => this.#read('pods', readPod(json), (pod) => handler.onPod(pod, json)),
       ({ uid }) => handler.onPodDeleted(uid),
-      UNFINISHED,
+      // A new leader has to know what the one before has bound: a list from a cache that is behind will not do.
+      { fieldSelector: UNFINISHED, isNewest: true },
     );
   }
 

@@ -50,6 +50,8 @@ describe('a live cluster', () => {
     );
     assert.deepEqual(snapshot.remarks, []);
     assert.ok(requests.every(({ method }) => method === 'GET'));
+    const pods = requests.find((request) => isList(request, 'pods'))?.path ?? '';
+    assert.ok(decodeURIComponent(pods).includes('fieldSelector=status.phase!=Succeeded,status.phase!=Failed'), pods);
     assert.equal(requests.filter(({ path }) => isList({ path } as HttpRequest, 'pods')).length, 1);
   });
 

@@ -4,27 +4,16 @@
 // Nodes and pods have to be readable. Another kind that is not is taken to be empty, with a remark: a user who may see pods need not
 // see storage classes.
 
-import type { KubeApi, Reflection } from '../../kube-api/kube-api.ts';
+import type { KubeApi, ReflectHandler } from '../../kube-api/kube-api.ts';
 import type { ResourceName } from '../../kube-api/resource.ts';
+import { CLUSTER_RESOURCES, UNFINISHED } from '../driver/cluster-feed.ts';
 import { ClusterSnapshot, type SnapshotKind } from './cluster-snapshot.ts';
 import { ClusterReadingError } from './errors.ts';
 
 const KINDS: readonly (readonly [ResourceName, SnapshotKind])[] = [
   ['nodes', 'Node'],
   ['pods', 'Pod'],
-  ['namespaces', 'Namespace'],
-  ['services', 'Service'],
-  ['replicationcontrollers', 'ReplicationController'],
-  ['replicasets', 'ReplicaSet'],
-  ['statefulsets', 'StatefulSet'],
-  ['persistentvolumeclaims', 'PersistentVolumeClaim'],
-  ['persistentvolumes', 'PersistentVolume'],
-  ['storageclasses', 'StorageClass'],
-  ['csinodes', 'CSINode'],
-  ['csidrivers', 'CSIDriver'],
-  ['csistoragecapacities', 'CSIStorageCapacity'],
-  ['volumeattachments', 'VolumeAttachment'],
-  ['poddisruptionbudgets', 'PodDisruptionBudget'],
+  ...CLUSTER_RESOURCES,
 ];
 
 /** Rejects with ClusterReadingError. */
@@ -43,8 +32,9 @@ export async function readCluster(api: KubeApi): Promise<ClusterSnapshot> {
 }
 
 function readKind(api: KubeApi, resource: ResourceName, kind: SnapshotKind, snapshot: ClusterSnapshot): Promise<void> {
+  const options = kind === 'Pod' ? { fieldSelector: UNFINISHED } : {};
   return new Promise((resolve, reject) => {
-    const reflection: Reflection = api.reflect(resource, {
+    const handler: ReflectHandler = {
       onSet: (object) => snapshot.set(kind, object),
       // A list that is begun anew tells of what has gone meanwhile.
       onDeleted: (identity) => snapshot.delete(kind, identity),
@@ -61,6 +51,7 @@ function readKind(api: KubeApi, resource: ResourceName, kind: SnapshotKind, snap
         reflection.close();
         reject(new ClusterReadingError(text));
       },
-    });
+    };
+    const reflection = api.reflect(resource, handler, options);
   });
 }
