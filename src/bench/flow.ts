@@ -52,7 +52,8 @@ export class Flow {
   start(nowMs: number): void {
     this.#isRunning = true;
     if (this.#schedule === undefined) {
-      for (const slot of this.#slots) this.#send(slot, nowMs, nowMs);
+      // A load that has no more to send stops its flow on the way.
+      for (const slot of this.#slots) if (this.#isRunning) this.#send(slot, nowMs, nowMs);
       return;
     }
     this.#free.length = 0;
@@ -76,7 +77,7 @@ export class Flow {
   tick(nowMs: number): void {
     const schedule = this.#schedule;
     if (schedule === undefined || !this.#isRunning) return;
-    for (let due = schedule.due(nowMs); due > 0; due--) {
+    for (let due = schedule.due(nowMs); due > 0 && this.#isRunning; due--) {
       const slot = this.#free.shift();
       if (slot === undefined) return;
       this.#send(slot, schedule.take(), nowMs);

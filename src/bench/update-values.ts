@@ -8,12 +8,13 @@ import type { UpdateValue } from './update-load.ts';
 /** From 2^28 on, nanoseconds below a second take five bytes as a varint: renewals differ in bytes, not in length. */
 const MICROS_MIN = 268_436;
 const MICROS_COUNT = 1_000_000 - MICROS_MIN;
-const NANOS_BYTES = 5;
 const UID_START = '2b1f0c52-0f4e-4b0a-9a55-00000';
 /** Lease.spec.renewTime: the message's tag and length, then seconds (tag and five bytes), then the tag of nanos. */
 const RENEW_TIME_TAG = 0x22;
 const RENEW_TIME_BYTES = 12;
-const NANOS_OFFSET = 9;
+const SECONDS_OFFSET = 3;
+const VARINT_BYTES = 5;
+const NANOS_OFFSET = SECONDS_OFFSET + VARINT_BYTES + 1;
 const COUNTER_MAX = 10_000_000;
 
 export class NodeLeaseValue implements UpdateValue {
@@ -21,15 +22,20 @@ export class NodeLeaseValue implements UpdateValue {
   readonly #nodePrefix: string;
   readonly #valueBytes: number;
   readonly #seconds: number;
+  readonly #secondsNow: (() => number) | undefined;
   #micros = 0;
   #template: { readonly bytes: Uint8Array; readonly ends: readonly number[] } | undefined;
   /** Of the last buffer touched: where its nanoseconds are. */
   #touched: Uint8Array | undefined;
   #nanosAt = 0;
 
-  /** `seconds`: the time of creation and of all renewals; renewals differ in microseconds. */
-  constructor(nodePrefix: string, valueBytes: number, seconds: number) {
+  /**
+   * `seconds`: the time of creation, and of all renewals, which differ in microseconds, unless `secondsNow` tells theirs. Seconds since 1970, as
+   * long as they are below 2^35.
+   */
+  constructor(nodePrefix: string, valueBytes: number, seconds: number, secondsNow?: () => number) {
     this.#nodePrefix = nodePrefix;
+    this.#secondsNow = secondsNow;
     this.#valueBytes = valueBytes;
     this.#seconds = seconds;
     this.marks = [nodePrefix, UID_START];
@@ -62,14 +68,20 @@ export class NodeLeaseValue implements UpdateValue {
       this.#nanosAt = nanosOffset(buffer, start, end);
     }
     this.#micros = this.#micros + 1 === MICROS_COUNT ? 0 : this.#micros + 1;
-    let rest = (MICROS_MIN + this.#micros) * 1000;
-    const at = this.#nanosAt;
-    for (let i = 0; i < NANOS_BYTES - 1; i++) {
-      buffer[at + i] = (rest & 127) | 128;
-      rest >>>= 7;
-    }
-    buffer[at + NANOS_BYTES - 1] = rest;
+    writeFiveBytes(buffer, this.#nanosAt, (MICROS_MIN + this.#micros) * 1000);
+    if (this.#secondsNow === undefined) return;
+    writeFiveBytes(buffer, this.#nanosAt - NANOS_OFFSET + SECONDS_OFFSET, this.#secondsNow());
   }
+}
+
+/** A varint of a number from 2^28 up to 2^35. */
+function writeFiveBytes(buffer: Uint8Array, at: number, value: number): void {
+  let rest = value;
+  for (let i = 0; i < VARINT_BYTES - 1; i++) {
+    buffer[at + i] = (rest % 128) | 128;
+    rest = Math.floor(rest / 128);
+  }
+  buffer[at + VARINT_BYTES - 1] = rest;
 }
 
 /** The last renewTime in the value. */
