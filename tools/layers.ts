@@ -30,6 +30,7 @@ export const LAYERS: readonly Layer[] = [
   layer('client', 'base io api h2 grpc'),
   layer('kube', 'base'),
   layer('kube-api', 'base io kube', '@kubernetes/client-node yaml'),
+  layer('kube-store', 'base io api client kube kube-api'),
   layer('scheduler/model', 'base'),
   layer('scheduler/configuration', 'base scheduler/model', 'yaml'),
   layer('scheduler/reference', 'base scheduler/model'),
@@ -47,7 +48,7 @@ export const LAYERS: readonly Layer[] = [
   layer('bench', 'base io api h2 grpc client kube', 'hdr-histogram-js cli-progress'),
   layer(
     'cli',
-    'base io journal h2 client etcd backup repair bench kube-api scheduler/model scheduler/configuration scheduler/queue scheduler/driver scheduler/inquiry',
+    'base io journal h2 client etcd backup repair bench kube-api kube-store scheduler/model scheduler/configuration scheduler/queue scheduler/driver scheduler/inquiry',
     'commander pino yaml',
   ),
   layer('testing', 'base io api journal scheduler/model'),

@@ -8,7 +8,7 @@ import { pino } from 'pino';
 import { stringify } from 'yaml';
 import { RealClock, within } from '../io/clock.ts';
 import { processUsage } from '../io/process-usage.ts';
-import type { HttpKubeApi } from '../kube-api/http-kube-api.ts';
+import type { KubeApi } from '../kube-api/kube-api.ts';
 import type { LeaderElectionOptions } from '../scheduler/driver/leader-elector.ts';
 import { LedScheduler } from '../scheduler/driver/led-scheduler.ts';
 import { answerStatus } from '../scheduler/driver/status-pages.ts';
@@ -25,6 +25,7 @@ import {
   type SchedulerSettings,
   settingsOf,
 } from './schedule-settings.ts';
+import { addBindOptions, type BindFlags, type OpenedCluster, openCluster } from './schedule-store.ts';
 import { whatIfCommand } from './schedule-what-if.ts';
 import { addSecureServingOptions, checkDelegation, checkSecureServing } from './secure-serving.ts';
 import { StatusPort, type StatusPortFlags } from './status-port.ts';
@@ -38,7 +39,7 @@ const ALIVE_MS = 3_600_000;
 const JITTER = 1.2;
 
 /** commander's names of the options. */
-interface Flags extends ClusterFlags, ElectionFlags, StatusPortFlags {
+interface Flags extends ClusterFlags, ElectionFlags, StatusPortFlags, BindFlags {
   readonly logLevel: string;
   readonly writeConfigTo?: string;
 }
@@ -51,7 +52,7 @@ export function scheduleCommand(): Command {
   const command = new Command('schedule').description(
     'place pods on nodes in place of kube-scheduler, all nodes considered for each',
   );
-  return addUpstreamOptions(addSecureServingOptions(addClusterOptions(command)))
+  return addUpstreamOptions(addSecureServingOptions(addBindOptions(addClusterOptions(command))))
     .option(
       '--leader-elect [yes]',
       'schedule only while this process holds the Lease; =false for a lone one',
@@ -121,10 +122,12 @@ async function schedule(settings: Settings): Promise<void> {
   const logger = makeLogger(flags.logLevel);
   for (const remark of settings.remarks) logger.warn(remark);
   const clock = new RealClock();
-  const api = await openApi(flags, settings.kubeconfig);
+  const cluster = await openCluster(flags, settings.kubeconfig);
+  for (const remark of cluster.remarks) logger.warn(remark);
+  const { api } = cluster;
   // Between two tries nothing else may keep the process alive.
   const alive = setInterval(() => {}, ALIVE_MS);
-  const running = new Running(settings, api, clock, logger);
+  const running = new Running(settings, cluster, clock, logger);
   const { promise: ended, resolve: end } = Promise.withResolvers<number>();
   running.onLost = () => end(1);
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => end(0));
@@ -139,7 +142,8 @@ async function schedule(settings: Settings): Promise<void> {
 class Running {
   onLost: () => void = () => {};
   readonly #flags: Flags;
-  readonly #api: HttpKubeApi;
+  readonly #api: KubeApi;
+  readonly #bindingsMax: number | undefined;
   readonly #clock: RealClock;
   readonly #settings: Settings;
   readonly #logger: Logger;
@@ -148,10 +152,11 @@ class Running {
   readonly #port: StatusPort;
   readonly #led: LedScheduler;
 
-  constructor(settings: Settings, api: HttpKubeApi, clock: RealClock, logger: Logger) {
+  constructor(settings: Settings, { api, apiServer, bindingsMax }: OpenedCluster, clock: RealClock, logger: Logger) {
     this.#settings = settings;
     this.#flags = settings.flags;
     this.#api = api;
+    this.#bindingsMax = bindingsMax;
     this.#clock = clock;
     this.#logger = logger;
     const limit = new LogLimit(clock);
@@ -168,7 +173,7 @@ class Running {
     this.#port = new StatusPort({
       flags: this.#flags,
       clock,
-      api,
+      api: apiServer,
       openApi: (kubeconfig) => openApi({ schedulerName: [] }, kubeconfig),
       answer: (request) => answerStatus(sources, request),
       onProblem: (text) => limit.tell('status port', text, (line) => logger.warn(line)),
@@ -199,6 +204,7 @@ class Running {
         clock: this.#clock,
         profiles: this.#settings.profiles,
         backoff: this.#settings.backoff,
+        ...(this.#bindingsMax === undefined ? {} : { bindingsMax: this.#bindingsMax }),
         instance: hostname(),
         notices: {
           onProblem: (resource, text) => limit.tell(resource, text, (line) => logger.warn({ resource }, line)),

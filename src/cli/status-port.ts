@@ -26,8 +26,8 @@ export interface StatusPortFlags extends SecureServingFlags {
 export interface StatusPortOptions {
   readonly flags: StatusPortFlags;
   readonly clock: RealClock;
-  /** Of the scheduler, for what no other kubeconfig is named. */
-  readonly api: HttpKubeApi;
+  /** Of the scheduler, for what no other kubeconfig is named. Without one there is no secure port. */
+  readonly api: HttpKubeApi | undefined;
   /** To be closed by the caller of `close` here. */
   readonly openApi: (kubeconfig: string) => Promise<HttpKubeApi>;
   readonly answer: (request: Http1Request) => Http1Response;
@@ -38,7 +38,7 @@ export interface StatusPortOptions {
 export class StatusPort {
   readonly #options: StatusPortOptions;
   readonly #opened: HttpKubeApi[] = [];
-  #authentication: HttpKubeApi;
+  #authentication: HttpKubeApi | undefined;
   #https: HttpsServer | undefined;
   #closePlain: () => Promise<void> = async () => {};
   #timer: NodeJS.Timeout | undefined;
@@ -55,9 +55,10 @@ export class StatusPort {
   async start(): Promise<void> {
     const { flags } = this.#options;
     if (flags.port > 0) await this.#startPlain();
-    if (flags.securePort === 0) return;
+    const { api } = this.#options;
+    if (flags.securePort === 0 || api === undefined) return;
     const tls = checkSecureServing(flags);
-    const access = await this.#access();
+    const access = await this.#access(api);
     const identity = this.#currentIdentity();
     this.#identity = identity;
     try {
@@ -96,17 +97,18 @@ export class StatusPort {
     };
   }
 
-  async #access(): Promise<DelegatedAccess> {
+  async #access(own: HttpKubeApi): Promise<DelegatedAccess> {
     const { flags, clock } = this.#options;
     const open = async (path: string): Promise<HttpKubeApi> => {
-      if (path === '') return this.#options.api;
+      if (path === '') return own;
       const api = await this.#options.openApi(path);
       this.#opened.push(api);
       return api;
     };
-    this.#authentication = await open(flags.authenticationKubeconfig);
+    const authentication = await open(flags.authenticationKubeconfig);
+    this.#authentication = authentication;
     return new DelegatedAccess({
-      authentication: this.#authentication,
+      authentication,
       authorization: await open(flags.authorizationKubeconfig),
       alwaysAllowedPaths: flags.authorizationAlwaysAllowPaths,
       clock,
@@ -150,7 +152,8 @@ export class StatusPort {
 
   /** As upstream tolerates it by default: without an answer clients with certificates are strangers. */
   async #lookUp(): Promise<void> {
-    const outcome = await this.#authentication.readAuthenticationConfig();
+    const outcome = await this.#authentication?.readAuthenticationConfig();
+    if (outcome === undefined) return;
     if (outcome.kind === 'found') {
       const { data } = outcome.object;
       const found = isObject(data) ? data['client-ca-file'] : undefined;

@@ -39,6 +39,8 @@ export interface WatchListener {
   onCreated?(revision: number): void;
   /** All events of one or more whole revisions. `revision`: the server's when it sent them. */
   onEvents(events: Event[], revision: number): void | Promise<void>;
+  /** Its stream has ended, or could not be opened; it is taken up again until it is over. */
+  onBroken?(error: StatusError): void;
   /** All events up to `revision` have been reported. */
   onProgress?(revision: number): void;
   /**
@@ -99,7 +101,7 @@ export class Watch implements Waiter, CallListener {
     const { path } = methods.watch;
     const call = connection.stream({ path, extra: [HAS_LEADER], listener: this, isAutoConsumed: false });
     if (call === null) {
-      this.#resumeLater();
+      this.#resumeLater(new StatusError(UNAVAILABLE, 'the connection takes no more calls'));
       return;
     }
     this.#call = call;
@@ -117,8 +119,8 @@ export class Watch implements Waiter, CallListener {
     });
   }
 
-  onFailure(_error: StatusError): void {
-    this.#resumeLater();
+  onFailure(error: StatusError): void {
+    this.#resumeLater(error);
   }
 
   onMessage(buffer: Uint8Array, start: number, end: number): void {
@@ -133,9 +135,9 @@ export class Watch implements Waiter, CallListener {
 
   onEnd(error: StatusError | undefined, _isUnprocessed: boolean): void {
     this.#call = undefined;
-    const code = error?.code ?? UNAVAILABLE;
+    const reason = error ?? new StatusError(UNAVAILABLE, 'the server has ended the stream');
     // As clientv3: what is neither of these will not get better.
-    if (code === UNAVAILABLE || code === INTERNAL) this.#resumeLater();
+    if (reason.code === UNAVAILABLE || reason.code === INTERNAL) this.#resumeLater(reason);
     else this.#end(error, 0);
   }
 
@@ -145,7 +147,7 @@ export class Watch implements Waiter, CallListener {
   }
 
   /** What was received but not given out is asked for again: it is dropped. */
-  #resumeLater(): void {
+  #resumeLater(error: StatusError): void {
     if (this.#isOver) return;
     if (this.#channel.isClosed) {
       this.#end(new StatusError(UNAVAILABLE, 'the client is closed'), 0);
@@ -157,6 +159,7 @@ export class Watch implements Waiter, CallListener {
     this.#timer?.cancel();
     this.#timer = this.#clock.setTimer(this.#resumeMs, () => this.#open());
     this.#resumeMs = Math.min(2 * this.#resumeMs, RESUME_MS_MAX);
+    this.#listener.onBroken?.(error);
   }
 
   #send(request: Partial<WatchRequest>): void {

@@ -66,9 +66,27 @@ export class KnownObjects {
     return true;
   }
 
+  /** Another version of an object that is known by its uid, told by other means. False where it is not. */
+  renew(head: ObjectHead): boolean {
+    const known = this.#known.get(keyOf(head));
+    if (known === undefined || known.head.uid !== head.uid) return false;
+    known.round = this.#round;
+    known.head = head;
+    return true;
+  }
+
+  /** Undefined for an object that is not known. */
+  head(key: string): ObjectHead | undefined {
+    return this.#known.get(key)?.head;
+  }
+
   /** Whether it is news: the object was known. */
-  delete(head: ObjectHead): boolean {
-    const key = keyOf(head);
+  delete(object: { readonly namespace: string; readonly name: string }): boolean {
+    return this.deleteKey(keyOf(object));
+  }
+
+  /** The same by `keyOf` of the object. */
+  deleteKey(key: string): boolean {
     const known = this.#known.get(key);
     if (known === undefined) return false;
     this.#delete(key, known.head);

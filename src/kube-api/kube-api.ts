@@ -31,6 +31,11 @@ export interface ObjectIdentity {
 export interface ReflectHandler {
   /** The object is new, or changed. Twice with the same uid only if its resourceVersion has changed. */
   onSet(object: JsonObject): void;
+  /**
+   * The pod is as it was last told, but for a binding that this client has made: nothing else is to be read. Who answers false, or has no
+   * such method, gets onSet.
+   */
+  onBound?(pod: ObjectIdentity, nodeName: string): boolean;
   /** An object that onSet told of is no more. One recreated under its name is told deleted first, then set. */
   onDeleted(identity: ObjectIdentity): void;
   /** Once: what onSet has told so far is the whole collection as of one moment. */

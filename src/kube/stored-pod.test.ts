@@ -155,6 +155,8 @@ test('a condition is set once, and written again when its words change', () => {
   const refused = rewriter.setCondition(pod, condition, WALL_MS);
   assert(refused !== undefined);
   assert.equal(rewriter.setCondition(refused, condition, WALL_MS + 60_000), undefined);
+  // As the binder gives a pod another version.
+  assert(rewriter.setCondition(refused, { ...condition, lastProbeTime: NOW }, WALL_MS) !== undefined);
   const again = rewriter.setCondition(refused, { ...condition, message: '0/2 nodes' }, WALL_MS + 60_000);
   assert(again !== undefined);
   const [written] = Object(decoded(again).status).conditions;

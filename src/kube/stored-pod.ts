@@ -101,13 +101,14 @@ export class PodRewriter {
     });
   }
 
-  /** Undefined where the pod has that condition already, but for its times. */
+  /** Undefined where the pod has that condition already, but for the time of its last transition. */
   setCondition(stored: Uint8Array, condition: PodConditionChange, wallMs: number): Uint8Array | undefined {
     const told = this.#conditionOf(stored, condition.type);
     const isTold =
       told?.status === condition.status &&
       (told.reason ?? '') === (condition.reason ?? '') &&
-      (told.message ?? '') === (condition.message ?? '');
+      (told.message ?? '') === (condition.message ?? '') &&
+      (told.lastProbeTime ?? null) === (condition.lastProbeTime ?? null);
     return isTold ? undefined : this.#rewrite(stored, { condition, wallMs });
   }
 
@@ -191,6 +192,7 @@ export interface PodConditionChange {
   readonly status: string;
   readonly reason?: string;
   readonly message?: string;
+  readonly lastProbeTime?: string | null;
 }
 
 interface PodChange {

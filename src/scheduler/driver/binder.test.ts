@@ -43,6 +43,7 @@ class Play {
       // A binder calls no others.
       api: api as KubeApi,
       clock: this.clock,
+      inFlightMax: 256,
       leadsUntilMs: () => this.leadsUntilMs,
       onTrouble: () => {},
       onBinding: (_uid, _nodeName, binding) => this.told.push(binding),

@@ -9,14 +9,14 @@
 // A request is sent, and sent again, only before `leadsUntilMs`, and given up then: what comes from a scheduler that does not lead
 // any more contradicts the one that does.
 //
-// Limits: IN_FLIGHT_MAX; with `hasRoom` false the caller decides on no more pods.
+// Limits: `inFlightMax`; with `hasRoom` false the caller decides on no more pods.
 
 import type { Clock } from '../../io/clock.ts';
 import type { BindOutcome, JsonObject, KubeApi, PodToBind } from '../../kube-api/kube-api.ts';
 import { headOf, isObject } from '../../kube-api/object-head.ts';
 import { type OngoingTrouble, Trouble } from '../../kube-api/trouble.ts';
 
-const IN_FLIGHT_MAX = 256;
+export const IN_FLIGHT_MAX_DEFAULT = 256;
 const IN_FLIGHT_MIN = 4;
 const UNREACHABLE_MS = 1000;
 const READ_AGAIN_MS = 1000;
@@ -35,6 +35,7 @@ export interface BinderOptions {
   readonly clock: Clock;
   /** By the clock's nowMs; it may move on. */
   readonly leadsUntilMs: () => number;
+  readonly inFlightMax: number;
   readonly onBinding: (uid: string, nodeName: string, binding: Binding) => void;
   /** For a log: bindings fail one after another, whichever pods they are of; or do so no more. */
   readonly onTrouble: (text: string) => void;
@@ -43,7 +44,7 @@ export interface BinderOptions {
 export class Binder {
   readonly #options: BinderOptions;
   #inFlight = 0;
-  #window: number = IN_FLIGHT_MAX;
+  #window: number;
   #isClosed = false;
   #onIdle: (() => void) | undefined;
   readonly #trouble: Trouble;
@@ -53,6 +54,7 @@ export class Binder {
   constructor(options: BinderOptions) {
     this.#options = options;
     this.#trouble = new Trouble(options.clock, 'bindings: accepted again', options.onTrouble);
+    this.#window = options.inFlightMax;
   }
 
   get inFlight(): number {
@@ -104,7 +106,7 @@ export class Binder {
       } else if (outcome.kind === 'unreachable') {
         await this.#pause(UNREACHABLE_MS);
       } else {
-        if (this.#window < IN_FLIGHT_MAX) this.#window++;
+        if (this.#window < this.#options.inFlightMax) this.#window++;
         if (outcome.kind === 'unknown') return this.#find(pod, nodeName, outcome.text);
         if (outcome.kind === 'conflict') return this.#look(pod, nodeName, outcome.text);
         return bindingOf(outcome);

@@ -36,6 +36,8 @@ export interface ClusterHandler {
   onObjectDeleted(kind: ClusterKind, key: string): void;
   /** `json` is what the pod was read from. */
   onPod(pod: PodObject, json: JsonObject): void;
+  /** The API shows a pod on the node that it was bound to from here, otherwise unchanged. False: it has to be read. */
+  onPodBound(uid: string, nodeName: string): boolean;
   onPodDeleted(uid: string): void;
   /** Once: every collection has been read. */
   onSynced(seconds: number): void;
@@ -114,6 +116,7 @@ export class ClusterFeed {
     this.#unsynced++;
     const handler = {
       onSet,
+      onBound: ({ uid }: ObjectIdentity, nodeName: string) => this.#handler.onPodBound(uid, nodeName),
       onDeleted,
       onSynced: () => {
         this.#unsynced--;

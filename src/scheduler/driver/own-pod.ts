@@ -14,3 +14,9 @@ export interface OwnPod {
   /** Bindings of it that failed. */
   failures: number;
 }
+
+/** Nothing that counts on its node is other than it was. */
+export function isUnchanged(own: OwnPod, pod: PodObject, template: PodObject): boolean {
+  const isSame = own.template === template && own.pod.requests === pod.requests;
+  return isSame && !pod.isTerminating && !pod.isFinished;
+}

@@ -23,6 +23,8 @@ export interface SchedulerOptions {
   readonly backoff?: Backoff;
   /** By the clock's nowMs: when another process may lead; nothing is bound from then on. It may move on. */
   readonly leadsUntilMs?: () => number;
+  /** Bindings on their way at a time. */
+  readonly bindingsMax?: number;
   readonly instance: string;
   readonly notices: SchedulerNotices;
 }

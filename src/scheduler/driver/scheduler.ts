@@ -20,9 +20,9 @@ import type { NodeObject } from '../model/node-object.ts';
 import type { PodObject } from '../model/pod-object.ts';
 import type { ClusterEvent } from '../queue/cluster-event.ts';
 import { SchedulingQueue } from '../queue/scheduling-queue.ts';
-import { Binder, type Binding } from './binder.ts';
+import { Binder, type Binding, IN_FLIGHT_MAX_DEFAULT } from './binder.ts';
 import { ClusterFeed } from './cluster-feed.ts';
-import type { OwnPod } from './own-pod.ts';
+import { isUnchanged, type OwnPod } from './own-pod.ts';
 import { PodPreemption } from './pod-preemption.ts';
 import { PodTemplates } from './pod-templates.ts';
 import { isStorage, PodVolumes } from './pod-volumes.ts';
@@ -64,7 +64,7 @@ export class Scheduler {
   #tickTimer: Timer | undefined;
 
   constructor(options: SchedulerOptions) {
-    const { api, clock, profiles, instance, backoff } = options;
+    const { api, clock, profiles, instance, backoff, bindingsMax = IN_FLIGHT_MAX_DEFAULT } = options;
     this.#options = options;
     this.queue = new SchedulingQueue(backoff);
     this.#kernel = new Kernel(profiles);
@@ -73,6 +73,7 @@ export class Scheduler {
       api,
       clock,
       leadsUntilMs: () => this.#leadsUntilMs(),
+      inFlightMax: bindingsMax,
       onBinding: (uid, nodeName, binding) => this.#onBinding(uid, nodeName, binding),
       onTrouble: (text) => options.notices.onProblem('pods', text),
     });
@@ -106,6 +107,7 @@ export class Scheduler {
       onObject: (object, head) => this.#setObject(object, head),
       onObjectDeleted: (kind, key) => this.#deleteObject(kind, key),
       onPod: (pod, json) => this.#setPod(pod, json),
+      onPodBound: (uid, nodeName) => this.#confirm(uid, nodeName),
       onPodDeleted: (uid) => this.#deletePod(uid),
       onProblem: (resource, text) => notices.onProblem(resource, text),
       onSynced: (seconds) => {
@@ -207,13 +209,7 @@ export class Scheduler {
     const { uid } = pod;
     const own = this.#own.get(uid);
     const isConfirmed = own?.assumedNode === pod.nodeName;
-    // Nothing that counts has changed since.
-    const isAsAssumed =
-      isConfirmed &&
-      own.template === template &&
-      own.pod.requests === pod.requests &&
-      !pod.isTerminating &&
-      !pod.isFinished;
+    const isAsAssumed = own !== undefined && isConfirmed && isUnchanged(own, pod, template);
     this.#own.delete(uid);
     this.queue.remove(uid);
     this.#volumes.podLeft(uid);
@@ -225,6 +221,14 @@ export class Scheduler {
     // Who was assumed to be there was already counted.
     // What ends has not freed its room yet.
     if (!isConfirmed) this.#changed(event, pod.isTerminating ? '' : pod.nodeName);
+  }
+
+  /** It is where it was assumed to be, and otherwise as it was. */
+  #confirm(uid: string, nodeName: string): boolean {
+    const own = this.#own.get(uid);
+    if (own?.assumedNode !== nodeName) return false;
+    this.#setPlaced(boundTo(own.pod, nodeName), own.template);
+    return true;
   }
 
   #setWaiting(pod: PodObject, template: PodObject, resourceVersion: string): void {

@@ -1,0 +1,34 @@
+// Where kube-apiserver keeps objects: /registry/RESOURCE[/NAMESPACE]/NAME, with the resource under another name for some (pkg/registry/*/storage).
+
+import { RESOURCES, type ResourceName } from '../kube-api/resource.ts';
+
+export const REGISTRY_PREFIX_DEFAULT = '/registry';
+
+const FOLDERS: Partial<Readonly<Record<ResourceName, string>>> = {
+  nodes: 'minions',
+  services: 'services/specs',
+  replicationcontrollers: 'controllers',
+};
+
+export class RegistryKeys {
+  readonly #prefix: string;
+
+  /** `prefix`: kube-apiserver's --etcd-prefix. */
+  constructor(prefix: string = REGISTRY_PREFIX_DEFAULT) {
+    this.#prefix = `/${prefix}`.replaceAll(/\/+/g, '/').replace(/\/$/, '');
+  }
+
+  /** Of all objects of the resource; ends with a slash. */
+  folder(resource: ResourceName): string {
+    return `${this.#prefix}/${FOLDERS[resource] ?? resource}/`;
+  }
+
+  key(resource: ResourceName, { namespace, name }: { readonly namespace: string; readonly name: string }): string {
+    return `${this.folder(resource)}${RESOURCES[resource].isNamespaced ? `${namespace}/` : ''}${name}`;
+  }
+}
+
+/** The part of a key below its folder: what `keyOf` makes of the object's namespace and name. */
+export function nameInFolder(key: Uint8Array, folderBytes: number): string {
+  return Buffer.from(key.buffer, key.byteOffset + folderBytes, key.length - folderBytes).toString();
+}

@@ -1,0 +1,354 @@
+// A cluster as a scheduler sees it, at the store instead of through an API server: collections are followed and pods bound by the etcd API.
+// The objects are the same, and so is what API servers, kubelets and controllers see of a binding (docs/scheduler.md).
+//
+//   bind ─► the pod's stored bytes ─► rewritten (kube/stored-pod.ts) ─► Txn If MOD(key) = revision Then Put Else Range
+//             from its last event, or read
+//
+// What the store cannot do is done by the API server, where one is given: bindings of pods that are encrypted or stored as JSON, events, deletions,
+// leases, any other write. Without one these are refused, but for the conditions of pods, which are written at the store too.
+
+import { INVALID_ARGUMENT, PERMISSION_DENIED, RESOURCE_EXHAUSTED, StatusError } from '../api/errors.ts';
+import { COMPARE_EQUAL, Compare, type KeyValue, RangeRequest, RequestOp, TARGET_MOD } from '../api/messages.ts';
+import { WireError } from '../base/byte-reader.ts';
+import type { EtcdClient } from '../client/etcd-client.ts';
+import type { Clock } from '../io/clock.ts';
+import { formOf } from '../kube/stored-object.ts';
+import { PodRewriter } from '../kube/stored-pod.ts';
+import type {
+  AccessProblem,
+  BindOptions,
+  BindOutcome,
+  Failure,
+  JsonObject,
+  KubeApi,
+  LeaseName,
+  LeaseSpec,
+  ObjectIdentity,
+  PodStatusPatch,
+  PodToBind,
+  ReadOutcome,
+  ReflectHandler,
+  Reflection,
+  ReflectOptions,
+  RequestCount,
+  SchedulerEvent,
+  WriteOutcome,
+} from '../kube-api/kube-api.ts';
+import { headOf, isObject, keyOf } from '../kube-api/object-head.ts';
+import type { ResourceName } from '../kube-api/resource.ts';
+import { ObjectReader } from './object-reader.ts';
+import { PendingPods } from './pending-pods.ts';
+import { RegistryKeys } from './registry-key.ts';
+import { StoreReflector } from './store-reflector.ts';
+
+const TIMEOUT_MS = 10_000;
+const RETRY_AFTER_MS = 1000;
+/** Bindings that are remembered until the watch shows them; an event of one that was forgotten is read like any other. */
+const SENT_MAX = 16_384;
+/** A write without a version as precondition, when others write the object meanwhile. */
+const TRIES_MAX = 5;
+
+export interface StoreKubeApiOptions {
+  readonly client: EtcdClient;
+  /** kube-apiserver's --etcd-prefix. */
+  readonly prefix: string;
+  readonly clock: Clock;
+  /** 0 <= chance() < 1, for jitter. */
+  readonly chance: () => number;
+  /** For what the store cannot do. */
+  readonly api?: KubeApi;
+}
+
+/** What became of the conditional write of one key. */
+type PutOutcome =
+  | { readonly kind: 'done' }
+  /** Somebody else has written it; undefined: it is gone. */
+  | { readonly kind: 'other'; readonly kv: KeyValue | undefined };
+
+interface SentBinding {
+  readonly value: Uint8Array;
+  readonly nodeName: string;
+}
+
+export class StoreKubeApi implements KubeApi {
+  readonly #options: StoreKubeApiOptions;
+  readonly #keys: RegistryKeys;
+  readonly #reader = new ObjectReader();
+  readonly #rewriter = new PodRewriter();
+  readonly #pending = new PendingPods();
+  /** Bindings on their way, or made and not yet seen by the watch; by the pod's namespace and name. */
+  readonly #sent = new Map<string, SentBinding>();
+  readonly #requests = new Map<string, number>();
+
+  constructor(options: StoreKubeApiOptions) {
+    this.#options = options;
+    this.#keys = new RegistryKeys(options.prefix);
+  }
+
+  reflect(resource: ResourceName, handler: ReflectHandler, options: ReflectOptions = {}): Reflection {
+    const { client, clock, chance, api } = this.#options;
+    const isPods = resource === 'pods';
+    const reflector = new StoreReflector({
+      client,
+      clock,
+      chance,
+      api,
+      resource,
+      handler: isPods ? this.#forgetting(handler) : handler,
+      options,
+      keys: this.#keys,
+      ...(isPods
+        ? {
+            boundTo: (name, kv) => this.#boundTo(name, kv),
+            onStored: (name, kv, object) => this.#keep(name, kv, object),
+          }
+        : {}),
+    });
+    reflector.start();
+    return reflector;
+  }
+
+  async bind(pod: PodToBind, nodeName: string, options: BindOptions = {}): Promise<BindOutcome> {
+    let kv = this.#pending.get(keyOf(pod));
+    let isSent = false;
+    try {
+      for (let tries = 0; tries < TRIES_MAX; tries++) {
+        if (kv === undefined || (tries === 0 && !isAtVersion(kv, pod))) kv = await this.#get('pods', pod);
+        if (kv === undefined) return podIsGone(pod);
+        if (!isAtVersion(kv, pod)) return otherVersion(kv, pod);
+        if (formOf(kv.value) !== 'protobuf') return await this.#bindByApi(kv, pod, nodeName, options);
+        const bound = this.#rewriter.bind(kv.value, { uid: pod.uid, nodeName, wallMs: this.#options.clock.wallMs() });
+        if ('kind' in bound) return { kind: bound.kind === 'other-uid' ? 'gone' : 'conflict', text: bound.text };
+        const timeoutMs = this.#timeLeft(options);
+        if (timeoutMs <= 0) return { kind: 'unreachable', text: 'the deadline of the binding has passed' };
+        isSent = true;
+        this.#remember(keyOf(pod), { value: bound, nodeName });
+        const outcome = await this.#put(kv, bound, timeoutMs);
+        if (outcome.kind === 'done') {
+          this.#pending.delete(keyOf(pod));
+          return { kind: 'bound' };
+        }
+        isSent = false;
+        this.#sent.delete(keyOf(pod));
+        kv = outcome.kv;
+        if (kv === undefined) return podIsGone(pod);
+      }
+      return { kind: 'conflict', text: `${TRIES_MAX} times somebody else wrote the pod first` };
+    } catch (error) {
+      return failureOf(error, isSent);
+    }
+  }
+
+  async patchPodStatus(pod: PodToBind, patch: PodStatusPatch): Promise<WriteOutcome> {
+    const { api } = this.#options;
+    if (api !== undefined) return api.patchPodStatus(pod, patch);
+    if (patch.nominatedNodeName !== undefined) return this.#unable('nominate a node');
+    try {
+      for (let tries = 0; tries < TRIES_MAX; tries++) {
+        const kv = await this.#get('pods', pod);
+        if (kv === undefined) return podIsGone(pod);
+        const read = this.#reader.read(kv.value, kv.mod_revision);
+        if ('reason' in read) return this.#unable('write the status of a pod that is not stored as protobuf');
+        if (headOf(read.object)?.uid !== pod.uid) return podIsGone(pod);
+        if (!isAtVersion(kv, pod)) return otherVersion(kv, pod);
+        const changed = this.#withConditions(kv, patch);
+        if (changed === kv.value) return { kind: 'done', object: read.object };
+        const outcome = await this.#put(kv, changed);
+        if (outcome.kind === 'done') return { kind: 'done', object: read.object };
+      }
+      return { kind: 'conflict', text: `${TRIES_MAX} times somebody else wrote the pod first` };
+    } catch (error) {
+      return failureOf(error, true);
+    }
+  }
+
+  async read(
+    resource: ResourceName,
+    object: { readonly namespace: string; readonly name: string },
+  ): Promise<ReadOutcome> {
+    try {
+      const kv = await this.#get(resource, object);
+      if (kv === undefined) return { kind: 'gone', text: `${resource} ${JSON.stringify(object.name)} not found` };
+      const read = this.#reader.read(kv.value, kv.mod_revision);
+      if ('object' in read) return { kind: 'found', object: read.object };
+      const { api } = this.#options;
+      if (api !== undefined) return api.read(resource, object);
+      return { kind: 'refused', status: 0, text: `${resource} ${keyOf(object)} cannot be read: ${read.reason}` };
+    } catch (error) {
+      return failureOf(error, false);
+    }
+  }
+
+  async deletePod(pod: ObjectIdentity): Promise<WriteOutcome> {
+    return this.#options.api?.deletePod(pod) ?? this.#unable('delete a pod');
+  }
+
+  async createEvent(event: SchedulerEvent): Promise<WriteOutcome> {
+    return this.#options.api?.createEvent(event) ?? this.#unable('write an event');
+  }
+
+  async updateEventSeries(
+    event: { readonly namespace: string; readonly name: string },
+    count: number,
+  ): Promise<WriteOutcome> {
+    return this.#options.api?.updateEventSeries(event, count) ?? this.#unable('write an event');
+  }
+
+  async mergePatch(
+    resource: ResourceName,
+    object: { readonly namespace: string; readonly name: string },
+    patch: JsonObject,
+  ): Promise<WriteOutcome> {
+    return this.#options.api?.mergePatch(resource, object, patch) ?? this.#unable(`patch ${resource}`);
+  }
+
+  async readLease(lease: LeaseName): Promise<ReadOutcome> {
+    return this.#options.api?.readLease(lease) ?? this.#unable('elect a leader');
+  }
+
+  async createLease(lease: LeaseName, spec: LeaseSpec): Promise<WriteOutcome> {
+    return this.#options.api?.createLease(lease, spec) ?? this.#unable('elect a leader');
+  }
+
+  async updateLease(lease: LeaseName, spec: LeaseSpec, resourceVersion: string): Promise<WriteOutcome> {
+    return this.#options.api?.updateLease(lease, spec, resourceVersion) ?? this.#unable('elect a leader');
+  }
+
+  async readVersion(): Promise<ReadOutcome> {
+    return this.#options.api?.readVersion() ?? this.#unable("tell an API server's version");
+  }
+
+  async accessProblems(): Promise<readonly AccessProblem[]> {
+    return this.#options.api?.accessProblems() ?? [];
+  }
+
+  requestCounts(): readonly RequestCount[] {
+    const own = [...this.#requests].map(([verb, count]) => ({ verb, code: 'OK', count }));
+    return [...own, ...(this.#options.api?.requestCounts() ?? [])];
+  }
+
+  async close(): Promise<void> {
+    this.#options.client.close();
+    await this.#options.api?.close();
+  }
+
+  /** The watch tells of it, sooner or later than the answer comes; without a watch the oldest are forgotten. */
+  #remember(name: string, sent: SentBinding): void {
+    this.#sent.delete(name);
+    this.#sent.set(name, sent);
+    if (this.#sent.size <= SENT_MAX) return;
+    for (const oldest of this.#sent.keys()) {
+      this.#sent.delete(oldest);
+      return;
+    }
+  }
+
+  #boundTo(name: string, { value }: KeyValue): string | undefined {
+    const sent = this.#sent.get(name);
+    if (sent === undefined) return undefined;
+    this.#sent.delete(name);
+    if (Buffer.compare(sent.value, value) !== 0) return undefined;
+    this.#pending.delete(name);
+    return sent.nodeName;
+  }
+
+  /** What the pod's bytes were when it was last told. */
+  #keep(name: string, kv: KeyValue, { spec }: JsonObject): void {
+    if (isObject(spec) && spec.nodeName === undefined) this.#pending.set(name, kv);
+    else this.#pending.delete(name);
+  }
+
+  #forgetting(handler: ReflectHandler): ReflectHandler {
+    return {
+      onSet: (object) => handler.onSet(object),
+      onBound: (identity, nodeName) => handler.onBound?.(identity, nodeName) ?? false,
+      onDeleted: (identity) => {
+        this.#pending.delete(keyOf(identity));
+        handler.onDeleted(identity);
+      },
+      onSynced: () => handler.onSynced(),
+      onProblem: (text) => handler.onProblem(text),
+    };
+  }
+
+  /** Milliseconds in which the binding has to be answered. */
+  #timeLeft({ deadlineMs = Number.POSITIVE_INFINITY }: BindOptions): number {
+    return Math.min(TIMEOUT_MS, deadlineMs - this.#options.clock.nowMs());
+  }
+
+  async #bindByApi({ value }: KeyValue, pod: PodToBind, nodeName: string, options: BindOptions): Promise<BindOutcome> {
+    const { api } = this.#options;
+    if (api !== undefined) return api.bind(pod, nodeName, options);
+    return this.#unable(`bind a pod whose stored form is ${formOf(value)}`);
+  }
+
+  /** The same bytes where there is nothing to change. */
+  #withConditions({ value }: KeyValue, { conditions = [] }: PodStatusPatch): Uint8Array {
+    const wallMs = this.#options.clock.wallMs();
+    return conditions.reduce((bytes, one) => this.#rewriter.setCondition(bytes, one, wallMs) ?? bytes, value);
+  }
+
+  #get(
+    resource: ResourceName,
+    object: { readonly namespace: string; readonly name: string },
+  ): Promise<KeyValue | undefined> {
+    this.#counted('range');
+    return this.#options.client.get(this.#keys.key(resource, object), { timeoutMs: TIMEOUT_MS });
+  }
+
+  /** kube-apiserver's update of an object. */
+  async #put({ key, mod_revision }: KeyValue, value: Uint8Array, timeoutMs: number = TIMEOUT_MS): Promise<PutOutcome> {
+    this.#counted('txn');
+    const put = { key, value, lease: 0n, prev_kv: false, ignore_value: false, ignore_lease: false };
+    const { client } = this.#options;
+    const response = await client.txn(
+      {
+        compare: [Compare.create({ result: COMPARE_EQUAL, target: TARGET_MOD, key, mod_revision })],
+        success: [RequestOp.create({ request_put: put })],
+        failure: [RequestOp.create({ request_range: RangeRequest.create({ key }) })],
+      },
+      { timeoutMs },
+    );
+    if (response.succeeded) return { kind: 'done' };
+    return { kind: 'other', kv: response.responses.at(0)?.response_range?.kvs.at(0) };
+  }
+
+  #counted(verb: string): void {
+    this.#requests.set(verb, (this.#requests.get(verb) ?? 0) + 1);
+  }
+
+  #unable(what: string): Failure {
+    return { kind: 'refused', status: 0, text: `the store alone cannot ${what}: give the API server by --kubeconfig` };
+  }
+}
+
+function isAtVersion({ mod_revision }: KeyValue, { resourceVersion }: PodToBind): boolean {
+  return resourceVersion === undefined || resourceVersion === String(mod_revision);
+}
+
+function podIsGone({ name }: ObjectIdentity): Failure {
+  return { kind: 'gone', text: `pods ${JSON.stringify(name)} not found` };
+}
+
+/** storage.Preconditions.Check of the API server. */
+function otherVersion({ mod_revision }: KeyValue, { resourceVersion }: PodToBind): Failure {
+  const text = `Precondition failed: ResourceVersion in precondition: ${resourceVersion}, ResourceVersion in object meta: ${mod_revision}`;
+  return { kind: 'conflict', text };
+}
+
+/** `isSent`: a write may have happened. */
+function failureOf(error: unknown, isSent: boolean): Failure {
+  if (error instanceof WireError)
+    return { kind: 'refused', status: 0, text: `the stored object is damaged: ${error.message}` };
+  if (!(error instanceof StatusError)) throw error;
+  const { code, message: text } = error;
+  switch (code) {
+    case RESOURCE_EXHAUSTED:
+      return { kind: 'too-many-requests', retryAfterMs: RETRY_AFTER_MS };
+    case INVALID_ARGUMENT:
+    case PERMISSION_DENIED:
+      return { kind: 'refused', status: code, text };
+    default:
+      return isSent ? { kind: 'unknown', text } : { kind: 'unreachable', text };
+  }
+}

@@ -1,0 +1,307 @@
+// A collection followed in the store: listed page by page at one revision, then watched from the next one on.
+//
+//   listing ─► watching ──(cut off: taken up again at the next revision by the client)──► watching
+//      ▲           │
+//      └───────────┴── compacted, cancelled, or a page that failed: listed again, after a wait that doubles
+//
+// Objects that the API server has encrypted cannot be read here. The first one hands the collection over to the API, for good; without
+// one it is told, and that object is skipped.
+//
+// The handler is told as by the API (kube-api/known-objects.ts). A pod leaves a collection that its phase excludes as if it were deleted.
+//
+// Limits: PAGE_KEYS a page; a page is asked for while the one before is read.
+
+import { StatusError } from '../api/errors.ts';
+import type { Event, KeyValue, RangeResponse } from '../api/messages.ts';
+import type { EtcdClient } from '../client/etcd-client.ts';
+import { prefixEnd } from '../client/key-range.ts';
+import type { Watch } from '../client/watch.ts';
+import type { Clock } from '../io/clock.ts';
+import { Backoff } from '../kube-api/backoff.ts';
+import { KnownObjects } from '../kube-api/known-objects.ts';
+import type {
+  JsonObject,
+  KubeApi,
+  ObjectIdentity,
+  ReflectHandler,
+  Reflection,
+  ReflectionCounts,
+  ReflectOptions,
+} from '../kube-api/kube-api.ts';
+import { headOf, isObject } from '../kube-api/object-head.ts';
+import type { ResourceName } from '../kube-api/resource.ts';
+import { type OngoingTrouble, Trouble } from '../kube-api/trouble.ts';
+import { ObjectReader } from './object-reader.ts';
+import { nameInFolder, type RegistryKeys } from './registry-key.ts';
+
+const PAGE_KEYS = 500;
+const PAGE_TIMEOUT_MS = 30_000;
+/** Skipped objects told by name, of each list or watch. */
+const TOLD_MAX = 20;
+const DELETE_EVENT = 1;
+const NOT_PHASE = /^status\.phase!=([A-Za-z]+)$/;
+
+export interface StoreReflectorOptions {
+  readonly client: EtcdClient;
+  readonly keys: RegistryKeys;
+  readonly clock: Clock;
+  readonly chance: () => number;
+  /** Where collections go that cannot be read in the store. */
+  readonly api: KubeApi | undefined;
+  readonly resource: ResourceName;
+  readonly handler: ReflectHandler;
+  readonly options: ReflectOptions;
+  /** Where the pod is, if these bytes are the binding that this client has made of what was told before. */
+  readonly boundTo?: (name: string, kv: KeyValue) => string | undefined;
+  /** The bytes of each object that is told. */
+  readonly onStored?: (name: string, kv: KeyValue, object: JsonObject) => void;
+}
+
+export class StoreReflector implements Reflection {
+  readonly resource: ResourceName;
+  readonly #options: StoreReflectorOptions;
+  readonly #folder: Uint8Array;
+  readonly #reader = new ObjectReader();
+  readonly #known: KnownObjects;
+  readonly #backoff: Backoff;
+  readonly #excludedPhases: ReadonlySet<unknown>;
+  readonly #counts = { lists: 0, watches: 0, events: 0, stale: 0, malformed: 0, failures: 0 };
+  #told = 0;
+  readonly #trouble: Trouble;
+  #isSynced = false;
+  #isClosed = false;
+  #watch: Watch | undefined;
+  /** Once the collection is followed through the API. */
+  #instead: Reflection | undefined;
+
+  constructor(options: StoreReflectorOptions) {
+    const { resource, keys, clock, chance, handler } = options;
+    this.#options = options;
+    this.resource = resource;
+    this.#folder = Buffer.from(keys.folder(resource));
+    this.#backoff = new Backoff(chance);
+    this.#trouble = new Trouble(clock, `${resource}: followed again`, (text) => handler.onProblem(text));
+    this.#excludedPhases = excludedPhases(options.options.fieldSelector ?? '');
+    this.#known = new KnownObjects({
+      onSet: (object) => this.#isClosed || handler.onSet(object),
+      onDeleted: (identity) => this.#isClosed || handler.onDeleted(identity),
+    });
+  }
+
+  get isSynced(): boolean {
+    return this.#isSynced;
+  }
+
+  get trouble(): OngoingTrouble | undefined {
+    return this.#instead === undefined ? this.#trouble.current : this.#instead.trouble;
+  }
+
+  get size(): number {
+    return this.#known.size;
+  }
+
+  get counts(): ReflectionCounts {
+    const { lists = 0, watches = 0, events = 0, stale = 0, malformed = 0, failures = 0 } = this.#instead?.counts ?? {};
+    const own = this.#counts;
+    return {
+      lists: own.lists + lists,
+      watches: own.watches + watches,
+      events: own.events + events,
+      stale: own.stale + stale,
+      malformed: own.malformed + malformed,
+      failures: own.failures + failures,
+    };
+  }
+
+  start(): void {
+    // A handler that throws is a fault of ours: it ends the process as an unhandled rejection.
+    this.#options.clock.defer(() => void this.#follow());
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#watch?.cancel();
+    this.#instead?.close();
+  }
+
+  /** Lists, then watches; again after a wait where the list failed. */
+  async #follow(): Promise<void> {
+    if (this.#isClosed) return;
+    try {
+      const revision = await this.#list();
+      if (this.#instead === undefined && !this.#isClosed) this.#watchFrom(revision + 1);
+    } catch (error) {
+      if (!(error instanceof StatusError)) throw error;
+      this.#fail(`list ${this.resource}: ${error.message}`);
+      this.#again();
+    }
+  }
+
+  #again(): void {
+    const { clock } = this.#options;
+    clock.setTimer(this.#backoff.next(clock.nowMs()), () => void this.#follow());
+  }
+
+  /** Tells the whole collection; the revision that it is of. */
+  async #list(): Promise<number> {
+    this.#counts.lists++;
+    this.#told = 0;
+    this.#known.beginList();
+    let page = await this.#page(this.#folder, 0);
+    const revision = page.header?.revision ?? 0;
+    while (this.#instead === undefined && !this.#isClosed) {
+      const last = page.kvs.at(-1);
+      const next = page.more && last !== undefined ? this.#page(after(last.key), revision) : undefined;
+      // Whoever awaits it below hears of its failure.
+      next?.catch(() => undefined);
+      for (const kv of page.kvs) this.#set(kv);
+      if (next === undefined) break;
+      page = await next;
+    }
+    if (this.#instead === undefined) this.#listed();
+    return revision;
+  }
+
+  #page(key: Uint8Array, revision: number): Promise<RangeResponse> {
+    const request = { key, range_end: prefixEnd(this.#folder), limit: PAGE_KEYS, revision };
+    return this.#options.client.range(request, { timeoutMs: PAGE_TIMEOUT_MS });
+  }
+
+  #listed(): void {
+    this.#known.endList();
+    if (this.#isClosed) return;
+    this.#trouble.end();
+    if (this.#isSynced) return;
+    this.#isSynced = true;
+    this.#options.handler.onSynced();
+  }
+
+  #watchFrom(revision: number): void {
+    this.#counts.watches++;
+    this.#told = 0;
+    const options = {
+      key: this.#folder,
+      rangeEnd: prefixEnd(this.#folder),
+      startRevision: revision,
+      // So that a quiet collection is not taken up again at a revision that has been compacted since.
+      progressNotify: true,
+      fragment: true,
+    };
+    const watch = this.#options.client.watch(options, {
+      onCreated: () => this.#trouble.end(),
+      onBroken: (error) => this.#fail(`watch ${this.resource}: ${error.message}`),
+      onEvents: (events) => {
+        for (const event of events) if (this.#watch === watch) this.#onEvent(event);
+      },
+      onEnd: (error) => {
+        if (this.#watch !== watch) return;
+        this.#watch = undefined;
+        if (this.#isClosed || error === undefined) return;
+        this.#fail(`watch ${this.resource}: ${error.message}`);
+        this.#again();
+      },
+    });
+    this.#watch = watch;
+  }
+
+  #onEvent({ type, kv }: Event): void {
+    if (kv === undefined) return;
+    if (type === DELETE_EVENT) this.#count(this.#known.deleteKey(nameInFolder(kv.key, this.#folder.length)));
+    else this.#set(kv);
+  }
+
+  #set(kv: KeyValue): void {
+    const name = nameInFolder(kv.key, this.#folder.length);
+    if (this.#isOwnBinding(name, kv)) return;
+    const read = this.#reader.read(kv.value, kv.mod_revision);
+    if ('reason' in read) {
+      if (read.form === 'encrypted' && this.#options.api !== undefined) this.#handOver(this.#options.api);
+      else this.#skip(name, read.reason);
+      return;
+    }
+    const head = headOf(read.object);
+    if (head === undefined) {
+      this.#skip(name, 'it has no name or uid');
+      return;
+    }
+    if (isOfPhase(read.object, this.#excludedPhases)) {
+      this.#count(this.#known.delete(head));
+      return;
+    }
+    this.#options.onStored?.(name, kv, read.object);
+    this.#count(this.#known.set(head, read.object));
+  }
+
+  /** Half of all events of a busy scheduler: they are not decoded. */
+  #isOwnBinding(name: string, kv: KeyValue): boolean {
+    const { boundTo, handler } = this.#options;
+    const nodeName = boundTo?.(name, kv);
+    const told = nodeName === undefined || this.#isClosed ? undefined : this.#known.head(name);
+    if (nodeName === undefined || told === undefined || handler.onBound?.(told, nodeName) !== true) return false;
+    this.#count(this.#known.renew({ ...told, resourceVersion: String(kv.mod_revision) }));
+    return true;
+  }
+
+  #count(isNews: boolean): void {
+    if (isNews) this.#counts.events++;
+    else this.#counts.stale++;
+  }
+
+  /** A known object that cannot be read any more stays as it was. */
+  #skip(name: string, reason: string): void {
+    this.#known.keepListed(name);
+    this.#counts.malformed++;
+    if (this.#told++ < TOLD_MAX && !this.#isClosed) {
+      this.#options.handler.onProblem(`${this.resource}: skipped ${name}: ${reason}`);
+    }
+  }
+
+  /** What is known stays known: the API's list is one more list of it. */
+  #handOver(api: KubeApi): void {
+    if (this.#instead !== undefined) return;
+    const { handler, options } = this.#options;
+    this.#watch?.cancel();
+    this.#watch = undefined;
+    handler.onProblem(`${this.resource}: encrypted in the store; followed through the API server from now on`);
+    this.#known.beginList();
+    const through: ReflectHandler = {
+      onSet: (object: JsonObject) => {
+        const head = headOf(object);
+        if (head !== undefined) this.#known.set(head, object);
+      },
+      onDeleted: (identity: ObjectIdentity) => this.#known.delete(identity),
+      onSynced: () => this.#listed(),
+      onProblem: (text) => handler.onProblem(text),
+    };
+    this.#instead = api.reflect(this.resource, through, options);
+  }
+
+  #fail(text: string): void {
+    if (this.#isClosed) return;
+    this.#counts.failures++;
+    this.#trouble.fail(text);
+  }
+}
+
+/** The first key behind this one. */
+function after(key: Uint8Array): Uint8Array {
+  const next = new Uint8Array(key.length + 1);
+  next.set(key);
+  return next;
+}
+
+/** Throws RangeError for a selector of anything else than phases that are not wanted. */
+function excludedPhases(selector: string): ReadonlySet<unknown> {
+  const terms = selector === '' ? [] : selector.split(',');
+  return new Set(
+    terms.map((term) => {
+      const phase = NOT_PHASE.exec(term)?.[1];
+      if (phase === undefined) throw new RangeError(`the store cannot select by ${term}`);
+      return phase;
+    }),
+  );
+}
+
+function isOfPhase({ status }: JsonObject, phases: ReadonlySet<unknown>): boolean {
+  return phases.size > 0 && isObject(status) && phases.has(status.phase);
+}
