@@ -24,6 +24,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   wal: async () => (await import('./wal.ts')).walCommand(),
   doctor: async () => (await import('./doctor.ts')).doctorCommand(),
   bench: async () => (await import('./bench.ts')).benchCommand(),
+  lab: async () => (await import('./lab.ts')).labCommand(),
   completion: async () => (await import('./completion.ts')).completionCommand(),
   version: async () => versionCommand(),
 };

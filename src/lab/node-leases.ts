@@ -1,0 +1,47 @@
+// The leases of the lab's nodes: made together, then renewed in turn as kubelets do by way of an API server, each once in ten seconds.
+
+import { KeySet } from '../bench/key-set.ts';
+import { UpdateLoad } from '../bench/update-load.ts';
+import { NodeLeaseValue } from '../bench/update-values.ts';
+import type { EtcdClient } from '../client/etcd-client.ts';
+import type { Clock } from '../io/clock.ts';
+
+/** A kubelet's: a quarter of the lease's 40 s. */
+const RENEW_SECONDS = 10;
+
+export interface NodeLeasesOptions {
+  readonly clock: Clock;
+  /** Where leases lie. */
+  readonly folder: string;
+  /** Of the nodes' names. */
+  readonly prefix: string;
+  readonly count: number;
+  readonly bytes: number;
+}
+
+export class NodeLeases {
+  readonly load: UpdateLoad;
+  readonly #keys: KeySet;
+  readonly #value: NodeLeaseValue;
+
+  constructor({ clock, folder, prefix, count, bytes }: NodeLeasesOptions) {
+    this.#keys = new KeySet(folder + prefix, count);
+    const now = (): number => Math.floor(clock.wallMs() / 1000);
+    this.#value = new NodeLeaseValue(prefix, bytes, now(), now);
+    this.load = new UpdateLoad(this.#keys, this.#value);
+  }
+
+  get ratePerSecond(): number {
+    return this.#keys.count / RENEW_SECONDS;
+  }
+
+  /** A lease has one renewal on its way at a time. */
+  inFlightMax(wanted: number): number {
+    return Math.max(1, Math.min(wanted, Math.floor(this.#keys.count / 2)));
+  }
+
+  /** Those that are there already are renewed. */
+  create(client: EtcdClient): Promise<void> {
+    return this.#keys.create(client, (index) => this.#value.makeValue(index));
+  }
+}
