@@ -4,7 +4,9 @@
  *   node conformance/kube-store.ts [--fixture]
  *
  * One object of each kind that a scheduler follows is created through the API. Its bytes in the store are decoded: that must be the JSON
- * that the API server shows. Encoded again they must be the same bytes. `--fixture` writes both to src/kube/stored-objects-fixture.json, for the
+ * that the API server shows. Encoded again they must be the same bytes. Then two pods alike are bound, one through the API and one at the store: all
+ * that clients of the API server see of them, by reading, listing, watching and kubectl, must be the same, and so must be what is refused.
+ * `--fixture` writes the objects to src/kube/stored-objects-fixture.json, for the
  * unit tests.
  *
  * Exits with 0 when all holds, 1 when something does not.
@@ -20,6 +22,8 @@ import { TcpNetwork } from '../src/io/tcp-network.ts';
 import { MessageDecoder } from '../src/kube/message-decoder.ts';
 import { MessageEncoder } from '../src/kube/message-encoder.ts';
 import { readEnvelope, storedObject } from '../src/kube/stored-object.ts';
+import { StoreKubeApi } from '../src/kube-store/store-kube-api.ts';
+import { bindBothWays } from './kube-store/binding.ts';
 import { SAMPLES } from './kube-store/objects.ts';
 import { ControlPlane } from './kubernetes/control-plane.ts';
 import { makeCredentials } from './kubernetes/credentials.ts';
@@ -66,7 +70,7 @@ async function capture(plane: ControlPlane, store: EtcdClient): Promise<Captured
 
 async function main(): Promise<number> {
   const { values } = parseArgs({ options: { fixture: { type: 'boolean', default: false } } });
-  requirePeers(['kube-apiserver']);
+  requirePeers(['kube-apiserver', 'kubectl']);
   const folder = mkdtempSync(join(tmpdir(), 'k1m-kube-store-'));
   const children = new Children(folder);
   const clock = new RealClock();
@@ -86,7 +90,9 @@ async function main(): Promise<number> {
     const store = new EtcdClient({ network: new TcpNetwork(), clock, endpoints: [subject.endpoint] });
     const captured = await capture(plane, store);
     if (values.fixture) writeFileSync(fixturePath, `${JSON.stringify(captured, null, 1)}\n`);
-    store.close();
+    const atStore = new StoreKubeApi({ client: store, clock, prefix: '/registry', chance: Math.random });
+    await bindBothWays(plane, store, atStore);
+    await atStore.close();
     plane.client.close();
     return 0;
   } finally {

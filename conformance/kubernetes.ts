@@ -166,7 +166,7 @@ function compare(left: ReadonlyMap<string, string>, right: ReadonlyMap<string, s
 
 function usage(line: string): never {
   process.stderr.write(
-    `${line}\nusage: node conformance/kubernetes.ts --subject etcd|k1m | --endpoint URL | --compare, and --scheduler k1m\n`,
+    `${line}\nusage: node conformance/kubernetes.ts --subject etcd|k1m | --endpoint URL | --compare, and --scheduler k1m|k1m-store\n`,
   );
   process.exit(2);
 }
@@ -189,7 +189,7 @@ async function main(): Promise<number> {
   const { subject, endpoint } = values;
   const folder = resolve(values.out ?? mkdtempSync(join(tmpdir(), 'k1m-kubernetes-')));
   const { scheduler } = values;
-  if (!isSchedulerName(scheduler)) usage('--scheduler is kube-scheduler or k1m');
+  if (!isSchedulerName(scheduler)) usage('--scheduler is kube-scheduler, k1m or k1m-store');
   const size = { nodeCount: Number(values.nodes), replicaCount: Number(values.replicas), scheduler };
   if (!(size.nodeCount > 0 && size.replicaCount > 0)) usage('--nodes and --replicas are numbers above 0');
   if (values.kills !== undefined) {

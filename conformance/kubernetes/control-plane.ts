@@ -21,10 +21,11 @@ const k1mProgram = join(import.meta.dirname, '..', '..', 'bin', 'k1m.js');
 export const compactionIntervalSeconds = 30;
 export const eventTtlSeconds = 60;
 
-export type SchedulerName = 'kube-scheduler' | 'k1m';
+/** `k1m-store`: k1m schedule that watches and binds at the store. */
+export type SchedulerName = 'kube-scheduler' | 'k1m' | 'k1m-store';
 
 export function isSchedulerName(text: string): text is SchedulerName {
-  return text === 'kube-scheduler' || text === 'k1m';
+  return text === 'kube-scheduler' || text === 'k1m' || text === 'k1m-store';
 }
 
 export interface ControlPlaneOptions {
@@ -33,7 +34,7 @@ export interface ControlPlaneOptions {
   readonly credentials: Credentials;
   readonly storeEndpoint: string;
   readonly ports: { readonly api: number; readonly controllers: number; readonly scheduler: number };
-  /** Whose scheduler places the pods: kube-scheduler, unless k1m is named. */
+  /** Whose scheduler places the pods: kube-scheduler, unless another is named. */
   readonly scheduler?: SchedulerName;
   /** Further flags of kube-apiserver. */
   readonly apiServerArgs?: readonly string[];
@@ -147,7 +148,7 @@ export class ControlPlane {
 
   /** The scheduler that the options name, as it is. Its process is in the answer. */
   startUsualScheduler(): Child {
-    const { children, ports, scheduler } = this.#options;
+    const { children, ports, scheduler, storeEndpoint } = this.#options;
     const config = this.#writeConfig('system:kube-scheduler');
     // One takes the other's place: the same flags, as a manifest has them.
     const args = [
@@ -158,9 +159,11 @@ export class ControlPlane {
       '--kube-api-burst=20000',
       ...patience,
     ];
+    const atStore = scheduler === 'k1m-store' ? ['--bind=store', `--endpoints=${storeEndpoint}`] : [];
+    const k1mArgs = [k1mProgram, 'schedule', ...args, ...atStore];
     const child =
-      scheduler === 'k1m'
-        ? children.start({ name: 'k1m-schedule', program: process.execPath, args: [k1mProgram, 'schedule', ...args] })
+      scheduler === 'k1m' || scheduler === 'k1m-store'
+        ? children.start({ name: 'k1m-schedule', program: process.execPath, args: k1mArgs })
         : children.start({ name: 'kube-scheduler', program: peerPath('kube-scheduler'), args });
     this.#controllers.push(child);
     return child;
