@@ -1,0 +1,192 @@
+// A whole control plane's load without an API server: `k1m serve` with fsync, `k1m lab` and `k1m schedule --bind=store`, each a process, on this machine.
+//   node bench/cluster.ts [--nodes 10000] [--pods 20000] [--template plain] [--renew 0.1] [--rate 0] [--restart] [--folder DIR]
+// Nodes and leases are made, leases renewed at that fraction of the real rate, then pods are made, all at once or at a rate. Printed: from the first pod
+// created to the last one bound, latency from created to bound (a sample), CPU a pod of scheduler, store and lab, memory; every pod is looked up in the
+// store afterwards. --restart: also how long a new scheduler takes with that state to its first decision.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { parseArgs } from 'node:util';
+import { EtcdClient } from '../src/client/etcd-client.ts';
+import { keyBytes, prefixEnd } from '../src/client/key-range.ts';
+import { RealClock } from '../src/io/clock.ts';
+import { TcpNetwork } from '../src/io/tcp-network.ts';
+import { readPodHead } from '../src/kube/stored-pod.ts';
+
+const { values } = parseArgs({
+  options: {
+    nodes: { type: 'string', default: '10000' },
+    pods: { type: 'string', default: '20000' },
+    template: { type: 'string', default: 'plain' },
+    renew: { type: 'string', default: '0.1' },
+    rate: { type: 'string', default: '0' },
+    restart: { type: 'boolean', default: false },
+    folder: { type: 'string', default: tmpdir() },
+  },
+});
+const PROGRAM = join(import.meta.dirname, '..', 'bin', 'k1m.js');
+const LINE_TIMEOUT_MS = 600_000;
+const END_MS = 10_000;
+const TICKS_A_SECOND = 100;
+const PAGE_KEYS = 1000;
+
+/** A k1m command, its lines on both streams watched for what they say. */
+class Command {
+  readonly #child: ChildProcess;
+  readonly #waiting = new Map<string, (line: string) => void>();
+  readonly lines: string[] = [];
+  readonly ended: Promise<number>;
+
+  constructor(args: readonly string[]) {
+    this.#child = spawn(process.execPath, [PROGRAM, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+    for (const stream of [this.#child.stdout, this.#child.stderr]) {
+      if (stream !== null) createInterface({ input: stream }).on('line', (line) => this.#onLine(line));
+    }
+    this.ended = new Promise((resolve) => this.#child.once('exit', (code) => resolve(code ?? 1)));
+  }
+
+  #onLine(line: string): void {
+    this.lines.push(line);
+    for (const [part, resolve] of this.#waiting) if (line.includes(part)) resolve(line);
+  }
+
+  /** The first line with that part. */
+  async line(part: string): Promise<string> {
+    const known = this.lines.find((line) => line.includes(part));
+    if (known !== undefined) return known;
+    const { promise, resolve, reject } = Promise.withResolvers<string>();
+    this.#waiting.set(part, resolve);
+    const timer = setTimeout(() => reject(new Error(`no line with ${part}`)), LINE_TIMEOUT_MS);
+    void this.ended.then(() => reject(new Error(`it ended without a line with ${part}:\n${this.lines.join('\n')}`)));
+    return promise.finally(() => clearTimeout(timer));
+  }
+
+  /** User and system time so far. */
+  get cpuSeconds(): number {
+    const fields = readFileSync(`/proc/${this.#child.pid}/stat`, 'utf8').split(') ')[1].split(' ');
+    return (Number(fields[11]) + Number(fields[12])) / TICKS_A_SECOND;
+  }
+
+  get residentMib(): number {
+    const status = readFileSync(`/proc/${this.#child.pid}/status`, 'utf8');
+    return Math.round(Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024);
+  }
+
+  kill(): void {
+    this.#child.kill('SIGKILL');
+  }
+
+  async end(): Promise<void> {
+    this.#child.kill('SIGTERM');
+    const timer = setTimeout(() => this.kill(), END_MS);
+    await this.ended;
+    clearTimeout(timer);
+  }
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      const port = typeof address === 'object' && address !== null ? address.port : 0;
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+function say(name: string, value: string): void {
+  process.stdout.write(`${name.padEnd(34)} ${value}\n`);
+}
+
+const running: Command[] = [];
+
+function start(...args: string[]): Command {
+  const command = new Command(args);
+  running.push(command);
+  return command;
+}
+
+/** How many of the lab's pods there are, and are on a node. */
+async function countPods(endpoint: string): Promise<{ pods: number; bound: number }> {
+  const client = new EtcdClient({ network: new TcpNetwork(), clock: new RealClock(), endpoints: [endpoint] });
+  const prefix = keyBytes('/registry/pods/default/lab-pod-');
+  let key: Uint8Array = prefix;
+  let pods = 0;
+  let bound = 0;
+  for (;;) {
+    const { kvs, more } = await client.range({ key, range_end: prefixEnd(prefix), limit: PAGE_KEYS });
+    for (const { value } of kvs) {
+      pods++;
+      if (readPodHead(value).nodeName !== '') bound++;
+    }
+    const last = kvs.at(-1);
+    if (!more || last === undefined) break;
+    key = Buffer.concat([last.key, Buffer.of(0)]);
+  }
+  client.close();
+  return { pods, bound };
+}
+
+async function startScheduler(endpoint: string): Promise<{ scheduler: Command; seconds: number }> {
+  const startMs = performance.now();
+  const port = await freePort();
+  const flags = ['--bind=store', `--endpoints=${endpoint}`, '--leader-elect=false', `--port=${port}`];
+  const scheduler = start('schedule', ...flags);
+  await scheduler.line('"msg":"scheduling"');
+  return { scheduler, seconds: (performance.now() - startMs) / 1000 };
+}
+
+async function run(folder: string): Promise<void> {
+  const nodes = Number(values.nodes);
+  const pods = Number(values.pods);
+  const endpoint = `http://127.0.0.1:${await freePort()}`;
+  const urls = [`--listen-client-urls=${endpoint}`, `--advertise-client-urls=${endpoint}`];
+  const store = start('serve', `--data-dir=${join(folder, 'data')}`, ...urls);
+  await store.line('ready');
+  const labNodes = start('lab', 'nodes', values.nodes, `--endpoint=${endpoint}`, `--renew=${values.renew}`);
+  say('nodes', await labNodes.line('nodes made in'));
+  if (Number(values.renew) > 0) say('leases', await labNodes.line('renewing'));
+  const { scheduler, seconds } = await startScheduler(endpoint);
+  say('scheduler ready', `${seconds.toFixed(1)} s, ${scheduler.residentMib} MiB`);
+  const before = [scheduler.cpuSeconds, store.cpuSeconds];
+  const flags = [`--template=${values.template}`, `--rate=${values.rate}`, '--wait-bound', '--json'];
+  const labPods = start('lab', 'pods', values.pods, `--endpoint=${endpoint}`, ...flags);
+  const figures = JSON.parse(await labPods.line('"boundSeconds"'));
+  const after = [scheduler.cpuSeconds, store.cpuSeconds];
+  const [ofScheduler, ofStore] = after.map((cpu, i) => Math.round(((cpu - before[i]) / pods) * 1e6));
+  say('pods created', `${figures.pods} in ${figures.seconds.toFixed(1)} s, ${Math.round(pods / figures.seconds)}/s`);
+  say(
+    'first created to last bound',
+    `${figures.boundSeconds.toFixed(1)} s, ${Math.round(pods / figures.boundSeconds)}/s`,
+  );
+  const { p50Ms, p99Ms, maxMs } = figures;
+  say('created to bound, a sample', `p50 ${p50Ms.toFixed(0)}, p99 ${p99Ms.toFixed(0)}, max ${maxMs.toFixed(0)} ms`);
+  say('CPU a pod', `scheduler ${ofScheduler} µs, store ${ofStore} µs (with leases)`);
+  say('resident', `scheduler ${scheduler.residentMib} MiB, store ${store.residentMib} MiB`);
+  await labNodes.end();
+  const counted = await countPods(endpoint);
+  say('in the store', `${counted.pods} pods of ${nodes} nodes' cluster, ${counted.bound} on a node`);
+  if (counted.bound !== pods) process.exitCode = 1;
+  if (!values.restart) return;
+  await scheduler.end();
+  const again = await startScheduler(endpoint);
+  say('a new scheduler, to its first decision', `${again.seconds.toFixed(1)} s, ${again.scheduler.residentMib} MiB`);
+}
+
+const folder = mkdtempSync(join(values.folder, 'k1m-cluster-'));
+// Nothing outlives this process, whatever ends it.
+process.on('exit', () => {
+  for (const command of running) command.kill();
+  rmSync(folder, { recursive: true, force: true });
+});
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
+try {
+  await run(folder);
+} finally {
+  for (const command of running.reverse()) await command.end();
+  rmSync(folder, { recursive: true, force: true });
+}
