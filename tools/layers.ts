@@ -36,7 +36,7 @@ export const LAYERS: readonly Layer[] = [
   layer('scheduler/reference', 'base scheduler/model'),
   layer('scheduler/kernel', 'base scheduler/model'),
   layer('scheduler/queue', 'base scheduler/model'),
-  layer('scheduler/driver', 'base io kube-api scheduler/model scheduler/kernel scheduler/queue'),
+  layer('scheduler/driver', 'base io kube kube-api scheduler/model scheduler/kernel scheduler/queue'),
   layer(
     'scheduler/inquiry',
     'base kube-api scheduler/model scheduler/reference scheduler/kernel scheduler/driver',

@@ -7,7 +7,7 @@ import type { ResourceName } from '../../kube-api/resource.ts';
 import { type ClusterKind, type ClusterObject, readClusterObject } from '../model/cluster-objects.ts';
 import { type NodeObject, readNode } from '../model/node-object.ts';
 import type { PodObject } from '../model/pod-object.ts';
-import { readPod } from '../model/pod-reader.ts';
+import { PodModels } from './pod-models.ts';
 
 /** Pods, as upstream follows them: what has finished takes nothing of its node. */
 export const UNFINISHED: string = 'status.phase!=Succeeded,status.phase!=Failed';
@@ -49,6 +49,7 @@ export class ClusterFeed {
   readonly #api: KubeApi;
   readonly #clock: Clock;
   readonly #handler: ClusterHandler;
+  readonly #pods = new PodModels();
   readonly #reflections: Reflection[] = [];
   readonly #startedMs: number;
   #unsynced = 0;
@@ -84,7 +85,7 @@ export class ClusterFeed {
     }
     this.#follow(
       'pods',
-      (json) => this.#read('pods', readPod(json), (pod) => handler.onPod(pod, json)),
+      (json) => this.#read('pods', this.#pods.read(json), (pod) => handler.onPod(pod, json)),
       ({ uid }) => handler.onPodDeleted(uid),
       // A new leader has to know what the one before has bound: a list from a cache that is behind will not do.
       { fieldSelector: UNFINISHED, isNewest: true },

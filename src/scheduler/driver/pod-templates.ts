@@ -13,18 +13,13 @@ const TEMPLATES_MAX = 20_000;
 const TOKEN_VOLUME = /kube-api-access-[a-z0-9]{5}/g;
 export class PodTemplates {
   readonly #byText = new Map<string, PodObject>();
+  /** By the list of tolerations, which pods that were read after one model (pod-models.ts) share, and no others. */
+  readonly #byList = new WeakMap<object, PodObject>();
 
   /** The pod with the parts of the first one of its template, and that one: the same object for pods that want the same. */
   share(pod: PodObject, json: JsonObject): { readonly pod: PodObject; readonly template: PodObject } {
-    const text = textOf(pod, json);
-    const template = this.#byText.get(text);
-    if (template === undefined) {
-      // No model for others: its requests are its status's.
-      if (hasResources(json)) return { pod, template: pod };
-      if (this.#byText.size >= TEMPLATES_MAX) this.#byText.clear();
-      this.#byText.set(text, pod);
-      return { pod, template: pod };
-    }
+    const template = this.#byList.get(pod.tolerations) ?? this.#templateOf(pod, json);
+    if (template === pod) return { pod, template };
     // Resources in the status make the requests the pod's own.
     const requests = hasResources(json) ? pod.requests : template.requests;
     const requiredNodes = namesNode(pod) ? pod.requiredNodes : template.requiredNodes;
@@ -35,6 +30,21 @@ export class PodTemplates {
       pod: { ...pod, ...parts, spreadConstraints, hostPorts, images, neededFeatures, requests },
       template,
     };
+  }
+
+  /** The pod itself where it is the first one. */
+  #templateOf(pod: PodObject, json: JsonObject): PodObject {
+    const text = textOf(pod, json);
+    const known = this.#byText.get(text);
+    // No model for others: its requests are its status's.
+    if (known === undefined && hasResources(json)) return pod;
+    if (known === undefined) {
+      if (this.#byText.size >= TEMPLATES_MAX) this.#byText.clear();
+      this.#byText.set(text, pod);
+    }
+    const template = known ?? pod;
+    this.#byList.set(pod.tolerations, template);
+    return template;
   }
 }
 

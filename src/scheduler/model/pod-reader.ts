@@ -21,6 +21,47 @@ export function readPod(json: unknown): Read<PodObject> {
   return readObject(json, podOf);
 }
 
+/**
+ * The same for a pod whose namespace, labels and spec, but for the node, are those of `model`, where no volume is named after the pod and the status of
+ * neither says anything of resources: what depends on nothing else is the model's own.
+ */
+export function readPodLike(json: unknown, model: PodObject): Read<PodObject> {
+  return readObject(json, (view) => {
+    const metadata = view.object('metadata');
+    const nodeName = view.object('spec').text('nodeName');
+    const identity = { name: metadata.name('name'), uid: metadata.text('uid'), nodeName };
+    return { ...model, ...identity, ...stateOf(metadata, view.object('status')), controller: controllerOf(metadata) };
+  });
+}
+
+function stateOf(metadata: JsonView, status: JsonView): Pick<PodObject, StateField> {
+  const phase = status.text('phase');
+  return {
+    nominatedNodeName: status.text('nominatedNodeName'),
+    createdAtMs: metadata.time('creationTimestamp') ?? 0,
+    startedAtMs: status.time('startTime'),
+    isTerminating: metadata.has('deletionTimestamp'),
+    isFinished: phase === 'Succeeded' || phase === 'Failed',
+    isPreempted: status
+      .objects('conditions')
+      .some(
+        (condition) =>
+          condition.text('type') === 'DisruptionTarget' &&
+          condition.text('status') === 'True' &&
+          condition.text('reason') === 'PreemptionByScheduler',
+      ),
+  };
+}
+
+type StateField = 'nominatedNodeName' | 'createdAtMs' | 'startedAtMs' | 'isTerminating' | 'isFinished' | 'isPreempted';
+
+function controllerOf(metadata: JsonView): PodObject['controller'] {
+  return metadata
+    .objects('ownerReferences')
+    .filter((owner) => owner.flag('controller'))
+    .map(ownerOf)[0];
+}
+
 function podOf(view: JsonView): PodObject {
   const metadata = view.object('metadata');
   const spec = view.object('spec');
@@ -38,7 +79,6 @@ function podOf(view: JsonView): PodObject {
   const podAffinity = podAffinityOf(affinity.object('podAffinity'), namespace, 'AffinityTerms', problems);
   const antiAffinity = podAffinityOf(affinity.object('podAntiAffinity'), namespace, 'AntiAffinityTerms', problems);
   const conditions = status.objects('conditions');
-  const phase = status.text('phase');
   return {
     namespace,
     name,
@@ -46,19 +86,9 @@ function podOf(view: JsonView): PodObject {
     labels,
     schedulerName: spec.text('schedulerName') || 'default-scheduler',
     nodeName: spec.text('nodeName'),
-    nominatedNodeName: status.text('nominatedNodeName'),
+    ...stateOf(metadata, status),
     priority: spec.number('priority'),
     neverPreempts: spec.text('preemptionPolicy') === 'Never',
-    createdAtMs: metadata.time('creationTimestamp') ?? 0,
-    startedAtMs: status.time('startTime'),
-    isTerminating: metadata.has('deletionTimestamp'),
-    isFinished: phase === 'Succeeded' || phase === 'Failed',
-    isPreempted: conditions.some(
-      (condition) =>
-        condition.text('type') === 'DisruptionTarget' &&
-        condition.text('status') === 'True' &&
-        condition.text('reason') === 'PreemptionByScheduler',
-    ),
     schedulingGates: spec.objects('schedulingGates').map((gate) => gate.text('name')),
     requiredNodes: {
       pairs: spec.pairs('nodeSelector'),
@@ -82,10 +112,7 @@ function podOf(view: JsonView): PodObject {
     volumes: spec.objects('volumes').map((volume) => podVolumeOf(volume, name)),
     resourceClaims: spec.objects('resourceClaims').map((claim) => claim.text('name')),
     requests: requestsOf(spec, status, conditions),
-    controller: metadata
-      .objects('ownerReferences')
-      .filter((owner) => owner.flag('controller'))
-      .map(ownerOf)[0],
+    controller: controllerOf(metadata),
     neededFeatures: neededFeaturesOf(spec, [...initContainers, ...containers]),
   };
 }
