@@ -9,8 +9,9 @@ import { isObject } from '../../kube-api/object-head.ts';
 import type { PodObject } from '../model/pod-object.ts';
 
 const TEMPLATES_MAX = 20_000;
-/** The volume of the service account's token has another name in each pod. */
-const TOKEN_VOLUME = /kube-api-access-[a-z0-9]{5}/g;
+/** The volume of the service account's token, which is projected, has another name in each pod. */
+const TOKEN_VOLUME = /^kube-api-access-[a-z0-9.]{5}$/;
+
 export class PodTemplates {
   readonly #byText = new Map<string, PodObject>();
   /** By the list of tolerations, which pods that were read after one model (pod-models.ts) share, and no others. */
@@ -52,7 +53,30 @@ function textOf(pod: PodObject, { metadata, spec }: JsonObject): string {
   const { labels } = fieldsOf(metadata);
   const { nodeName: _, ...all } = fieldsOf(spec);
   const wanted = namesNode(pod) ? withoutRequiredNodes(all) : all;
-  return JSON.stringify([pod.namespace, labels, wanted]).replaceAll(TOKEN_VOLUME, 'kube-api-access');
+  return JSON.stringify([pod.namespace, labels, withoutTokenName(wanted)]);
+}
+
+/** Elsewhere the same letters mean something. Where volumes are mounted does not matter. */
+function withoutTokenName(spec: JsonObject): JsonObject {
+  const { volumes, containers, initContainers, ...rest } = spec;
+  return {
+    ...rest,
+    volumes: objectsOf(volumes).map((volume) => (isToken(volume) ? { ...volume, name: '' } : volume)),
+    containers: objectsOf(containers).map(withoutMounts),
+    initContainers: objectsOf(initContainers).map(withoutMounts),
+  };
+}
+
+function isToken({ name, projected }: JsonObject): boolean {
+  return projected !== undefined && typeof name === 'string' && TOKEN_VOLUME.test(name);
+}
+
+function withoutMounts({ volumeMounts: _, ...container }: JsonObject): JsonObject {
+  return container;
+}
+
+function objectsOf(value: unknown): readonly JsonObject[] {
+  return Array.isArray(value) ? value.filter(isObject) : [];
 }
 
 function withoutRequiredNodes(spec: JsonObject): JsonObject {
