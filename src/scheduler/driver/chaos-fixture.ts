@@ -216,6 +216,10 @@ class Chaos {
     this.trouble = 0;
     for (const process of this.#processes) if (process?.clock.isStopped) process.clock.continue();
     for (let i = 0; i < NODES_AT_THE_END; i++) this.#setNode(`node-${i}`, 'open');
+    // Kubelets end what is to end: pods may wait for the room.
+    for (const [name, { metadata }] of this.cluster.stateAt('pods', this.cluster.revision)) {
+      if (isObject(metadata) && metadata.deletionTimestamp !== undefined) this.cluster.write('pods', name, undefined);
+    }
     for (let passed = 0; passed < HEALING_MS; passed += LEASE_MS) {
       await this.clock.pass(LEASE_MS);
       this.#revive();
