@@ -1,7 +1,7 @@
 // The scheduler's kernel where nothing fits: pods of a high priority come to nodes that are full of others, every node considered for each.
 //   node bench/preemption.ts [--nodes 100000] [--pods 1000] [--filling 8] [--cpu 12] [--feature plain] [--budgets 0] [--replay 0]
-// --filling pods of 4 CPUs are on each node of 32, of two priorities, started at different times; the others ask for --cpu. --feature NAME adds
-// zone (hard spread on the zone) or anti (required anti-affinity on the hostname); --budgets N a PodDisruptionBudget for each of N labels of those that are there.
+// --filling pods of 4 CPUs are on each node of 32, of two priorities, started at different times; the others ask for --cpu. --feature anti adds
+// required anti-affinity on the hostname; --budgets N a PodDisruptionBudget for each of N labels of those that are there.
 // First every pod is decided on and nominated; then its victims go and it is bound. --replay N lets the reference decide every Nth pod too.
 
 import { parseArgs } from 'node:util';
@@ -71,12 +71,6 @@ function template(app: string, cpu: string, priority: number, extra: object): Po
 function featureOf(app: string): object {
   const labelSelector = { matchLabels: { app } };
   switch (values.feature) {
-    case 'zone':
-      return {
-        topologySpreadConstraints: [
-          { maxSkew: 1, topologyKey: ZONE, whenUnsatisfiable: 'DoNotSchedule', labelSelector },
-        ],
-      };
     case 'anti':
       return {
         affinity: {
@@ -134,6 +128,7 @@ function isAmongBest(uid: string, node: string): boolean {
 const waiting: { readonly pod: PodObject; readonly victims: readonly string[] }[] = [];
 let firstMs = 0;
 const beginMs = performance.now();
+const beginCpu = process.cpuUsage();
 for (let i = 0; i < podCount; i++) {
   const pod = { ...wanted, uid: `high-${i}`, name: `high-${i}` };
   apply({ kind: 'pod-set', pod });
@@ -159,10 +154,11 @@ for (const { pod, victims } of waiting) {
 }
 const boundMs = performance.now() - beginMs - replayMs - decidedMs;
 const totalMs = decidedMs + boundMs;
+const { user, system } = process.cpuUsage(beginCpu);
 process.stdout.write(
   `${podCount} pods, ${victimCount} victims: the first ${firstMs.toFixed(0)} ms, ` +
     `all nominated in ${decidedMs.toFixed(0)} ms, bound in ${boundMs.toFixed(0)} ms more: ` +
-    `${Math.round((podCount / totalMs) * 1000)} pods/s\n` +
+    `${Math.round((podCount / totalMs) * 1000)} pods/s; CPU ${Math.round((user + system) / 1000)} ms, all threads\n` +
     (replayEvery > 0
       ? `${Math.ceil(podCount / replayEvery)} decisions replayed by the reference, ${different} differ\n`
       : ''),
