@@ -9,6 +9,8 @@ import { copyBytes } from './bytes.ts';
 const TWO_32 = 0x1_0000_0000;
 /** Below this many bytes a loop beats a call into the runtime. */
 const SHORT_TEXT_BYTES_MAX = 64;
+/** A writer that is used again keeps no more. */
+const KEPT_BYTES_MAX = 64 * 1024;
 
 export class ByteWriter {
   buffer: Uint8Array;
@@ -36,9 +38,19 @@ export class ByteWriter {
     return this.buffer.subarray(0, this.position);
   }
 
-  /** A copy of the bytes written so far. */
+  /** A copy of the bytes written so far. A short one lies in Node's pool, since an ArrayBuffer of its own costs more than it. */
   copy(): Uint8Array {
-    return Uint8Array.prototype.slice.call(this.buffer, 0, this.position);
+    const copied = Buffer.allocUnsafe(this.position);
+    copied.set(this.buffer.subarray(0, this.position));
+    return copied;
+  }
+
+  /** `copy`, and empty again for the next message; a buffer that one message made very large is given up. */
+  take(): Uint8Array {
+    const taken = this.copy();
+    this.position = 0;
+    if (this.buffer.length > KEPT_BYTES_MAX) this.buffer = Buffer.allocUnsafeSlow(KEPT_BYTES_MAX);
+    return taken;
   }
 
   byte(value: number): void {

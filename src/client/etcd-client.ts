@@ -58,6 +58,7 @@ export class EtcdClient {
   readonly #leases: LeaseKeeper;
   readonly #random: () => number;
   readonly #timeoutMs: number;
+  readonly #writer = new ByteWriter();
 
   constructor(options: EtcdClientOptions) {
     const { network, clock, random = Math.random } = options;
@@ -86,7 +87,7 @@ export class EtcdClient {
       clock: this.#clock,
       random: this.#random,
       path: method.path,
-      message: encode(method, request),
+      message: this.#encode(method, request),
       decode: (buffer, start, end) => method.response.decode(buffer, start, end),
       isRepeatable: REPEATABLE.has(method.path),
       timeoutMs: options.timeoutMs ?? this.#timeoutMs,
@@ -118,7 +119,7 @@ export class EtcdClient {
     const responses = readServerStream({
       channel: this.#channel,
       path: rangeStream.path,
-      message: encode(rangeStream, request),
+      message: this.#encode(rangeStream, request),
       decode: (buffer, start, end) => rangeStream.response.decode(buffer, start, end),
     });
     for await (const response of responses) {
@@ -132,7 +133,7 @@ export class EtcdClient {
     return readServerStream({
       channel: this.#channel,
       path: snapshot.path,
-      message: encode(snapshot, {}),
+      message: this.#encode(snapshot, {}),
       decode: (buffer, start, end) => snapshot.response.decode(buffer, start, end),
     });
   }
@@ -178,13 +179,13 @@ export class EtcdClient {
   watch(options: WatchOptions, listener: WatchListener): Watch {
     return new Watch(this.#channel, this.#clock, options, listener);
   }
-}
 
-function encode<Request extends object, Response extends object>(
-  method: TypedMethod<Request, Response>,
-  request: Partial<Request>,
-): Uint8Array {
-  const writer = new ByteWriter();
-  method.request.encode(request, writer);
-  return writer.copy();
+  #encode<Request extends object, Response extends object>(
+    method: TypedMethod<Request, Response>,
+    request: Partial<Request>,
+  ): Uint8Array {
+    this.#writer.reset();
+    method.request.encode(request, this.#writer);
+    return this.#writer.take();
+  }
 }

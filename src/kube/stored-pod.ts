@@ -55,8 +55,6 @@ interface Range {
 
 const NOWHERE: Range = { start: 0, end: 0 };
 const MAGIC_BYTES = 4;
-/** What a binding adds, about. */
-const GROWTH_BYTES = 256;
 
 /** Throws WireError where the bytes are no pod. */
 export function readPodHead(stored: Uint8Array): PodHead {
@@ -89,6 +87,7 @@ export interface PodBinding {
 export class PodRewriter {
   readonly #encoder = new MessageEncoder();
   readonly #decoder = new MessageDecoder();
+  readonly #writer = new KubeWriter();
 
   /** The bytes of the bound pod, or why it cannot be bound. Throws WireError where the bytes are no pod. */
   bind(stored: Uint8Array, { uid, nodeName, wallMs }: PodBinding): Uint8Array | BindRefusal {
@@ -129,7 +128,8 @@ export class PodRewriter {
   #rewrite(stored: Uint8Array, change: PodChange): Uint8Array {
     const { rawStart, rawEnd } = readEnvelope(stored);
     const { nodeName } = change;
-    const writer = new KubeWriter(stored.length + GROWTH_BYTES);
+    const writer = this.#writer;
+    writer.reset();
     writer.bytes(stored, 0, MAGIC_BYTES);
     const spec: Edit = {
       number: SPEC,
@@ -146,7 +146,7 @@ export class PodRewriter {
     copyFields(writer, stored, { start: MAGIC_BYTES, end: stored.length }, [
       { number: RAW, write: () => writer.message(RAW, () => copyFields(writer, stored, pod, [spec, status])) },
     ]);
-    return writer.copy();
+    return writer.take();
   }
 
   #writeStatus(writer: KubeWriter, stored: Uint8Array, status: Range, change: PodChange): void {
