@@ -273,7 +273,8 @@ export class FileJournal implements Journal {
       this.#observer?.onWrite(seconds, bytes);
       if (isDurable) {
         this.#observer?.onSync(seconds, write.batches.length);
-        this.#setDurable(sequence, this.#progress.writtenBytes);
+        this.#progress.endDurableWrite();
+        this.#bufferedSinceMs = this.#oldestUnwrittenMs;
       }
       this.#startWrite();
       this.#startSync();
@@ -281,15 +282,6 @@ export class FileJournal implements Journal {
       if (isDurable) this.#handler.onDurable(sequence);
       this.#wake();
     }
-  }
-
-  /** All up to `sequence` is durable, and nothing was on its way there by a sync. */
-  #setDurable(sequence: number, bytes: number): void {
-    this.#progress.durableSequence = sequence;
-    this.#progress.durableBytes = bytes;
-    this.#progress.syncingSequence = sequence;
-    this.#progress.syncingBytes = bytes;
-    this.#bufferedSinceMs = this.#oldestUnwrittenMs;
   }
 
   /** When the oldest batch was committed that is not written yet and a sync must make durable; infinite: there is none. */
@@ -319,8 +311,7 @@ export class FileJournal implements Journal {
       isDone: false,
     };
     this.#syncs.push(sync);
-    this.#progress.syncingSequence = sync.sequence;
-    this.#progress.syncingBytes = sync.writtenBytes;
+    this.#progress.beginSync();
     this.#bufferedSinceMs = this.#oldestUnwrittenMs;
     this.#segments.sync((error) => {
       if (error !== undefined) {
@@ -334,7 +325,7 @@ export class FileJournal implements Journal {
 
   #isSyncDue(): boolean {
     if (this.#progress.urgentSequence > this.#progress.syncingSequence) return true;
-    return (this.#progress.writtenBytes - this.#progress.syncingBytes) * 2 >= this.#limits.bufferedLossBytesMax;
+    return this.#progress.unsyncedBytes * 2 >= this.#limits.bufferedLossBytesMax;
   }
 
   /** Syncs are reported in the order they began: a later one says nothing of what an earlier one is to make durable. */
@@ -343,8 +334,7 @@ export class FileJournal implements Journal {
       const { sequence, writtenBytes, startedMs } = this.#syncs[0];
       this.#syncs.shift();
       const count = sequence - this.#progress.durableSequence;
-      this.#progress.durableSequence = sequence;
-      this.#progress.durableBytes = writtenBytes;
+      this.#progress.endSync(sequence, writtenBytes);
       this.#observer?.onSync((this.#clock.nowMs() - startedMs) / 1000, count);
       this.#startSync();
       this.#startWrite();

@@ -71,4 +71,26 @@ export class LogProgress {
   get unwrittenBytes(): number {
     return this.committedBytes - this.writtenBytes;
   }
+
+  get unsyncedBytes(): number {
+    return this.writtenBytes - this.syncingBytes;
+  }
+
+  /** A sync begins, which covers all that is written. */
+  beginSync(): void {
+    this.syncingSequence = this.writtenSequence;
+    this.syncingBytes = this.writtenBytes;
+  }
+
+  /** All that was written when it began, up to `sequence` and `bytes`, is durable. */
+  endSync(sequence: number, bytes: number): void {
+    this.durableSequence = sequence;
+    this.durableBytes = bytes;
+  }
+
+  /** All that is written is durable: so was what came before this write, and no sync was under way. */
+  endDurableWrite(): void {
+    this.beginSync();
+    this.endSync(this.writtenSequence, this.writtenBytes);
+  }
 }

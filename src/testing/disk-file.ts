@@ -4,6 +4,7 @@
 //   medium ──(change, change, …)──► visible
 //            a datasync moves the changes that were done when it was called into the medium; a durable write only itself
 
+import { assert } from '../base/assert.ts';
 import type { Random } from './random.ts';
 
 /** `bytes` undefined: the size is set to `position`. */
@@ -47,13 +48,18 @@ export class SimulatedContent {
     return this.#changes.length > 0;
   }
 
-  /** Whether the page cache has pages of [start, end) that are not on the medium. */
-  hasUnsyncedPage(start: number, end: number): boolean {
-    const first = Math.floor(start / PAGE_BYTES) * PAGE_BYTES;
-    const last = Math.ceil(end / PAGE_BYTES) * PAGE_BYTES;
-    return this.#changes.some(({ position, bytes, isDirect }) => {
-      return !isDirect && position < last && position + Math.max(bytes?.length ?? 0, 1) > first;
-    });
+  /**
+   * Asserts that a direct write is none that the kernel would refuse, and none that could be lost: in a page that is written back while the
+   * write goes past it. Memory is taken to begin at a page.
+   */
+  checkDirect(chunks: readonly Uint8Array[], position: number, block: number): void {
+    const numbers = [position, ...chunks.flatMap(({ byteOffset, length }) => [byteOffset, length])];
+    assert(
+      numbers.every((number) => number % block === 0),
+      `a direct write of ${numbers.join(', ')} on blocks of ${block}`,
+    );
+    const bytes = chunks.reduce((sum, { length }) => sum + length, 0);
+    assert(!this.#hasUnsyncedPage(position, position + bytes), 'a direct write into pages that are not written back');
   }
 
   /** Visible at once; the result says when the system reported it. */
@@ -114,6 +120,15 @@ export class SimulatedContent {
     this.#medium = medium;
     this.#changes = [];
     this.visible = copyOf(medium);
+  }
+
+  /** Whether the page cache has pages of [start, end) that are not on the medium. */
+  #hasUnsyncedPage(start: number, end: number): boolean {
+    const first = Math.floor(start / PAGE_BYTES) * PAGE_BYTES;
+    const last = Math.ceil(end / PAGE_BYTES) * PAGE_BYTES;
+    return this.#changes.some(({ position, bytes, isDirect }) => {
+      return !isDirect && position < last && position + Math.max(bytes?.length ?? 0, 1) > first;
+    });
   }
 
   #change(change: Change): void {

@@ -4,7 +4,6 @@
 // and a full disk can be asked for. All operations end by timers of the given clock.
 
 import { basename, dirname } from 'node:path';
-import { assert } from '../base/assert.ts';
 import type { Clock } from '../io/clock.ts';
 import {
   type Disk,
@@ -310,29 +309,12 @@ class OpenFile implements DiskFile {
   }
 
   writeDurable(chunks: readonly Uint8Array[], position: number, done: DiskCallback): void {
-    if (this.#block > 0) this.#checkDirect(chunks, position);
+    if (this.#block > 0) this.#content.checkDirect(chunks, position, this.#block);
     this.#write('writeDurable', chunks, position, (change, error) => {
       if (error === undefined) change?.endDurably();
       else change?.forget();
       done(error);
     });
-  }
-
-  /**
-   * Where the kernel would refuse the write, and where it could be lost: a page that is written back while the write goes past it. Memory
-   * is taken to begin at a page.
-   */
-  #checkDirect(chunks: readonly Uint8Array[], position: number): void {
-    const numbers = [position, ...chunks.flatMap(({ byteOffset, length }) => [byteOffset, length])];
-    assert(
-      numbers.every((number) => number % this.#block === 0),
-      `a direct write of ${numbers.join(', ')} on blocks of ${this.#block}`,
-    );
-    const bytes = chunks.reduce((sum, { length }) => sum + length, 0);
-    assert(
-      !this.#content.hasUnsyncedPage(position, position + bytes),
-      'a direct write into pages that are not written back',
-    );
   }
 
   #write(
