@@ -133,14 +133,15 @@ export class BatchReader {
     this.firstRevision = readUint64(buffer, at + AT_FIRST_REVISION);
     this.lastRevision = readUint64(buffer, at + AT_LAST_REVISION);
     this.durableSequence = readUint64(buffer, at + AT_DURABLE_SEQUENCE);
-    this.flags = readUint32(buffer, at + AT_FLAGS);
+    this.flags = buffer[at + AT_FLAGS] | (buffer[at + AT_FLAGS + 1] << 8);
     const bodyBytes = readUint32(buffer, at + AT_BODY_BYTES);
     if (bodyBytes > BATCH_BYTES_LIMIT) return 'the batch is longer than any can be';
     this.bodyStart = at + BATCH_HEADER_BYTES;
     this.bodyEnd = this.bodyStart + bodyBytes;
     const alignment = buffer[at + AT_ALIGNMENT] === 0 ? BATCH_ALIGNMENT_BYTES : 1 << buffer[at + AT_ALIGNMENT];
-    if (alignment < BATCH_ALIGNMENT_BYTES || alignment > ALIGNMENT_BYTES_MAX)
+    if (alignment < BATCH_ALIGNMENT_BYTES || alignment > ALIGNMENT_BYTES_MAX) {
       return 'the batch is padded as none can be';
+    }
     this.end = at + paddedBytes(BATCH_HEADER_BYTES + bodyBytes, alignment);
     return undefined;
   }

@@ -28,7 +28,7 @@ import { decodeSegmentHeader, isUnusedName, type SegmentHeader, sequenceOfName }
 export interface StoredSegment {
   readonly name: string;
   readonly firstSequence: number;
-  /** Up to the end of its last batch. */
+  /** Up to the end of its last batch; of one that the base makes needless, and that was not read, all of its file. */
   bytes: number;
 }
 

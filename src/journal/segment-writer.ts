@@ -145,6 +145,7 @@ export class SegmentWriter {
 
   async #roll(header: SegmentHeader): Promise<void> {
     const file = await this.#begin(header);
+    this.#spares.countBegun();
     const reservedEnd = await file.size();
     await this.#file.close();
     this.#segments[this.#segments.length - 1].bytes = this.#position;

@@ -106,3 +106,36 @@ test('a full disk gets back what was kept', async () => {
   assert.equal(journal.isFull, false);
   assert.deepEqual(await namesOf(fixture, '.spare'), []);
 });
+
+test('a file larger than a segment should be is not kept', async () => {
+  const fixture = new JournalFixture(SMALL);
+  const { journal } = await fixture.open();
+  await fill(fixture, journal, 2, 3);
+  const large = journal.lastSequence + 1;
+  await fixture.put(journal, 4, 'x'.repeat(2000));
+  await fill(fixture, journal, 5, 5);
+  assert.ok(fixture.disk.bytes(fixture.segmentPath(large)).length > 2000, 'in a segment of its own');
+  await fixture.clock.runUntil(journal.trim(journal.lastSequence));
+  const spares = await namesOf(fixture, '.spare');
+  assert.ok(spares.length > 0);
+  const largest = Math.max(...spares.map((name) => fixture.disk.bytes(`${fixture.segmentFolder}/${name}`).length));
+  assert.ok(largest <= SMALL.limits.segmentBytesMax, `${largest} bytes`);
+});
+
+test('a segment that waits for space counts as one, however often it is tried', async () => {
+  const fixture = new JournalFixture(SMALL);
+  const { journal } = await fixture.open();
+  await fill(fixture, journal, 2, 21);
+  await fixture.clock.runUntil(journal.trim(4));
+  await fixture.clock.runUntil(journal.keepFreed(false));
+  fixture.disk.capacityBytes = fixture.disk.usedBytes();
+  appendPut(journal, 22, 'x'.repeat(500), 'fsync');
+  journal.commit();
+  await fixture.clock.pass(5000);
+  assert.equal(journal.isFull, true);
+  fixture.disk.capacityBytes = Number.POSITIVE_INFINITY;
+  await fixture.clock.runAll();
+  await fixture.clock.runUntil(journal.keepFreed(true));
+  await fixture.clock.runUntil(journal.trim(journal.lastSequence));
+  assert.equal((await namesOf(fixture, '.spare')).length, 2, 'one segment was begun');
+});

@@ -7,7 +7,7 @@
 // over; recovery tells it from the log by its sequences (docs/journal.md, "Which end is which").
 //
 // A file is written again only when its old name is durably gone. Until then a power cut may bring the old segment back, which
-// must be whole. At most as many are kept as segments were begun between the last two trims, so that a log that is written
+// must be whole. At most one more is kept than segments were begun between the last two trims, so that a log that is written
 // less gives its space back, and never more than `countMax`; none while the disk has little room. With them the log never takes more
 // than it took at its longest.
 
@@ -32,10 +32,14 @@ export class SpareSegments {
     this.#countMax = countMax;
   }
 
-  /** The name of a file for a segment that is begun now; undefined when there is none. */
+  /** The name of a file for a segment that is to be begun; undefined when there is none. */
   take(): string | undefined {
-    this.#begunSinceTrim++;
     return this.#ready.shift();
+  }
+
+  /** A segment was begun, in a spare file or in a new one. */
+  countBegun(): void {
+    this.#begunSinceTrim++;
   }
 
   /** Takes a segment out of the log. The folder must be synced before anything else, and `confirm` called. */
