@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { baseAt, IDENTITY, JournalFixture, SALT } from '../testing/journal-fixture.ts';
+import { appendPut, baseAt, IDENTITY, JournalFixture, SALT } from '../testing/journal-fixture.ts';
 import { BatchWriter } from './batch-writer.ts';
 import { CorruptionError } from './errors.ts';
 import { crcSeedOf, readUint32 } from './format.ts';
@@ -174,4 +174,32 @@ test('behind the end of a file that is used again: its end, a torn one, or damag
   assert.equal(await flip(offsets[0] + 80), 'refused at 64', 'the next one says that it was durable');
   assert.equal(await outcome((all) => all.fill(0, end)), '7 batches, whole', 'zeros');
   assert.equal(await outcome((all) => all.fill(0xff, end)), `7 batches, cut at ${end}`, 'nothing that is known');
+});
+
+test('batches behind a torn one are gone for good when the log goes on, in its segment and in the next', async () => {
+  const fixture = new JournalFixture({ limits: { segmentBytesMax: 1500 } });
+  const { journal } = await fixture.open();
+  const path = fixture.segmentPath();
+  const torn = fixture.disk.bytes(path).length;
+  for (const [revision, length] of [
+    [2, 400],
+    [3, 100],
+  ]) {
+    appendPut(journal, revision, 'x'.repeat(length), 'fsync');
+    journal.commit();
+  }
+  await fixture.clock.runAll();
+  fixture.disk.kill();
+  const bytes = Uint8Array.from(fixture.disk.bytes(path));
+  bytes[torn + 100] ^= 1;
+  fixture.disk.place(path, bytes);
+  const { recovery } = await fixture.open();
+  assert.deepEqual([recovery.cut?.offset, recovery.cut?.bytes], [torn, bytes.length - torn], 'both');
+  fixture.disk.crash('lose');
+  const again = await fixture.open();
+  assert.equal(again.recovery.cut, undefined, 'the second one is not met again');
+  await fixture.put(again.journal, 2, 'x'.repeat(1400));
+  fixture.disk.crash('lose');
+  await fixture.open();
+  assert.equal(fixture.visitor.lines.length, 1, 'in a segment of its own, and the one before it is good');
 });
