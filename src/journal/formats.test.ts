@@ -7,7 +7,7 @@ import { BatchWriter } from './batch-writer.ts';
 import { CorruptionError } from './errors.ts';
 import { crcSeedOf, readUint32 } from './format.ts';
 import type { Journal } from './journal.ts';
-import { encodeSegmentHeader } from './segment.ts';
+import { decodeSegmentHeader, encodeSegmentHeader } from './segment.ts';
 
 interface OldLog {
   readonly fixture: JournalFixture;
@@ -68,6 +68,18 @@ for (const isLastEmpty of [false, true]) {
   });
 }
 
+test('an empty last segment of format 1 is replaced, and stands in the log once', async () => {
+  const { fixture } = writeOldLog(true);
+  const { journal } = await fixture.open();
+  await fixture.put(journal, 6, 'new');
+  await fixture.clock.runUntil(journal.trim(journal.lastSequence));
+  const names = await fixture.clock.runUntil(fixture.disk.list(fixture.segmentFolder));
+  assert.deepEqual(names, ['0000000000000006.wal']);
+  fixture.disk.crash('lose');
+  await fixture.open({ base: baseAt(5) });
+  assert.deepEqual(fixture.visitor.lines, ['put 0 new']);
+});
+
 test('the unfinished end of a log of format 1 is cut, and damage in it is refused', async () => {
   const { fixture, bytes } = writeOldLog(false);
   const path = fixture.segmentPath(4);
@@ -80,6 +92,20 @@ test('the unfinished end of a log of format 1 is cut, and damage in it is refuse
   flipped[130] ^= 1;
   damaged.fixture.disk.place(path, flipped);
   await assert.rejects(damaged.fixture.open(), CorruptionError);
+});
+
+test('a log keeps the salt that it was begun with', async () => {
+  const fixture = new JournalFixture({ limits: { segmentBytesMax: 400 } });
+  for (let revision = 2; revision < 12; revision++) {
+    const { journal } = await fixture.open({ salt: revision });
+    await fixture.put(journal, revision, 'x'.repeat(100));
+    fixture.disk.kill();
+  }
+  await fixture.open();
+  assert.equal(fixture.visitor.lines.length, 10);
+  const paths = [...fixture.disk.snapshot().keys()].filter((path) => path.endsWith('.wal'));
+  assert.ok(paths.length > 2);
+  for (const path of paths) assert.equal(decodeSegmentHeader(path, fixture.disk.bytes(path)).salt, 2);
 });
 
 /** A header of a batch that does not exist, which says that all before it is durable, at each offset from a multiple of 8. */

@@ -36,6 +36,23 @@ test('the file of a segment that was trimmed is a later one, and nothing of what
   }
 });
 
+test('no zeros are set down where a file has its blocks', async () => {
+  const fixture = new JournalFixture({ limits: { segmentBytesMax: 2000, reserveBytes: 1000 } });
+  const { journal } = await fixture.open();
+  await fill(fixture, journal, 2, 11);
+  await fixture.clock.runUntil(journal.trim(journal.lastSequence));
+  const [spare] = await namesOf(fixture, '.spare');
+  const before = fixture.disk.bytes(`${fixture.segmentFolder}/${spare}`);
+  let revision = 11;
+  while ((await namesOf(fixture, '.spare')).length > 0) await fill(fixture, journal, ++revision, revision);
+  const now = fixture.disk.bytes(fixture.segmentPath(journal.lastSequence));
+  assert.ok(
+    before.subarray(500).some((byte) => byte !== 0),
+    'it holds batches there',
+  );
+  assert.deepEqual(now.subarray(500), before.subarray(500));
+});
+
 test('a file is used again only when its old name is durably gone', async () => {
   const fixture = new JournalFixture(SMALL);
   const { journal } = await fixture.open();

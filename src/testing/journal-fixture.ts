@@ -91,6 +91,7 @@ export interface FixtureOptions {
 
 export interface FixtureOpening {
   readonly clusterId?: bigint;
+  readonly salt?: number;
   readonly base?: LogBase;
 }
 
