@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { BatchWriter } from '../journal/batch-writer.ts';
+import { crcSeedOf } from '../journal/format.ts';
 import { readLog } from '../journal/recovery.ts';
-import { IDENTITY, JournalFixture, RecordingVisitor } from '../testing/journal-fixture.ts';
+import { IDENTITY, JournalFixture, RecordingVisitor, SALT } from '../testing/journal-fixture.ts';
 import { Random } from '../testing/random.ts';
 import type { Finding } from './damage.ts';
 import { isWhole, type Survey, surveyFolder } from './survey.ts';
@@ -44,7 +46,49 @@ function text({ kind, offset, bytes, sequences, revisions }: Finding): string {
 
 const ONE_SEGMENT = 1 << 20;
 
+/** A whole batch of format 1, at each offset from a multiple of 8. */
+function forgedBatches(): Uint8Array {
+  const batch = new BatchWriter(1000);
+  batch.appendMark(1);
+  const crcSeed = crcSeedOf(IDENTITY.clusterId, 0);
+  batch.seal({ sequence: 3, epoch: 1, durableSequence: 2, previousCrc: 0, crcSeed, alignment: 8 });
+  return Buffer.concat(Array.from({ length: 8 }, () => [batch.view(), Buffer.alloc(1)]).flat());
+}
+
 describe('a survey of a log', () => {
+  it('does not take a batch that a client wrote for the beginning of a segment', async () => {
+    const fixture = new JournalFixture({ limits: { segmentBytesMax: 1200 } });
+    const { journal } = await fixture.open();
+    await fixture.put(journal, 2, 'x'.repeat(900));
+    const forged = forgedBatches();
+    journal.batch.beginRevision(3, 'fsync');
+    journal.batch.appendPut(0, forged, 0, forged.length);
+    const second = journal.commit();
+    await fixture.clock.runAll();
+    await fixture.put(journal, 4, 'behind it');
+    fixture.disk.kill();
+    const log = { fixture, offsets: [] };
+    change(
+      log,
+      (bytes) => {
+        bytes[20] ^= 1;
+        bytes[70] ^= 1;
+        return bytes;
+      },
+      second,
+    );
+    const { segments } = await survey(log);
+    assert.deepEqual(
+      segments.map(({ crcSeed }) => crcSeed),
+      segments.map(() => crcSeedOf(IDENTITY.clusterId, SALT)),
+    );
+    assert.equal(segments[1].header, undefined);
+    assert.deepEqual(
+      segments[1].parts.runs.map(({ firstRevision }) => firstRevision),
+      [4],
+    );
+  });
+
   it('finds a whole one whole, and says what is in it', async () => {
     const log = await someLog(ONE_SEGMENT);
     const found = await survey(log);

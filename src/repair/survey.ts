@@ -145,7 +145,7 @@ async function surveyLog(disk: Disk, folder: string, snapshots: readonly Surveye
       findings.push(findingOf({ kind: 'unreadable', file, offset, bytes, reason: 'the disk cannot read this (EIO)' }));
     }
     const firstSequence = sequenceOfName(names[i]) ?? 0;
-    const crcSeed = seeds.of(header, block);
+    const crcSeed = seeds.of(i, header, block);
     // A file under another's name is what its header says.
     const place = { crcSeed, firstSequence: header?.firstSequence ?? firstSequence, headerBytes: header?.headerBytes };
     const parts = surveySegment(block, place);
@@ -227,23 +227,31 @@ async function identityInLog(
   return { memberId: readId(block, body + 1), clusterId: readId(block, body + 9) };
 }
 
-/** What the checksums of segments start from: as their headers say, or as their batches do where no header contradicts. */
+/**
+ * What the checksums of segments start from: as their headers say, or as their batches do where no header contradicts. One that is not known is
+ * not believed beside those that are: a client may have written it. Nor is none (format 1) behind a segment that has a salt.
+ */
 class Seeds {
   readonly #clusterId: bigint;
   /** Of the good headers, the last one's last. */
   readonly #known = new Set<number>();
+  /** The first segment that is known to have a salt. */
+  readonly #firstSalted: number;
 
   constructor(identity: JournalIdentity | undefined, heads: readonly SegmentHead[]) {
     this.#clusterId = identity?.clusterId ?? 0n;
-    for (const { header } of heads)
-      if (header?.identity.clusterId === this.#clusterId) this.#known.add(this.#seed(header));
+    const headers = heads.map(({ header }) => (header?.identity.clusterId === this.#clusterId ? header : undefined));
+    for (const header of headers) if (header !== undefined) this.#known.add(this.#seed(header));
+    const firstSalted = headers.findIndex((header) => header !== undefined && header.salt !== 0);
+    this.#firstSalted = firstSalted < 0 ? heads.length : firstSalted;
   }
 
-  of(header: SegmentHeader | undefined, block: Uint8Array): number {
+  of(segment: number, header: SegmentHeader | undefined, block: Uint8Array): number {
     if (header !== undefined) return this.#seed(header);
     const found = crcSeedIn(block)?.crcSeed;
     const unsalted = crcSeedOf(this.#clusterId, 0);
-    if (found !== undefined && (this.#known.size === 0 || this.#known.has(found) || found === unsalted)) return found;
+    const isUnsalted = found === unsalted && segment < this.#firstSalted;
+    if (found !== undefined && (this.#known.size === 0 || this.#known.has(found) || isUnsalted)) return found;
     return [...this.#known].at(-1) ?? unsalted;
   }
 
