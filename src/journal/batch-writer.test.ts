@@ -172,7 +172,19 @@ test('a batch is padded to a multiple of its alignment, and says so', () => {
       const reader = new BatchReader();
       assert.equal(reader.check(padded, 0, padded.length, CHAIN), undefined);
       assert.equal(reader.end, padded.length);
+      assert.equal(reader.flags, FLAG_FSYNC, 'without the alignment');
       assert.ok(reader.end - reader.bodyEnd < alignment);
     }
+  }
+});
+
+test('a batch that is padded to less or more than can be is none', () => {
+  const batch = new BatchWriter(8192);
+  for (const alignment of [2, 4, 8192, 65_536]) {
+    batch.reset();
+    batch.appendMark(1);
+    batch.seal({ ...PLACE, alignment });
+    const wrong = new BatchReader().check(batch.view(), 0, batch.bytes, CHAIN);
+    assert.equal(wrong, 'the batch is padded as none can be', `${alignment}`);
   }
 });
