@@ -229,3 +229,27 @@ test('batches behind a torn one are gone for good when the log goes on, in its s
   await fixture.open();
   assert.equal(fixture.visitor.lines.length, 1, 'in a segment of its own, and the one before it is good');
 });
+
+test('behind the end of a segment that is not the last, batches of an earlier one are none, and its own are damage', async () => {
+  const fixture = new JournalFixture({ limits: { segmentBytesMax: 600 } });
+  const { journal } = await fixture.open();
+  const firsts: number[] = [];
+  for (let revision = 2; revision <= 7; revision++) {
+    const { size } = fixture.disk.snapshot();
+    await fixture.put(journal, revision, 'x'.repeat(300));
+    if (fixture.disk.snapshot().size > size) firsts.push(journal.lastSequence);
+  }
+  fixture.disk.kill();
+  const [before, path] = firsts.map((first) => fixture.segmentPath(first));
+  const bytes = fixture.disk.bytes(path);
+  for (const [name, source, isRefused] of [
+    ['of an earlier one', fixture.disk.bytes(before), false],
+    ['its own', bytes, true],
+  ] as const) {
+    fixture.disk.place(path, Buffer.concat([bytes, source.subarray(64)]));
+    const opened = await fixture.open().catch((error: unknown) => error);
+    fixture.disk.kill();
+    assert.equal(opened instanceof CorruptionError && opened.offset === bytes.length, isRefused, name);
+    if (!isRefused) assert.equal(fixture.visitor.lines.length, 6);
+  }
+});
