@@ -11,8 +11,8 @@ import { RealClock } from '../../src/io/clock.ts';
 import { TcpNetwork } from '../../src/io/tcp-network.ts';
 
 export const BINARY: string = join(import.meta.dirname, '../../bin/k1m.js');
-/** What Node made of the sources, kept from run to run: half of a start. */
-const COMPILE_CACHE: string = join(import.meta.dirname, '../../node_modules/.cache/k1m-compile');
+/** What Node made of the sources, kept from run to run: half of a start. The program's own place. */
+const COMPILE_CACHE: string = join(import.meta.dirname, '../../node_modules/.cache/k1m');
 /** Of a run to its end; a server that should have refused to start does not hold up the tests. */
 const RUN_MS_MAX = 30_000;
 const URL = 'http://127.0.0.1:0';
