@@ -14,7 +14,7 @@ import { ByteQueue } from './byte-queue.ts';
 import type { ListPiece, ListStream, WatchPiece, WatchStream } from './collection-stream.ts';
 import type { JsonObject } from './kube-api.ts';
 import { ListError } from './list-scanner.ts';
-import { guessKey } from './object-head.ts';
+import { isObject, keyOf } from './object-head.ts';
 
 export const PROTOBUF = 'application/vnd.kubernetes.protobuf';
 
@@ -24,6 +24,8 @@ const HEADER_BYTES_MAX = 20;
 /** What a list has beside its items: the type and its metadata. */
 const ENVELOPE_BYTES_MAX = 1 << 20;
 const FRAME_HEADER_BYTES = 4;
+/** A name in a log. */
+const NAME_CHARACTERS_MAX = 253;
 const UNREADABLE = 'an object that cannot be read';
 
 export function isProtobuf(contentType: string | undefined): boolean {
@@ -208,7 +210,12 @@ function decoded(decoder: MessageDecoder, kind: string, bytes: Uint8Array): Plai
 }
 
 function guessOf(object: JsonObject | undefined): string {
-  return object === undefined ? UNREADABLE : guessKey(JSON.stringify(object));
+  const metadata = object?.metadata;
+  if (!isObject(metadata)) return UNREADABLE;
+  const [namespace, name] = [metadata.namespace, metadata.name].map((text) =>
+    typeof text === 'string' ? text.slice(0, NAME_CHARACTERS_MAX) : '',
+  );
+  return name === '' ? 'an object without a name' : keyOf({ namespace, name });
 }
 
 interface Header {

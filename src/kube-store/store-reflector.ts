@@ -16,7 +16,7 @@ import type { Event, KeyValue, RangeResponse } from '../api/messages.ts';
 import type { EtcdClient } from '../client/etcd-client.ts';
 import { prefixEnd } from '../client/key-range.ts';
 import type { Watch } from '../client/watch.ts';
-import type { Clock } from '../io/clock.ts';
+import type { Clock, Timer } from '../io/clock.ts';
 import { Backoff } from '../kube-api/backoff.ts';
 import { KnownObjects } from '../kube-api/known-objects.ts';
 import type {
@@ -71,6 +71,8 @@ export class StoreReflector implements Reflection {
   #isSynced = false;
   #isClosed = false;
   #watch: Watch | undefined;
+  /** Until it is listed again. */
+  #pause: Timer | undefined;
   /** Once the collection is followed through the API. */
   #instead: Reflection | undefined;
 
@@ -120,6 +122,7 @@ export class StoreReflector implements Reflection {
 
   close(): void {
     this.#isClosed = true;
+    this.#pause?.cancel();
     this.#watch?.cancel();
     this.#instead?.close();
   }
@@ -139,7 +142,7 @@ export class StoreReflector implements Reflection {
 
   #again(): void {
     const { clock } = this.#options;
-    clock.setTimer(this.#backoff.next(clock.nowMs()), () => void this.#follow());
+    if (!this.#isClosed) this.#pause = clock.setTimer(this.#backoff.next(clock.nowMs()), () => void this.#follow());
   }
 
   /** Tells the whole collection; the revision that it is of. */
@@ -154,7 +157,11 @@ export class StoreReflector implements Reflection {
       const next = page.more && last !== undefined ? this.#page(after(last.key), revision) : undefined;
       // Whoever awaits it below hears of its failure.
       next?.catch(() => undefined);
-      for (const kv of page.kvs) this.#set(kv);
+      for (const kv of page.kvs) {
+        this.#set(kv);
+        // The API's list tells the rest, as it is by then.
+        if (this.#instead !== undefined) break;
+      }
       if (next === undefined) break;
       page = await next;
     }

@@ -3,12 +3,14 @@
 // A shared spec has dots for what is random in the name of that volume, which matters to no scheduler. Which spec a pod's object was made of is marked on
 // the object, so that whoever reads objects need not read, or compare, the same spec twice.
 //
-// Limit: SPECS_MAX; when there are more, all are forgotten and learned anew.
+// Limits: SPECS_MAX, of SPECS_BYTES_MAX together; when there are more, all are forgotten and learned anew.
 
 import { ByteReader } from '../base/byte-reader.ts';
 import type { MessageDecoder, PlainObject } from './message-decoder.ts';
 
 const SPECS_MAX = 4096;
+/** Encoded; a template has about 1 KB, and the largest value that a store takes 1.5 MiB. */
+const SPECS_BYTES_MAX = 32 * 1024 * 1024;
 const LENGTH_DELIMITED = 2;
 /** Of PodSpec. */
 const VOLUMES = 1;
@@ -39,6 +41,8 @@ export function sharedSpecOf(object: object): object | undefined {
 export class SharedSpecs {
   readonly #decoder: MessageDecoder;
   readonly #byBytes = new Map<string, PlainObject>();
+  /** Of all keys. */
+  #bytes = 0;
 
   constructor(decoder: MessageDecoder) {
     this.#decoder = decoder;
@@ -71,8 +75,12 @@ export class SharedSpecs {
     const key = bytes.toString('latin1');
     const known = this.#byBytes.get(key);
     if (known !== undefined) return known;
-    if (this.#byBytes.size >= SPECS_MAX) this.#byBytes.clear();
     const spec = this.#decoder.decode('PodSpec', bytes) ?? {};
+    if (this.#byBytes.size >= SPECS_MAX || this.#bytes + bytes.length > SPECS_BYTES_MAX) {
+      this.#byBytes.clear();
+      this.#bytes = 0;
+    }
+    this.#bytes += bytes.length;
     this.#byBytes.set(key, spec);
     return spec;
   }
