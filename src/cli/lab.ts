@@ -1,11 +1,12 @@
 // `k1m lab`: simulated nodes and pods in a store. docs/lab.md says what they are, and what they do.
 
 import { Command, InvalidArgumentError } from 'commander';
+import { RefusedError } from '../backup/refused-error.ts';
 import { ArrivalSchedule } from '../bench/arrival-schedule.ts';
 import { isLoopback, parseEndpoint } from '../client/endpoint.ts';
 import { RealClock } from '../io/clock.ts';
 import { TcpNetwork } from '../io/tcp-network.ts';
-import { REGISTRY_PREFIX_DEFAULT } from '../kube-store/registry-key.ts';
+import { REGISTRY_PREFIX_DEFAULT, registryPrefix } from '../kube-store/registry-key.ts';
 import { BoundSample } from '../lab/bound-sample.ts';
 import { LabLoad } from '../lab/lab-load.ts';
 import {
@@ -23,12 +24,22 @@ import { NodeLeases } from '../lab/node-leases.ts';
 import { nameOf } from '../lab/numbered-bytes.ts';
 import { ObjectCreation } from '../lab/object-creation.ts';
 import { durationText, Progress } from '../lab/progress.ts';
+import { endpointUrl } from './endpoint-flag.ts';
 import { parseDurationMs, UsageError } from './flag-values.ts';
-import { wholeNumber } from './whole-number.ts';
+import { wholeNumber, wholeNumberWithin } from './whole-number.ts';
 
 const OBJECTS_MAX = 3_000_000;
 const IN_FLIGHT_DEFAULT = 512;
+const IN_FLIGHT_MAX = 1000;
 const WEIGHT_MAX = 100;
+const ZONES_MAX = 1000;
+const IMAGES_MAX = 1000;
+const LEASE_BYTES_MIN = 420;
+const LEASE_BYTES_MAX = 16_000;
+/** Names have seven digits. */
+const NUMBERS = 10_000_000;
+/** RFC 1123. */
+const LABEL = /^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$/;
 
 /** commander's names of the options. */
 interface StoreFlags {
@@ -70,15 +81,20 @@ export function labCommand(): Command {
 
 function storeOptions(command: Command): Command {
   return command
-    .option('--endpoint <url>', 'the store', 'http://127.0.0.1:2379')
-    .option('--etcd-prefix <path>', "kube-apiserver's flag of that name", REGISTRY_PREFIX_DEFAULT)
+    .option('--endpoint <url>', 'the store', endpointUrl, 'http://127.0.0.1:2379')
+    .option('--etcd-prefix <path>', "kube-apiserver's flag of that name", registryPrefix, REGISTRY_PREFIX_DEFAULT)
     .option('--allow-remote', 'write into the store of another machine than this one', false);
 }
 
 function makeOptions(command: Command): Command {
   return storeOptions(command)
     .option('--rate <n>', 'so many a second; 0: as fast as the store answers', wholeNumber, 0)
-    .option('--in-flight <n>', 'requests on their way at a time', wholeNumber, IN_FLIGHT_DEFAULT)
+    .option(
+      '--in-flight <n>',
+      'requests on their way at a time',
+      wholeNumberWithin(1, IN_FLIGHT_MAX),
+      IN_FLIGHT_DEFAULT,
+    )
     .option('--cleanup', 'remove them at the end', false);
 }
 
@@ -87,10 +103,10 @@ function nodesCommand(): Command {
     .description('make nodes with their leases, and renew the leases until interrupted')
     .argument('<n>', 'how many', count);
   return makeOptions(command)
-    .option('--zones <n>', 'zones, four a region', wholeNumber, 16)
-    .option('--images <n>', 'container images on each node', wholeNumber, 5)
+    .option('--zones <n>', 'zones, four a region', wholeNumberWithin(1, ZONES_MAX), 16)
+    .option('--images <n>', 'container images on each node', wholeNumberWithin(0, IMAGES_MAX), 5)
     .option('--renew <fraction>', 'of the rate at which kubelets renew leases, one in 10 s; 0: not at all', fraction, 1)
-    .option('--lease-bytes <n>', 'size of a lease', wholeNumber, 420)
+    .option('--lease-bytes <n>', 'size of a lease', wholeNumberWithin(LEASE_BYTES_MIN, LEASE_BYTES_MAX), 420)
     .option('--duration <time>', 'renew for so long, then end; 0s: end when they are made', durationMs)
     .action((nodes: number, flags: NodeFlags) => makeNodes(nodes, flags));
 }
@@ -101,10 +117,10 @@ function podsCommand(): Command {
     .description('make pods that wait for a scheduler')
     .argument('<n>', 'how many', count);
   return makeOptions(command)
-    .option('--start <n>', 'the number of the first one', wholeNumber, 0)
+    .option('--start <n>', 'the number of the first one', wholeNumberWithin(0, NUMBERS - 1), 0)
     .option('--template <mix>', 'of which kind: a name, or several with weights, like plain=8,anti=2', mix, ['plain'])
-    .option('--namespace <name>', 'where', 'default')
-    .option('--scheduler-name <name>', 'who shall place them', 'default-scheduler')
+    .option('--namespace <name>', 'where', label, 'default')
+    .option('--scheduler-name <name>', 'who shall place them', notEmpty, 'default-scheduler')
     .option(
       '--wait-bound',
       'wait until a sample of them, the last ones included, is on nodes, and say how long it took',
@@ -118,14 +134,22 @@ function podsCommand(): Command {
 function cleanCommand(): Command {
   return storeOptions(new Command('clean'))
     .description('remove what k1m lab has made')
-    .option('--namespace <name>', 'of the pods', 'default')
+    .option('--namespace <name>', 'of the pods', label, 'default')
     .action((flags: StoreFlags & { readonly namespace: string }) => clean(flags));
 }
 
 function count(text: string): number {
-  const value = wholeNumber(text);
-  if (value < 1 || value > OBJECTS_MAX) throw new InvalidArgumentError(`1 to ${OBJECTS_MAX} are possible.`);
-  return value;
+  return wholeNumberWithin(1, OBJECTS_MAX)(text);
+}
+
+function notEmpty(text: string): string {
+  if (text === '') throw new InvalidArgumentError('a name is expected.');
+  return text;
+}
+
+function label(text: string): string {
+  if (!LABEL.test(text)) throw new InvalidArgumentError('a name of lower case letters, digits and - is expected.');
+  return text;
 }
 
 function fraction(text: string): number {
@@ -167,12 +191,21 @@ async function withLab(flags: StoreFlags, work: (lab: Lab) => Promise<void>): Pr
   const load = new LabLoad({ network: new TcpNetwork(), clock, signal: abort.signal }, flags.endpoint);
   const progress = new Progress(clock, process.stderr);
   try {
-    await load.open();
+    await opened(load);
     await work({ load, clock, progress, signal: abort.signal, registry: flags.etcdPrefix });
   } finally {
     progress.stop();
     load.close();
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.removeListener(signal, onSignal);
+  }
+}
+
+/** Rejects with RefusedError when the store cannot be reached. */
+async function opened(load: LabLoad): Promise<void> {
+  try {
+    await load.open();
+  } catch (error) {
+    throw new RefusedError(`cannot reach the store: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 
@@ -203,9 +236,10 @@ async function create(lab: Lab, what: string, creation: ObjectCreation, flags: M
 }
 
 function madeText(what: string, creation: ObjectCreation, seconds: number): string {
-  const { created, counts } = creation;
-  const there = counts.existing > 0 ? ` (${counts.existing} were there already)` : '';
-  return `${created} ${what} made in ${seconds.toFixed(1)} s, ${Math.round(created / seconds)}/s${there}`;
+  const { existing } = creation.counts;
+  const made = creation.created - existing;
+  const there = existing > 0 ? ` (${existing} were there already)` : '';
+  return `${made} ${what} made in ${seconds.toFixed(1)} s, ${Math.round(made / seconds)}/s${there}`;
 }
 
 function makeNodes(nodes: number, flags: NodeFlags): Promise<void> {
@@ -254,6 +288,9 @@ async function renew({ clock, load, progress, signal }: Lab, leases: NodeLeases,
 }
 
 function makePods(pods: number, flags: PodFlags): Promise<void> {
+  if (flags.start + pods > NUMBERS) {
+    throw new UsageError(`numbers of pods go up to ${NUMBERS - 1}: --start ${flags.start} is too much`, 'lab pods');
+  }
   return withLab(flags, async (lab) => {
     const { clock, load, progress, registry, signal } = lab;
     const { namespace, schedulerName, start } = flags;
@@ -270,25 +307,30 @@ function makePods(pods: number, flags: PodFlags): Promise<void> {
     const startMs = clock.nowMs();
     const seconds = await create(lab, 'pods', creation, flags);
     if (!flags.json) say(madeText('pods', creation, seconds));
+    if (flags.waitBound && creation.counts.existing > 0) {
+      sample.close();
+      throw new RefusedError(
+        `${creation.counts.existing} of the pods were there already, and may be bound: run k1m lab clean, or give another --start`,
+      );
+    }
     if (flags.waitBound && !signal.aborted) {
       progress.start('pods of the sample bound', sample.size, () => sample.bound);
       await sample.whole(signal);
       progress.stop();
     }
     sample.close();
-    const boundSeconds = (sample.lastBoundMs - startMs) / 1000;
+    const boundSeconds = sample.bound === 0 ? 0 : (sample.lastBoundMs - startMs) / 1000;
     const { p50Micros, p99Micros, maxMicros } = sample.latency.percentiles();
     const latency = { p50Ms: p50Micros / 1000, p99Ms: p99Micros / 1000, maxMs: maxMicros / 1000 };
-    const figures = {
-      pods: creation.created,
-      seconds,
-      sample: sample.size,
-      bound: sample.bound,
-      boundSeconds,
-      ...latency,
-    };
+    const made = { pods: creation.created, seconds };
+    // Without --wait-bound nobody has looked.
+    const figures = flags.waitBound
+      ? { ...made, sample: sample.size, bound: sample.bound, boundSeconds, ...latency }
+      : made;
     if (flags.json) say(JSON.stringify(figures));
-    else if (flags.waitBound) {
+    else if (flags.waitBound && sample.bound < sample.size) {
+      say(`interrupted: ${sample.bound} of the sample of ${sample.size} were bound`);
+    } else if (flags.waitBound) {
       say(
         `first created to last bound ${boundSeconds.toFixed(1)} s, ${Math.round(pods / boundSeconds)}/s; created to bound ` +
           `p50 ${latency.p50Ms.toFixed(1)}, p99 ${latency.p99Ms.toFixed(1)}, max ${latency.maxMs.toFixed(1)} ms ` +

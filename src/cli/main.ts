@@ -5,7 +5,7 @@
 // (the client of Kubernetes: 80 MB, half a second) is so no burden to the others.
 
 import { dirname } from 'node:path';
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Help, type Option } from 'commander';
 import { RefusedError } from '../backup/refused-error.ts';
 import { DiskError, FolderLockedError } from '../io/disk.ts';
 import { CorruptionError, ForeignLogError } from '../journal/errors.ts';
@@ -49,10 +49,16 @@ function namesToLoad(given: string | undefined): readonly string[] {
 function adopt(command: Command): void {
   command.exitOverride();
   command.configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'k1m: ')) });
+  command.configureHelp({ optionDescription });
   if (command.name() !== 'serve') command.helpOption('-h, --help', 'print this help');
   const path = command.parent === null ? 'k1m' : `k1m ${command.name()}`;
   if (command.parent === null || command.parent.parent === null) command.showHelpAfterError(`See '${path} --help'.`);
   for (const child of command.commands) adopt(child);
+}
+
+/** Commander's, without defaults that say nothing. */
+function optionDescription(option: Option): string {
+  return new Help().optionDescription(option).replace(/ \(default: (?:""|\[\]|false)\)$/, '');
 }
 
 function exitCodeOf(error: unknown): number {

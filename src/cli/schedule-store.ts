@@ -1,7 +1,6 @@
 // `k1m schedule --bind=store`: which client of the cluster a scheduler gets.
 
 import { type Command, InvalidArgumentError } from 'commander';
-import { parseEndpoint } from '../client/endpoint.ts';
 import { EtcdClient } from '../client/etcd-client.ts';
 import { RealClock } from '../io/clock.ts';
 import { TcpNetwork } from '../io/tcp-network.ts';
@@ -9,6 +8,7 @@ import type { HttpKubeApi } from '../kube-api/http-kube-api.ts';
 import type { KubeApi } from '../kube-api/kube-api.ts';
 import { REGISTRY_PREFIX_DEFAULT } from '../kube-store/registry-key.ts';
 import { StoreKubeApi } from '../kube-store/store-kube-api.ts';
+import { endpointUrl } from './endpoint-flag.ts';
 import { UsageError } from './flag-values.ts';
 import { type ClusterFlags, openApi } from './schedule-settings.ts';
 
@@ -45,15 +45,7 @@ function where(text: string): string {
 }
 
 function urls(text: string): readonly string[] {
-  const list = text.split(',');
-  for (const url of list) {
-    try {
-      parseEndpoint(url);
-    } catch (error) {
-      throw new InvalidArgumentError(error instanceof Error ? error.message : String(error));
-    }
-  }
-  return list;
+  return text.split(',').map(endpointUrl);
 }
 
 export interface OpenedCluster {

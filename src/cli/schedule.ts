@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { pino } from 'pino';
 import { stringify } from 'yaml';
 import { RealClock, within } from '../io/clock.ts';
@@ -27,14 +27,15 @@ import {
 } from './schedule-settings.ts';
 import { addBindOptions, type BindFlags, type OpenedCluster, openCluster } from './schedule-store.ts';
 import { whatIfCommand } from './schedule-what-if.ts';
-import { addSecureServingOptions, checkDelegation, checkSecureServing } from './secure-serving.ts';
+import { addSecureServingOptions, checkDelegation, checkSecureServing, PORT_MAX } from './secure-serving.ts';
 import { StatusPort, type StatusPortFlags } from './status-port.ts';
 import { addUpstreamOptions, withoutEffect } from './upstream-flags.ts';
-import { wholeNumber } from './whole-number.ts';
+import { wholeNumberWithin } from './whole-number.ts';
 
 /** How long an orderly end may take. */
 const CLOSE_MS_MAX = 5000;
 const ALIVE_MS = 3_600_000;
+const LOG_LEVELS: readonly string[] = ['debug', 'info', 'warn', 'error'];
 /** client-go's JitterFactor: a renewal that is late by it must still be in time. */
 const JITTER = 1.2;
 
@@ -59,18 +60,27 @@ export function scheduleCommand(): Command {
       bool,
       true,
     )
-    .option('--leader-elect-lease-duration <time>', 'the Lease is free when not renewed for so long', duration, 15_000)
-    .option('--leader-elect-renew-deadline <time>', 'a leader that cannot renew for so long ends', duration, 10_000)
-    .option('--leader-elect-retry-period <time>', 'between two tries', duration, 2000)
+    .addOption(seconds('--leader-elect-lease-duration <time>', 'the Lease is free when not renewed for so long', 15))
+    .addOption(seconds('--leader-elect-renew-deadline <time>', 'a leader that cannot renew for so long ends', 10))
+    .addOption(seconds('--leader-elect-retry-period <time>', 'between two tries', 2))
     .option('--leader-elect-resource-name <name>', 'of the Lease', 'kube-scheduler')
     .option('--leader-elect-resource-namespace <name>', 'of the Lease', 'kube-system')
-    .option('--port <n>', 'the same pages over plain HTTP on 127.0.0.1, open to all there; 0: none', wholeNumber, 0)
-    .option('--log-level <level>', 'debug, info, warn or error', 'info')
+    .option(
+      '--port <n>',
+      'the same pages over plain HTTP on 127.0.0.1, open to all there; 0: none',
+      wholeNumberWithin(0, PORT_MAX),
+      0,
+    )
+    .addOption(new Option('--log-level <level>', 'of what is logged').choices(LOG_LEVELS).default('info'))
     .option('--write-config-to <file>', 'write the configuration with all its defaults there, and end')
     .enablePositionalOptions()
     .addCommand(explainCommand())
     .addCommand(whatIfCommand())
     .action((flags: Flags) => schedule(withElection(flags, command)));
+}
+
+function seconds(flags: string, help: string, byDefault: number): Option {
+  return new Option(flags, help).argParser(duration).default(byDefault * 1000, `${byDefault}s`);
 }
 
 /** The configuration's leader election, and the flags that were given before it. */
@@ -131,11 +141,15 @@ async function schedule(settings: Settings): Promise<void> {
   const { promise: ended, resolve: end } = Promise.withResolvers<number>();
   running.onLost = () => end(1);
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => end(0));
-  await running.start();
-  for (const { text } of await api.accessProblems()) logger.warn(text);
-  process.exitCode = await ended;
-  clearInterval(alive);
-  await within(clock, CLOSE_MS_MAX, running.close());
+  try {
+    await running.start();
+    for (const { text } of await api.accessProblems()) logger.warn(text);
+    process.exitCode = await ended;
+  } finally {
+    // Also where it could not start: a port that is taken must not leave a process that does nothing.
+    clearInterval(alive);
+    await within(clock, CLOSE_MS_MAX, running.close());
+  }
 }
 
 /** The scheduler while it leads, and the pages that say how it is. */

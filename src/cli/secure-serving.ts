@@ -16,7 +16,7 @@ import { UsageError } from './flag-values.ts';
 
 const PAIR_NAME = 'kube-scheduler';
 const SELF_SIGNED_MS = 365 * 86_400_000;
-const PORT_MAX = 65_535;
+export const PORT_MAX: number = 65_535;
 
 /** commander's names of the options. */
 export interface SecureServingFlags {

@@ -7,6 +7,14 @@ export function wholeNumber(text: string): number {
   return Number(text);
 }
 
+export function wholeNumberWithin(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const number = wholeNumber(text);
+    if (number < least || number > most) throw new InvalidArgumentError(`${least} to ${most} are possible.`);
+    return number;
+  };
+}
+
 export function positiveNumber(text: string): number {
   const number = wholeNumber(text);
   if (number === 0) throw new InvalidArgumentError('It must be a whole number above 0.');

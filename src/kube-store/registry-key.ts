@@ -10,12 +10,17 @@ const FOLDERS: Partial<Readonly<Record<ResourceName, string>>> = {
   replicationcontrollers: 'controllers',
 };
 
+/** kube-apiserver's --etcd-prefix as keys begin with it: a slash before it, none behind. */
+export function registryPrefix(text: string): string {
+  return `/${text}`.replaceAll(/\/+/g, '/').replace(/\/$/, '');
+}
+
 export class RegistryKeys {
   readonly #prefix: string;
 
   /** `prefix`: kube-apiserver's --etcd-prefix. */
   constructor(prefix: string = REGISTRY_PREFIX_DEFAULT) {
-    this.#prefix = `/${prefix}`.replaceAll(/\/+/g, '/').replace(/\/$/, '');
+    this.#prefix = registryPrefix(prefix);
   }
 
   /** Of all objects of the resource; ends with a slash. */

@@ -30,6 +30,20 @@ function filesFor(test: TestContext): Files {
   return { cluster: file('cluster.yaml', CLUSTER), file };
 }
 
+describe('k1m schedule', () => {
+  it('ends when its port is taken', async (test) => {
+    const other = createServer().listen(0, '127.0.0.1');
+    test.after(() => other.close());
+    await once(other, 'listening');
+    // A server that listens on a port has such an address.
+    const { port } = other.address() as AddressInfo;
+    const api = ['--master', 'http://127.0.0.1:1', '--leader-elect=false', '--secure-port', '0'];
+    const outcome = await run(['schedule', ...api, '--port', String(port)]);
+    assert.equal(outcome.code, 1);
+    assert.equal(message(outcome), `k1m: listen tcp 127.0.0.1:${port}: bind: address already in use`);
+  });
+});
+
 describe('k1m schedule explain', () => {
   it('explains a pod of a cluster in a file, in words and as JSON', async (test) => {
     const { cluster } = filesFor(test);

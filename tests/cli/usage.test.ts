@@ -47,6 +47,46 @@ const WRONG: readonly Wrong[] = [
     args: ['serve', '--durability-prefix', '/events/'],
     says: /^k1m: --durability-prefix: "\/events\/" is not PREFIX=CLASS$/,
   },
+  {
+    name: 'no requests of the lab on their way',
+    args: ['lab', 'nodes', '1', '--in-flight', '0'],
+    says: /^k1m: option '--in-flight <n>' argument '0' is invalid\. 1 to 1000 are possible\.$/,
+  },
+  {
+    name: 'nodes of the lab without a zone',
+    args: ['lab', 'nodes', '1', '--zones', '0'],
+    says: /^k1m: option '--zones <n>' argument '0' is invalid\. 1 to 1000 are possible\.$/,
+  },
+  {
+    name: 'leases of the lab that are too small',
+    args: ['lab', 'nodes', '1', '--lease-bytes', '1'],
+    says: /argument '1' is invalid\. 420 to 16000 are possible\.$/,
+  },
+  {
+    name: 'a store of the lab that is not HTTP',
+    args: ['lab', 'clean', '--endpoint', 'https://127.0.0.1:1'],
+    says: /: only http:\/\/ is supported$/,
+  },
+  {
+    name: 'a namespace of the lab that is none',
+    args: ['lab', 'pods', '1', '--namespace', 'a/b'],
+    says: /argument 'a\/b' is invalid\. a name of lower case letters, digits and - is expected\.$/,
+  },
+  {
+    name: 'pods of the lab beyond seven digits',
+    args: ['lab', 'pods', '2', '--start', '9999999'],
+    says: /^k1m: numbers of pods go up to 9999999: --start 9999999 is too much$/,
+  },
+  {
+    name: 'a log level that the scheduler does not know',
+    args: ['schedule', '--log-level', 'loud'],
+    says: /argument 'loud' is invalid\. Allowed choices are debug, info, warn, error\.$/,
+  },
+  {
+    name: 'a port that is none',
+    args: ['schedule', '--port', '99999'],
+    says: /argument '99999' is invalid\. 0 to 65535 are possible\.$/,
+  },
   { name: 'an unknown log level', args: ['serve', '--log-level', 'loud'], says: /^k1m: unrecognized level: "loud"$/ },
   {
     name: 'an address to listen on without one to advertise',

@@ -1,0 +1,14 @@
+// For commander's options that say where a store is.
+
+import { InvalidArgumentError } from 'commander';
+import { parseEndpoint } from '../client/endpoint.ts';
+
+/** The text as it was given. */
+export function endpointUrl(text: string): string {
+  try {
+    parseEndpoint(text);
+  } catch (error) {
+    throw new InvalidArgumentError(error instanceof Error ? error.message : String(error));
+  }
+  return text;
+}
