@@ -4,8 +4,9 @@ import type { Command } from 'commander';
 import { readChunks } from '../io/file-chunks.ts';
 import { readTextFile } from '../io/text-file.ts';
 import { readCluster } from '../scheduler/inquiry/cluster-reading.ts';
-import { ClusterSnapshot, isClusterKind } from '../scheduler/inquiry/cluster-snapshot.ts';
+import { ClusterSnapshot } from '../scheduler/inquiry/cluster-snapshot.ts';
 import { isJsonText, type Manifest, readManifests, scanManifests } from '../scheduler/inquiry/manifest-file.ts';
+import { isClusterKind } from '../scheduler/model/cluster-objects.ts';
 import { UsageError } from './flag-values.ts';
 import { addClusterOptions, type ClusterFlags, openApi } from './schedule-settings.ts';
 

@@ -7,16 +7,10 @@
 import type { JsonObject, ObjectIdentity } from '../../kube-api/kube-api.ts';
 import { keyOf } from '../../kube-api/object-head.ts';
 import { PodTemplates } from '../driver/pod-templates.ts';
-import {
-  type ClusterKind,
-  type ClusterObject,
-  type ObjectLookup,
-  type ObjectOf,
-  objectKey,
-  readClusterObject,
-} from '../model/cluster-objects.ts';
+import { type ClusterKind, type ObjectLookup, type ObjectOf, readClusterObject } from '../model/cluster-objects.ts';
 import type { ClusterCommand } from '../model/command.ts';
 import { type NodeObject, readNode } from '../model/node-object.ts';
+import { ObjectTable } from '../model/object-table.ts';
 import type { PodObject } from '../model/pod-object.ts';
 import { readPod } from '../model/pod-reader.ts';
 
@@ -24,32 +18,12 @@ const REMARKS_MAX = 20;
 
 export type SnapshotKind = 'Node' | 'Pod' | ClusterKind;
 
-const CLUSTER_KINDS: readonly ClusterKind[] = [
-  'Namespace',
-  'Service',
-  'ReplicationController',
-  'ReplicaSet',
-  'StatefulSet',
-  'PersistentVolumeClaim',
-  'PersistentVolume',
-  'StorageClass',
-  'CSINode',
-  'CSIDriver',
-  'CSIStorageCapacity',
-  'VolumeAttachment',
-  'PodDisruptionBudget',
-];
-
-export function isClusterKind(kind: string): kind is ClusterKind {
-  return CLUSTER_KINDS.some((name) => name === kind);
-}
-
 export class ClusterSnapshot implements ObjectLookup {
   readonly nodes: Map<string, NodeObject> = new Map();
   /** By uid. Those that have finished are not there. */
   readonly pods: Map<string, PodObject> = new Map();
   readonly remarks: string[] = [];
-  readonly #objects = new Map<ClusterKind, Map<string, ClusterObject>>();
+  readonly #objects = new ObjectTable();
   readonly #templates = new PodTemplates();
   #remarkCount = 0;
 
@@ -68,11 +42,11 @@ export class ClusterSnapshot implements ObjectLookup {
   delete(kind: SnapshotKind, { namespace, name, uid }: ObjectIdentity): void {
     if (kind === 'Node') this.nodes.delete(name);
     else if (kind === 'Pod') this.pods.delete(uid);
-    else this.#objectsOf(kind).delete(keyOf({ namespace, name }));
+    else this.#objects.delete(kind, keyOf({ namespace, name }));
   }
 
   find<K extends ClusterKind>(kind: K, key: string): ObjectOf<K> | undefined {
-    return this.#objectsOf(kind).get(key);
+    return this.#objects.find(kind, key);
   }
 
   servicesFor(): Iterable<ObjectOf<'Service'>> {
@@ -80,17 +54,7 @@ export class ClusterSnapshot implements ObjectLookup {
   }
 
   all<K extends ClusterKind>(kind: K): Iterable<ObjectOf<K>> {
-    return this.#objectsOf(kind).values();
-  }
-
-  #objectsOf<K extends ClusterKind>(kind: K): Map<string, ObjectOf<K>> {
-    let objects = this.#objects.get(kind);
-    if (objects === undefined) {
-      objects = new Map();
-      this.#objects.set(kind, objects);
-    }
-    // Each object is filed under its own kind.
-    return objects as Map<string, ObjectOf<K>>;
+    return this.#objects.all(kind);
   }
 
   #setNode(json: JsonObject): void {
@@ -115,10 +79,7 @@ export class ClusterSnapshot implements ObjectLookup {
   #setObject(kind: ClusterKind, json: JsonObject): void {
     const read = readClusterObject(kind, json);
     if ('reason' in read) this.#leaveOut(kind, json, read.reason);
-    else {
-      const objects: Map<string, ClusterObject> = this.#objectsOf(kind);
-      objects.set(objectKey(read.object), read.object);
-    }
+    else this.#objects.set(read.object);
   }
 
   #leaveOut(kind: string, { metadata }: JsonObject, reason: string): void {
@@ -129,9 +90,7 @@ export class ClusterSnapshot implements ObjectLookup {
   /** What tells a scheduler all of it: nodes, then what pods depend on, then pods. */
   *commands(): Generator<ClusterCommand> {
     for (const node of this.nodes.values()) yield { kind: 'node-set', node };
-    for (const objects of this.#objects.values()) {
-      for (const object of objects.values()) yield { kind: 'object-set', object };
-    }
+    for (const object of this.#objects.everything()) yield { kind: 'object-set', object };
     for (const pod of this.pods.values()) yield { kind: 'pod-set', pod };
   }
 }

@@ -5,12 +5,13 @@
 // Limit: PODS_MAX pods in all.
 
 import type { JsonObject } from '../../kube-api/kube-api.ts';
+import { isClusterKind } from '../model/cluster-objects.ts';
 import type { NodeObject } from '../model/node-object.ts';
 import { matchesRequiredNodes } from '../model/node-selector.ts';
 import type { PodObject } from '../model/pod-object.ts';
 import { readPod } from '../model/pod-reader.ts';
 import { toleratesNode } from '../model/toleration.ts';
-import { type ClusterSnapshot, isClusterKind } from './cluster-snapshot.ts';
+import type { ClusterSnapshot } from './cluster-snapshot.ts';
 import { ManifestError } from './errors.ts';
 import type { Manifest } from './manifest-file.ts';
 import { withDefaults } from './pod-defaults.ts';

@@ -9,7 +9,6 @@
 // `changes` names each node whose state changed, and those that share a hostname with it. What concerns whole domains is not
 // named: it is read when a pod is placed.
 
-import { assert } from '../../base/assert.ts';
 import {
   type ClusterKind,
   type ClusterObject,
@@ -20,6 +19,7 @@ import {
 import type { ClusterCommand } from '../model/command.ts';
 import { type Labels, NO_LABELS } from '../model/label-selector.ts';
 import type { NodeObject } from '../model/node-object.ts';
+import { ObjectTable } from '../model/object-table.ts';
 import type { PodObject } from '../model/pod-object.ts';
 import { ChangeRing } from './change-ring.ts';
 import { CounterTable } from './counter-table.ts';
@@ -30,6 +30,7 @@ import { NodeTable } from './node-table.ts';
 import { Nominations } from './nominations.ts';
 import type { PodCounter } from './pod-counter.ts';
 import { PodParts, type PodRecord, PodShapes, recordOf } from './pod-table.ts';
+import { PodsOnNodes } from './pods-on-nodes.ts';
 import { SelectorTable } from './selector-table.ts';
 import { ServiceIndex } from './service-index.ts';
 import { SweepRounds } from './sweep-rounds.ts';
@@ -69,8 +70,7 @@ export class ClusterState implements ObjectLookup {
   readonly pending: Map<string, PodObject> = new Map();
   /** Those of them that a node is nominated for. */
   readonly nominations: Nominations = new Nominations();
-  /** The first pod of each node. */
-  readonly #firstPods: (PodRecord | undefined)[] = [];
+  readonly #onNodes = new PodsOnNodes();
   readonly #placed = new Map<string, PodRecord>();
   /** Pods of nodes that are not there, by node name. */
   readonly #homeless = new Map<string, Set<PodRecord>>();
@@ -81,7 +81,7 @@ export class ClusterState implements ObjectLookup {
     slots: () => this.nodes.slots(),
     countPods: (counter) => this.#countPlaced(counter),
   });
-  readonly #objects = new Map<ClusterKind, Map<string, ClusterObject>>();
+  readonly #objects = new ObjectTable();
   #order = 0;
 
   apply(command: ClusterCommand): void {
@@ -100,18 +100,17 @@ export class ClusterState implements ObjectLookup {
         break;
       case 'object-set': {
         const { object } = command;
-        const ofKind = this.#objectsOf(object.kind);
-        const before = ofKind.get(objectKey(object));
+        const before = this.find(object.kind, objectKey(object));
         // Most updates are of a status, which nothing here reads. Who was told of the object knows it by its identity.
         if (before !== undefined && canonicalText(before) === canonicalText(object)) break;
-        ofKind.set(objectKey(object), object);
+        this.#objects.set(object);
         this.#objectChanged(before, object);
         break;
       }
       case 'object-deleted': {
-        const ofKind = this.#objectsOf(command.objectKind);
-        const before = ofKind.get(command.key);
-        ofKind.delete(command.key);
+        const { objectKind, key } = command;
+        const before = this.find(objectKind, key);
+        this.#objects.delete(objectKind, key);
         if (before !== undefined) this.#objectChanged(before, undefined);
         break;
       }
@@ -142,7 +141,7 @@ export class ClusterState implements ObjectLookup {
   }
 
   find<K extends ClusterKind>(kind: K, key: string): ObjectOf<K> | undefined {
-    return this.#objectsOf(kind).get(key);
+    return this.#objects.find(kind, key);
   }
 
   servicesFor(namespace: string, labels: Labels): Iterable<ObjectOf<'Service'>> {
@@ -150,7 +149,7 @@ export class ClusterState implements ObjectLookup {
   }
 
   all<K extends ClusterKind>(kind: K): Iterable<ObjectOf<K>> {
-    return this.#objectsOf(kind).values();
+    return this.#objects.all(kind);
   }
 
   /** Those of a namespace that is not known are none. */
@@ -160,20 +159,16 @@ export class ClusterState implements ObjectLookup {
 
   /** The others follow by `next`. */
   firstPodAt(slot: number): PodRecord | undefined {
-    return this.#firstPods[slot];
+    return this.#onNodes.first(slot);
   }
 
-  *podsAt(slot: number): Iterable<PodRecord> {
-    for (let record = this.#firstPods[slot]; record !== undefined; record = record.next) yield record;
+  podsAt(slot: number): Iterable<PodRecord> {
+    return this.#onNodes.at(slot);
   }
 
   /** A pod that names its node. */
   placedPod(uid: string): PodRecord | undefined {
     return this.#placed.get(uid);
-  }
-
-  get placedCount(): number {
-    return this.#placed.size;
   }
 
   get tableSizes(): Readonly<Record<string, number>> {
@@ -216,16 +211,6 @@ export class ClusterState implements ObjectLookup {
     yield;
     yield* this.shapes.sweepKinds();
     yield* this.parts.sweep();
-  }
-
-  #objectsOf<K extends ClusterKind>(kind: K): Map<string, ObjectOf<K>> {
-    let ofKind = this.#objects.get(kind);
-    if (ofKind === undefined) {
-      ofKind = new Map();
-      this.#objects.set(kind, ofKind);
-    }
-    // `apply` files each object under its own kind.
-    return ofKind as Map<string, ObjectOf<K>>;
   }
 
   #objectChanged(before: ClusterObject | undefined, after: ClusterObject | undefined): void {
@@ -343,26 +328,16 @@ export class ClusterState implements ObjectLookup {
   }
 
   #put(record: PodRecord, slot: number): void {
-    assert(record.slot < 0, 'a pod is put on a second node');
-    record.slot = slot;
-    const next = this.#firstPods[slot];
-    record.next = next;
-    if (next !== undefined) next.previous = record;
-    this.#firstPods[slot] = record;
+    this.#onNodes.put(record, slot);
     this.volumes.put(record, slot);
     this.#count(record, slot, 1);
   }
 
   #take(record: PodRecord): void {
-    const { slot, next, previous } = record;
+    const { slot } = record;
     this.volumes.take(record, slot);
     this.#count(record, slot, -1);
-    if (previous === undefined) this.#firstPods[slot] = next;
-    else previous.next = next;
-    if (next !== undefined) next.previous = previous;
-    record.next = undefined;
-    record.previous = undefined;
-    record.slot = -1;
+    this.#onNodes.take(record);
   }
 
   #count({ shape }: PodRecord, slot: number, sign: 1 | -1): void {

@@ -215,6 +215,10 @@ export function readClusterObject(kind: ClusterKind, json: unknown): Read<Cluste
   return readObject(json, (view) => READERS[kind](view, view.object('metadata'), view.object('spec')));
 }
 
+export function isClusterKind(kind: string): kind is ClusterKind {
+  return Object.hasOwn(READERS, kind);
+}
+
 /** `namespace/name`, or the name of what has no namespace. */
 export function objectKey(object: ClusterObject): string {
   return 'namespace' in object ? `${object.namespace}/${object.name}` : object.name;

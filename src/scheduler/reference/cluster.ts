@@ -1,11 +1,11 @@
 // The state of a cluster as the commands have told it, in plain maps, and nothing that is derived from it, but for the
 // sizes of images, which depend on who told them first.
 
-import type { ClusterKind, ClusterObject, ObjectLookup, ObjectOf } from '../model/cluster-objects.ts';
-import { objectKey } from '../model/cluster-objects.ts';
+import type { ClusterKind, ObjectLookup, ObjectOf } from '../model/cluster-objects.ts';
 import type { ClusterCommand } from '../model/command.ts';
 import { type Labels, NO_LABELS } from '../model/label-selector.ts';
 import type { NodeObject } from '../model/node-object.ts';
+import { ObjectTable } from '../model/object-table.ts';
 import type { PodObject } from '../model/pod-object.ts';
 
 /** A node and the pods that are bound to it, or taken to be. */
@@ -23,7 +23,7 @@ interface ImageState {
 export class Cluster implements ObjectLookup {
   readonly #nodes = new Map<string, NodeObject>();
   readonly #pods = new Map<string, PodObject>();
-  readonly #objects = new Map<ClusterKind, Map<string, ClusterObject>>();
+  readonly #objects = new ObjectTable();
   readonly #images = new Map<string, ImageState>();
 
   apply(command: ClusterCommand): void {
@@ -45,14 +45,11 @@ export class Cluster implements ObjectLookup {
       case 'pod-deleted':
         this.#pods.delete(command.uid);
         break;
-      case 'object-set': {
-        const { object } = command;
-        const ofKind = this.#objects.get(object.kind) ?? new Map<string, ClusterObject>();
-        this.#objects.set(object.kind, ofKind.set(objectKey(object), object));
+      case 'object-set':
+        this.#objects.set(command.object);
         break;
-      }
       case 'object-deleted':
-        this.#objects.get(command.objectKind)?.delete(command.key);
+        this.#objects.delete(command.objectKind, command.key);
         break;
     }
   }
@@ -79,7 +76,7 @@ export class Cluster implements ObjectLookup {
   }
 
   find<K extends ClusterKind>(kind: K, key: string): ObjectOf<K> | undefined {
-    return this.#objectsOf(kind).get(key);
+    return this.#objects.find(kind, key);
   }
 
   servicesFor(): Iterable<ObjectOf<'Service'>> {
@@ -87,7 +84,7 @@ export class Cluster implements ObjectLookup {
   }
 
   all<K extends ClusterKind>(kind: K): ObjectOf<K>[] {
-    return [...this.#objectsOf(kind).values()];
+    return [...this.#objects.all(kind)];
   }
 
   /** Those of a namespace that is not known are none. */
@@ -99,11 +96,6 @@ export class Cluster implements ObjectLookup {
   image(name: string): { readonly sizeBytes: number; readonly nodeCount: number } | undefined {
     const state = this.#images.get(name);
     return state === undefined ? undefined : { sizeBytes: state.sizeBytes, nodeCount: state.nodes.size };
-  }
-
-  #objectsOf<K extends ClusterKind>(kind: K): ReadonlyMap<string, ObjectOf<K>> {
-    // `apply` files each object under its own kind.
-    return (this.#objects.get(kind) ?? new Map()) as ReadonlyMap<string, ObjectOf<K>>;
   }
 
   #rememberImages(node: NodeObject): void {
