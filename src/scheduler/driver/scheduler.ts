@@ -1,11 +1,8 @@
 // A running scheduler: follows the cluster through the API, asks the kernel where pods go, and binds them there.
 //
 //   API ─► reflections ─► kernel (state) and queue (pods)
-//   queue ─► kernel.decide ─┬─► bound: assumed in the kernel at once, then bound through the API
+//   queue ─► kernel.decide ─┬─► bound: assumed in the kernel at once, then bound through the API (pod-bindings.ts)
 //                           └─► else: condition and event, parked until something may help; room made for it (pod-preemption.ts)
-//
-// An assumed pod counts as being on its node until the API shows it there (confirmed) or the binding fails (taken back). Meanwhile what the API
-// tells of it without a node is older than the decision, and moves nothing.
 //
 // Nothing is decided before every collection has been read once: a decision on half of the pods would be wrong.
 
@@ -15,14 +12,13 @@ import { headOf, type ObjectHead } from '../../kube-api/object-head.ts';
 import { Kernel } from '../kernel/kernel.ts';
 import type { ClusterKind, ClusterObject } from '../model/cluster-objects.ts';
 import { boundTo } from '../model/command.ts';
-import type { VolumePlan } from '../model/decision.ts';
 import type { NodeObject } from '../model/node-object.ts';
 import type { PodObject } from '../model/pod-object.ts';
 import type { ClusterEvent } from '../queue/cluster-event.ts';
 import { SchedulingQueue } from '../queue/scheduling-queue.ts';
-import { Binder, type Binding, IN_FLIGHT_MAX_DEFAULT } from './binder.ts';
 import { ClusterFeed } from './cluster-feed.ts';
 import { isUnchanged, type OwnPod } from './own-pod.ts';
+import { PodBindings } from './pod-bindings.ts';
 import { PodPreemption } from './pod-preemption.ts';
 import { PodTemplates } from './pod-templates.ts';
 import { isStorage, PodVolumes } from './pod-volumes.ts';
@@ -34,7 +30,6 @@ import { StatusWriter } from './status-writer.ts';
 const TURN_MS_MAX = 5;
 const FLUSH_MS = 30_000;
 const TICK_MS = 1_000;
-const VOLUMES_FULL = 'too many pods wait until their volumes are bound';
 
 export class Scheduler {
   readonly counters: SchedulerCounters = new SchedulerCounters();
@@ -42,16 +37,12 @@ export class Scheduler {
   readonly #options: SchedulerOptions;
   readonly #kernel: Kernel;
   readonly #names: ReadonlySet<string>;
-  readonly #binder: Binder;
+  readonly #bindings: PodBindings;
   readonly #volumes: PodVolumes;
   readonly #preemption: PodPreemption;
-  /** Decided pods whose volumes have been bound; their turn to be bound comes. */
-  readonly #ready: OwnPod[] = [];
   readonly #status: StatusWriter;
   readonly #templates = new PodTemplates();
   readonly #own = new Map<string, OwnPod>();
-  /** Those whose binding is on its way. */
-  readonly #binding = new Map<string, OwnPod>();
   /** Uids of pods that are on nodes by what the API shows. */
   readonly #placed = new Set<string>();
   readonly #nodes = new Set<string>();
@@ -64,33 +55,25 @@ export class Scheduler {
   #tickTimer: Timer | undefined;
 
   constructor(options: SchedulerOptions) {
-    const { api, clock, profiles, instance, backoff, bindingsMax = IN_FLIGHT_MAX_DEFAULT } = options;
+    const { api, clock, profiles, instance, backoff, bindingsMax, notices } = options;
+    const leadsUntilMs = (): number => this.#leadsUntilMs();
     this.#options = options;
     this.queue = new SchedulingQueue(backoff);
     this.#kernel = new Kernel(profiles);
     this.#names = new Set(profiles.map(({ schedulerName }) => schedulerName));
-    this.#binder = new Binder({
-      api,
-      clock,
-      leadsUntilMs: () => this.#leadsUntilMs(),
-      inFlightMax: bindingsMax,
-      onBinding: (uid, nodeName, binding) => this.#onBinding(uid, nodeName, binding),
-      onTrouble: (text) => options.notices.onProblem('pods', text),
-    });
     this.#volumes = new PodVolumes({
       api,
       clock,
       kernel: this.#kernel,
       queue: this.queue,
-      leadsUntilMs: () => this.#leadsUntilMs(),
-      onEnd: (uid, nodeName, problem) => this.#onVolumes(uid, nodeName, problem),
+      leadsUntilMs,
+      onEnd: (uid, nodeName, problem) => this.#bindings.volumesEnded(uid, nodeName, problem),
     });
     this.#status = new StatusWriter({ api, clock, instance });
-    const { notices } = options;
     this.#preemption = new PodPreemption({
       api,
       clock,
-      leadsUntilMs: () => this.#leadsUntilMs(),
+      leadsUntilMs,
       kernel: this.#kernel,
       queue: this.queue,
       profiles,
@@ -100,6 +83,24 @@ export class Scheduler {
       onRoom: (nodeName) => this.#changed('pod-removed', nodeName),
       onDue: () => this.#kick(),
       onProblem: (pod, text) => notices.onPreemptionFailed(pod, text),
+    });
+    this.#bindings = new PodBindings({
+      api,
+      clock,
+      leadsUntilMs,
+      inFlightMax: bindingsMax,
+      kernel: this.#kernel,
+      queue: this.queue,
+      profiles,
+      volumes: this.#volumes,
+      preemption: this.#preemption,
+      status: this.#status,
+      counters: this.counters,
+      own: this.#own,
+      notices,
+      onGone: (uid) => this.#deletePod(uid),
+      onRoom: () => this.#changed('pod-removed'),
+      onDue: () => this.#kick(),
     });
     this.#feed = new ClusterFeed(api, clock, {
       onNode: (node) => this.#setNode(node),
@@ -123,7 +124,7 @@ export class Scheduler {
 
   /** Bindings whose end is not known yet. */
   get bindingCount(): number {
-    return this.#binder.inFlight;
+    return this.#bindings.inFlight;
   }
 
   /** For the pages that say how it is. */
@@ -131,10 +132,10 @@ export class Scheduler {
     return {
       nodes: this.#nodes.size,
       pods: this.#placed.size,
-      assumedPods: this.#binder.inFlight + this.#volumes.bindingCount + this.#ready.length,
+      assumedPods: this.#bindings.assumedCount,
       droppedWrites: this.#status.dropped,
       reflections: this.#feed.reflections,
-      bindings: this.#binder,
+      bindings: this.#bindings.acceptance,
     };
   }
 
@@ -147,7 +148,7 @@ export class Scheduler {
   /** Decides nothing more; resolves when no binding is on its way. */
   drain(): Promise<void> {
     this.#isDraining = true;
-    return this.#binder.idle();
+    return this.#bindings.idle();
   }
 
   close(): void {
@@ -156,7 +157,7 @@ export class Scheduler {
     this.#flushTimer?.cancel();
     this.#tickTimer?.cancel();
     this.#feed.close();
-    this.#binder.close();
+    this.#bindings.close();
     this.#volumes.close();
     this.#preemption.close();
     this.#status.close();
@@ -290,18 +291,14 @@ export class Scheduler {
   #turn(): void {
     const { clock } = this.#options;
     const untilMs = clock.nowMs() + TURN_MS_MAX;
-    while (!this.#isClosed && !this.#isDraining && this.#binder.hasRoom && this.#preemption.hasRoom) {
+    while (!this.#isClosed && !this.#isDraining && this.#bindings.hasRoom && this.#preemption.hasRoom) {
       const nowMs = clock.nowMs();
       if (nowMs >= this.#leadsUntilMs()) break;
       if (nowMs >= untilMs) {
         this.#kick();
         return;
       }
-      const ready = this.#ready.shift();
-      if (ready !== undefined) {
-        this.#bind(ready);
-        continue;
-      }
+      if (this.#bindings.sendReady()) continue;
       const uid = this.queue.pop(nowMs);
       if (uid === undefined) break;
       this.#decide(uid, nowMs);
@@ -328,16 +325,7 @@ export class Scheduler {
     this.counters.decided(decision.kind, (this.#options.clock.nowMs() - nowMs) / 1000);
     switch (decision.kind) {
       case 'bound':
-        if (decision.volumes === undefined) {
-          this.#assume(own, decision.node);
-          this.#bind(own);
-        } else if (this.#volumes.hasRoom) {
-          this.#assume(own, decision.node);
-          this.#bindVolumes(own, decision.volumes);
-        } else {
-          this.queue.failed(uid, nowMs);
-          this.#status.refused(pod, pod.schedulerName, 'SchedulerError', VOLUMES_FULL);
-        }
+        this.#bindings.found(own, decision.node, decision.volumes, nowMs);
         break;
       case 'unschedulable':
         this.#preemption.refuse(pod, decision, nowMs);
@@ -352,79 +340,6 @@ export class Scheduler {
         this.#status.refused(pod, pod.schedulerName, 'SchedulerError', decision.reason);
         break;
     }
-  }
-
-  #assume(own: OwnPod, nodeName: string): void {
-    const { pod } = own;
-    own.assumedNode = nodeName;
-    this.#kernel.apply({ kind: 'pod-set', pod: boundTo(pod, nodeName) });
-    this.queue.placed(pod.uid);
-    this.queue.wake('pod-added');
-    this.#status.forget(pod.uid);
-  }
-
-  #bind(own: OwnPod): void {
-    const { namespace, name, uid } = own.pod;
-    const { resourceVersion, assumedNode } = own;
-    // The API has shown where it is, or that it is gone, while its volumes were bound.
-    if (this.#own.get(uid) !== own || assumedNode === '') return;
-    this.#binding.set(uid, own);
-    this.#binder.bind({ namespace, name, uid, resourceVersion }, assumedNode);
-  }
-
-  #bindVolumes({ pod, assumedNode: nodeName }: OwnPod, plan: VolumePlan): void {
-    const profile = this.#options.profiles.find(({ schedulerName }) => schedulerName === pod.schedulerName);
-    const timeoutMs = 1000 * (profile?.bindTimeoutSeconds ?? 0);
-    this.#volumes.bind({ uid: pod.uid, nodeName, plan, timeoutMs });
-  }
-
-  #onVolumes(uid: string, nodeName: string, problem: string | undefined): void {
-    const own = this.#own.get(uid);
-    if (own === undefined || own.assumedNode !== nodeName) return;
-    if (problem === undefined) this.#ready.push(own);
-    else {
-      const text = `running PreBind plugin "VolumeBinding": ${problem}`;
-      this.#takeBack(own, text);
-      this.#status.refused(own.pod, own.pod.schedulerName, 'SchedulerError', text);
-    }
-    this.#kick();
-  }
-
-  #onBinding(uid: string, nodeName: string, binding: Binding): void {
-    const sent = this.#binding.get(uid);
-    this.#binding.delete(uid);
-    const own = this.#own.get(uid);
-    const nowMs = this.#options.clock.nowMs();
-    this.#kick();
-    if (binding.kind === 'bound') {
-      // The watch may have shown it on its node already.
-      if (sent === undefined) return;
-      this.counters.bound((nowMs - sent.addedMs) / 1000);
-      this.#status.placed(sent.pod, sent.pod.schedulerName, nodeName);
-      return;
-    }
-    // The API has shown where it is, or that it is gone, meanwhile.
-    if (own === undefined || own.assumedNode === '') return;
-    if (binding.kind === 'gone') {
-      this.#deletePod(uid);
-      this.#changed('pod-removed');
-      return;
-    }
-    this.#takeBack(own, binding.text);
-  }
-
-  /** A pod that was assumed on a node waits again. */
-  #takeBack(own: OwnPod, reason: string): void {
-    const { pod } = own;
-    const { uid } = pod;
-    this.#options.notices.onBindingFailed(`${pod.namespace}/${pod.name}`, reason);
-    own.assumedNode = '';
-    this.#kernel.apply({ kind: 'pod-set', pod });
-    this.#preemption.nominate(pod, '');
-    own.failures++;
-    const waiting = { uid, priority: pod.priority, isGated: pod.schedulingGates.length > 0 };
-    this.queue.again(waiting, own.failures, this.#options.clock.nowMs());
-    this.#changed('pod-removed');
   }
 
   #scheduleFlush(): void {

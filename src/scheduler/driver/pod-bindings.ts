@@ -1,0 +1,200 @@
+// What becomes of a pod that a node was found for.
+//
+//   found ─► assumed on its node ─┬─► its volumes bound (pod-volumes.ts) ─► ready ─┐
+//                                 └────────────────────────────────────────────────┴─► sent (binder.ts) ─► the API shows it there
+//   any of these fails ─► taken back: the pod waits again, to be tried after its backoff
+//
+// An assumed pod counts as being on its node until the API shows it there (confirmed) or the binding fails (taken back). Meanwhile what the API
+// tells of it without a node is older than the decision, and moves nothing.
+//
+// Limits: the binder's bindings (`hasRoom`), and the pods whose volumes are being bound; one more of these is tried again later.
+
+import type { Clock } from '../../io/clock.ts';
+import type { KubeApi } from '../../kube-api/kube-api.ts';
+import type { Kernel } from '../kernel/kernel.ts';
+import { boundTo } from '../model/command.ts';
+import type { VolumePlan } from '../model/decision.ts';
+import type { SchedulerProfile } from '../model/scheduler-profile.ts';
+import type { SchedulingQueue } from '../queue/scheduling-queue.ts';
+import { Binder, type Binding, IN_FLIGHT_MAX_DEFAULT } from './binder.ts';
+import type { OwnPod } from './own-pod.ts';
+import type { PodPreemption } from './pod-preemption.ts';
+import type { PodVolumes } from './pod-volumes.ts';
+import type { SchedulerCounters } from './scheduler-counters.ts';
+import type { SchedulerNotices } from './scheduler-options.ts';
+import type { StatusWriter } from './status-writer.ts';
+
+const VOLUMES_FULL = 'too many pods wait until their volumes are bound';
+
+export interface PodBindingsOptions {
+  readonly api: KubeApi;
+  readonly clock: Clock;
+  /** By the clock's nowMs; it may move on. */
+  readonly leadsUntilMs: () => number;
+  /** Bindings on their way at a time. */
+  readonly inFlightMax: number | undefined;
+  readonly kernel: Kernel;
+  readonly queue: SchedulingQueue;
+  readonly profiles: readonly SchedulerProfile[];
+  readonly volumes: PodVolumes;
+  readonly preemption: PodPreemption;
+  readonly status: StatusWriter;
+  readonly counters: SchedulerCounters;
+  /** The scheduler's own, which come to be assumed here. */
+  readonly own: ReadonlyMap<string, OwnPod>;
+  readonly notices: SchedulerNotices;
+  /** The pod is not there any more. */
+  readonly onGone: (uid: string) => void;
+  /** What was taken for a pod on its node is free again. */
+  readonly onRoom: () => void;
+  /** There is something to do: a pod is ready, or there is room for another binding. */
+  readonly onDue: () => void;
+}
+
+export class PodBindings {
+  readonly #options: PodBindingsOptions;
+  readonly #binder: Binder;
+  /** Assumed pods whose volumes have been bound; their turn to be sent comes. */
+  readonly #ready: OwnPod[] = [];
+  /** Those whose binding is on its way, by uid. */
+  readonly #sent = new Map<string, OwnPod>();
+
+  constructor(options: PodBindingsOptions) {
+    const { api, clock, leadsUntilMs, inFlightMax = IN_FLIGHT_MAX_DEFAULT, notices } = options;
+    this.#options = options;
+    this.#binder = new Binder({
+      api,
+      clock,
+      leadsUntilMs,
+      inFlightMax,
+      onBinding: (uid, nodeName, binding) => this.#onBinding(uid, nodeName, binding),
+      onTrouble: (text) => notices.onProblem('pods', text),
+    });
+  }
+
+  get hasRoom(): boolean {
+    return this.#binder.hasRoom;
+  }
+
+  /** Bindings whose end is not known yet. */
+  get inFlight(): number {
+    return this.#binder.inFlight;
+  }
+
+  /** Pods that are not seen on their nodes yet. */
+  get assumedCount(): number {
+    return this.#binder.inFlight + this.#options.volumes.bindingCount + this.#ready.length;
+  }
+
+  /** How bindings are accepted. */
+  get acceptance(): Pick<Binder, 'trouble' | 'failures'> {
+    return this.#binder;
+  }
+
+  /** Resolves when no binding is on its way. */
+  idle(): Promise<void> {
+    return this.#binder.idle();
+  }
+
+  close(): void {
+    this.#binder.close();
+  }
+
+  /** A node was found for a pod that was taken from the queue. */
+  found(own: OwnPod, nodeName: string, plan: VolumePlan | undefined, nowMs: number): void {
+    const { volumes, queue, status } = this.#options;
+    const { pod } = own;
+    if (plan === undefined) {
+      this.#assume(own, nodeName);
+      this.#send(own);
+    } else if (volumes.hasRoom) {
+      this.#assume(own, nodeName);
+      volumes.bind({ uid: pod.uid, nodeName, plan, timeoutMs: this.#volumesTimeoutMs(pod.schedulerName) });
+    } else {
+      queue.failed(pod.uid, nowMs);
+      status.refused(pod, pod.schedulerName, 'SchedulerError', VOLUMES_FULL);
+    }
+  }
+
+  /** Sends the binding of the first pod that is ready. False: there is none. */
+  sendReady(): boolean {
+    const own = this.#ready.shift();
+    if (own === undefined) return false;
+    // The API may have shown where it is, or that it is gone, meanwhile.
+    if (this.#options.own.get(own.pod.uid) === own && own.assumedNode !== '') this.#send(own);
+    return true;
+  }
+
+  /** `problem`: why the volumes of the pod are not bound; undefined when they are. */
+  volumesEnded(uid: string, nodeName: string, problem: string | undefined): void {
+    const { own: pods, status, onDue } = this.#options;
+    const own = pods.get(uid);
+    if (own === undefined || own.assumedNode !== nodeName) return;
+    if (problem === undefined) this.#ready.push(own);
+    else {
+      const text = `running PreBind plugin "VolumeBinding": ${problem}`;
+      this.#takeBack(own, text);
+      status.refused(own.pod, own.pod.schedulerName, 'SchedulerError', text);
+    }
+    onDue();
+  }
+
+  #assume(own: OwnPod, nodeName: string): void {
+    const { kernel, queue, status } = this.#options;
+    const { pod } = own;
+    own.assumedNode = nodeName;
+    kernel.apply({ kind: 'pod-set', pod: boundTo(pod, nodeName) });
+    queue.placed(pod.uid);
+    queue.wake('pod-added');
+    status.forget(pod.uid);
+  }
+
+  #send(own: OwnPod): void {
+    const { namespace, name, uid } = own.pod;
+    const { resourceVersion, assumedNode } = own;
+    this.#sent.set(uid, own);
+    this.#binder.bind({ namespace, name, uid, resourceVersion }, assumedNode);
+  }
+
+  #volumesTimeoutMs(schedulerName: string): number {
+    const profile = this.#options.profiles.find((one) => one.schedulerName === schedulerName);
+    return 1000 * (profile?.bindTimeoutSeconds ?? 0);
+  }
+
+  #onBinding(uid: string, nodeName: string, binding: Binding): void {
+    const { own: pods, clock, counters, status, onGone, onRoom, onDue } = this.#options;
+    const sent = this.#sent.get(uid);
+    this.#sent.delete(uid);
+    onDue();
+    if (binding.kind === 'bound') {
+      // The watch may have shown it on its node already.
+      if (sent === undefined) return;
+      counters.bound((clock.nowMs() - sent.addedMs) / 1000);
+      status.placed(sent.pod, sent.pod.schedulerName, nodeName);
+      return;
+    }
+    const own = pods.get(uid);
+    // The API has shown where it is, or that it is gone, meanwhile.
+    if (own === undefined || own.assumedNode === '') return;
+    if (binding.kind === 'gone') {
+      onGone(uid);
+      onRoom();
+      return;
+    }
+    this.#takeBack(own, binding.text);
+  }
+
+  /** A pod that was assumed on a node waits again. */
+  #takeBack(own: OwnPod, reason: string): void {
+    const { notices, kernel, preemption, queue, clock, onRoom } = this.#options;
+    const { pod } = own;
+    const { namespace, name, uid, priority, schedulingGates } = pod;
+    notices.onBindingFailed(`${namespace}/${name}`, reason);
+    own.assumedNode = '';
+    kernel.apply({ kind: 'pod-set', pod });
+    preemption.nominate(pod, '');
+    own.failures++;
+    queue.again({ uid, priority, isGated: schedulingGates.length > 0 }, own.failures, clock.nowMs());
+    onRoom();
+  }
+}
