@@ -43,7 +43,7 @@ export interface PodBindingsOptions {
   /** The scheduler's own, which come to be assumed here. */
   readonly own: ReadonlyMap<string, OwnPod>;
   readonly notices: SchedulerNotices;
-  /** The pod is not there any more. */
+  /** The pod is not there any more, or is not to be placed any more. */
   readonly onGone: (uid: string) => void;
   /** What was taken for a pod on its node is free again. */
   readonly onRoom: () => void;
@@ -127,14 +127,13 @@ export class PodBindings {
 
   /** `problem`: why the volumes of the pod are not bound; undefined when they are. */
   volumesEnded(uid: string, nodeName: string, problem: string | undefined): void {
-    const { own: pods, status, onDue } = this.#options;
+    const { own: pods, preemption, onDue } = this.#options;
     const own = pods.get(uid);
     if (own === undefined || own.assumedNode !== nodeName) return;
     if (problem === undefined) this.#ready.push(own);
     else {
       const text = `running PreBind plugin "VolumeBinding": ${problem}`;
-      this.#takeBack(own, text);
-      status.refused(own.pod, own.pod.schedulerName, 'SchedulerError', text);
+      if (this.#takeBack(own, text)) preemption.fail(own.pod, text);
     }
     onDue();
   }
@@ -184,17 +183,22 @@ export class PodBindings {
     this.#takeBack(own, binding.text);
   }
 
-  /** A pod that was assumed on a node waits again. */
-  #takeBack(own: OwnPod, reason: string): void {
-    const { notices, kernel, preemption, queue, clock, onRoom } = this.#options;
+  /** A pod that was assumed on a node waits again. False: it does not, since it is on its way out. */
+  #takeBack(own: OwnPod, reason: string): boolean {
+    const { notices, kernel, preemption, queue, clock, onGone, onRoom } = this.#options;
     const { pod } = own;
     const { namespace, name, uid, priority, schedulingGates } = pod;
     notices.onBindingFailed(`${namespace}/${name}`, reason);
+    if (pod.isTerminating) {
+      onGone(uid);
+      return false;
+    }
     own.assumedNode = '';
     kernel.apply({ kind: 'pod-set', pod });
     preemption.nominate(pod, '');
     own.failures++;
     queue.again({ uid, priority, isGated: schedulingGates.length > 0 }, own.failures, clock.nowMs());
     onRoom();
+    return true;
   }
 }

@@ -224,6 +224,75 @@ describe('pods with claims', () => {
     lab.scheduler.close();
   });
 
+  it('are let go when they are on their way out, and not tried again', async () => {
+    const lab = new Lab();
+    lab.storage.provisioning = 'sleeps';
+    lab.storage.claim('c');
+    lab.pod('a', 'c', { schedulerName: 'hasty' });
+    await lab.clock.pass(500);
+    const state = lab.cluster.pods.get('uid-a');
+    assert.ok(state !== undefined);
+    // It is held by a finalizer.
+    state.isTerminating = true;
+    lab.cluster.tellAgain('uid-a');
+    await lab.clock.pass(10_000);
+    assert.deepEqual(lab.messages(), []);
+    assert.equal(lab.scheduler.queue.has('uid-a'), false);
+    lab.scheduler.close();
+  });
+
+  it('wake others that wait for a node when their volumes cannot be bound', async () => {
+    const lab = new Lab();
+    lab.cluster.deleteNode('n2');
+    lab.storage.provisioning = 'sleeps';
+    lab.storage.claim('c');
+    lab.pod('a', 'c', { schedulerName: 'hasty' });
+    await lab.clock.pass(500);
+    lab.cluster.createPod('b', '20');
+    await lab.clock.pass(1000);
+    assert.equal(lab.nodeOf('b'), '', 'the room is taken for the other one');
+    // Until then nothing else happens.
+    await lab.clock.pass(4500);
+    assert.equal(lab.nodeOf('b'), 'n1');
+    lab.scheduler.close();
+  });
+
+  it('lose their nomination, also in the API, when their volumes cannot be bound', async () => {
+    const lab = new Lab();
+    lab.storage.provisioning = 'sleeps';
+    lab.storage.claim('c');
+    const volumes = [{ name: 'data', persistentVolumeClaim: { claimName: 'c' } }];
+    lab.cluster.createPod('a', '1', { volumes, schedulerName: 'hasty' }, { nominatedNodeName: 'n2' });
+    await lab.clock.pass(500);
+    assert.equal(lab.metadataOf('c').annotations === undefined, false, 'it has been decided');
+    await lab.clock.pass(5000);
+    assert.equal(lab.cluster.pods.get('uid-a')?.status.nominatedNodeName, '');
+    lab.scheduler.close();
+  });
+
+  it('give no claim a node that has changed since it was decided', async () => {
+    const lab = new Lab();
+    lab.storage.claim('c');
+    await lab.clock.pass(100);
+    // While the first request is turned away, somebody else selects a node; the watch tells of it later.
+    lab.storage.nextFault = () => {
+      lab.storage.nextFault = () => 'none';
+      const claim = lab.storage.get('persistentvolumeclaims', 'default/c') ?? {};
+      const metadata = { ...lab.metadataOf('c'), annotations: { 'volume.kubernetes.io/selected-node': 'other' } };
+      lab.storage.provisioning = 'sleeps';
+      lab.storage.set('persistentvolumeclaims', { ...claim, metadata });
+      return 'busy';
+    };
+    lab.pod('a', 'c');
+    await lab.clock.pass(1000);
+    assert.deepEqual(lab.metadataOf('c').annotations, { 'volume.kubernetes.io/selected-node': 'other' });
+    assert.match(
+      lab.messages()[0],
+      /^running PreBind plugin "VolumeBinding": Operation cannot be fulfilled on persistentvolumeclaims "c": /,
+    );
+    lab.scheduler.close();
+  });
+
   it('leave alone what has changed since it was decided', async () => {
     const lab = new Lab();
     lab.storage.claim('c', 'local');
