@@ -19,6 +19,13 @@ export interface Clock {
   rest(ms: number): void;
 }
 
+/** Resolves after so much time. */
+export function pause(clock: Clock, ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    clock.setTimer(ms, resolve);
+  });
+}
+
 /** Resolves when `work` does, or when so much time has passed; rejects as `work` does. */
 export async function within(clock: Clock, msMax: number, work: Promise<void> | undefined): Promise<void> {
   let timer: Timer | undefined;

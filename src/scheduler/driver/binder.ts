@@ -11,10 +11,11 @@
 //
 // Limits: `inFlightMax`; with `hasRoom` false the caller decides on no more pods.
 
-import type { Clock } from '../../io/clock.ts';
+import { type Clock, pause } from '../../io/clock.ts';
 import type { BindOutcome, JsonObject, KubeApi, PodToBind } from '../../kube-api/kube-api.ts';
 import { headOf, isObject } from '../../kube-api/object-head.ts';
 import { type OngoingTrouble, Trouble } from '../../kube-api/trouble.ts';
+import { ANOTHER_MAY_LEAD } from './leader-elector.ts';
 
 export const IN_FLIGHT_MAX_DEFAULT = 256;
 const IN_FLIGHT_MIN = 4;
@@ -28,7 +29,7 @@ export type Binding =
   /** There is no such pod any more. */
   | { readonly kind: 'gone' };
 
-const NO_LEADER: Binding = { kind: 'failed', text: 'another scheduler may lead' };
+const NOT_SENT: Binding = { kind: 'failed', text: ANOTHER_MAY_LEAD };
 
 export interface BinderOptions {
   readonly api: KubeApi;
@@ -102,9 +103,9 @@ export class Binder {
       this.#count(outcome);
       if (outcome.kind === 'too-many-requests') {
         this.#window = Math.max(IN_FLIGHT_MIN, Math.floor(this.#window / 2));
-        await this.#pause(outcome.retryAfterMs);
+        await pause(this.#options.clock, outcome.retryAfterMs);
       } else if (outcome.kind === 'unreachable') {
-        await this.#pause(UNREACHABLE_MS);
+        await pause(this.#options.clock, UNREACHABLE_MS);
       } else {
         if (this.#window < this.#options.inFlightMax) this.#window++;
         if (outcome.kind === 'unknown') return this.#find(pod, nodeName, outcome.text);
@@ -112,7 +113,7 @@ export class Binder {
         return bindingOf(outcome);
       }
     }
-    return NO_LEADER;
+    return NOT_SENT;
   }
 
   get #mayWrite(): boolean {
@@ -140,9 +141,9 @@ export class Binder {
         }
         await this.#renew(pod, nodeName);
       }
-      await this.#pause(READ_AGAIN_MS);
+      await pause(this.#options.clock, READ_AGAIN_MS);
     }
-    return NO_LEADER;
+    return NOT_SENT;
   }
 
   /** Gives the pod another version; what is said is true. The time makes it a change. */
@@ -159,15 +160,9 @@ export class Binder {
       const found = await this.#options.api.read('pods', pod);
       if (found.kind === 'gone') return { kind: 'gone' };
       if (found.kind === 'found') return bindingIn(found.object, pod, nodeName) ?? { kind: 'failed', text };
-      await this.#pause(READ_AGAIN_MS);
+      await pause(this.#options.clock, READ_AGAIN_MS);
     }
-    return NO_LEADER;
-  }
-
-  #pause(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      this.#options.clock.setTimer(ms, resolve);
-    });
+    return NOT_SENT;
   }
 }
 

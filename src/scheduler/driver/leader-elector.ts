@@ -9,6 +9,9 @@ import type { Clock, Timer } from '../../io/clock.ts';
 import type { JsonObject, KubeApi, LeaseName, LeaseSpec } from '../../kube-api/kube-api.ts';
 import { headOf, isObject } from '../../kube-api/object-head.ts';
 
+/** Why nothing is sent from `leadsUntilMs` on. */
+export const ANOTHER_MAY_LEAD = 'another scheduler may lead';
+
 export interface LeaderElectionOptions {
   readonly api: KubeApi;
   readonly clock: Clock;

@@ -14,8 +14,9 @@
 // Limits: VICTIMS_MAX that wait or are written; with `hasRoom` false the caller decides on no more pods. IN_FLIGHT_MAX requests.
 // SEEN_MS_MAX until all that is seen.
 
-import type { Clock, Timer } from '../../io/clock.ts';
+import { type Clock, pause, type Timer } from '../../io/clock.ts';
 import type { KubeApi, ObjectIdentity, WriteOutcome } from '../../kube-api/kube-api.ts';
+import { ANOTHER_MAY_LEAD } from './leader-elector.ts';
 
 const VICTIMS_MAX = 10_000;
 const IN_FLIGHT_MAX = 64;
@@ -162,15 +163,13 @@ export class Preemptor {
   async #persist(write: () => Promise<WriteOutcome>): Promise<WriteOutcome> {
     const { clock, leadsUntilMs } = this.#options;
     for (let tries = 1; ; tries++) {
-      if (clock.nowMs() >= leadsUntilMs()) return { kind: 'unreachable', text: 'another scheduler may lead' };
+      if (clock.nowMs() >= leadsUntilMs()) return { kind: 'unreachable', text: ANOTHER_MAY_LEAD };
       const outcome = await write();
       const isPassing =
         outcome.kind === 'too-many-requests' || outcome.kind === 'unreachable' || outcome.kind === 'unknown';
       if (!isPassing || tries === TRIES_MAX || this.#isClosed) return outcome;
       const pauseMs = outcome.kind === 'too-many-requests' ? outcome.retryAfterMs : PAUSE_MS * 2 ** (tries - 1);
-      await new Promise<void>((resolve) => {
-        clock.setTimer(pauseMs, resolve);
-      });
+      await pause(clock, pauseMs);
     }
   }
 

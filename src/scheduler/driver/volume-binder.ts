@@ -17,7 +17,7 @@
 // Limits: WAITING_MAX pods; with `hasRoom` false the caller starts no more. WRITES_MAX requests at a time, the others in order. A pod waits for
 // its volumes as long as the plugin's bindTimeoutSeconds.
 
-import type { Clock, Timer } from '../../io/clock.ts';
+import { type Clock, pause, type Timer } from '../../io/clock.ts';
 import type { JsonObject, KubeApi, ObjectIdentity, WriteOutcome } from '../../kube-api/kube-api.ts';
 import { headOf, isObject } from '../../kube-api/object-head.ts';
 import type { ResourceName } from '../../kube-api/resource.ts';
@@ -26,6 +26,7 @@ import type { Labels } from '../model/label-selector.ts';
 import { isFor } from '../model/volume-match.ts';
 import type { AssumedStorage } from './assumed-storage.ts';
 import { bindingState, claimKey, volumeKey } from './binding-state.ts';
+import { ANOTHER_MAY_LEAD } from './leader-elector.ts';
 
 const WAITING_MAX = 10_000;
 const WRITES_MAX = 64;
@@ -33,7 +34,6 @@ const UNREACHABLE_MS = 1000;
 const SELECTED_NODE = 'volume.kubernetes.io/selected-node';
 const BOUND_BY_CONTROLLER = 'pv.kubernetes.io/bound-by-controller';
 const DEADLINE = 'context deadline exceeded';
-const NO_LEADER = 'another scheduler may lead';
 
 export interface VolumeBinderOptions {
   readonly api: KubeApi;
@@ -217,7 +217,7 @@ export class VolumeBinder {
   async #patch(waiting: Waiting, { resource, object, patch, isThere }: Patch): Promise<Written> {
     const { api, clock, leadsUntilMs } = this.#options;
     for (;;) {
-      if (clock.nowMs() >= leadsUntilMs()) return { problem: NO_LEADER };
+      if (clock.nowMs() >= leadsUntilMs()) return { problem: ANOTHER_MAY_LEAD };
       const outcome = await api.mergePatch(resource, object, patch);
       // A conflict may be with an earlier request of our own.
       const isUnsure = outcome.kind === 'unknown' || outcome.kind === 'conflict';
@@ -231,7 +231,7 @@ export class VolumeBinder {
       }
       if (waiting.isOver) return 'cancelled';
       if (clock.nowMs() >= waiting.deadlineMs) return { problem: 'text' in outcome ? outcome.text : DEADLINE };
-      await this.#pause(pauseMs(outcome));
+      await pause(clock, pauseMs(outcome));
       if (waiting.isOver) return 'cancelled';
     }
   }
@@ -291,12 +291,6 @@ export class VolumeBinder {
       if (there?.size === 0) this.#byObject.delete(key);
     }
     this.#options.storage.release(waiting.plan);
-  }
-
-  #pause(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      this.#options.clock.setTimer(ms, resolve);
-    });
   }
 }
 
