@@ -2,14 +2,15 @@
 //
 //   - it follows the cluster from when it leads, and decides upon nothing older;
 //   - it sends no binding once another one may lead, however long it stood still in between (Binder);
-//   - it gives the Lease back only when none of its bindings is on its way any more, else it lets it run out.
+//   - it gives the Lease back only when none of its bindings and deletions of victims is on its way any more, else it lets it run out. What is
+//     on its way for volumes does no harm (volume-binder.ts).
 
 import { type Clock, within } from '../../io/clock.ts';
 import { type LeaderElectionOptions, LeaderElector } from './leader-elector.ts';
 import { Scheduler } from './scheduler.ts';
 import type { SchedulerOptions } from './scheduler-options.ts';
 
-/** For the bindings that are on their way to be answered. */
+/** For what is on its way to be answered. */
 const DRAIN_MS_MAX = 3000;
 
 export interface LedSchedulerOptions {
@@ -52,7 +53,7 @@ export class LedScheduler {
     const scheduler = this.#scheduler;
     const isLeading = this.#elector?.isLeading ?? true;
     if (scheduler !== undefined && isLeading) await within(this.#clock, DRAIN_MS_MAX, scheduler.drain());
-    const isDrained = scheduler === undefined || scheduler.bindingCount === 0;
+    const isDrained = scheduler === undefined || scheduler.inFlight === 0;
     scheduler?.close();
     await this.#elector?.close(isDrained);
   }

@@ -63,6 +63,11 @@ export class PodPreemption {
     return this.#preemptor.hasRoom;
   }
 
+  /** Victims whose deletion may be on its way. */
+  get inFlight(): number {
+    return this.#preemptor.inFlight;
+  }
+
   /** A waiting pod as the API has it, with the nomination that is in force. */
   withNomination(pod: PodObject): PodObject {
     const node = this.#book.tell(pod.uid, pod.nominatedNodeName, this.#options.clock.nowMs());
@@ -127,6 +132,11 @@ export class PodPreemption {
     this.#book.set(pod.uid, nodeName);
     kernel.apply({ kind: 'pod-set', pod: nominated });
     if (before !== '') onRoom(before);
+  }
+
+  /** Begins with no victim any more; resolves when no deletion is on its way. */
+  drain(): Promise<void> {
+    return this.#preemptor.drain();
   }
 
   close(): void {

@@ -23,6 +23,7 @@ const IN_FLIGHT_MAX = 64;
 const TRIES_MAX = 5;
 const PAUSE_MS = 200;
 const SEEN_MS_MAX = 10_000;
+const ENDING = 'the scheduler ends';
 
 export interface Victim extends ObjectIdentity {
   /** It has the condition already. */
@@ -65,7 +66,10 @@ export class Preemptor {
   readonly #turns: (() => void)[] = [];
   #inFlight = 0;
   #victimCount = 0;
+  /** No victim is begun with any more, and nothing is told. */
+  #isEnding = false;
   #isClosed = false;
+  #onIdle: (() => void) | undefined;
 
   constructor(options: PreemptorOptions) {
     this.#options = options;
@@ -73,6 +77,11 @@ export class Preemptor {
 
   get hasRoom(): boolean {
     return this.#victimCount < VICTIMS_MAX;
+  }
+
+  /** Victims that are written, or whose deletion may be on its way. */
+  get inFlight(): number {
+    return this.#inFlight;
   }
 
   isRunning(uid: string): boolean {
@@ -107,11 +116,21 @@ export class Preemptor {
     if (running !== undefined) this.#drop(running);
   }
 
-  /** Nothing is told any more. */
+  /** Begins with no victim any more, and tells nothing; resolves when those that it has begun with are deleted. One caller at a time. */
+  drain(): Promise<void> {
+    this.#isEnding = true;
+    for (const { timer } of this.#running.values()) timer?.cancel();
+    if (this.#inFlight === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#onIdle = resolve;
+    });
+  }
+
+  /** Nothing is sent or told any more. */
   close(): void {
+    this.#isEnding = true;
     this.#isClosed = true;
     for (const { timer } of this.#running.values()) timer?.cancel();
-    this.#turns.length = 0;
   }
 
   async #run(running: Running): Promise<void> {
@@ -122,7 +141,7 @@ export class Preemptor {
     let problem = problems.find((text) => text !== undefined);
     // The last one is spared when another could not be deleted, so that the pod is tried again the sooner.
     problem ??= await this.#evict(last, toDo);
-    if (this.#isClosed || this.#running.get(toDo.preemptor.uid) !== running) return;
+    if (this.#isEnding || this.#running.get(toDo.preemptor.uid) !== running) return;
     running.isWritten = true;
     if (problem !== undefined || running.unseen.size === 0) this.#end(running, problem);
     else running.timer = this.#options.clock.setTimer(SEEN_MS_MAX, () => this.#end(running, undefined));
@@ -131,13 +150,12 @@ export class Preemptor {
   /** Why it could not be deleted; undefined when it is, or was gone. */
   async #evict(victim: Victim, toDo: PreemptionToDo): Promise<string | undefined> {
     await this.#turn();
-    try {
-      return await this.#deleteMarked(victim, toDo);
-    } finally {
-      this.#inFlight--;
-      this.#victimCount--;
-      this.#turns.shift()?.();
-    }
+    const problem = this.#isEnding ? ENDING : await this.#deleteMarked(victim, toDo);
+    this.#victimCount--;
+    const next = this.#turns.shift();
+    if (next !== undefined) next();
+    else if (--this.#inFlight === 0) this.#onIdle?.();
+    return problem;
   }
 
   async #deleteMarked(victim: Victim, toDo: PreemptionToDo): Promise<string | undefined> {
@@ -155,7 +173,7 @@ export class Preemptor {
     const deleted = await this.#persist(() => api.deletePod(victim));
     if (deleted.kind === 'gone') return undefined;
     if (deleted.kind !== 'done') return textOf(deleted);
-    if (!this.#isClosed) onPreempted(victim, toDo);
+    if (!this.#isEnding) onPreempted(victim, toDo);
     return undefined;
   }
 
@@ -163,20 +181,21 @@ export class Preemptor {
   async #persist(write: () => Promise<WriteOutcome>): Promise<WriteOutcome> {
     const { clock, leadsUntilMs } = this.#options;
     for (let tries = 1; ; tries++) {
+      if (this.#isClosed) return { kind: 'unreachable', text: ENDING };
       if (clock.nowMs() >= leadsUntilMs()) return { kind: 'unreachable', text: ANOTHER_MAY_LEAD };
       const outcome = await write();
       const isPassing =
         outcome.kind === 'too-many-requests' || outcome.kind === 'unreachable' || outcome.kind === 'unknown';
-      if (!isPassing || tries === TRIES_MAX || this.#isClosed) return outcome;
+      if (!isPassing || tries === TRIES_MAX) return outcome;
       const pauseMs = outcome.kind === 'too-many-requests' ? outcome.retryAfterMs : PAUSE_MS * 2 ** (tries - 1);
       await pause(clock, pauseMs);
     }
   }
 
-  /** Waits for its turn, in order. */
+  /** Waits for its turn, in order: whoever ends hands it over. */
   async #turn(): Promise<void> {
     if (this.#inFlight >= IN_FLIGHT_MAX) await new Promise<void>((resolve) => this.#turns.push(resolve));
-    this.#inFlight++;
+    else this.#inFlight++;
   }
 
   #end(running: Running, problem: string | undefined): void {

@@ -122,9 +122,9 @@ export class Scheduler {
     return this.#feed.isSynced;
   }
 
-  /** Bindings whose end is not known yet. */
-  get bindingCount(): number {
-    return this.#bindings.inFlight;
+  /** Bindings, and deletions of victims, whose end is not known yet. */
+  get inFlight(): number {
+    return this.#bindings.inFlight + this.#preemption.inFlight;
   }
 
   /** For the pages that say how it is. */
@@ -145,10 +145,10 @@ export class Scheduler {
     this.#scheduleTick();
   }
 
-  /** Decides nothing more; resolves when no binding is on its way. */
-  drain(): Promise<void> {
+  /** Decides nothing more; resolves when no binding and no deletion is on its way. */
+  async drain(): Promise<void> {
     this.#isDraining = true;
-    return this.#bindings.idle();
+    await Promise.all([this.#bindings.idle(), this.#preemption.drain()]);
   }
 
   close(): void {
