@@ -179,6 +179,19 @@ describe('preemption', () => {
     lab.scheduler.close();
   });
 
+  it('uses a node that comes while its victim is being deleted, and does not go', async () => {
+    const lab = new Lab();
+    await lab.fill(1);
+    lab.cluster.graceMs = 200_000;
+    lab.create('high', 100);
+    await lab.clock.pass(8);
+    lab.cluster.createNode('n9', '1');
+    assert.deepEqual(lab.cluster.deletions, []);
+    await lab.clock.pass(15_000);
+    assert.equal(lab.nodeOf('high'), 'n9');
+    lab.scheduler.close();
+  });
+
   it('chooses again when its node goes', async () => {
     const lab = new Lab();
     await lab.fill(2);

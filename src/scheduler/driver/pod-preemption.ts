@@ -44,6 +44,10 @@ export interface PodPreemptionOptions {
 export class PodPreemption {
   readonly #options: PodPreemptionOptions;
   readonly #book = new NominationBook();
+  /** Nodes that have come in all. */
+  #nodesAdded = 0;
+  /** The same when room began to be made for a pod, by its uid. */
+  readonly #nodesAddedBefore = new Map<string, number>();
   readonly #preemptor: Preemptor;
 
   constructor(options: PodPreemptionOptions) {
@@ -78,6 +82,7 @@ export class PodPreemption {
   /** The pod is gone, or on a node. */
   forget(uid: string): void {
     this.#book.forget(uid);
+    this.#nodesAddedBefore.delete(uid);
     this.#preemptor.forget(uid);
   }
 
@@ -89,6 +94,11 @@ export class PodPreemption {
   /** Something has changed on the node. */
   nodeChanged(nodeName: string): void {
     this.#options.queue.wakePods(this.#book.on(nodeName), 'nominated-node-changed');
+  }
+
+  /** Pods that wait for their victims to be deleted are tried afterwards, whether these leave or not. */
+  nodeAdded(): void {
+    this.#nodesAdded++;
   }
 
   /** Parks a pod that is not to be tried while its victims are deleted; true: it was parked. */
@@ -170,6 +180,7 @@ export class PodPreemption {
     const staying = victims.flatMap((uid) => kernel.placedPod(uid) ?? []).filter(({ isTerminating }) => !isTerminating);
     if (staying.length === 0) return false;
     counters.preempted(victims.length);
+    this.#nodesAddedBefore.set(pod.uid, this.#nodesAdded);
     const isNominationUnseen = !this.#book.isTold(pod.uid);
     this.#preemptor.start({ preemptor: pod, nodeName: nominatedNode, victims: staying, isNominationUnseen });
     return true;
@@ -180,11 +191,16 @@ export class PodPreemption {
     const { namespace, name, uid } = preemptor;
     if (problem !== undefined) onProblem(`${namespace}/${name}`, problem);
     queue.parkAlone(uid, NOMINATED, clock.nowMs());
-    // Victims may have gone before the last of them was deleted; after a failure the pod has to choose again, and also when a stronger one has
+    const isNodeMissed = this.#nodesAddedBefore.get(uid) !== this.#nodesAdded;
+    this.#nodesAddedBefore.delete(uid);
+    // Victims may have gone, or a node come, before the last of them was deleted; after a failure the pod has to choose again, and also when a stronger one has
     // taken its nomination meanwhile: nothing on the node would wake it then.
     const hasLost = own.get(uid)?.pod.nominatedNodeName !== nodeName;
     const isDue =
-      problem !== undefined || hasLost || victims.some((victim) => kernel.placedPod(victim.uid) === undefined);
+      isNodeMissed ||
+      problem !== undefined ||
+      hasLost ||
+      victims.some((victim) => kernel.placedPod(victim.uid) === undefined);
     if (!isDue) return;
     queue.wakePods([uid], 'nominated-node-changed');
     onDue();

@@ -167,6 +167,7 @@ export class Scheduler {
     this.#kernel.apply({ kind: 'node-set', node });
     const event = this.#nodes.has(node.name) ? 'node-changed' : 'node-added';
     this.#nodes.add(node.name);
+    if (event === 'node-added') this.#preemption.nodeAdded();
     this.#changed(event, node.name);
   }
 
