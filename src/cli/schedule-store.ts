@@ -8,6 +8,7 @@ import type { HttpKubeApi } from '../kube-api/http-kube-api.ts';
 import type { KubeApi } from '../kube-api/kube-api.ts';
 import { REGISTRY_PREFIX_DEFAULT } from '../kube-store/registry-key.ts';
 import { StoreKubeApi } from '../kube-store/store-kube-api.ts';
+import type { SchedulerProfile } from '../scheduler/model/scheduler-profile.ts';
 import { endpointUrl } from './endpoint-flag.ts';
 import { UsageError } from './flag-values.ts';
 import { type ClusterFlags, openApi } from './schedule-settings.ts';
@@ -17,6 +18,7 @@ const STORE_BINDINGS_MAX = 4096;
 
 const ALONE: readonly string[] = [
   'no --kubeconfig: conditions of pods are written at the store, events are left out, pods with volumes to bind wait',
+  'no --kubeconfig: nothing is preempted: victims are deleted through the API server',
   'no --kubeconfig: the secure port is closed, since nobody can be asked who may see it; --port has the same pages',
 ];
 
@@ -54,6 +56,14 @@ export interface OpenedCluster {
   readonly apiServer: HttpKubeApi | undefined;
   readonly bindingsMax: number | undefined;
   readonly remarks: readonly string[];
+}
+
+/** What the cluster allows of them. Victims are marked and deleted through an API server: without one none is chosen, and no room is set aside. */
+export function profilesAt(
+  { apiServer }: Pick<OpenedCluster, 'apiServer'>,
+  profiles: readonly SchedulerProfile[],
+): readonly SchedulerProfile[] {
+  return apiServer === undefined ? profiles.map((profile) => ({ ...profile, preempts: false })) : profiles;
 }
 
 interface Wanted extends ClusterFlags, BindFlags {

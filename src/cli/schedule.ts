@@ -12,6 +12,7 @@ import type { KubeApi } from '../kube-api/kube-api.ts';
 import type { LeaderElectionOptions } from '../scheduler/driver/leader-elector.ts';
 import { LedScheduler } from '../scheduler/driver/led-scheduler.ts';
 import { answerStatus } from '../scheduler/driver/status-pages.ts';
+import type { SchedulerProfile } from '../scheduler/model/scheduler-profile.ts';
 import { UsageError } from './flag-values.ts';
 import { LogLimit } from './log-limit.ts';
 import { explainCommand } from './schedule-explain.ts';
@@ -25,7 +26,7 @@ import {
   type SchedulerSettings,
   settingsOf,
 } from './schedule-settings.ts';
-import { addBindOptions, type BindFlags, type OpenedCluster, openCluster } from './schedule-store.ts';
+import { addBindOptions, type BindFlags, type OpenedCluster, openCluster, profilesAt } from './schedule-store.ts';
 import { whatIfCommand } from './schedule-what-if.ts';
 import { addSecureServingOptions, checkDelegation, checkSecureServing, PORT_MAX } from './secure-serving.ts';
 import { StatusPort, type StatusPortFlags } from './status-port.ts';
@@ -158,6 +159,7 @@ class Running {
   readonly #flags: Flags;
   readonly #api: KubeApi;
   readonly #bindingsMax: number | undefined;
+  readonly #profiles: readonly SchedulerProfile[];
   readonly #clock: RealClock;
   readonly #settings: Settings;
   readonly #logger: Logger;
@@ -166,7 +168,9 @@ class Running {
   readonly #port: StatusPort;
   readonly #led: LedScheduler;
 
-  constructor(settings: Settings, { api, apiServer, bindingsMax }: OpenedCluster, clock: RealClock, logger: Logger) {
+  constructor(settings: Settings, cluster: OpenedCluster, clock: RealClock, logger: Logger) {
+    const { api, apiServer, bindingsMax } = cluster;
+    this.#profiles = profilesAt(cluster, settings.profiles);
     this.#settings = settings;
     this.#flags = settings.flags;
     this.#api = api;
@@ -216,7 +220,7 @@ class Running {
       scheduler: {
         api: this.#api,
         clock: this.#clock,
-        profiles: this.#settings.profiles,
+        profiles: this.#profiles,
         backoff: this.#settings.backoff,
         ...(this.#bindingsMax === undefined ? {} : { bindingsMax: this.#bindingsMax }),
         instance: hostname(),
