@@ -10,8 +10,9 @@
 // A class begins with the shared one, and changes over when the other one would have saved more than a pass over the nodes, which is what it costs to make.
 // So one template that fills a cluster has an index of its own, and thousands that take turns share those of their views.
 //
-// Limit: BYTES_MAX for all classes and indexes, or as much as INDEXES_LEAST of them take where nodes are so many that this is more. Beyond it those go that were not used for longest, but never what is in use; what comes again is
-// made anew, in a pass over the nodes. What was not used for CLASS_IDLE_MS goes, too.
+// Limit: BYTES_MAX for all classes and indexes, or as much as INDEXES_LEAST of them take where nodes are so many that this is more. Beyond it those
+// go that were not used for longest, but never what is in use; what comes again is made anew, in a pass over the nodes. What was not used for
+// CLASS_IDLE_MS goes, too.
 
 import type { PodObject } from '../model/pod-object.ts';
 import type { SchedulerProfile } from '../model/scheduler-profile.ts';
