@@ -69,7 +69,7 @@ export class Scheduler {
       leadsUntilMs,
       onEnd: (uid, nodeName, problem) => this.#bindings.volumesEnded(uid, nodeName, problem),
     });
-    this.#status = new StatusWriter({ api, clock, instance });
+    this.#status = new StatusWriter({ api, clock, leadsUntilMs, instance });
     this.#preemption = new PodPreemption({
       api,
       clock,

@@ -5,6 +5,8 @@
 // is tried a thousand times in vain is written once. Events of pods that cannot be placed go out with it; those of placed pods are limited in
 // number a second, since a million pods would be a million events.
 //
+// Nothing is sent from `leadsUntilMs` on: a nomination of a scheduler that does not lead any more would be taken for news by the one that does.
+//
 // Limits: WAITING_MAX writes wait; the oldest is left out beyond it. SCHEDULED_EVENTS_A_SECOND.
 
 import type { Clock } from '../../io/clock.ts';
@@ -19,6 +21,8 @@ type Write = () => Promise<unknown>;
 export interface StatusWriterOptions {
   readonly api: KubeApi;
   readonly clock: Clock;
+  /** By the clock's nowMs; when it moves on, what waits is sent with the next write. */
+  readonly leadsUntilMs: () => number;
   /** Ends the name in `reportingInstance`. */
   readonly instance: string;
 }
@@ -135,7 +139,8 @@ export class StatusWriter {
   }
 
   #next(): void {
-    while (this.#inFlight < IN_FLIGHT_MAX) {
+    const { clock, leadsUntilMs } = this.#options;
+    while (this.#inFlight < IN_FLIGHT_MAX && clock.nowMs() < leadsUntilMs()) {
       const write = this.#waiting.shift();
       if (write === undefined) return;
       this.#inFlight++;

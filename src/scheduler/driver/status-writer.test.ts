@@ -1,0 +1,36 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { KubeApi, ObjectIdentity, WriteOutcome } from '../../kube-api/kube-api.ts';
+import { SimulatedClock } from '../../testing/clock.ts';
+import { StatusWriter } from './status-writer.ts';
+
+describe('what is written about pods', () => {
+  it('is not sent by a scheduler that may lead no longer, and is once it leads on', async () => {
+    const clock = new SimulatedClock();
+    const sent: string[] = [];
+    const answers: (() => void)[] = [];
+    const api: Partial<KubeApi> = {
+      patchPodStatus: ({ name }: ObjectIdentity) =>
+        new Promise<WriteOutcome>((resolve) => {
+          sent.push(name);
+          answers.push(() => resolve({ kind: 'done', object: {} }));
+        }),
+    };
+    let leadsUntilMs = 1000;
+    // Nominations that are taken back need no other method.
+    const writer = new StatusWriter({ api: api as KubeApi, clock, leadsUntilMs: () => leadsUntilMs, instance: 'me' });
+    const lose = (name: string): void => writer.nominationLost({ namespace: 'default', name, uid: name });
+    for (let i = 0; i < 20; i++) lose(`a${i}`);
+    assert.equal(sent.length, 16);
+    await clock.pass(1000);
+    for (const answer of answers) answer();
+    lose('b');
+    await clock.pass(1000);
+    assert.equal(sent.length, 16, 'it may lead no longer');
+    leadsUntilMs = 5000;
+    lose('c');
+    await clock.pass(1);
+    assert.deepEqual(sent.slice(16), ['a16', 'a17', 'a18', 'a19', 'b', 'c']);
+    writer.close();
+  });
+});
