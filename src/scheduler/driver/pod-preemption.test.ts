@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { SimulatedClock } from '../../testing/clock.ts';
+import { propertyRuns } from '../../testing/property-runs.ts';
 import { DEFAULT_PROFILE } from '../model/scheduler-profile.ts';
 import { FakeKubeApi, type WriteFault } from './fake-kube-api-fixture.ts';
 import { NominationBook } from './nomination-book.ts';
@@ -297,7 +298,7 @@ describe('preemption', () => {
         assert.equal(low.length, new Set(low).size, 'a victim is deleted twice');
         lab.scheduler.close();
       }),
-      { numRuns: Number(process.env.K1M_RUNS ?? 60) },
+      propertyRuns(60, process.env),
     );
   });
 });

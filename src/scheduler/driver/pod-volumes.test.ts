@@ -5,6 +5,7 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import type { JsonObject } from '../../kube-api/kube-api.ts';
 import { SimulatedClock } from '../../testing/clock.ts';
+import { propertyRuns } from '../../testing/property-runs.ts';
 import { DEFAULT_PROFILE } from '../model/scheduler-profile.ts';
 import { FakeKubeApi } from './fake-kube-api-fixture.ts';
 import type { Provisioning, WriteFault } from './fake-storage-fixture.ts';
@@ -400,7 +401,7 @@ describe('pods with claims', () => {
         assert.equal(lab.scheduler.figures.assumedPods, 0);
         lab.scheduler.close();
       }),
-      { numRuns: Number(process.env.K1M_RUNS ?? 40) },
+      propertyRuns(40, process.env),
     );
   });
 });

@@ -1,9 +1,10 @@
 // The kernel against the reference, decision by decision, on random clusters of every feature mixed, while nodes, pods and
-// objects come, change and go. K1M_RUNS clusters; each failure is shrunk.
+// objects come, change and go. K1M_RUNS clusters of K1M_SEED; each failure is shrunk.
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
+import { propertyRuns } from '../../testing/property-runs.ts';
 import { objectKey } from '../model/cluster-objects.ts';
 import type { ClusterCommand } from '../model/command.ts';
 import { readNode } from '../model/node-object.ts';
@@ -15,7 +16,7 @@ import { DEFAULT_PROFILE, type FilterPluginName, type SchedulerProfile } from '.
 import { type Counts, NO_COUNTS, Pair } from './kernel-pair-fixture.ts';
 import { HOSTNAME } from './topology.ts';
 
-const RUNS = Number(process.env.K1M_RUNS ?? 150);
+const RUNS = propertyRuns(150, process.env);
 /** Two of them, with their filters in another order. */
 const SHUFFLED: readonly SchedulerProfile[] = [PROFILES[0], PROFILES[2]].map((profile) => ({
   ...profile,
@@ -209,9 +210,9 @@ describe('the kernel', () => {
           play(new Pair(counts, profilesWith(filters), indexBytesMax), plans, schedulerNames, turns, tickMs);
         },
       ),
-      { numRuns: RUNS },
+      RUNS,
     );
-    context.diagnostic(`${RUNS} clusters: ${JSON.stringify(counts)}`);
+    context.diagnostic(`${RUNS.numRuns} clusters: ${JSON.stringify(counts)}`);
     assert.ok(counts.bound > counts.errors, 'most decisions place a pod');
   });
 });

@@ -1,9 +1,10 @@
 // The kernel against the reference where volumes are many: pods with claims of their own, disks on single nodes, limits, storage that runs out,
-// all of which come, are taken, bound, given back and go. K1M_RUNS clusters; each failure is shrunk.
+// all of which come, are taken, bound, given back and go. K1M_RUNS clusters of K1M_SEED; each failure is shrunk.
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
+import { propertyRuns } from '../../testing/property-runs.ts';
 import { type ClusterKind, objectKey } from '../model/cluster-objects.ts';
 import type { ClusterCommand } from '../model/command.ts';
 import type { Decision, VolumePlan } from '../model/decision.ts';
@@ -13,7 +14,7 @@ import type { PodObject } from '../model/pod-object.ts';
 import { DEFAULT_PROFILE } from '../model/scheduler-profile.ts';
 import { type Counts, NO_COUNTS, Pair } from './kernel-pair-fixture.ts';
 
-const RUNS = Number(process.env.K1M_RUNS ?? 150);
+const RUNS = propertyRuns(150, process.env);
 const NODES = 6;
 const DRIVER = 'csi.example.com';
 const OTHER_DRIVER = 'other.example.com';
@@ -363,8 +364,8 @@ describe('the kernel and volumes', () => {
       fc.property(fc.boolean(), fc.array(turn, { minLength: 10, maxLength: 60, size: 'max' }), (isLocal, turns) =>
         play(new StoragePair(counts), isLocal, turns),
       ),
-      { numRuns: RUNS },
+      RUNS,
     );
-    context.diagnostic(`${RUNS} clusters: ${JSON.stringify(counts)}`);
+    context.diagnostic(`${RUNS.numRuns} clusters: ${JSON.stringify(counts)}`);
   });
 });
