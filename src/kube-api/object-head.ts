@@ -14,6 +14,11 @@ function textOf(value: unknown): string {
   return typeof value === 'string' ? value : '';
 }
 
+/** Of an object; none of anything else. */
+export function fieldsOf(value: unknown): JsonObject {
+  return isObject(value) ? value : {};
+}
+
 /** Undefined for an object without a name, a uid or a version, which no API server sends. */
 export function headOf(object: JsonObject): ObjectHead | undefined {
   const metadata = object.metadata;

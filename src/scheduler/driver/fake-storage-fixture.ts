@@ -2,7 +2,7 @@
 // vain.
 
 import type { JsonObject, ReadOutcome, WriteOutcome } from '../../kube-api/kube-api.ts';
-import { headOf, isObject, keyOf } from '../../kube-api/object-head.ts';
+import { fieldsOf, headOf, isObject, keyOf } from '../../kube-api/object-head.ts';
 import type { ResourceName } from '../../kube-api/resource.ts';
 import type { SimulatedClock } from '../../testing/clock.ts';
 
@@ -178,10 +178,6 @@ export class FakeStorage {
       spec: { ...spec, volumeName },
     });
   }
-}
-
-function fieldsOf(value: unknown): JsonObject {
-  return isObject(value) ? value : {};
 }
 
 function placeOf({ metadata }: JsonObject): { readonly namespace: string; readonly name: string } {

@@ -5,13 +5,12 @@
 
 import { sharedSpecOf } from '../../kube/shared-spec.ts';
 import type { JsonObject } from '../../kube-api/kube-api.ts';
-import { isObject } from '../../kube-api/object-head.ts';
+import { fieldsOf, isObject } from '../../kube-api/object-head.ts';
 import type { Read } from '../model/json-view.ts';
 import type { PodObject } from '../model/pod-object.ts';
 import { readPod, readPodLike } from '../model/pod-reader.ts';
 
 const MODELS_MAX = 1000;
-/** Statuses with one of these make requests the pod's own. */
 const OF_RESOURCES: readonly string[] = [
   'containerStatuses',
   'initContainerStatuses',
@@ -40,9 +39,16 @@ export class PodModels {
   }
 }
 
+/** Resources in its status make the pod's requests its own. */
+export function hasOwnRequests({ status }: JsonObject): boolean {
+  const fields = fieldsOf(status);
+  return OF_RESOURCES.some((field) => fields[field] !== undefined);
+}
+
 /** Nothing of the spec is read by the pod's name, nothing of its requests by its status. */
-function isCommon({ spec, status }: JsonObject): boolean {
-  if (!isObject(status) || OF_RESOURCES.some((field) => field in status)) return false;
+function isCommon(json: JsonObject): boolean {
+  const { spec, status } = json;
+  if (!isObject(status) || hasOwnRequests(json)) return false;
   const volumes = isObject(spec) && Array.isArray(spec.volumes) ? spec.volumes : [];
   return !volumes.some((volume) => isObject(volume) && 'ephemeral' in volume);
 }

@@ -5,8 +5,9 @@
 // then, and pods that wait are tried once more when they are next updated.
 
 import type { JsonObject } from '../../kube-api/kube-api.ts';
-import { isObject } from '../../kube-api/object-head.ts';
+import { fieldsOf, isObject } from '../../kube-api/object-head.ts';
 import type { PodObject } from '../model/pod-object.ts';
+import { hasOwnRequests } from './pod-models.ts';
 
 const TEMPLATES_MAX = 20_000;
 /** The volume of the service account's token, which is projected, has another name in each pod. */
@@ -22,7 +23,7 @@ export class PodTemplates {
     const template = this.#byList.get(pod.tolerations) ?? this.#templateOf(pod, json);
     if (template === pod) return { pod, template };
     // Resources in the status make the requests the pod's own.
-    const requests = hasResources(json) ? pod.requests : template.requests;
+    const requests = hasOwnRequests(json) ? pod.requests : template.requests;
     const requiredNodes = namesNode(pod) ? pod.requiredNodes : template.requiredNodes;
     const { labels, preferredNodes, affinity, antiAffinity, tolerations } = template;
     const { spreadConstraints, hostPorts, images, neededFeatures } = template;
@@ -38,7 +39,7 @@ export class PodTemplates {
     const text = textOf(pod, json);
     const known = this.#byText.get(text);
     // No model for others: its requests are its status's.
-    if (known === undefined && hasResources(json)) return pod;
+    if (known === undefined && hasOwnRequests(json)) return pod;
     if (known === undefined) {
       if (this.#byText.size >= TEMPLATES_MAX) this.#byText.clear();
       this.#byText.set(text, pod);
@@ -87,13 +88,4 @@ function withoutRequiredNodes(spec: JsonObject): JsonObject {
 
 function namesNode({ requiredNodes }: PodObject): boolean {
   return requiredNodes.selector?.terms.some(({ fields }) => fields.length > 0) === true;
-}
-
-function hasResources({ status }: JsonObject): boolean {
-  const { containerStatuses, initContainerStatuses, resources, allocatedResources } = fieldsOf(status);
-  return [containerStatuses, initContainerStatuses, resources, allocatedResources].some((part) => part !== undefined);
-}
-
-function fieldsOf(value: unknown): JsonObject {
-  return isObject(value) ? value : {};
 }

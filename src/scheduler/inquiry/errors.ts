@@ -10,6 +10,13 @@ export class ManifestError extends Error {
   override readonly name = 'ManifestError';
 }
 
+/** `who` is for a scheduler that none of the profiles has the name of. */
+export function otherScheduler(who: string, schedulerName: string, names: readonly string[]): InquiryError {
+  return new InquiryError(
+    `${who} is for scheduler ${JSON.stringify(schedulerName)}, which is none of the profiles here (${names.join(', ')}): use --config or --scheduler-name`,
+  );
+}
+
 /** It cannot be explained; the text says what to do. */
 export class InquiryError extends Error {
   override readonly name = 'InquiryError';

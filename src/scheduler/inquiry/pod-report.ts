@@ -20,7 +20,7 @@ import type { NodeState } from '../reference/cluster.ts';
 import type { Explanation, NodeScore } from '../reference/explanation.ts';
 import { ReferenceScheduler } from '../reference/reference-scheduler.ts';
 import type { ClusterSnapshot } from './cluster-snapshot.ts';
-import { InquiryError } from './errors.ts';
+import { otherScheduler } from './errors.ts';
 import { refusalDetail, type Shortage, shortagesOn } from './refusal-detail.ts';
 import { SpreadDetail } from './spread-detail.ts';
 
@@ -87,10 +87,8 @@ export interface Inquiry {
 export function reportOn({ snapshot, profiles, pod: given, nowMs }: Inquiry): PodReport {
   const profile = profiles.find(({ schedulerName }) => schedulerName === given.schedulerName);
   if (profile === undefined) {
-    const names = profiles.map(({ schedulerName }) => schedulerName).join(', ');
-    throw new InquiryError(
-      `pod ${podKey(given)} is for scheduler ${JSON.stringify(given.schedulerName)}, which is none of the profiles here (${names}): use --config or --scheduler-name`,
-    );
+    const names = profiles.map(({ schedulerName }) => schedulerName);
+    throw otherScheduler(`pod ${podKey(given)}`, given.schedulerName, names);
   }
   const { pod, remarks } = asPending(given);
   const isLarge = snapshot.nodes.size > PREEMPTION_NODES_MAX;

@@ -15,7 +15,7 @@ import type { NodeObject } from '../model/node-object.ts';
 import type { PodObject } from '../model/pod-object.ts';
 import type { SchedulerProfile } from '../model/scheduler-profile.ts';
 import type { ClusterSnapshot } from './cluster-snapshot.ts';
-import { InquiryError } from './errors.ts';
+import { InquiryError, otherScheduler } from './errors.ts';
 import { groupOf, place } from './placing.ts';
 import { type Remedy, remediesFor } from './shortage.ts';
 import type { NewPods } from './workload-pods.ts';
@@ -146,11 +146,7 @@ function checkSchedulers(added: readonly NewPods[], profiles: readonly Scheduler
   const names = profiles.map(({ schedulerName }) => schedulerName);
   for (const { origin, pods } of added) {
     const other = pods.find((pod) => !names.includes(pod.schedulerName));
-    if (other !== undefined) {
-      throw new InquiryError(
-        `${origin} is for scheduler ${JSON.stringify(other.schedulerName)}, which is none of the profiles here (${names.join(', ')}): use --config or --scheduler-name`,
-      );
-    }
+    if (other !== undefined) throw otherScheduler(origin, other.schedulerName, names);
     if (pods.length === 0) remarks.push(`${origin} comes to no pods`);
     if (pods.some(({ schedulingGates }) => schedulingGates.length > 0)) {
       remarks.push(`${origin} waits for scheduling gates, and is not placed before they are gone`);

@@ -5,6 +5,7 @@
 // Limit: PODS_MAX pods in all.
 
 import type { JsonObject } from '../../kube-api/kube-api.ts';
+import { fieldsOf } from '../../kube-api/object-head.ts';
 import { isClusterKind } from '../model/cluster-objects.ts';
 import type { NodeObject } from '../model/node-object.ts';
 import { matchesRequiredNodes } from '../model/node-selector.ts';
@@ -15,7 +16,7 @@ import type { ClusterSnapshot } from './cluster-snapshot.ts';
 import { ManifestError } from './errors.ts';
 import type { Manifest } from './manifest-file.ts';
 import { withDefaults } from './pod-defaults.ts';
-import { fieldsOf, type Workload, type WorkloadOptions, workloadOf } from './workload.ts';
+import { type Workload, type WorkloadOptions, workloadOf } from './workload.ts';
 
 const PODS_MAX = 2_000_000;
 /** Kinds that have no namespace. */

@@ -4,7 +4,7 @@
 //   Job, CronJob ─► parallelism, at most completions                DaemonSet ─► one for each node that it is for
 
 import type { JsonObject } from '../../kube-api/kube-api.ts';
-import { isObject } from '../../kube-api/object-head.ts';
+import { fieldsOf } from '../../kube-api/object-head.ts';
 import type { Owner } from '../model/pod-object.ts';
 import { ManifestError } from './errors.ts';
 
@@ -74,10 +74,6 @@ export function workloadOf(kind: string, object: JsonObject, options: WorkloadOp
   const name = typeof metadata.name === 'string' ? metadata.name : String(metadata.generateName ?? '');
   const origin = `${kind} ${namespace}/${name}`;
   return MAKERS.get(kind)?.({ kind, object, spec: fieldsOf(object.spec), namespace, name, origin, options });
-}
-
-export function fieldsOf(value: unknown): JsonObject {
-  return isObject(value) ? value : {};
 }
 
 function templateOf({ origin, namespace, name }: Given, template: unknown): Omit<Workload, 'count'> {
