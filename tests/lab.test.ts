@@ -136,6 +136,17 @@ describe("the lab's objects", () => {
     assert.equal((await stored('/registry/minions/')).length, 400);
   });
 
+  it('are given up when the store takes none for a minute', async () => {
+    const creation = new ObjectCreation(new NodeMaker('/registry', NODES), 0, 400);
+    const made = load.create('objects', creation, { inFlight: 8, schedule: new ArrivalSchedule(1000) });
+    const outcome = assert.rejects(made, /the store has taken none of the objects for 60 s/);
+    await server.clock.pass(150);
+    server.kill();
+    await server.clock.pass(62_000);
+    await outcome;
+    await server.start();
+  });
+
   it('come at the rate asked for', async () => {
     const creation = new ObjectCreation(new NodeMaker('/registry', NODES), 0, 200);
     const startMs = server.clock.nowMs();

@@ -8,7 +8,7 @@ import { RealClock } from '../io/clock.ts';
 import { TcpNetwork } from '../io/tcp-network.ts';
 import { REGISTRY_PREFIX_DEFAULT, registryPrefix } from '../kube-store/registry-key.ts';
 import { BoundSample } from '../lab/bound-sample.ts';
-import { LabLoad } from '../lab/lab-load.ts';
+import { LabLoad, StuckError } from '../lab/lab-load.ts';
 import {
   leaseFolder,
   NODE_PREFIX,
@@ -193,6 +193,8 @@ async function withLab(flags: StoreFlags, work: (lab: Lab) => Promise<void>): Pr
   try {
     await opened(load);
     await work({ load, clock, progress, signal: abort.signal, registry: flags.etcdPrefix });
+  } catch (error) {
+    throw error instanceof StuckError ? new RefusedError(error.message) : error;
   } finally {
     progress.stop();
     load.close();

@@ -15,6 +15,13 @@ const TICK_MS = 1;
 const POLL_MS = 10;
 /** Between two tries to send what the store has not answered. */
 const AGAIN_MS = 500;
+/** A store that takes nothing for so long is given up. */
+const STUCK_MS_MAX = 60_000;
+
+/** The store is gone, or refuses what it gets. */
+export class StuckError extends Error {
+  override readonly name = 'StuckError';
+}
 
 export interface LabWorld {
   readonly network: Network;
@@ -64,17 +71,24 @@ export class LabLoad {
     return flow;
   }
 
-  /** Resolves when all objects are there, or the world's signal has come. */
+  /** Resolves when all objects are there, or the world's signal has come. Rejects with StuckError. */
   async create(name: string, load: ObjectCreation, options: FlowOptions): Promise<void> {
-    const { signal } = this.#world;
+    const { signal, clock } = this.#world;
+    const stuck = new StuckWatch(name, load, clock);
     const flow = this.#add(name, load, options);
     load.onLastSent = () => flow.stop();
     while (load.unsent > 0 && !signal.aborted) {
       flow.start(this.#pool.clock.nowMs());
       this.#pool.flush();
-      while (load.unsent > 0 && !signal.aborted) await this.#pause(POLL_MS);
+      while (load.unsent > 0 && !signal.aborted) {
+        stuck.check();
+        await this.#pause(POLL_MS);
+      }
       flow.stop();
-      while (flow.inFlight > 0 && !signal.aborted) await this.#pause(TICK_MS);
+      while (flow.inFlight > 0 && !signal.aborted) {
+        stuck.check();
+        await this.#pause(TICK_MS);
+      }
       // What was not answered is to be sent again.
       if (load.unsent > 0) await this.#pause(AGAIN_MS);
     }
@@ -105,5 +119,32 @@ export class LabLoad {
     }
     if (isOpenLoop) this.#pool.flush();
     this.#timer = this.#world.clock.setTimer(TICK_MS, () => this.#tick());
+  }
+}
+
+class StuckWatch {
+  readonly #name: string;
+  readonly #load: ObjectCreation;
+  readonly #clock: Clock;
+  #created: number;
+  #sinceMs: number;
+
+  constructor(name: string, load: ObjectCreation, clock: Clock) {
+    this.#name = name;
+    this.#load = load;
+    this.#clock = clock;
+    this.#created = load.created;
+    this.#sinceMs = clock.nowMs();
+  }
+
+  /** Throws StuckError. */
+  check(): void {
+    const nowMs = this.#clock.nowMs();
+    if (this.#load.created > this.#created) {
+      this.#created = this.#load.created;
+      this.#sinceMs = nowMs;
+    } else if (nowMs - this.#sinceMs > STUCK_MS_MAX) {
+      throw new StuckError(`the store has taken none of the ${this.#name} for ${STUCK_MS_MAX / 1000} s`);
+    }
   }
 }
