@@ -169,8 +169,10 @@ async function checkWrites(run: Run, api: KubeApi, pods: Heard): Promise<void> {
   const { conditions, nominatedNodeName } = read.kind === 'found' ? Object(read.object.status) : {};
   assert.equal(nominatedNodeName, 'node-1');
   assert.equal(conditions.find(({ type }: { type: string }) => type === 'PodScheduled').reason, 'Unschedulable');
-  assert.equal((await api.patchPodStatus(pod, { nominatedNodeName: '' })).kind, 'done');
-  const { kind } = await api.patchPodStatus({ ...pod, uid: 'another' }, { nominatedNodeName: 'node-2' });
+  assert.equal((await api.patchPodStatus(pod, { nominatedNodeName: '' })).kind, 'conflict', 'of an older version');
+  const { resourceVersion: _, ...anyVersion } = pod;
+  assert.equal((await api.patchPodStatus(anyVersion, { nominatedNodeName: '' })).kind, 'done');
+  const { kind } = await api.patchPodStatus({ ...anyVersion, uid: 'another' }, { nominatedNodeName: 'node-2' });
   assert.notEqual(kind, 'done');
   const event = await api.createEvent({
     regarding: { ...pod, apiVersion: 'v1', kind: 'Pod' },
