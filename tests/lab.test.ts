@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
+import { UNAVAILABLE } from '../src/api/errors.ts';
 import { ArrivalSchedule } from '../src/bench/arrival-schedule.ts';
 import { keyBytes, prefixEnd } from '../src/client/key-range.ts';
 import { MessageDecoder } from '../src/kube/message-decoder.ts';
@@ -215,6 +216,15 @@ describe("the lab's objects", () => {
     await server.clock.pass(100);
     assert.equal(sample.bound, 10);
     sample.close();
+  });
+
+  it('are not waited for when the store no longer tells of them', async () => {
+    const keyOf = (index: number): string => nameOf('/registry/pods/default/lab-pod-', index);
+    const sample = new BoundSample({ clock: server.clock, start: 0, end: 10, keyOf, sentMs: () => 0 });
+    await server.drive(sample.start(load.client));
+    const whole = assert.rejects(sample.whole(abort.signal), { code: UNAVAILABLE });
+    load.client.close();
+    await server.drive(whole);
   });
 });
 

@@ -2,13 +2,15 @@
 
 import { readFileSync } from 'node:fs';
 
-/** Undefined when there is no such file. Throws the operating system's error otherwise. */
+/** Undefined when there is no such file. Throws the operating system's error otherwise, with the path in it. */
 export function readTextFile(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
-    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR'))
-      return undefined;
+    if (!(error instanceof Error && 'code' in error)) throw error;
+    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined;
+    // What fails after the opening names no file.
+    if (!error.message.includes(path)) error.message += ` '${path}'`;
     throw error;
   }
 }

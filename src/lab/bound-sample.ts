@@ -40,6 +40,8 @@ export class BoundSample {
   readonly #runs: readonly Run[];
   readonly #isBound = new Set<string>();
   #watches: readonly Watch[] = [];
+  /** Why the store no longer tells of a part of the sample. */
+  #cutOff: Error | undefined;
 
   constructor(options: BoundSampleOptions) {
     this.#options = options;
@@ -59,8 +61,10 @@ export class BoundSample {
           onEvents: (events) => {
             for (const event of events) this.#onEvent(event);
           },
-          // A sample that is cut off is not whole: `bound` stays below `size`.
-          onEnd: () => resolve(),
+          onEnd: (error) => {
+            this.#cutOff ??= error;
+            resolve();
+          },
         },
       );
       return { watch, promise };
@@ -69,10 +73,11 @@ export class BoundSample {
     await Promise.all(made.map(({ promise }) => promise));
   }
 
-  /** Resolves when every pod of the sample is on a node, or the signal has come. */
+  /** Resolves when every pod of the sample is on a node, or the signal has come. Rejects when the store no longer tells of them. */
   async whole(signal: AbortSignal): Promise<void> {
     const { clock } = this.#options;
     while (this.bound < this.size && !signal.aborted) {
+      if (this.#cutOff !== undefined) throw this.#cutOff;
       await new Promise<void>((resolve) => {
         clock.setTimer(POLL_MS, resolve);
       });
