@@ -36,12 +36,11 @@ import { Metrics } from './metrics.ts';
 import { ReplyBudget } from './reply-budget.ts';
 import type { ServerOptions } from './server-options.ts';
 import { Slices } from './slices.ts';
+import { SPENT_SHARE } from './space-watch.ts';
 import { type OpenedState, openState } from './state-opening.ts';
 import { WatchService } from './watch-service.ts';
 
 const TICK_MS = 100;
-/** The part of the disk's reserve that a snapshot leaves free for the log. */
-const SNAPSHOT_RESERVE_SHARE = 1 / 2;
 /** gRPC's allowance over --max-request-bytes. */
 const GRPC_OVERHEAD_BYTES = 512 << 10;
 /** How long one turn of sliced work may hold the event loop. */
@@ -259,7 +258,8 @@ export class Server {
         addJob: (job) => this.#slices.addBackground(job),
       },
       limits: snapshots,
-      freeBytesMin: diskLimits.reserveBytes * SNAPSHOT_RESERVE_SHARE,
+      // Below it nothing is logged: there is nothing to leave room for.
+      freeBytesMin: diskLimits.reserveBytes * SPENT_SHARE,
       replayedBytes: recovery.replayedBytes,
       loadedSequence: snapshot?.header.sequence ?? 0,
       observer: {

@@ -5,7 +5,7 @@
 //   free < reserve / 8      spent: nothing is taken that the log would have to hold
 //
 // The reserve is what deletes, lease revocations and compactions may still use, and the zeros that a segment sets down ahead; a
-// snapshot may use half of it, so that the log can be cut off behind it (snapshotter.ts).
+// snapshot may use it down to the mark of "spent", so that the log can be cut off behind it (snapshotter.ts).
 //
 // Our own writes are counted before they are made, so that they cannot run past the mark however fast they are. Those of others
 // are seen at the next look.
@@ -32,7 +32,7 @@ const LOOK_MS = 1_000;
 const NEAR_LOOK_MS = 100;
 const NEAR_RESERVES = 4;
 /** The part of the reserve below which nothing is taken. */
-const SPENT_SHARE = 1 / 8;
+export const SPENT_SHARE: number = 1 / 8;
 /** Over the reserve, from which everything is taken again. */
 const ENOUGH_SHARE = 5 / 4;
 
