@@ -28,6 +28,9 @@ export interface PlainObject {
 
 const VARINT = 0;
 const LENGTH_DELIMITED = 2;
+/** The tag of the one field that a Quantity, FieldsV1 or RawExtension has, and of IntOrString.strVal. */
+const ONLY = 10;
+const STRING_VALUE = 26;
 /** IntOrString.type. */
 const IS_STRING = 1;
 const MILLIS_A_SECOND = 1000;
@@ -140,14 +143,14 @@ export class MessageDecoder {
       case BYTES:
         return this.#bytes.toString('base64', start, end);
       case QUANTITY:
-        return this.#only(start, end);
+        return this.#textField(ONLY, start, end);
       case TIME:
       case MICRO_TIME:
         return this.#time(field.kind, start, end);
       case INT_OR_STRING:
         return this.#intOrString(start, end);
       case JSON_BYTES:
-        return parse(this.#only(start, end));
+        return parse(this.#textField(ONLY, start, end));
       default:
         throw new WireError(`wrong wire type of ${field.name}`);
     }
@@ -163,15 +166,15 @@ export class MessageDecoder {
     return start === end ? '' : this.#bytes.toString('utf8', start, end);
   }
 
-  /** Field 1 of a message that has no other, as text. */
-  #only(start: number, end: number): string {
+  /** The field of a message that has that tag, as text. */
+  #textField(wanted: number, start: number, end: number): string {
     const reader = this.#reader;
     reader.position = start;
     reader.end = end;
     let text = '';
     while (reader.position < reader.end) {
       const tag = reader.tag();
-      if (tag === 10) text = reader.string();
+      if (tag === wanted) text = reader.string();
       else reader.skip(tag);
     }
     return text;
@@ -205,17 +208,7 @@ export class MessageDecoder {
 
   #intOrString(start: number, end: number): number | string {
     const [type, number] = this.#twoNumbers(start, end);
-    if (type !== IS_STRING) return number;
-    const reader = this.#reader;
-    reader.position = start;
-    reader.end = end;
-    let text = '';
-    while (reader.position < reader.end) {
-      const tag = reader.tag();
-      if (tag === 26) text = reader.string();
-      else reader.skip(tag);
-    }
-    return text;
+    return type === IS_STRING ? this.#textField(STRING_VALUE, start, end) : number;
   }
 }
 

@@ -6,6 +6,7 @@
 // Limits: SPECS_MAX, of SPECS_BYTES_MAX together; when there are more, all are forgotten and learned anew.
 
 import { ByteReader } from '../base/byte-reader.ts';
+import { eachLengthDelimited } from './length-delimited.ts';
 import type { MessageDecoder, PlainObject } from './message-decoder.ts';
 
 const SPECS_MAX = 4096;
@@ -88,12 +89,12 @@ export class SharedSpecs {
 
 /** Only where the name stands as a projected volume's, or as a mount's: elsewhere the same letters mean something. */
 function maskTokenVolume(spec: Buffer): void {
-  eachPart(spec, 0, spec.length, (number, start, end) => {
+  eachLengthDelimited(spec, 0, spec.length, (number, start, end) => {
     if (number === VOLUMES) maskVolume(spec, start, end);
     else if (number === CONTAINERS || number === INIT_CONTAINERS) {
-      eachPart(spec, start, end, (field, mountStart, mountEnd) => {
+      eachLengthDelimited(spec, start, end, (field, mountStart, mountEnd) => {
         if (field !== VOLUME_MOUNTS) return;
-        eachPart(spec, mountStart, mountEnd, (name, from, to) => {
+        eachLengthDelimited(spec, mountStart, mountEnd, (name, from, to) => {
           if (name === MOUNT_NAME) maskName(spec, from, to);
         });
       });
@@ -103,14 +104,14 @@ function maskTokenVolume(spec: Buffer): void {
 
 function maskVolume(spec: Buffer, start: number, end: number): void {
   let isProjected = false;
-  eachPart(spec, start, end, (number, from, to) => {
+  eachLengthDelimited(spec, start, end, (number, from, to) => {
     if (number !== VOLUME_SOURCE) return;
-    eachPart(spec, from, to, (kind) => {
+    eachLengthDelimited(spec, from, to, (kind) => {
       isProjected ||= kind === PROJECTED;
     });
   });
   if (!isProjected) return;
-  eachPart(spec, start, end, (number, from, to) => {
+  eachLengthDelimited(spec, start, end, (number, from, to) => {
     if (number === VOLUME_NAME) maskName(spec, from, to);
   });
 }
@@ -118,21 +119,4 @@ function maskVolume(spec: Buffer, start: number, end: number): void {
 function maskName(spec: Buffer, start: number, end: number): void {
   if (end - start !== TOKEN_VOLUME_BYTES || !spec.toString('latin1', start, end).startsWith(TOKEN_VOLUME)) return;
   spec.fill(DOT, start + TOKEN_VOLUME.length, end);
-}
-
-/** The length-delimited fields of a message. */
-function eachPart(
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-  visit: (number: number, start: number, end: number) => void,
-): void {
-  const reader = new ByteReader(bytes, start, end);
-  while (reader.hasMore) {
-    const tag = reader.tag();
-    if ((tag & 7) === LENGTH_DELIMITED) {
-      reader.lengthDelimited();
-      visit(tag >>> 3, reader.valueStart, reader.valueEnd);
-    } else reader.skip(tag);
-  }
 }

@@ -10,6 +10,7 @@
 
 import { ByteReader } from '../base/byte-reader.ts';
 import { KubeWriter } from './kube-writer.ts';
+import { eachLengthDelimited } from './length-delimited.ts';
 import { MessageDecoder, type PlainObject } from './message-decoder.ts';
 import { MessageEncoder } from './message-encoder.ts';
 import { readEnvelope } from './stored-object.ts';
@@ -60,15 +61,15 @@ const MAGIC_BYTES = 4;
 export function readPodHead(stored: Uint8Array): PodHead {
   const { rawStart, rawEnd } = readEnvelope(stored);
   const head = { name: '', uid: '', nodeName: '', isTerminating: false, isGated: false };
-  eachField(stored, rawStart, rawEnd, (number, part) => {
+  eachLengthDelimited(stored, rawStart, rawEnd, (number, partStart, partEnd) => {
     if (number === METADATA) {
-      eachField(stored, part.start, part.end, (field, { start, end }) => {
+      eachLengthDelimited(stored, partStart, partEnd, (field, start, end) => {
         if (field === NAME) head.name = textAt(stored, start, end);
         else if (field === UID) head.uid = textAt(stored, start, end);
         else if (field === DELETION_TIMESTAMP) head.isTerminating = true;
       });
     } else if (number === SPEC) {
-      eachField(stored, part.start, part.end, (field, { start, end }) => {
+      eachLengthDelimited(stored, partStart, partEnd, (field, start, end) => {
         if (field === NODE_NAME) head.nodeName = textAt(stored, start, end);
         else if (field === SCHEDULING_GATES) head.isGated = true;
       });
@@ -115,9 +116,9 @@ export class PodRewriter {
   #conditionOf(stored: Uint8Array, type: string): PlainObject | undefined {
     const { rawStart, rawEnd } = readEnvelope(stored);
     let found: PlainObject | undefined;
-    eachField(stored, rawStart, rawEnd, (number, part) => {
+    eachLengthDelimited(stored, rawStart, rawEnd, (number, partStart, partEnd) => {
       if (number !== STATUS) return;
-      eachField(stored, part.start, part.end, (field, { start, end }) => {
+      eachLengthDelimited(stored, partStart, partEnd, (field, start, end) => {
         if (field !== CONDITIONS || found !== undefined || !isOfType(stored, start, end, type)) return;
         found = this.#decoder.decode('PodCondition', stored, start, end);
       });
@@ -216,24 +217,10 @@ function timeOf(wallMs: number): string {
 
 function isOfType(stored: Uint8Array, start: number, end: number, type: string): boolean {
   let is = false;
-  eachField(stored, start, end, (number, part) => {
-    if (number === CONDITION_TYPE) is = textAt(stored, part.start, part.end) === type;
+  eachLengthDelimited(stored, start, end, (number, from, to) => {
+    if (number === CONDITION_TYPE) is = textAt(stored, from, to) === type;
   });
   return is;
-}
-
-/** The length-delimited fields of a message. */
-function eachField(bytes: Uint8Array, start: number, end: number, visit: (number: number, value: Range) => void): void {
-  const reader = new ByteReader(bytes, start, end);
-  while (reader.hasMore) {
-    const tag = reader.tag();
-    if ((tag & 7) !== LENGTH_DELIMITED) {
-      reader.skip(tag);
-      continue;
-    }
-    reader.lengthDelimited();
-    visit(tag >>> 3, { start: reader.valueStart, end: reader.valueEnd });
-  }
 }
 
 /** What is written in place of a field. */
