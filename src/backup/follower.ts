@@ -13,11 +13,11 @@ import { StatusError } from '../api/errors.ts';
 import { EVENT_DELETE, type Event, type KeyValue } from '../api/messages.ts';
 import * as methods from '../api/methods.ts';
 import { EMPTY_BYTES } from '../base/bytes.ts';
+import { RefusedError } from '../base/refused-error.ts';
 import type { EtcdClient } from '../client/etcd-client.ts';
 import type { Watch } from '../client/watch.ts';
 import type { Clock, Timer } from '../io/clock.ts';
 import type { JournalFiller } from './journal-filler.ts';
-import { RefusedError } from './refused-error.ts';
 import { encodeVersion } from './value-decoder.ts';
 
 /** How often the source is asked for its revision and its leases. */

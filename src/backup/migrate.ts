@@ -6,13 +6,13 @@
 import { join } from 'node:path';
 import { StatusError } from '../api/errors.ts';
 import * as methods from '../api/methods.ts';
+import { RefusedError } from '../base/refused-error.ts';
 import type { EtcdClient } from '../client/etcd-client.ts';
 import type { Clock } from '../io/clock.ts';
 import type { Disk } from '../io/disk.ts';
 import type { JournalIdentity, JournalVisitor } from '../journal/journal.ts';
 import { KeyValueView } from '../store/key-value.ts';
 import { JournalFiller } from './journal-filler.ts';
-import { RefusedError } from './refused-error.ts';
 import { type Restored, restoreBackend } from './restore.ts';
 import { saveSnapshot } from './save.ts';
 import { openFile, withoutHash } from './snapshot-file.ts';

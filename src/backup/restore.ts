@@ -5,6 +5,7 @@
 //
 // The target folder is empty and the caller's to throw away when this rejects.
 
+import { RefusedError } from '../base/refused-error.ts';
 import type { RandomAccess } from '../bolt/block-cache.ts';
 import { Restorer } from '../etcd/restorer.ts';
 import { type ReadState, readState } from '../etcd/state-opening.ts';
@@ -17,7 +18,6 @@ import { Store } from '../store/store.ts';
 import { BackendReader } from './backend-reader.ts';
 import { JournalFiller } from './journal-filler.ts';
 import { RaftLog } from './raft-log.ts';
-import { RefusedError } from './refused-error.ts';
 import { RequestReplay } from './request-replay.ts';
 import { writeState } from './state-writer.ts';
 

@@ -4,9 +4,9 @@
 import { createHash } from 'node:crypto';
 import type { SnapshotResponse } from '../api/messages.ts';
 import { copyBytes, EMPTY_BYTES } from '../base/bytes.ts';
+import { RefusedError } from '../base/refused-error.ts';
 import { type Disk, type DiskFile, datasync, writeAll } from '../io/disk.ts';
 import { NewFile } from '../io/new-file.ts';
-import { RefusedError } from './refused-error.ts';
 import { HASH_BYTES } from './snapshot-file.ts';
 
 /** Pieces are written together up to this size. */

@@ -2,7 +2,7 @@
 
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { RefusedError } from '../backup/refused-error.ts';
+import { RefusedError } from '../base/refused-error.ts';
 import { type BackupName, backupsAmong } from '../etcd/backups.ts';
 
 /** Throws the operating system's error when there is nothing. */

@@ -4,7 +4,7 @@
 import { statSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { Command } from 'commander';
-import { RefusedError } from '../backup/refused-error.ts';
+import { RefusedError } from '../base/refused-error.ts';
 import { listBackups } from '../etcd/backups.ts';
 import { classBudgets } from '../etcd/loss-budget.ts';
 import { RealClock } from '../io/clock.ts';

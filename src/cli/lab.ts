@@ -1,7 +1,7 @@
 // `k1m lab`: simulated nodes and pods in a store. docs/lab.md says what they are, and what they do.
 
 import { Command, InvalidArgumentError } from 'commander';
-import { RefusedError } from '../backup/refused-error.ts';
+import { RefusedError } from '../base/refused-error.ts';
 import { ArrivalSchedule } from '../bench/arrival-schedule.ts';
 import { isLoopback, parseEndpoint } from '../client/endpoint.ts';
 import { RealClock } from '../io/clock.ts';

@@ -6,7 +6,7 @@
 
 import { dirname } from 'node:path';
 import { Command, CommanderError, Help, type Option } from 'commander';
-import { RefusedError } from '../backup/refused-error.ts';
+import { RefusedError } from '../base/refused-error.ts';
 import { DiskError, FolderLockedError } from '../io/disk.ts';
 import { CorruptionError, ForeignLogError } from '../journal/errors.ts';
 import { CredentialsError } from '../kube-api/credentials.ts';

@@ -5,7 +5,7 @@ import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { Follower, type Progress } from '../backup/follower.ts';
 import { beginCopy, finishCopy, type OpenCopy, openCopy, type SourceHash, verifyCopy } from '../backup/migrate.ts';
-import { RefusedError } from '../backup/refused-error.ts';
+import { RefusedError } from '../base/refused-error.ts';
 import { EtcdClient } from '../client/etcd-client.ts';
 import { RealClock } from '../io/clock.ts';
 import { FileDisk } from '../io/file-disk.ts';

@@ -1,7 +1,7 @@
 // The data folder that a command makes: etcd's flags for it, where it goes, and what its member and cluster are called.
 
 import type { Command } from 'commander';
-import { RefusedError } from '../backup/refused-error.ts';
+import { RefusedError } from '../base/refused-error.ts';
 import type { JournalIdentity } from '../journal/journal.ts';
 import { isFree } from './backup-source.ts';
 import { checkInitialCluster, identityOf } from './serve-config.ts';

@@ -6,9 +6,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
-import { RefusedError } from '../backup/refused-error.ts';
 import { type Restored, type RestoreOptions, restoreBackend, restoreFolder } from '../backup/restore.ts';
 import { checkHash, hasHash, type OpenFile, openFile, withoutHash } from '../backup/snapshot-file.ts';
+import { RefusedError } from '../base/refused-error.ts';
 import { RealClock } from '../io/clock.ts';
 import type { Disk } from '../io/disk.ts';
 import { FileDisk } from '../io/file-disk.ts';

@@ -1,6 +1,6 @@
 // Work on the data folder of a server that has stopped.
 
-import { RefusedError } from '../backup/refused-error.ts';
+import { RefusedError } from '../base/refused-error.ts';
 import type { Disk } from '../io/disk.ts';
 import { FileDisk } from '../io/file-disk.ts';
 import { type Survey, surveyFolder } from '../repair/survey.ts';
