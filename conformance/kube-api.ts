@@ -21,13 +21,12 @@ import type { JsonObject, KubeApi, ObjectIdentity, ReflectHandler, Reflection } 
 import { headOf, keyOf, type ObjectHead } from '../src/kube-api/object-head.ts';
 import { openKubeApi } from '../src/kube-api/open-kube-api.ts';
 import { collectionPath, RESOURCES, type ResourceName } from '../src/kube-api/resource.ts';
-import { ControlPlane } from './kubernetes/control-plane.ts';
-import { makeCredentials } from './kubernetes/credentials.ts';
+import type { ControlPlane } from './kubernetes/control-plane.ts';
+import { openPlane } from './kubernetes/open-plane.ts';
 import { Children } from './lab/child.ts';
 import { freePorts } from './lab/free-port.ts';
 import { requirePeers } from './lab/peer-path.ts';
 import { runMain } from './lab/run-main.ts';
-import { startSubject } from './lab/subject.ts';
 import { until } from './lab/wait.ts';
 
 const timeoutMs = 30_000;
@@ -290,26 +289,22 @@ async function main(): Promise<number> {
   requirePeers(['kube-apiserver']);
   const folder = mkdtempSync(join(tmpdir(), 'k1m-kube-api-'));
   const children = new Children(folder);
-  const subject = await startSubject('k1m', children, folder);
-  const users = [{ name: 'admin', group: 'system:masters' }, { name: 'system:kube-scheduler' }, { name: 'stranger' }];
-  const credentials = makeCredentials(folder, users);
-  const [api = 0, controllers = 0, scheduler = 0] = await freePorts(3);
-  const plane = new ControlPlane({
-    children,
-    folder,
-    credentials,
-    storeEndpoint: subject.endpoint,
-    ports: { api, controllers, scheduler },
-    apiServerArgs: [disabledAdmission],
-  });
   try {
-    await plane.startApiServer();
-    const { caPath, tokens } = credentials;
-    const token = tokens.get('system:kube-scheduler') ?? '';
-    const run = new Run(plane, { folder, api, caPath, token, podCount: Number(values.pods) });
-    await check(run, tokens.get('stranger') ?? '');
+    const { plane, credentials, port } = await openPlane({
+      children,
+      folder,
+      users: [{ name: 'system:kube-scheduler' }, { name: 'stranger' }],
+      apiServerArgs: [disabledAdmission],
+    });
+    try {
+      const { caPath, tokens } = credentials;
+      const token = tokens.get('system:kube-scheduler') ?? '';
+      const run = new Run(plane, { folder, api: port, caPath, token, podCount: Number(values.pods) });
+      await check(run, tokens.get('stranger') ?? '');
+    } finally {
+      plane.client.close();
+    }
   } finally {
-    plane.client.close();
     await children.endAll(['kube-apiserver']);
   }
   rmSync(folder, { recursive: true });

@@ -25,13 +25,11 @@ import { readEnvelope, storedObject } from '../src/kube/stored-object.ts';
 import { StoreKubeApi } from '../src/kube-store/store-kube-api.ts';
 import { bindBothWays } from './kube-store/binding.ts';
 import { SAMPLES } from './kube-store/objects.ts';
-import { ControlPlane } from './kubernetes/control-plane.ts';
-import { makeCredentials } from './kubernetes/credentials.ts';
+import type { ControlPlane } from './kubernetes/control-plane.ts';
+import { openPlane } from './kubernetes/open-plane.ts';
 import { Children } from './lab/child.ts';
-import { freePorts } from './lab/free-port.ts';
 import { requirePeers } from './lab/peer-path.ts';
 import { runMain } from './lab/run-main.ts';
-import { startSubject } from './lab/subject.ts';
 
 const fixturePath = join(import.meta.dirname, '..', 'src', 'kube', 'stored-objects-fixture.json');
 /** Admission that other controllers would have to answer. */
@@ -75,18 +73,7 @@ async function main(): Promise<number> {
   const children = new Children(folder);
   const clock = new RealClock();
   try {
-    const credentials = makeCredentials(folder, [{ name: 'admin', group: 'system:masters' }]);
-    const subject = await startSubject('k1m', children, folder);
-    const [api = 0, controllers = 0, scheduler = 0] = await freePorts(3);
-    const plane = new ControlPlane({
-      children,
-      folder,
-      credentials,
-      storeEndpoint: subject.endpoint,
-      ports: { api, controllers, scheduler },
-      apiServerArgs: [disabledAdmission],
-    });
-    await plane.startApiServer();
+    const { plane, subject } = await openPlane({ children, folder, apiServerArgs: [disabledAdmission] });
     const store = new EtcdClient({ network: new TcpNetwork(), clock, endpoints: [subject.endpoint] });
     const captured = await capture(plane, store);
     if (values.fixture) writeFileSync(fixturePath, `${JSON.stringify(captured, null, 1)}\n`);

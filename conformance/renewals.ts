@@ -11,13 +11,11 @@ import { mkdirSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { ControlPlane } from './kubernetes/control-plane.ts';
-import { makeCredentials } from './kubernetes/credentials.ts';
 import type { KubeClient, KubeObject } from './kubernetes/kube-client.ts';
+import { openPlane } from './kubernetes/open-plane.ts';
 import { Children } from './lab/child.ts';
-import { freePorts } from './lab/free-port.ts';
 import { requirePeers } from './lab/peer-path.ts';
-import { type SubjectName, startSubject } from './lab/subject.ts';
+import type { SubjectName } from './lab/subject.ts';
 
 const leasesPath = '/apis/coordination.k8s.io/v1/namespaces/kube-system/leases';
 const warmupMs = 2_000;
@@ -91,12 +89,7 @@ async function runOn(name: SubjectName, folder: string, load: Load): Promise<Mea
   const children = new Children(folder);
   try {
     const users = ['system:kube-controller-manager', 'system:kube-scheduler'].map((user) => ({ name: user }));
-    const credentials = makeCredentials(folder, [{ name: 'admin', group: 'system:masters' }, ...users]);
-    const subject = await startSubject(name, children, folder);
-    const [api = 0, controllers = 0, scheduler = 0] = await freePorts(3);
-    const ports = { api, controllers, scheduler };
-    const plane = new ControlPlane({ children, folder, credentials, storeEndpoint: subject.endpoint, ports });
-    await plane.startApiServer();
+    const { plane, subject } = await openPlane({ children, folder, store: name, users });
     const measured = await measure(plane.client, subject.endpoint, load);
     plane.client.close();
     return measured;

@@ -14,13 +14,11 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { checkPlacements } from '../src/testing/placement-checker.ts';
 import { Random } from '../src/testing/random.ts';
-import { ControlPlane } from './kubernetes/control-plane.ts';
-import { makeCredentials } from './kubernetes/credentials.ts';
+import type { ControlPlane } from './kubernetes/control-plane.ts';
+import { openPlane } from './kubernetes/open-plane.ts';
 import { Children } from './lab/child.ts';
-import { freePorts } from './lab/free-port.ts';
 import { requirePeers } from './lab/peer-path.ts';
 import { runMain } from './lab/run-main.ts';
-import { startSubject } from './lab/subject.ts';
 import { until } from './lab/wait.ts';
 import { Disturbance } from './schedule-chaos/disturbance.ts';
 import { settlementOf } from './schedule-chaos/settlement.ts';
@@ -51,18 +49,11 @@ async function run({ seconds, seed, nodeCount, folder }: RunOptions): Promise<nu
   let plane: ControlPlane | undefined;
   let disturbance: Disturbance | undefined;
   try {
-    const credentials = makeCredentials(folder, [
-      { name: 'admin', group: 'system:masters' },
-      { name: 'system:kube-scheduler' },
-    ]);
-    const subject = await startSubject('k1m', children, folder);
-    const store = subject.server;
+    const opened = await openPlane({ children, folder, users: [{ name: 'system:kube-scheduler' }], apiServerArgs });
+    plane = opened.plane;
+    const store = opened.subject.server;
     if (store === undefined) throw new Error('the store is not ours to kill');
-    witness = new Witness(subject.endpoint);
-    const [api = 0, controllers = 0, scheduler = 0] = await freePorts(3);
-    const ports = { api, controllers, scheduler };
-    plane = new ControlPlane({ children, folder, credentials, storeEndpoint: subject.endpoint, ports, apiServerArgs });
-    await plane.startApiServer();
+    witness = new Witness(opened.subject.endpoint);
     const { client } = plane;
     // One for each, so that neither takes the other's draws.
     const workload = new ChaosWorkload(client, new Random(2 * seed), nodeCount);

@@ -11,14 +11,12 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { ControlPlane, type SchedulerName } from './kubernetes/control-plane.ts';
-import { makeCredentials } from './kubernetes/credentials.ts';
+import type { ControlPlane, SchedulerName } from './kubernetes/control-plane.ts';
 import type { JsonObject, KubeClient } from './kubernetes/kube-client.ts';
+import { openPlane } from './kubernetes/open-plane.ts';
 import { Children } from './lab/child.ts';
-import { freePorts } from './lab/free-port.ts';
 import { requirePeers } from './lab/peer-path.ts';
 import { runMain } from './lab/run-main.ts';
-import { startSubject } from './lab/subject.ts';
 
 const creatorCount = 32;
 const pollMs = 250;
@@ -176,20 +174,14 @@ async function runOn(scheduler: SchedulerName, folder: string, load: Load): Prom
   const children = new Children(folder);
   try {
     const users = ['system:kube-controller-manager', 'system:kube-scheduler'].map((name) => ({ name }));
-    const credentials = makeCredentials(folder, [{ name: 'admin', group: 'system:masters' }, ...users]);
-    const subject = await startSubject('k1m', children, folder);
-    const [api = 0, controllers = 0, schedulerPort = 0] = await freePorts(3);
-    const plane = new ControlPlane({
+    const { plane } = await openPlane({
       children,
       folder,
-      credentials,
-      storeEndpoint: subject.endpoint,
-      ports: { api, controllers, scheduler: schedulerPort },
+      users,
       scheduler,
       // Other controllers would have to answer these.
       apiServerArgs: ['--disable-admission-plugins=TaintNodesByCondition,ServiceAccount'],
     });
-    await plane.startApiServer();
     const measured = await measure(plane, load);
     plane.client.close();
     return measured;

@@ -3,12 +3,9 @@ import { join } from 'node:path';
 import { NAMESPACES } from '../../src/scheduler/model/plan-fixture.ts';
 import { HEAVY_OVERHEAD, PRIORITY_CLASSES } from '../../src/scheduler/model/pod-fixture.ts';
 import { PROFILES } from '../../src/scheduler/model/profile-fixture.ts';
-import { ControlPlane } from '../kubernetes/control-plane.ts';
-import { makeCredentials } from '../kubernetes/credentials.ts';
 import type { JsonObject, KubeClient } from '../kubernetes/kube-client.ts';
+import { openPlane } from '../kubernetes/open-plane.ts';
 import { Children } from '../lab/child.ts';
-import { freePorts } from '../lab/free-port.ts';
-import { startSubject } from '../lab/subject.ts';
 import { until } from '../lab/wait.ts';
 import { configurationOf } from './configuration.ts';
 import { PodWatch } from './pod-watch.ts';
@@ -31,21 +28,12 @@ export interface Peers {
 
 export async function startPeers(folder: string): Promise<Peers> {
   const children = new Children(folder);
-  const subject = await startSubject('k1m', children, folder);
-  const credentials = makeCredentials(folder, [
-    { name: 'admin', group: 'system:masters' },
-    { name: 'system:kube-scheduler' },
-  ]);
-  const [api = 0, controllers = 0, scheduler = 0] = await freePorts(3);
-  const plane = new ControlPlane({
+  const { plane } = await openPlane({
     children,
     folder,
-    credentials,
-    storeEndpoint: subject.endpoint,
-    ports: { api, controllers, scheduler },
+    users: [{ name: 'system:kube-scheduler' }],
     apiServerArgs: [disabledAdmission, '--max-requests-inflight=2000', '--max-mutating-requests-inflight=2000'],
   });
-  await plane.startApiServer();
   await createGivens(plane.client);
   const child = plane.startScheduler(['-v=4', '--vmodule=schedule_one=10'], (kubeconfig) =>
     configurationOf(kubeconfig, PROFILES),
