@@ -7,7 +7,6 @@
 // node (in turn its taints, its labels, its room) after every Nth pod. --replay N lets the reference decide every Nth pod too.
 
 import { parseArgs } from 'node:util';
-import { Kernel } from '../src/scheduler/kernel/kernel.ts';
 import { readClusterObject } from '../src/scheduler/model/cluster-objects.ts';
 import { boundTo } from '../src/scheduler/model/command.ts';
 import { readNode } from '../src/scheduler/model/node-object.ts';
@@ -16,8 +15,8 @@ import type { PodObject } from '../src/scheduler/model/pod-object.ts';
 import { readPod } from '../src/scheduler/model/pod-reader.ts';
 import { DEFAULT_PROFILE } from '../src/scheduler/model/scheduler-profile.ts';
 import { assumedObjects } from '../src/scheduler/model/volume-plan.ts';
-import { ReferenceScheduler } from '../src/scheduler/reference/reference-scheduler.ts';
 import { BenchStorage } from './kernel-storage.ts';
+import { KernelSubject, must } from './kernel-subject.ts';
 
 const { values } = parseArgs({
   options: {
@@ -38,18 +37,9 @@ const replayEvery = Number(values.replay);
 const ZONES = 16;
 
 const profile = { ...DEFAULT_PROFILE, preempts: false };
-const kernel = new Kernel([profile]);
-const reference = replayEvery > 0 ? new ReferenceScheduler([profile]) : undefined;
-
-function apply(command: Parameters<Kernel['apply']>[0]): void {
-  kernel.apply(command);
-  reference?.apply(command);
-}
-
-function must<T>(read: { readonly object: T } | { readonly reason: string }): T {
-  if ('reason' in read) throw new Error(read.reason);
-  return read.object;
-}
+const subject = new KernelSubject(profile, replayEvery > 0);
+const { kernel, reference } = subject;
+const apply: KernelSubject['apply'] = (command) => subject.apply(command);
 
 /** Two sizes; every tenth node is tainted. */
 function nodeJson(index: number, generation = 0): unknown {

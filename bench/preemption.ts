@@ -5,7 +5,6 @@
 // First every pod is decided on and nominated; then its victims go and it is bound. --replay N lets the reference decide every Nth pod too.
 
 import { parseArgs } from 'node:util';
-import { Kernel } from '../src/scheduler/kernel/kernel.ts';
 import { readClusterObject } from '../src/scheduler/model/cluster-objects.ts';
 import { boundTo, nominatedTo } from '../src/scheduler/model/command.ts';
 import { readNode } from '../src/scheduler/model/node-object.ts';
@@ -13,7 +12,7 @@ import type { PodObject } from '../src/scheduler/model/pod-object.ts';
 import { readPod } from '../src/scheduler/model/pod-reader.ts';
 import { DEFAULT_PROFILE } from '../src/scheduler/model/scheduler-profile.ts';
 import { preference } from '../src/scheduler/reference/default-preemption.ts';
-import { ReferenceScheduler } from '../src/scheduler/reference/reference-scheduler.ts';
+import { KernelSubject, must } from './kernel-subject.ts';
 
 const { values } = parseArgs({
   options: {
@@ -36,18 +35,9 @@ const HOSTNAME = 'kubernetes.io/hostname';
 const ZONE = 'topology.kubernetes.io/zone';
 const START_MS = 1_700_000_000_000;
 
-const kernel = new Kernel([DEFAULT_PROFILE]);
-const reference = replayEvery > 0 ? new ReferenceScheduler([DEFAULT_PROFILE]) : undefined;
-
-function apply(command: Parameters<Kernel['apply']>[0]): void {
-  kernel.apply(command);
-  reference?.apply(command);
-}
-
-function must<T>(read: { readonly object: T } | { readonly reason: string }): T {
-  if ('reason' in read) throw new Error(read.reason);
-  return read.object;
-}
+const subject = new KernelSubject(DEFAULT_PROFILE, replayEvery > 0);
+const { kernel, reference } = subject;
+const apply: KernelSubject['apply'] = (command) => subject.apply(command);
 
 function nodeJson(index: number): unknown {
   const name = `node-${index}`;
