@@ -6,6 +6,7 @@ import type { PlainObject } from '../kube/message-decoder.ts';
 import { MessageEncoder } from '../kube/message-encoder.ts';
 import { NODE_LEASE_NAMESPACE } from '../kube/node-lease.ts';
 import { storedObject } from '../kube/stored-object.ts';
+import { RegistryKeys } from '../kube-store/registry-key.ts';
 import { labNode, type NodeOptions, nodeShape } from './lab-node.ts';
 import { labPod, type PodOptions, type PodTemplate } from './lab-pod.ts';
 import { INDEX } from './numbered-bytes.ts';
@@ -23,15 +24,15 @@ function stored(kind: string, object: PlainObject): Uint8Array {
 }
 
 export function nodeFolder(registry: string): string {
-  return `${registry}/minions/`;
+  return new RegistryKeys(registry).folder('nodes');
 }
 
 export function leaseFolder(registry: string): string {
-  return `${registry}/leases/${NODE_LEASE_NAMESPACE}/`;
+  return `${new RegistryKeys(registry).folder('leases')}${NODE_LEASE_NAMESPACE}/`;
 }
 
 export function podFolder(registry: string, namespace: string): string {
-  return `${registry}/pods/${namespace}/`;
+  return `${new RegistryKeys(registry).folder('pods')}${namespace}/`;
 }
 
 export class NodeMaker implements ObjectMaker {
