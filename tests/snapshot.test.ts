@@ -5,12 +5,13 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import type { StatusError } from '../src/api/errors.ts';
 import type { SnapshotResponse } from '../src/api/messages.ts';
 import * as methods from '../src/api/methods.ts';
-import { type Restored, restoreBackend, restoreFolder } from '../src/backup/restore.ts';
+import { momentIn, type Restored, restoreBackend, restoreFolder } from '../src/backup/restore.ts';
 import { checkHash, hasHash, withoutHash } from '../src/backup/snapshot-file.ts';
 import { folderStatus } from '../src/backup/status.ts';
 import { MemoryFile } from '../src/bolt/bolt-fixture.ts';
 import { EtcdClient } from '../src/client/etcd-client.ts';
 import { readState } from '../src/etcd/state-opening.ts';
+import type { Moment } from '../src/journal/log-times.ts';
 import { readLog } from '../src/journal/recovery.ts';
 import type { VersionList } from '../src/store/version-list.ts';
 import { IDENTITY, RecordingVisitor } from '../src/testing/journal-fixture.ts';
@@ -76,6 +77,14 @@ describe('a snapshot', () => {
     const file = withoutHash(new MemoryFile(content));
     const target = { disk, clock, folder, identity: IDENTITY };
     return server.drive(restoreBackend({ ...target, file, raftFiles: [], bumpRevision, toRevision }));
+  }
+
+  /** A server with a log of small segments. */
+  async function reopen(): Promise<void> {
+    await server.close();
+    server = await SimulatedServer.open(8, { segmentBytesMax: 20_000 });
+    const { network, clock } = server;
+    client = new EtcdClient({ network, clock, endpoints: [`http://127.0.0.1:${server.server.ports[0]}`] });
   }
 
   /** From the server's own folder. */
@@ -154,10 +163,7 @@ describe('a snapshot', () => {
   });
 
   it('of k1m and its log give back any state since, with its compaction and its leases', async () => {
-    await server.close();
-    server = await SimulatedServer.open(8, { segmentBytesMax: 20_000 });
-    const { network, clock } = server;
-    client = new EtcdClient({ network, clock, endpoints: [`http://127.0.0.1:${server.server.ports[0]}`] });
+    await reopen();
     const { snapshotter } = server.server;
     const states: { revision: number; compactRevision: number; hash: number; leases: number }[] = [];
     for (let i = 0; i < 5; i++) {
@@ -195,6 +201,47 @@ describe('a snapshot', () => {
     assert.deepEqual(history, { revision: compactRevision + 1, compactRevision, replayed: 0 });
     const tooOld = restoreOurs('/too-old', compactRevision - 1);
     await assert.rejects(tooOld, new RegExp(`it goes back to ${compactRevision}$`));
+  });
+
+  it('of k1m and its log tell the revision of a time, also when the clock was set back and when the log was cut off', async () => {
+    await reopen();
+    const { clock, disk } = server;
+    const { snapshotter } = server.server;
+    const startMs = clock.wallMs();
+    const at = (ms: number): Promise<Moment> => server.drive(momentIn(disk, '/data', ms));
+    const times: { ms: number; revision: number }[] = [];
+    for (let i = 0; i < 6; i++) {
+      clock.stepWall(60_000);
+      const revision = await write(i * 10, 5);
+      times.push({ ms: clock.wallMs(), revision });
+    }
+    for (const { ms, revision } of times) {
+      assert.deepEqual(await at(ms + 30_000), { revision, earlierRevision: undefined });
+    }
+    assert.deepEqual(await at(startMs), { revision: 1, earlierRevision: undefined });
+    await assert.rejects(at(startMs - 60_000), /^RefusedError: 2\S+Z is not in \/data: its log goes back to 2\S+Z$/);
+
+    clock.stepWall(-150_000);
+    const later = await write(100, 5);
+    assert.deepEqual(await at(times[3].ms + 1_000), { revision: later, earlierRevision: times[3].revision });
+
+    clock.stepWall(1_000_000);
+    for (let i = 0; i < 2; i++) {
+      const revision = await write(200 + i * 10, 5);
+      await server.drive(snapshotter.take());
+      clock.stepWall(60_000);
+      times.push({ ms: clock.wallMs(), revision });
+    }
+    await write(300, 300);
+    await server.drive(snapshotter.take());
+    clock.stepWall(60_000);
+    const newest = await write(700, 5);
+    const [first, second] = times.slice(-2);
+    await assert.rejects(at(first.ms - 61_000), /its log goes back to/);
+    assert.equal((await at(second.ms)).revision, second.revision);
+    assert.equal((await at(clock.wallMs() + 1e9)).revision, newest);
+    const restored = await restoreOurs('/restored', second.revision);
+    assert.equal(restored.revision, second.revision);
   });
 
   it('that is given up holds neither memory nor the compaction', async () => {

@@ -7,12 +7,14 @@
 
 import { RefusedError } from '../base/refused-error.ts';
 import type { RandomAccess } from '../bolt/block-cache.ts';
+import { searchMoment } from '../etcd/moment.ts';
 import { Restorer } from '../etcd/restorer.ts';
 import { type ReadState, readState } from '../etcd/state-opening.ts';
 import type { Clock } from '../io/clock.ts';
 import type { Disk } from '../io/disk.ts';
 import { CorruptionError, ForeignLogError } from '../journal/errors.ts';
 import { IGNORING_VISITOR, type JournalIdentity } from '../journal/journal.ts';
+import type { Moment } from '../journal/log-times.ts';
 import { Lessor } from '../lease/lessor.ts';
 import { Store } from '../store/store.ts';
 import { BackendReader } from './backend-reader.ts';
@@ -96,6 +98,19 @@ export async function restoreFolder(options: FolderRestoreOptions): Promise<Rest
     return revision;
   });
   return bump(options, { revision, compactRevision, replayed: 0 });
+}
+
+/** The state of one of our data folders at a wall time. Rejects with RefusedError when its log does not tell of one, and as `restoreFolder` does. */
+export async function momentIn(disk: Disk, source: string, wallMs: number): Promise<Moment> {
+  const search = await searchMoment(disk, source, wallMs);
+  const { found } = search;
+  // A store begins at revision 1.
+  if (found !== undefined) return { ...found, revision: Math.max(1, found.revision) };
+  if (search.firstMs === undefined) {
+    throw new RefusedError(`the log of ${source} tells no times: an older version wrote it; --to-revision needs none`);
+  }
+  const [wanted, first] = [wallMs, search.firstMs].map((ms) => new Date(ms).toISOString());
+  throw new RefusedError(`${wanted} is not in ${source}: its log goes back to ${first}`);
 }
 
 /** From a snapshot before the revision and the log; where they do not reach back, from the history of the newest state. */

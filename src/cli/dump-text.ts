@@ -77,6 +77,8 @@ function effectText(effect: Effect, buffer: Uint8Array, hasValues: boolean): str
       const { clusterId, memberId } = effect.identity;
       return `meta: cluster ${idText(clusterId)}, member ${idText(memberId)}`;
     }
+    case 'time':
+      return `time ${new Date(effect.wallMs).toISOString()}`;
   }
 }
 
@@ -129,6 +131,8 @@ function effectJson(effect: Effect, buffer: Uint8Array, hasValues: boolean): Rea
     }
     case 'alarm':
       return { alarm: ALARM_NAMES[effect.alarm] ?? `${effect.alarm}`, isRaised: effect.isRaised };
+    case 'time':
+      return { time: new Date(effect.wallMs).toISOString() };
     default:
       return { revision: effect.revision };
   }

@@ -6,7 +6,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
-import { type Restored, type RestoreOptions, restoreBackend, restoreFolder } from '../backup/restore.ts';
+import { momentIn, type Restored, type RestoreOptions, restoreBackend, restoreFolder } from '../backup/restore.ts';
 import { checkHash, hasHash, type OpenFile, openFile, withoutHash } from '../backup/snapshot-file.ts';
 import { RefusedError } from '../base/refused-error.ts';
 import { RealClock } from '../io/clock.ts';
@@ -38,7 +38,7 @@ export function restoreCommand(): Command {
     .option('--to-revision <n>', 'the state as it was at this revision; 0: the newest', wholeNumber, 0)
     .option(
       '--to-time <time>',
-      'of a folder of backups, the newest not after this time, like 2026-01-31T12:00:00Z',
+      'the state as it was then, like 2026-01-31T12:00:00Z: of a data folder to a second, of a folder of backups the newest not after it',
       time,
     )
     .option('--wal-dir <folder>', "etcd's flag; the log is in the data folder here", '')
@@ -47,14 +47,15 @@ export function restoreCommand(): Command {
 }
 
 async function restore(source: string, flags: Flags): Promise<void> {
+  checkFlags(flags);
   const wanted = { revision: flags.toRevision === 0 ? undefined : flags.toRevision, wallMs: flags.toTime };
   const backup = backupIn(source, wanted);
-  if (backup === undefined && flags.toTime !== undefined) {
-    throw new RefusedError(`${source} is no folder of backups: only they have a time`);
-  }
   const path = backup ?? source;
+  const isOurs = isFolderOfOurs(path);
+  if (backup === undefined && flags.toTime !== undefined && !isOurs) {
+    throw new RefusedError(`${source} is neither a folder of backups nor a data folder of k1m: only they have times`);
+  }
   const folder = folderFrom(flags);
-  checkFlags(flags);
   const identity = identityFrom(flags, 'snapshot restore');
   refuseUsed(folder);
   const disk = new FileDisk();
@@ -65,8 +66,8 @@ async function restore(source: string, flags: Flags): Promise<void> {
     bumpRevision: flags.bumpRevision,
     toRevision: wanted.revision,
   };
-  const restored = isFolderOfOurs(path)
-    ? await restoreOurs(common, path, folder)
+  const restored = isOurs
+    ? await restoreOurs(common, path, folder, flags.toTime)
     : await restoreEtcds(common, path, folder, flags.skipHashCheck);
   process.stdout.write(restoredText(path, folder, restored));
 }
@@ -74,13 +75,32 @@ async function restore(source: string, flags: Flags): Promise<void> {
 type Common = Omit<RestoreOptions, 'folder' | 'file' | 'raftFiles'>;
 
 /** From a data folder of ours; its lock is held meanwhile, so that no server changes it. */
-async function restoreOurs(common: Common, source: string, folder: string): Promise<Restored> {
+async function restoreOurs(
+  common: Common,
+  source: string,
+  folder: string,
+  wallMs: number | undefined,
+): Promise<Restored> {
   const lock = await common.disk.lockDirectory(source);
   try {
-    return await intoFolder(common.disk, folder, (part) => restoreFolder({ ...common, source, folder: part }));
+    const toRevision = wallMs === undefined ? common.toRevision : await revisionAt(common.disk, source, wallMs);
+    return await intoFolder(common.disk, folder, (part) => {
+      return restoreFolder({ ...common, toRevision, source, folder: part });
+    });
   } finally {
     await lock.release();
   }
+}
+
+/** Says which one it is. */
+async function revisionAt(disk: Disk, source: string, wallMs: number): Promise<number> {
+  const { revision, earlierRevision } = await momentIn(disk, source, wallMs);
+  const time = new Date(wallMs).toISOString();
+  process.stdout.write(`Revision ${revision} is the last that is certainly not after ${time}\n`);
+  if (earlierRevision !== undefined) {
+    process.stdout.write(`The clock was set back: it had been ${time} at revision ${earlierRevision} before\n`);
+  }
+  return revision;
 }
 
 /** From a snapshot file, or from the data folder of an etcd. */
@@ -110,6 +130,9 @@ function time(text: string): number {
 }
 
 function checkFlags(flags: Flags): void {
+  if (flags.toTime !== undefined && flags.toRevision !== 0) {
+    throw new UsageError('--to-time and --to-revision cannot both be given', 'snapshot restore');
+  }
   if (flags.bumpRevision > 0 !== flags.markCompacted) {
     throw new UsageError('--mark-compacted required if --bump-revision > 0', 'snapshot restore');
   }

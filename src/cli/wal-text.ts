@@ -41,20 +41,25 @@ function snapshotCells(folder: string, { path, bytes, header, trailer, sequence 
   const holds =
     header === undefined || trailer === undefined
       ? ''
-      : `${trailer.rows} keys, ${trailer.changes} changes, ${trailer.leases} leases, ${new Date(header.wallMs).toISOString()}`;
+      : `${trailer.rows} keys, ${trailer.changes} changes, ${trailer.leases} leases, ${timeText(header.wallMs)}`;
   return [relative(folder, path), `${bytes}`, `…${sequence}`, header === undefined ? '' : `…${header.revision}`, holds];
 }
 
 function segmentCells(folder: string, { file, bytes, parts }: SurveyedSegment): string[] {
   const { puts, deletes, others } = parts.counts;
+  const times = parts.times && `, ${timeText(parts.times.first)} to ${timeText(parts.times.last)}`;
   const { batches, revisions } = rangesOf(parts.runs);
   return [
     relative(folder, file),
     `${bytes}`,
     rangeText(batches),
     rangeText(revisions),
-    `${puts} puts, ${deletes} deletes, ${others} others`,
+    `${puts} puts, ${deletes} deletes, ${others} others${times ?? ''}`,
   ];
+}
+
+function timeText(wallMs: number): string {
+  return new Date(wallMs).toISOString();
 }
 
 function rangesOf(runs: SurveyedSegment['parts']['runs']): {
@@ -125,7 +130,7 @@ export function surveyJson(survey: Survey): object {
       bytes,
       sequence,
       revision: header?.revision ?? null,
-      time: header === undefined ? null : new Date(header.wallMs).toISOString(),
+      time: header === undefined ? null : timeText(header.wallMs),
       keys: trailer?.rows ?? null,
       changes: trailer?.changes ?? null,
       leases: trailer?.leases ?? null,
@@ -133,7 +138,9 @@ export function surveyJson(survey: Survey): object {
     })),
     segments: segments.map(({ file, bytes, parts }) => {
       const { batches, revisions } = rangesOf(parts.runs);
-      return { file, bytes, sequences: rangeJson(batches), revisions: rangeJson(revisions), ...parts.counts };
+      const times =
+        parts.times === undefined ? null : { first: timeText(parts.times.first), last: timeText(parts.times.last) };
+      return { file, bytes, sequences: rangeJson(batches), revisions: rangeJson(revisions), times, ...parts.counts };
     }),
     findings: findings.map(findingJson),
   };

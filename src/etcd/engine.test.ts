@@ -7,7 +7,7 @@ import { StatusError } from '../api/errors.ts';
 import * as m from '../api/messages.ts';
 import { ByteWriter } from '../base/byte-writer.ts';
 import { BatchWriter } from '../journal/batch-writer.ts';
-import { EffectReader } from '../journal/effects.ts';
+import { EffectReader, emptyLogState } from '../journal/effects.ts';
 import { BATCH_HEADER_BYTES } from '../journal/format.ts';
 import { Lessor } from '../lease/lessor.ts';
 import { Store } from '../store/store.ts';
@@ -293,8 +293,7 @@ function logged(bench: Bench): string[] {
     onCompact: (): void => {},
     onAlarm: (): void => {},
   };
-  const state = { identity: undefined, revision: 0, isClean: false, effects: 0 };
-  const reader = new EffectReader(visitor, state);
+  const reader = new EffectReader(visitor, emptyLogState(0));
   assert.equal(reader.read(bench.batch.view(), BATCH_HEADER_BYTES, bench.batch.bytes), undefined);
   return lines;
 }

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { RecordingVisitor } from '../testing/journal-fixture.ts';
 import { BatchReader } from './batch-reader.ts';
 import { BatchWriter } from './batch-writer.ts';
-import { EffectReader, type LogState } from './effects.ts';
+import { EffectReader, emptyLogState, type LogState } from './effects.ts';
 import { AT_FLAGS, BATCH_HEADER_BYTES, crcSeedOf, FLAG_FSYNC, readUint32 } from './format.ts';
 
 const PLACE = {
@@ -23,7 +23,7 @@ function readBack(batch: BatchWriter): { reader: BatchReader; lines: string[]; s
   const reader = new BatchReader();
   assert.equal(reader.check(bytes, 0, bytes.length, CHAIN), undefined);
   const visitor = new RecordingVisitor();
-  const state: LogState = { identity: undefined, revision: 0, isClean: false, effects: 0 };
+  const state = emptyLogState(0);
   assert.equal(new EffectReader(visitor, state).read(bytes, reader.bodyStart, reader.bodyEnd), undefined);
   return { reader, lines: visitor.lines, state };
 }

@@ -39,6 +39,7 @@ import {
   OPEN,
   PUT,
   paddedBytes,
+  TIME,
   writeId,
   writeUint32,
   writeUint64,
@@ -179,7 +180,7 @@ export class BatchWriter {
     this.#varint(revision);
   }
 
-  /** The three below are the journal's own. */
+  /** The four below are the journal's own. */
   appendMeta(identity: JournalIdentity): void {
     this.#beginDurable(META);
     this.#id(identity.memberId);
@@ -194,6 +195,13 @@ export class BatchWriter {
   appendClean(revision: number): void {
     this.#beginDurable(CLEAN);
     this.#varint(revision);
+  }
+
+  /** Of no class: it goes with what is in the batch. */
+  appendTime(wallMs: number): void {
+    this.#ensure(0);
+    this.#buffer[this.#position++] = TIME;
+    this.#varint(wallMs);
   }
 
   /** Completes header and padding. Nothing may be appended until `reset`. Returns the header CRC. */

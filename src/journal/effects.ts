@@ -1,7 +1,20 @@
 // Effects read back from a batch body (format.ts has the layout): one pass, no object per effect. The body's
 // checksum is good, so a malformed effect is a writer's mistake, told as a reason.
 
-import { ALARM, CLEAN, COMPACT, DELETE, LEASE_GRANT, LEASE_REVOKE, MARK, META, OPEN, PUT, readId } from './format.ts';
+import {
+  ALARM,
+  CLEAN,
+  COMPACT,
+  DELETE,
+  LEASE_GRANT,
+  LEASE_REVOKE,
+  MARK,
+  META,
+  OPEN,
+  PUT,
+  readId,
+  TIME,
+} from './format.ts';
 import type { JournalIdentity, JournalVisitor } from './journal.ts';
 
 /** What a log says of itself, beside the effects that make the store. */
@@ -12,7 +25,13 @@ export interface LogState {
   revision: number;
   /** The last effect was CLEAN. */
   isClean: boolean;
+  /** From the last TIME; undefined until there was one. */
+  wallMs: number | undefined;
   effects: number;
+}
+
+export function emptyLogState(revision: number): LogState {
+  return { identity: undefined, revision, isClean: false, wallMs: undefined, effects: 0 };
 }
 
 export class EffectReader {
@@ -84,6 +103,9 @@ export class EffectReader {
       case CLEAN:
         this.#state.revision = this.#varint();
         this.#state.isClean = true;
+        return undefined;
+      case TIME:
+        this.#state.wallMs = this.#varint();
         return undefined;
       default:
         return `effect type ${type} is unknown`;

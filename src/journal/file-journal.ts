@@ -25,6 +25,7 @@ import { crcSeedOf, FORMAT_VERSION } from './format.ts';
 import { FullDisk } from './full-disk.ts';
 import type { Journal, JournalHandler, JournalObserver } from './journal.ts';
 import { LogProgress, type RunningSync, type RunningWrite, type WaitingBatch } from './log-progress.ts';
+import { LogTimer } from './log-times.ts';
 import type { SegmentHeader } from './segment.ts';
 import { SegmentWriter } from './segment-writer.ts';
 import { Waiters } from './waiters.ts';
@@ -42,6 +43,7 @@ export class FileJournal implements Journal {
   /** Durable writes go past the page cache. */
   readonly #isDirect: boolean;
   readonly #place: BatchPlace;
+  readonly #times = new LogTimer();
   #open: BatchWriter;
   readonly #free: BatchWriter[];
   readonly #waiting: WaitingBatch[] = [];
@@ -132,7 +134,9 @@ export class FileJournal implements Journal {
 
   commit(): number {
     assert(this.hasRoom, 'commit without room');
-    return this.#commit();
+    assert(!this.#open.isEmpty, 'commit of an empty batch');
+    this.#times.stamp(this.#open, this.#clock.wallMs());
+    return this.#send();
   }
 
   sync(): void {
@@ -153,8 +157,9 @@ export class FileJournal implements Journal {
     this.#isClosing = true;
     if (cleanRevision !== undefined || !this.#open.isEmpty) {
       await this.#until(() => this.#isBelowLimits());
+      this.#times.stamp(this.#open, this.#clock.wallMs());
       if (cleanRevision !== undefined) this.#open.appendClean(cleanRevision);
-      this.#commit();
+      this.#send();
     }
     this.sync();
     await this.#until(() => this.#progress.durableSequence === this.#progress.lastSequence && !this.#isRolling);
@@ -172,9 +177,9 @@ export class FileJournal implements Journal {
     return sinceMs === Number.POSITIVE_INFINITY || this.#clock.nowMs() - sinceMs < this.#limits.bufferedLossMsMax;
   }
 
-  #commit(): number {
+  /** Seals the open batch and sends it off. */
+  #send(): number {
     const batch = this.#open;
-    assert(!batch.isEmpty, 'commit of an empty batch');
     const next = this.#free.pop();
     assert(next !== undefined, 'commit without a free batch');
     const place = this.#place;

@@ -22,7 +22,7 @@
 // cluster id and the salt: another cluster's batches are never taken for this one's, and nobody who writes values can make one that
 // looks like a batch, since the salt is known to the log alone. All segments of a log have the same salt.
 //
-// Format 1 has no salt (the CRCs start from the cluster id alone), and its first batch begins at byte 64.
+// Format 2 has no TIME. Format 1 has no salt either (the CRCs start from the cluster id alone), and its first batch begins at byte 64.
 //
 // Body: effects back to back; a type byte, then varints unless said otherwise
 //   1 PUT           sub, length, KeyValue message
@@ -35,11 +35,14 @@
 //   8 META          member id (8 bytes), cluster id (8 bytes): the first effect of a log
 //   9 OPEN          revision the counter goes on from: the first effect of each epoch
 //  10 CLEAN         revision: none above it was shown; true only while it is the last effect of the log
+//  11 TIME          wall clock, ms since 1970, when the batch was completed (log-times.ts)
 
 import { crc32 } from 'node:zlib';
 
 export const SEGMENT_MAGIC = 'K1MWAL\r\n';
-export const FORMAT_VERSION = 2;
+export const FORMAT_VERSION = 3;
+/** From this one on the log says when its batches were completed. */
+export const TIMED_FORMAT_VERSION = 3;
 export const UNSALTED_FORMAT_VERSION = 1;
 /** The fields of a segment header, and all of it where nothing asks for more. */
 export const SEGMENT_HEADER_BYTES = 64;
@@ -78,6 +81,7 @@ export const MARK = 7;
 export const META = 8;
 export const OPEN = 9;
 export const CLEAN = 10;
+export const TIME = 11;
 
 /** From the start of a batch to the start of what follows it. `alignment` is a power of 2. */
 export function paddedBytes(bytes: number, alignment: number): number {

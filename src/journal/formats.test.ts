@@ -1,4 +1,4 @@
-// Logs of the format before, and logs whose files had been segments before.
+// Logs of the formats before, and logs whose files had been segments before.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -14,13 +14,14 @@ interface OldLog {
   readonly bytes: Uint8Array;
 }
 
-/** As the first format was written: two segments, OPEN and a batch for each of the revisions 2 to 5; the second one is empty if asked for. */
-function writeOldLog(isLastEmpty: boolean): OldLog {
+/** As an older format was written: two segments, OPEN and a batch for each of the revisions 2 to 5; the second one is empty if asked for. */
+function writeOldLog(isLastEmpty: boolean, format = 1): OldLog {
   const fixture = new JournalFixture();
   const segments: Uint8Array[][] = [];
+  const salt = format === 1 ? 0 : SALT;
   let previousCrc = 0;
   const begin = (firstSequence: number): void => {
-    const header = { format: 1, identity: IDENTITY, firstSequence, epoch: 1, previousCrc, salt: 0, headerBytes: 64 };
+    const header = { format, identity: IDENTITY, firstSequence, epoch: 1, previousCrc, salt, headerBytes: 64 };
     segments.push([encodeSegmentHeader(header)]);
   };
   begin(1);
@@ -34,7 +35,7 @@ function writeOldLog(isLastEmpty: boolean): OldLog {
       batch.appendPut(0, Buffer.from(`old ${sequence}`), 0, 5);
     }
     if (sequence === 4 && !isLastEmpty) begin(4);
-    const crcSeed = crcSeedOf(IDENTITY.clusterId, 0);
+    const crcSeed = crcSeedOf(IDENTITY.clusterId, salt);
     previousCrc = batch.seal({ sequence, epoch: 1, durableSequence: sequence - 1, previousCrc, crcSeed, alignment: 8 });
     segments[segments.length - 1].push(batch.view());
   }
@@ -48,13 +49,18 @@ function writeOldLog(isLastEmpty: boolean): OldLog {
 
 const OLD_LINES = ['put 0 old 2', 'put 0 old 3', 'put 0 old 4', 'put 0 old 5'];
 
-for (const isLastEmpty of [false, true]) {
-  test(`a log of format 1 goes on in format 2, its last segment ${isLastEmpty ? '' : 'not '}empty`, async () => {
-    const { fixture } = writeOldLog(isLastEmpty);
+for (const [format, isLastEmpty] of [
+  [1, false],
+  [1, true],
+  [2, false],
+  [2, true],
+] as const) {
+  test(`a log of format ${format} goes on in the present one, its last segment ${isLastEmpty ? '' : 'not '}empty`, async () => {
+    const { fixture } = writeOldLog(isLastEmpty, format);
     const { journal, recovery } = await fixture.open();
     assert.deepEqual(fixture.visitor.lines, OLD_LINES);
     assert.deepEqual([recovery.revision, journal.epoch, journal.lastSequence], [5, 2, 6]);
-    assert.equal(readUint32(fixture.disk.bytes(fixture.segmentPath(6)), 8), 2);
+    assert.equal(readUint32(fixture.disk.bytes(fixture.segmentPath(6)), 8), 3);
     await fixture.put(journal, 6, 'new');
     fixture.disk.crash('lose');
     const again = await fixture.open();
@@ -151,7 +157,7 @@ async function reusedSegment(): Promise<{
   offsets: number[];
   bytes: Uint8Array;
 }> {
-  const fixture = new JournalFixture({ limits: { segmentBytesMax: 1500 } });
+  const fixture = new JournalFixture({ limits: { segmentBytesMax: 1512 } });
   const { journal } = await fixture.open();
   const put = async (open: Journal, first: number, last: number): Promise<void> => {
     for (let revision = first; revision <= last; revision++) await fixture.put(open, revision, 'x'.repeat(150));

@@ -61,7 +61,7 @@ test('a log is replayed in order and goes on after its end', async () => {
   assert.equal(recovery.isNew, false);
   assert.equal(recovery.isClean, false);
   assert.equal(recovery.revision, 6);
-  assert.deepEqual([recovery.batches, recovery.effects], [6, 7]);
+  assert.deepEqual([recovery.batches, recovery.effects], [6, 8]);
   assert.equal(recovery.cut, undefined);
   assert.equal(journal.epoch, 2);
   await fixture.put(journal, 7, 'more');
@@ -215,9 +215,9 @@ test('another cluster, a newer format and foreign files are refused by name', as
   await assertRefused(fixture, ForeignLogError, /^base belongs to cluster 5, the log to edcba/, { base: foreign });
 
   const newer = bytes.slice();
-  newer[8] = 3;
+  newer[8] = 4;
   fixture.disk.place(fixture.segmentPath(), newer);
-  await assertRefused(fixture, ForeignLogError, /has format 3; this program reads up to 2/);
+  await assertRefused(fixture, ForeignLogError, /has format 4; this program reads up to 3/);
 
   fixture.disk.place(fixture.segmentPath(), bytes);
   fixture.disk.place(`${fixture.segmentFolder}/notes.txt`, Buffer.from('mine'));

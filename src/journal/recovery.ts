@@ -19,10 +19,11 @@
 import { join } from 'node:path';
 import { type Disk, DiskError } from '../io/disk.ts';
 import { BatchReader, type ChainEnd, isZero } from './batch-reader.ts';
-import { EffectReader, type LogState } from './effects.ts';
+import { EffectReader, emptyLogState, type LogState } from './effects.ts';
 import { CorruptionError, ForeignLogError } from './errors.ts';
-import { crcSeedOf, SEGMENT_HEADER_BYTES } from './format.ts';
+import { crcSeedOf, SEGMENT_HEADER_BYTES, TIMED_FORMAT_VERSION } from './format.ts';
 import type { JournalIdentity, JournalVisitor, LogBase, LogFloor, TailCut } from './journal.ts';
+import type { CompletedBatch } from './log-times.ts';
 import { decodeSegmentHeader, isUnusedName, type SegmentHeader, sequenceOfName } from './segment.ts';
 
 export interface StoredSegment {
@@ -60,6 +61,8 @@ export interface RecoveryOptions {
   /** The folder of the segments. */
   readonly folder: string;
   readonly visitor: JournalVisitor;
+  /** Called for each batch behind the base, after its effects were given to the visitor. */
+  readonly onBatch?: ((batch: CompletedBatch) => void) | undefined;
   /** Refuses the log of another cluster; undefined takes any. */
   readonly clusterId?: bigint | undefined;
   /** What the log goes on from; undefined: from nothing, so that it must be whole. */
@@ -68,6 +71,12 @@ export interface RecoveryOptions {
   readonly floor?: LogFloor | undefined;
   /** Called after each segment that was read, of `count`. */
   readonly onProgress?: ((done: number, count: number) => void) | undefined;
+}
+
+/** The first batch that the log can hold, as its files are named; undefined when there is no log. Rejects as `readLog` does. */
+export async function logBegin(disk: Disk, folder: string): Promise<number | undefined> {
+  const { segments } = segmentsOf(folder, await namesIn(disk, folder));
+  return segments.at(0)?.firstSequence;
 }
 
 /** Rejects with CorruptionError, ForeignLogError or DiskError. */
@@ -202,6 +211,7 @@ class Replay {
   /** The last batch that the base holds. */
   readonly #baseSequence: number;
   readonly #clusterId: bigint | undefined;
+  readonly #onBatch: ((batch: CompletedBatch) => void) | undefined;
   readonly #reader: BatchReader = new BatchReader();
   readonly #effects: EffectReader;
   readonly #state: LogState;
@@ -225,7 +235,8 @@ class Replay {
     this.#base = options.base;
     this.#baseSequence = options.base?.sequence ?? 0;
     this.#clusterId = options.clusterId;
-    this.#state = { identity: undefined, revision: options.base?.revision ?? 0, isClean: false, effects: 0 };
+    this.#state = emptyLogState(options.base?.revision ?? 0);
+    this.#onBatch = options.onBatch;
     this.#effects = new EffectReader(options.visitor, this.#state);
   }
 
@@ -323,10 +334,13 @@ class Replay {
   #apply(file: string, block: Uint8Array, at: number): void {
     const reader = this.#reader;
     if (reader.sequence > this.#baseSequence) {
+      this.#state.wallMs = undefined;
       const wrong = this.#effects.read(block, reader.bodyStart, reader.bodyEnd);
       if (wrong !== undefined) throw new CorruptionError(file, at, wrong);
       if (reader.lastRevision > this.#state.revision) this.#state.revision = reader.lastRevision;
       this.#replayedBytes += reader.end - at;
+      const isTimed = (this.#header?.format ?? 0) >= TIMED_FORMAT_VERSION;
+      this.#onBatch?.({ lastRevision: reader.lastRevision, wallMs: this.#state.wallMs, isTimed });
     }
     this.#chain.sequence = reader.sequence;
     this.#chain.epoch = reader.epoch;

@@ -39,6 +39,7 @@ function someBody(pairs: readonly Pair[]): Uint8Array {
   batch.appendCompact(50);
   batch.appendAlarm(1, true);
   batch.appendMark(1000);
+  batch.appendTime(1_700_000_000_000);
   batch.appendClean(main);
   const { bodyBytes } = sealed(batch);
   return bodyBytes;
@@ -90,6 +91,7 @@ describe('the effects of a body', () => {
         'compact 50',
         'alarm 1 true',
         'mark 1000',
+        'time 1700000000000',
         'clean 102',
       ],
     );

@@ -16,6 +16,7 @@ import {
   OPEN,
   PUT,
   readId,
+  TIME,
 } from '../journal/format.ts';
 import type { JournalIdentity } from '../journal/journal.ts';
 import type { NumberRange } from './damage.ts';
@@ -50,7 +51,8 @@ export type Effect =
   | { readonly kind: 'lease-revoke'; readonly lease: bigint }
   | { readonly kind: 'compact' | 'mark' | 'open' | 'clean'; readonly revision: number }
   | { readonly kind: 'alarm'; readonly alarm: number; readonly isRaised: boolean }
-  | { readonly kind: 'meta'; readonly identity: JournalIdentity };
+  | { readonly kind: 'meta'; readonly identity: JournalIdentity }
+  | { readonly kind: 'time'; readonly wallMs: number };
 
 export interface ParsedEffect {
   readonly offset: number;
@@ -66,6 +68,8 @@ export interface ParsedBody {
 }
 
 const ALARM_TYPE_MAX = 2;
+/** What a JavaScript date can be. */
+const WALL_MS_MAX = 8_640_000_000_000_000;
 const TAG_KEY = 0x0a;
 const TAG_CREATE_REVISION = 0x10;
 const TAG_MOD_REVISION = 0x18;
@@ -137,6 +141,8 @@ class BodyParser {
         return { kind: 'clean', revision: this.#varint() };
       case META:
         return { kind: 'meta', identity: { memberId: this.#id(), clusterId: this.#id() } };
+      case TIME:
+        return this.#time();
       default:
         throw new Malformed(`effect type ${type} is unknown`);
     }
@@ -186,6 +192,12 @@ class BodyParser {
     const raised = this.#varint();
     if (alarm > ALARM_TYPE_MAX || raised > 1) throw new Malformed('an alarm of this kind is unknown');
     return { kind: 'alarm', alarm, isRaised: raised === 1 };
+  }
+
+  #time(): Effect {
+    const wallMs = this.#varint();
+    if (wallMs > WALL_MS_MAX) throw new Malformed('a time is none');
+    return { kind: 'time', wallMs };
   }
 
   #ascend(main: number, sub: number): void {

@@ -11,7 +11,7 @@ import { assert } from '../base/assert.ts';
 import { Restorer } from '../etcd/restorer.ts';
 import type { Disk } from '../io/disk.ts';
 import { BatchReader } from '../journal/batch-reader.ts';
-import { EffectReader, type LogState } from '../journal/effects.ts';
+import { EffectReader, emptyLogState } from '../journal/effects.ts';
 import type { JournalVisitor } from '../journal/journal.ts';
 import { Lessor } from '../lease/lessor.ts';
 import { restoreSnapshot } from '../snapshot/restore.ts';
@@ -91,8 +91,7 @@ class Replay {
     this.#store = store;
     this.#restorer = new Restorer(store, lessor, () => 0, alarms);
     this.losses = new LossBook();
-    const state: LogState = { identity: undefined, revision: 0, isClean: false, effects: 0 };
-    this.#effects = new EffectReader(knowing(this.#restorer, lessor, this.losses), state);
+    this.#effects = new EffectReader(knowing(this.#restorer, lessor, this.losses), emptyLogState(0));
     this.#start = (survey.base?.sequence ?? 0) + 1;
     this.revision = store.currentRevision;
     this.#parts = survey.segments.flatMap(partsOf);

@@ -9,7 +9,7 @@
 // A file may have been a segment before. What is left of that, batches with sequences below this segment's first, counts as no batch.
 
 import { BatchReader, isZero } from '../journal/batch-reader.ts';
-import { EffectReader, type LogState } from '../journal/effects.ts';
+import { EffectReader, emptyLogState, type LogState } from '../journal/effects.ts';
 import { ALIGNMENT_BYTES_MAX, BATCH_ALIGNMENT_BYTES, SEGMENT_HEADER_BYTES } from '../journal/format.ts';
 import type { JournalVisitor } from '../journal/journal.ts';
 import type { DamageKind, NumberRange } from './damage.ts';
@@ -81,14 +81,16 @@ export interface SegmentParts {
   readonly counts: EffectCounts;
   /** The highest revision that its marks and ends name. */
   readonly namedRevision: number;
+  /** The first wall time that its good batches tell, ms since 1970, and the last one; a clock may have been set back. */
+  readonly times: NumberRange | undefined;
 }
 
 export function surveySegment(block: Uint8Array, place: SegmentPlace): SegmentParts {
   const survey = new Survey(block, place);
   survey.run(place.headerBytes);
   // Without the block, which would stay with it.
-  const { runs, broken, rest, counts, namedRevision } = survey;
-  return { runs, broken, rest, counts, namedRevision };
+  const { runs, broken, rest, counts, namedRevision, times } = survey;
+  return { runs, broken, rest, counts, namedRevision, times };
 }
 
 class Survey implements SegmentParts {
@@ -96,11 +98,12 @@ class Survey implements SegmentParts {
   readonly broken: BrokenPart[] = [];
   rest: SegmentRemainder | undefined;
   readonly counts: EffectCounts = { puts: 0, deletes: 0, others: 0 };
+  #firstMs: number | undefined;
   readonly #block: Uint8Array;
   readonly #crcSeed: number;
   readonly #firstSequence: number;
   readonly #reader = new BatchReader();
-  readonly #state: LogState = { identity: undefined, revision: 0, isClean: false, effects: 0 };
+  readonly #state: LogState = emptyLogState(0);
   readonly #effects: EffectReader;
   #open: BatchRun | undefined;
   /** The highest batch in the runs before the open one. */
@@ -115,6 +118,11 @@ class Survey implements SegmentParts {
 
   get namedRevision(): number {
     return this.#state.revision;
+  }
+
+  get times(): NumberRange | undefined {
+    const { wallMs } = this.#state;
+    return this.#firstMs === undefined || wallMs === undefined ? undefined : { first: this.#firstMs, last: wallMs };
   }
 
   run(headerBytes: number | undefined): void {
@@ -175,7 +183,10 @@ class Survey implements SegmentParts {
   #body(at: number): string | undefined {
     const reader = this.#reader;
     const wrong = reader.checkBody(this.#block, at, this.#block.length, this.#crcSeed);
-    return wrong ?? this.#effects.read(this.#block, reader.bodyStart, reader.bodyEnd);
+    if (wrong !== undefined) return wrong;
+    const malformed = this.#effects.read(this.#block, reader.bodyStart, reader.bodyEnd);
+    this.#firstMs ??= this.#state.wallMs;
+    return malformed;
   }
 
   #good(at: number): void {

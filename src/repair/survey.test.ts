@@ -96,7 +96,8 @@ describe('a survey of a log', () => {
     assert.deepEqual(found.findings, []);
     assert.deepEqual(found.identity, IDENTITY);
     assert.equal(found.revision, 10);
-    assert.deepEqual(found.segments[0].parts.counts, { puts: 9, deletes: 0, others: 3 });
+    assert.deepEqual(found.segments[0].parts.counts, { puts: 9, deletes: 0, others: 4 });
+    assert.deepEqual(found.segments[0].parts.times, { first: 1_700_000_000_000, last: 1_700_000_000_000 });
     assert.deepEqual(
       found.order.spans.map(({ first, last }) => [first, last]),
       [[1, 11]],

@@ -127,7 +127,7 @@ describe('k1m wal', { concurrency: 2 }, () => {
     assert.deepEqual([whole.code, whole.stderr], [0, '']);
     assert.match(
       whole.stdout,
-      /wal\/0000000000000001\.wal +\d+ +1…14 +2…13 +12 puts, 0 deletes, 3 others +good\n\nWhole\.\n$/,
+      /wal\/0000000000000001\.wal +\d+ +1…14 +2…13 +12 puts, 0 deletes, 4 others, \S+Z to \S+Z +good\n\nWhole\.\n$/,
     );
     damage(folder);
     const damaged = await run(['wal', 'verify', folder]);
@@ -155,9 +155,9 @@ describe('k1m wal', { concurrency: 2 }, () => {
     const lines = stdout.split('\n');
     assert.match(
       lines[0],
-      /^segment wal\/0000000000000001\.wal: \d+ bytes, format 2, cluster \w+, member \w+, epoch 1, from batch 1$/,
+      /^segment wal\/0000000000000001\.wal: \d+ bytes, format 3, cluster \w+, member \w+, epoch 1, from batch 1$/,
     );
-    assert.match(lines[1], /^ {2}batch 1 at byte 64, 88 bytes: no revision, epoch 1, durable before 0, fsync$/);
+    assert.match(lines[1], /^ {2}batch 1 at byte 64, 96 bytes: no revision, epoch 1, durable before 0, fsync$/);
     assert.ok(lines.includes('    5.0 put "key4": value of 7 bytes, created 5, version 1'), stdout);
     assert.ok(lines.includes('    clean: an orderly end, at revision 13'));
 
@@ -280,9 +280,9 @@ describe('k1m wal', { concurrency: 2 }, () => {
     {
       name: 'a log of a newer format',
       change: (folder) => edit(segmentOf(folder), (bytes) => written(bytes, 9, 8)),
-      serve: /^k1m: \S+\.wal has format 9; this program reads up to 2$/,
+      serve: /^k1m: \S+\.wal has format 9; this program reads up to 3$/,
       repair:
-        /^k1m: \S+ is not repaired while something foreign is in it: \S+\.wal has format 9; this program reads up to 2$/,
+        /^k1m: \S+ is not repaired while something foreign is in it: \S+\.wal has format 9; this program reads up to 3$/,
     },
     {
       name: 'a snapshot of a newer format',
