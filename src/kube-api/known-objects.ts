@@ -5,13 +5,8 @@
 //
 // Per object: its identity, the version told, and the round of the last list that held it. Objects themselves are not kept.
 
-import type { JsonObject, ObjectIdentity } from './kube-api.ts';
+import type { ObjectIdentity } from './kube-api.ts';
 import { keyOf, type ObjectHead } from './object-head.ts';
-
-export interface ChangeHandler {
-  onSet(object: JsonObject): void;
-  onDeleted(identity: ObjectIdentity): void;
-}
 
 interface Known {
   head: ObjectHead;
@@ -19,12 +14,12 @@ interface Known {
 }
 
 export class KnownObjects {
-  readonly #handler: ChangeHandler;
+  readonly #onDeleted: (identity: ObjectIdentity) => void;
   readonly #known = new Map<string, Known>();
   #round = 0;
 
-  constructor(handler: ChangeHandler) {
-    this.#handler = handler;
+  constructor(onDeleted: (identity: ObjectIdentity) => void) {
+    this.#onDeleted = onDeleted;
   }
 
   get size(): number {
@@ -48,21 +43,19 @@ export class KnownObjects {
     }
   }
 
-  /** Whether it is news: the version differs from what was told. */
-  set(head: ObjectHead, object: JsonObject): boolean {
+  /** Whether it is news, which the caller is to tell: the version differs from what was told. Another one of that name is told deleted here. */
+  set(head: ObjectHead): boolean {
     const key = keyOf(head);
     const known = this.#known.get(key);
     if (known === undefined) {
       this.#known.set(key, { head, round: this.#round });
-      this.#handler.onSet(object);
       return true;
     }
     known.round = this.#round;
     const told = known.head;
     if (told.resourceVersion === head.resourceVersion && told.uid === head.uid) return false;
     known.head = head;
-    if (told.uid !== head.uid) this.#handler.onDeleted(identityOf(told));
-    this.#handler.onSet(object);
+    if (told.uid !== head.uid) this.#onDeleted(identityOf(told));
     return true;
   }
 
@@ -95,7 +88,7 @@ export class KnownObjects {
 
   #delete(key: string, head: ObjectHead): void {
     this.#known.delete(key);
-    this.#handler.onDeleted(identityOf(head));
+    this.#onDeleted(identityOf(head));
   }
 }
 

@@ -28,9 +28,25 @@ export interface ObjectIdentity {
   readonly uid: string;
 }
 
+/** A pod or a node that is like another one, but for what stands here, and for what no scheduler reads of it (docs/scheduler.md). */
+export interface Lookalike extends ObjectIdentity {
+  /** The other one as onSet was told of it: the same object for all that are alike. */
+  readonly like: JsonObject;
+  readonly resourceVersion: string;
+  /** Of a pod; '' for none. */
+  readonly nodeName: string;
+  /** Of a pod; −1: not set. */
+  readonly createdAtMs: number;
+  readonly startedAtMs: number;
+  /** Of a node: its label kubernetes.io/hostname, if it has one. */
+  readonly hostname: string | undefined;
+}
+
 export interface ReflectHandler {
   /** The object is new, or changed. Twice with the same uid only if its resourceVersion has changed. */
   onSet(object: JsonObject): void;
+  /** The same for one that need not be read. Who answers false, or has no such method, gets onSet. */
+  onAlike?(object: Lookalike): boolean;
   /**
    * The pod is as it was last told, but for a binding that this client has made: nothing else is to be read. Who answers false, or has no
    * such method, gets onSet.

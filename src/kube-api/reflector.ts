@@ -26,7 +26,7 @@ import {
 import { KnownObjects } from './known-objects.ts';
 import type { JsonObject, ReflectHandler, Reflection, ReflectionCounts } from './kube-api.ts';
 import { ListError } from './list-scanner.ts';
-import { headOf, isObject, isOlder, keyOf } from './object-head.ts';
+import { headOf, isObject, isOlder, keyOf, type ObjectHead } from './object-head.ts';
 import { readRetryAfter, refusalText } from './outcome.ts';
 import { isProtobuf, PROTOBUF, ProtobufList, ProtobufWatch } from './protobuf-stream.ts';
 import { collectionPath, qualifiedName, RESOURCES, type ResourceName } from './resource.ts';
@@ -107,10 +107,7 @@ export class Reflector implements Reflection {
     this.#backoff = backoff;
     this.#chance = chance;
     this.#trouble = new Trouble(clock, `${resource}: followed again`, (text) => handler.onProblem(text));
-    this.#known = new KnownObjects({
-      onSet: (object) => this.#isClosed || handler.onSet(object),
-      onDeleted: (identity) => this.#isClosed || handler.onDeleted(identity),
-    });
+    this.#known = new KnownObjects((identity) => this.#isClosed || handler.onDeleted(identity));
   }
 
   get isSynced(): boolean {
@@ -226,7 +223,14 @@ export class Reflector implements Reflection {
       return;
     }
     this.#counts.events++;
-    this.#known.set(head, object);
+    this.#set(head, object);
+  }
+
+  /** Whether it is news. */
+  #set(head: ObjectHead, object: JsonObject): boolean {
+    if (!this.#known.set(head)) return false;
+    if (!this.#isClosed) this.#handler.onSet(object);
+    return true;
   }
 
   /** Watches until it ends; returns when it did in order. */
@@ -274,7 +278,7 @@ export class Reflector implements Reflection {
     // A stream goes forward: what is older than it has been told, or was deleted since.
     const isNews =
       !isOlder(head.resourceVersion, this.#version) &&
-      (type === 'DELETED' ? this.#known.delete(head) : this.#known.set(head, object));
+      (type === 'DELETED' ? this.#known.delete(head) : this.#set(head, object));
     if (isNews) this.#counts.events++;
     else this.#counts.stale++;
     this.#advance(head.resourceVersion);

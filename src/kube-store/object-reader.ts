@@ -1,23 +1,18 @@
 // A stored object as the API shows it: the plain object that its JSON parses to, with its version, which is not stored.
 
-import { ByteReader, WireError } from '../base/byte-reader.ts';
-import { MessageDecoder, type PlainObject } from '../kube/message-decoder.ts';
-import { SharedSpecs } from '../kube/shared-spec.ts';
+import { WireError } from '../base/byte-reader.ts';
+import { MessageDecoder } from '../kube/message-decoder.ts';
 import { formOf, readEnvelope, type StoredForm } from '../kube/stored-object.ts';
 import type { JsonObject } from '../kube-api/kube-api.ts';
 import { isObject } from '../kube-api/object-head.ts';
 
 /** What no scheduler reads. */
 const LEFT_OUT: readonly string[] = ['ObjectMeta.managedFields'];
-/** Pod.spec. */
-const SPEC_TAG = 0x12;
 
 export type ReadObject = { readonly object: JsonObject } | { readonly form: StoredForm; readonly reason: string };
 
 export class ObjectReader {
   readonly #decoder = new MessageDecoder(LEFT_OUT);
-  readonly #withoutSpec = new MessageDecoder([...LEFT_OUT, 'Pod.spec']);
-  readonly #specs = new SharedSpecs(this.#decoder);
 
   /** The object with `revision` as its resourceVersion, or why it cannot be read. */
   read(value: Uint8Array, revision: number): ReadObject {
@@ -38,8 +33,7 @@ export class ObjectReader {
     const form = 'protobuf';
     try {
       const { apiVersion, kind, rawStart, rawEnd } = readEnvelope(value);
-      const object =
-        kind === 'Pod' ? this.#readPod(value, rawStart, rawEnd) : this.#decoder.decode(kind, value, rawStart, rawEnd);
+      const object = this.#decoder.decode(kind, value, rawStart, rawEnd);
       if (object === undefined) return { form, reason: `it is of kind ${kind}, which is not known here` };
       if (!isObject(object.metadata)) return { form, reason: 'it has no metadata' };
       object.kind = kind;
@@ -51,19 +45,6 @@ export class ObjectReader {
       if (!(error instanceof WireError)) throw error;
       return { form, reason: `it is damaged: ${error.message}` };
     }
-  }
-
-  /** Its spec is another pod's too, if that is alike: nobody may change it. */
-  #readPod(value: Uint8Array, start: number, end: number): PlainObject | undefined {
-    const pod = this.#withoutSpec.decode('Pod', value, start, end);
-    if (pod === undefined) return undefined;
-    const reader = new ByteReader(value, start, end);
-    while (reader.hasMore) {
-      const tag = reader.tag();
-      reader.skip(tag);
-      if (tag === SPEC_TAG) this.#specs.put(pod, value, reader.valueStart, reader.valueEnd);
-    }
-    return pod;
   }
 }
 

@@ -11,6 +11,7 @@ import { INVALID_ARGUMENT, PERMISSION_DENIED, RESOURCE_EXHAUSTED, StatusError } 
 import { COMPARE_EQUAL, Compare, type KeyValue, RangeRequest, RequestOp, TARGET_MOD } from '../api/messages.ts';
 import { WireError } from '../base/byte-reader.ts';
 import type { EtcdClient } from '../client/etcd-client.ts';
+import { keyBytes } from '../client/key-range.ts';
 import type { Clock } from '../io/clock.ts';
 import { formOf } from '../kube/stored-object.ts';
 import { PodRewriter } from '../kube/stored-pod.ts';
@@ -34,12 +35,12 @@ import type {
   SchedulerEvent,
   WriteOutcome,
 } from '../kube-api/kube-api.ts';
-import { headOf, isObject, keyOf } from '../kube-api/object-head.ts';
+import { headOf, keyOf } from '../kube-api/object-head.ts';
 import type { ResourceName } from '../kube-api/resource.ts';
 import { ObjectReader } from './object-reader.ts';
-import { PendingPods } from './pending-pods.ts';
+import { PendingPods, type StoredPod } from './pending-pods.ts';
 import { RegistryKeys } from './registry-key.ts';
-import { StoreReflector } from './store-reflector.ts';
+import { type StoredState, StoreReflector } from './store-reflector.ts';
 
 const TIMEOUT_MS = 10_000;
 const RETRY_AFTER_MS = 1000;
@@ -100,7 +101,7 @@ export class StoreKubeApi implements KubeApi {
       ...(isPods
         ? {
             boundTo: (name, kv) => this.#boundTo(name, kv),
-            onStored: (name, kv, object) => this.#keep(name, kv, object),
+            onStored: (name, kv, pod) => this.#keep(name, kv, pod),
           }
         : {}),
     });
@@ -109,7 +110,8 @@ export class StoreKubeApi implements KubeApi {
   }
 
   async bind(pod: PodToBind, nodeName: string, options: BindOptions = {}): Promise<BindOutcome> {
-    let kv = this.#pending.get(keyOf(pod));
+    const name = keyOf(pod);
+    let kv: StoredPod | undefined = this.#pending.get(name);
     let isSent = false;
     try {
       for (let tries = 0; tries < TRIES_MAX; tries++) {
@@ -122,14 +124,14 @@ export class StoreKubeApi implements KubeApi {
         const timeoutMs = this.#timeLeft(options);
         if (timeoutMs <= 0) return { kind: 'unreachable', text: 'the deadline of the binding has passed' };
         isSent = true;
-        this.#remember(keyOf(pod), { value: bound, nodeName });
-        const outcome = await this.#put(kv, bound, timeoutMs);
+        this.#remember(name, { value: bound, nodeName });
+        const outcome = await this.#put(pod, kv, bound, timeoutMs);
         if (outcome.kind === 'done') {
-          this.#pending.delete(keyOf(pod));
+          this.#pending.delete(name);
           return { kind: 'bound' };
         }
         isSent = false;
-        this.#sent.delete(keyOf(pod));
+        this.#sent.delete(name);
         kv = outcome.kv;
         if (kv === undefined) return podIsGone(pod);
       }
@@ -153,7 +155,7 @@ export class StoreKubeApi implements KubeApi {
         if (!isAtVersion(kv, pod)) return otherVersion(kv, pod);
         const changed = this.#withConditions(kv, patch);
         if (changed === kv.value) return { kind: 'done', object: read.object };
-        const outcome = await this.#put(kv, changed);
+        const outcome = await this.#put(pod, kv, changed);
         if (outcome.kind === 'done') return { kind: 'done', object: read.object };
       }
       return { kind: 'conflict', text: `${TRIES_MAX} times somebody else wrote the pod first` };
@@ -253,14 +255,15 @@ export class StoreKubeApi implements KubeApi {
   }
 
   /** What the pod's bytes were when it was last told. */
-  #keep(name: string, kv: KeyValue, { spec }: JsonObject): void {
-    if (isObject(spec) && spec.nodeName === undefined) this.#pending.set(name, kv);
-    else this.#pending.delete(name);
+  #keep(name: string, kv: KeyValue, { hasNode, formed }: StoredState): void {
+    if (hasNode) this.#pending.delete(name);
+    else this.#pending.set(name, kv, formed);
   }
 
   #forgetting(handler: ReflectHandler): ReflectHandler {
     return {
       onSet: (object) => handler.onSet(object),
+      ...(handler.onAlike === undefined ? {} : { onAlike: (object) => handler.onAlike?.(object) ?? false }),
       onBound: (identity, nodeName) => handler.onBound?.(identity, nodeName) ?? false,
       onDeleted: (identity) => {
         this.#pending.delete(keyOf(identity));
@@ -276,7 +279,7 @@ export class StoreKubeApi implements KubeApi {
     return Math.min(TIMEOUT_MS, deadlineMs - this.#options.clock.nowMs());
   }
 
-  async #bindByApi({ value }: KeyValue, pod: PodToBind, nodeName: string, options: BindOptions): Promise<BindOutcome> {
+  async #bindByApi({ value }: StoredPod, pod: PodToBind, nodeName: string, options: BindOptions): Promise<BindOutcome> {
     const { api } = this.#options;
     if (api !== undefined) return api.bind(pod, nodeName, options);
     return this.#unable(`bind a pod whose stored form is ${formOf(value)}`);
@@ -296,9 +299,15 @@ export class StoreKubeApi implements KubeApi {
     return this.#options.client.get(this.#keys.key(resource, object), { timeoutMs: TIMEOUT_MS });
   }
 
-  /** kube-apiserver's update of an object. */
-  async #put({ key, mod_revision }: KeyValue, value: Uint8Array, timeoutMs: number = TIMEOUT_MS): Promise<PutOutcome> {
+  /** kube-apiserver's update of a pod. */
+  async #put(
+    pod: ObjectIdentity,
+    { mod_revision }: StoredPod,
+    value: Uint8Array,
+    timeoutMs: number = TIMEOUT_MS,
+  ): Promise<PutOutcome> {
     this.#counted('txn');
+    const key = keyBytes(this.#keys.key('pods', pod));
     const put = { key, value, lease: 0n, prev_kv: false, ignore_value: false, ignore_lease: false };
     const { client } = this.#options;
     const response = await client.txn(
@@ -322,7 +331,7 @@ export class StoreKubeApi implements KubeApi {
   }
 }
 
-function isAtVersion({ mod_revision }: KeyValue, { resourceVersion }: PodToBind): boolean {
+function isAtVersion({ mod_revision }: StoredPod, { resourceVersion }: PodToBind): boolean {
   return resourceVersion === undefined || resourceVersion === String(mod_revision);
 }
 
@@ -331,7 +340,7 @@ function podIsGone({ name }: ObjectIdentity): Failure {
 }
 
 /** storage.Preconditions.Check of the API server. */
-function otherVersion({ mod_revision }: KeyValue, { resourceVersion }: PodToBind): Failure {
+function otherVersion({ mod_revision }: StoredPod, { resourceVersion }: PodToBind): Failure {
   const text = `Precondition failed: ResourceVersion in precondition: ${resourceVersion}, ResourceVersion in object meta: ${mod_revision}`;
   return { kind: 'conflict', text };
 }

@@ -22,15 +22,17 @@ import { KnownObjects } from '../kube-api/known-objects.ts';
 import type {
   JsonObject,
   KubeApi,
+  Lookalike,
   ObjectIdentity,
   ReflectHandler,
   Reflection,
   ReflectionCounts,
   ReflectOptions,
 } from '../kube-api/kube-api.ts';
-import { headOf, isObject } from '../kube-api/object-head.ts';
+import { headOf, isObject, type ObjectHead } from '../kube-api/object-head.ts';
 import type { ResourceName } from '../kube-api/resource.ts';
 import { type OngoingTrouble, Trouble } from '../kube-api/trouble.ts';
+import { type FormedBytes, Lookalikes } from './lookalikes.ts';
 import { ObjectReader } from './object-reader.ts';
 import { nameInFolder, type RegistryKeys } from './registry-key.ts';
 
@@ -53,8 +55,13 @@ export interface StoreReflectorOptions {
   readonly options: ReflectOptions;
   /** Where the pod is, if these bytes are the binding that this client has made of what was told before. */
   readonly boundTo?: (name: string, kv: KeyValue) => string | undefined;
-  /** The bytes of each object that is told. */
-  readonly onStored?: (name: string, kv: KeyValue, object: JsonObject) => void;
+  /** The bytes of each pod that is told: whole, and by their form where they have one. */
+  readonly onStored?: (name: string, kv: KeyValue, pod: StoredState) => void;
+}
+
+export interface StoredState {
+  readonly hasNode: boolean;
+  readonly formed: FormedBytes | undefined;
 }
 
 export class StoreReflector implements Reflection {
@@ -62,6 +69,7 @@ export class StoreReflector implements Reflection {
   readonly #options: StoreReflectorOptions;
   readonly #folder: Uint8Array;
   readonly #reader = new ObjectReader();
+  readonly #lookalikes: Lookalikes | undefined;
   readonly #known: KnownObjects;
   readonly #backoff: Backoff;
   readonly #excludedPhases: ReadonlySet<unknown>;
@@ -84,10 +92,8 @@ export class StoreReflector implements Reflection {
     this.#backoff = new Backoff(chance);
     this.#trouble = new Trouble(clock, `${resource}: followed again`, (text) => handler.onProblem(text));
     this.#excludedPhases = excludedPhases(options.options.fieldSelector ?? '');
-    this.#known = new KnownObjects({
-      onSet: (object) => this.#isClosed || handler.onSet(object),
-      onDeleted: (identity) => this.#isClosed || handler.onDeleted(identity),
-    });
+    this.#lookalikes = handler.onAlike === undefined ? undefined : Lookalikes.of(resource);
+    this.#known = new KnownObjects((identity) => this.#isClosed || handler.onDeleted(identity));
   }
 
   get isSynced(): boolean {
@@ -220,6 +226,24 @@ export class StoreReflector implements Reflection {
   #set(kv: KeyValue): void {
     const name = nameInFolder(kv.key, this.#folder.length);
     if (this.#isOwnBinding(name, kv)) return;
+    const alike = this.#lookalikes?.find(kv.value, kv.mod_revision);
+    if (alike === undefined) this.#setWhole(name, kv);
+    else this.#setAlike(name, kv, alike);
+  }
+
+  #setAlike(name: string, kv: KeyValue, alike: Lookalike): void {
+    const { handler, onStored } = this.#options;
+    const hasNode = alike.nodeName !== '';
+    onStored?.(name, kv, { hasNode, formed: hasNode ? undefined : this.#lookalikes?.formedBytes() });
+    const isNews = this.#known.set(alike);
+    this.#count(isNews);
+    if (!isNews || this.#isClosed || handler.onAlike?.(alike) === true) return;
+    const read = this.#reader.read(kv.value, kv.mod_revision);
+    if ('object' in read) handler.onSet(read.object);
+    else this.#skip(name, read.reason);
+  }
+
+  #setWhole(name: string, kv: KeyValue): void {
     const read = this.#reader.read(kv.value, kv.mod_revision);
     if ('reason' in read) {
       if (read.form === 'encrypted' && this.#options.api !== undefined) this.#handOver(this.#options.api);
@@ -235,8 +259,19 @@ export class StoreReflector implements Reflection {
       this.#count(this.#known.delete(head));
       return;
     }
-    this.#options.onStored?.(name, kv, read.object);
-    this.#count(this.#known.set(head, read.object));
+    this.#lookalikes?.learn(read.object, head);
+    const { spec } = read.object;
+    const hasNode = !isObject(spec) || spec.nodeName !== undefined;
+    const formed = hasNode ? undefined : this.#lookalikes?.formedBytes();
+    this.#options.onStored?.(name, kv, { hasNode, formed });
+    this.#count(this.#tell(head, read.object));
+  }
+
+  /** Whether it is news. */
+  #tell(head: ObjectHead, object: JsonObject): boolean {
+    const isNews = this.#known.set(head);
+    if (isNews && !this.#isClosed) this.#options.handler.onSet(object);
+    return isNews;
   }
 
   /** Half of all events of a busy scheduler: they are not decoded. */
@@ -274,7 +309,7 @@ export class StoreReflector implements Reflection {
     const through: ReflectHandler = {
       onSet: (object: JsonObject) => {
         const head = headOf(object);
-        if (head !== undefined) this.#known.set(head, object);
+        if (head !== undefined) this.#tell(head, object);
       },
       onDeleted: (identity: ObjectIdentity) => this.#known.delete(identity),
       onSynced: () => this.#listed(),

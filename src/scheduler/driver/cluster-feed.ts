@@ -1,13 +1,20 @@
 // Follows the collections that scheduling depends on, and reads their objects; what cannot be read is told and left out.
 
 import type { Clock } from '../../io/clock.ts';
-import type { JsonObject, KubeApi, ObjectIdentity, Reflection, ReflectOptions } from '../../kube-api/kube-api.ts';
+import type {
+  JsonObject,
+  KubeApi,
+  Lookalike,
+  ObjectIdentity,
+  Reflection,
+  ReflectOptions,
+} from '../../kube-api/kube-api.ts';
 import { headOf, keyOf, type ObjectHead } from '../../kube-api/object-head.ts';
 import type { ResourceName } from '../../kube-api/resource.ts';
 import { type ClusterKind, type ClusterObject, readClusterObject } from '../model/cluster-objects.ts';
 import { type NodeObject, readNode } from '../model/node-object.ts';
-import type { PodObject } from '../model/pod-object.ts';
-import { PodModels } from './pod-models.ts';
+import { NodeModels } from './node-models.ts';
+import { PodModels, type SharedPod } from './pod-models.ts';
 
 /** Pods, as upstream follows them: what has finished takes nothing of its node. */
 export const UNFINISHED: string = 'status.phase!=Succeeded,status.phase!=Failed';
@@ -34,8 +41,7 @@ export interface ClusterHandler {
   onNodeDeleted(name: string): void;
   onObject(object: ClusterObject, head: ObjectHead): void;
   onObjectDeleted(kind: ClusterKind, key: string): void;
-  /** `json` is what the pod was read from. */
-  onPod(pod: PodObject, json: JsonObject): void;
+  onPod(pod: SharedPod): void;
   /** The API shows a pod on the node that it was bound to from here, otherwise unchanged. False: it has to be read. */
   onPodBound(uid: string, nodeName: string): boolean;
   onPodDeleted(uid: string): void;
@@ -49,6 +55,7 @@ export class ClusterFeed {
   readonly #api: KubeApi;
   readonly #clock: Clock;
   readonly #handler: ClusterHandler;
+  readonly #nodes = new NodeModels();
   readonly #pods = new PodModels();
   readonly #reflections: Reflection[] = [];
   readonly #startedMs: number;
@@ -75,6 +82,8 @@ export class ClusterFeed {
       'nodes',
       (json) => this.#read('nodes', readNode(json), (node) => handler.onNode(node)),
       ({ name }) => handler.onNodeDeleted(name),
+      {},
+      (object) => this.#setAlike(this.#nodes.alike(object), (node) => handler.onNode(node)),
     );
     for (const [resource, kind] of CLUSTER_RESOURCES) {
       this.#follow(
@@ -85,10 +94,11 @@ export class ClusterFeed {
     }
     this.#follow(
       'pods',
-      (json) => this.#read('pods', this.#pods.read(json), (pod) => handler.onPod(pod, json)),
+      (json) => this.#read('pods', this.#pods.read(json), (pod) => handler.onPod(pod)),
       ({ uid }) => handler.onPodDeleted(uid),
       // A new leader has to know what the one before has bound: a list from a cache that is behind will not do.
       { fieldSelector: UNFINISHED, isNewest: true },
+      (object) => this.#setAlike(this.#pods.alike(object), (pod) => handler.onPod(pod)),
     );
   }
 
@@ -108,15 +118,22 @@ export class ClusterFeed {
     else use(read.object);
   }
 
+  #setAlike<T>(model: T | undefined, use: (object: T) => void): boolean {
+    if (model !== undefined) use(model);
+    return model !== undefined;
+  }
+
   #follow(
     resource: ResourceName,
     onSet: (json: JsonObject) => void,
     onDeleted: (identity: ObjectIdentity) => void,
-    options?: ReflectOptions,
+    options: ReflectOptions = {},
+    onAlike?: (object: Lookalike) => boolean,
   ): void {
     this.#unsynced++;
     const handler = {
       onSet,
+      ...(onAlike === undefined ? {} : { onAlike }),
       onBound: ({ uid }: ObjectIdentity, nodeName: string) => this.#handler.onPodBound(uid, nodeName),
       onDeleted,
       onSynced: () => {

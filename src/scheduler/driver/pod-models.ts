@@ -1,54 +1,65 @@
-// Reads pods, those that share their spec (kube/shared-spec.ts), namespace and labels with one before after that one's model: of a million pods of a
-// few templates only name, uid, node and state are read.
-//
-// Limit: MODELS_MAX sets of namespace and labels to a spec; when there are more, those of that spec are forgotten.
+// Reads pods. One that is like another (kube-api.ts, Lookalike) is made after that one's model: of a million pods of a few templates only name, uid, node
+// and times are read, and all else is shared.
 
-import { sharedSpecOf } from '../../kube/shared-spec.ts';
-import type { JsonObject } from '../../kube-api/kube-api.ts';
-import { fieldsOf, isObject } from '../../kube-api/object-head.ts';
+import type { JsonObject, Lookalike } from '../../kube-api/kube-api.ts';
+import { fieldsOf, headOf, isObject } from '../../kube-api/object-head.ts';
+import { canonicalText } from '../kernel/interner.ts';
 import type { Read } from '../model/json-view.ts';
 import type { PodObject } from '../model/pod-object.ts';
-import { readPod, readPodLike } from '../model/pod-reader.ts';
+import { readPod } from '../model/pod-reader.ts';
+import { PodTemplates } from './pod-templates.ts';
 
-const MODELS_MAX = 1000;
-const OF_RESOURCES: readonly string[] = [
-  'containerStatuses',
-  'initContainerStatuses',
-  'resources',
-  'allocatedResources',
-];
+export interface SharedPod {
+  readonly pod: PodObject;
+  /** The same object for pods that want the same. */
+  readonly template: PodObject;
+  readonly resourceVersion: string;
+}
+
+interface Model {
+  readonly pod: PodObject;
+  readonly template: PodObject;
+}
 
 export class PodModels {
-  readonly #bySpec = new WeakMap<object, Map<string, PodObject>>();
+  readonly #templates = new PodTemplates();
+  /** Null: pods like this one are to be read. */
+  readonly #byLike = new WeakMap<JsonObject, Model | null>();
 
-  read(json: JsonObject): Read<PodObject> {
-    const spec = sharedSpecOf(json);
-    if (spec === undefined || !isCommon(json)) return readPod(json);
-    let models = this.#bySpec.get(spec);
-    if (models === undefined || models.size >= MODELS_MAX) {
-      models = new Map();
-      this.#bySpec.set(spec, models);
-    }
-    const { namespace, labels } = isObject(json.metadata) ? json.metadata : {};
-    const key = JSON.stringify([namespace, labels]);
-    const model = models.get(key);
-    if (model !== undefined) return readPodLike(json, model);
+  read(json: JsonObject): Read<SharedPod> {
     const read = readPod(json);
-    if ('object' in read) models.set(key, read.object);
-    return read;
+    if ('reason' in read) return read;
+    const resourceVersion = headOf(json)?.resourceVersion ?? '';
+    return { object: { ...this.#templates.share(read.object, json), resourceVersion } };
+  }
+
+  /** Undefined for a pod that has to be read. */
+  alike({ like, name, uid, nodeName, createdAtMs, startedAtMs, resourceVersion }: Lookalike): SharedPod | undefined {
+    let model = this.#byLike.get(like);
+    if (model === undefined) {
+      model = this.#modelOf(like);
+      this.#byLike.set(like, model);
+    }
+    if (model === null) return undefined;
+    const times = {
+      createdAtMs: createdAtMs < 0 ? 0 : createdAtMs,
+      startedAtMs: startedAtMs < 0 ? undefined : startedAtMs,
+    };
+    return { pod: { ...model.pod, name, uid, nodeName, ...times }, template: model.template, resourceVersion };
+  }
+
+  #modelOf(json: JsonObject): Model | null {
+    const read = readPod(json);
+    if ('reason' in read || namesAfterPod(json)) return null;
+    const { pod, template } = this.#templates.share(read.object, json);
+    // What a kubelet reports of resources is most often what was asked for.
+    const isAsAsked = canonicalText(pod.requests) === canonicalText(template.requests);
+    return { pod: isAsAsked ? { ...pod, requests: template.requests } : pod, template };
   }
 }
 
-/** Resources in its status make the pod's requests its own. */
-export function hasOwnRequests({ status }: JsonObject): boolean {
-  const fields = fieldsOf(status);
-  return OF_RESOURCES.some((field) => fields[field] !== undefined);
-}
-
-/** Nothing of the spec is read by the pod's name, nothing of its requests by its status. */
-function isCommon(json: JsonObject): boolean {
-  const { spec, status } = json;
-  if (!isObject(status) || hasOwnRequests(json)) return false;
-  const volumes = isObject(spec) && Array.isArray(spec.volumes) ? spec.volumes : [];
-  return !volumes.some((volume) => isObject(volume) && 'ephemeral' in volume);
+/** A claim for an ephemeral volume has the pod's name. */
+function namesAfterPod({ spec }: JsonObject): boolean {
+  const { volumes } = fieldsOf(spec);
+  return Array.isArray(volumes) && volumes.some((volume) => isObject(volume) && 'ephemeral' in volume);
 }

@@ -7,20 +7,23 @@
 import type { JsonObject } from '../../kube-api/kube-api.ts';
 import { fieldsOf, isObject } from '../../kube-api/object-head.ts';
 import type { PodObject } from '../model/pod-object.ts';
-import { hasOwnRequests } from './pod-models.ts';
 
 const TEMPLATES_MAX = 20_000;
 /** The volume of the service account's token, which is projected, has another name in each pod. */
-const TOKEN_VOLUME = /^kube-api-access-[a-z0-9.]{5}$/;
+const TOKEN_VOLUME = /^kube-api-access-[a-z0-9]{5}$/;
+const OF_RESOURCES: readonly string[] = [
+  'containerStatuses',
+  'initContainerStatuses',
+  'resources',
+  'allocatedResources',
+];
 
 export class PodTemplates {
   readonly #byText = new Map<string, PodObject>();
-  /** By the list of tolerations, which pods that were read after one model (pod-models.ts) share, and no others. */
-  readonly #byList = new WeakMap<object, PodObject>();
 
   /** The pod with the parts of the first one of its template, and that one: the same object for pods that want the same. */
   share(pod: PodObject, json: JsonObject): { readonly pod: PodObject; readonly template: PodObject } {
-    const template = this.#byList.get(pod.tolerations) ?? this.#templateOf(pod, json);
+    const template = this.#templateOf(pod, json);
     if (template === pod) return { pod, template };
     // Resources in the status make the requests the pod's own.
     const requests = hasOwnRequests(json) ? pod.requests : template.requests;
@@ -44,10 +47,14 @@ export class PodTemplates {
       if (this.#byText.size >= TEMPLATES_MAX) this.#byText.clear();
       this.#byText.set(text, pod);
     }
-    const template = known ?? pod;
-    this.#byList.set(pod.tolerations, template);
-    return template;
+    return known ?? pod;
   }
+}
+
+/** Resources in its status make the pod's requests its own. */
+function hasOwnRequests({ status }: JsonObject): boolean {
+  const fields = fieldsOf(status);
+  return OF_RESOURCES.some((field) => fields[field] !== undefined);
 }
 
 function textOf(pod: PodObject, { metadata, spec }: JsonObject): string {

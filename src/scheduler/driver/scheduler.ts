@@ -7,8 +7,7 @@
 // Nothing is decided before every collection has been read once: a decision on half of the pods would be wrong.
 
 import type { Timer } from '../../io/clock.ts';
-import type { JsonObject } from '../../kube-api/kube-api.ts';
-import { headOf, type ObjectHead } from '../../kube-api/object-head.ts';
+import type { ObjectHead } from '../../kube-api/object-head.ts';
 import { Kernel } from '../kernel/kernel.ts';
 import type { ClusterKind, ClusterObject } from '../model/cluster-objects.ts';
 import { boundTo } from '../model/command.ts';
@@ -19,8 +18,8 @@ import { SchedulingQueue } from '../queue/scheduling-queue.ts';
 import { ClusterFeed } from './cluster-feed.ts';
 import { isUnchanged, type OwnPod } from './own-pod.ts';
 import { PodBindings } from './pod-bindings.ts';
+import type { SharedPod } from './pod-models.ts';
 import { PodPreemption } from './pod-preemption.ts';
-import { PodTemplates } from './pod-templates.ts';
 import { isStorage, PodVolumes } from './pod-volumes.ts';
 import { SchedulerCounters } from './scheduler-counters.ts';
 import type { SchedulerFigures, SchedulerOptions } from './scheduler-options.ts';
@@ -41,7 +40,6 @@ export class Scheduler {
   readonly #volumes: PodVolumes;
   readonly #preemption: PodPreemption;
   readonly #status: StatusWriter;
-  readonly #templates = new PodTemplates();
   readonly #own = new Map<string, OwnPod>();
   /** Uids of pods that are on nodes by what the API shows. */
   readonly #placed = new Set<string>();
@@ -107,7 +105,7 @@ export class Scheduler {
       onNodeDeleted: (name) => this.#deleteNode(name),
       onObject: (object, head) => this.#setObject(object, head),
       onObjectDeleted: (kind, key) => this.#deleteObject(kind, key),
-      onPod: (pod, json) => this.#setPod(pod, json),
+      onPod: (pod) => this.#setPod(pod),
       onPodBound: (uid, nodeName) => this.#confirm(uid, nodeName),
       onPodDeleted: (uid) => this.#deletePod(uid),
       onProblem: (resource, text) => notices.onProblem(resource, text),
@@ -199,12 +197,11 @@ export class Scheduler {
     if (objectKind !== 'PodDisruptionBudget') this.#changed('object-changed');
   }
 
-  #setPod(read: PodObject, json: JsonObject): void {
-    const { pod: shared, template } = this.#templates.share(read, json);
+  #setPod({ pod: shared, template, resourceVersion }: SharedPod): void {
     const isWaiting = shared.nodeName === '' && this.#names.has(shared.schedulerName);
     const pod = isWaiting ? this.#preemption.withNomination(shared) : shared;
     if (pod.nodeName !== '') this.#setPlaced(pod, template);
-    else if (isWaiting) this.#setWaiting(pod, template, headOf(json)?.resourceVersion ?? '');
+    else if (isWaiting) this.#setWaiting(pod, template, resourceVersion);
   }
 
   #setPlaced(pod: PodObject, template: PodObject): void {

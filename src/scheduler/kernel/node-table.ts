@@ -90,6 +90,8 @@ export class NodeTable {
   readonly #scalars = new Map<string, ResourceColumn>();
   readonly #slots = new Map<string, number>();
   readonly #shapeIds = new Map<string, number>();
+  /** Of nodes that say by an object that they are alike: making the text costs more than all else. */
+  readonly #shapeTexts = new WeakMap<object, string>();
   /** Shapes that have lost their last node, and may have got another one since. */
   #emptied: number[] = [];
   readonly #freeShapes: number[] = [];
@@ -239,6 +241,16 @@ export class NodeTable {
   }
 
   #shapeOf(node: NodeObject): number {
+    const { shape } = node;
+    const text = shape === undefined ? undefined : this.#shapeTexts.get(shape);
+    const known = text === undefined ? undefined : this.#shapeIds.get(text);
+    if (known !== undefined) return known;
+    const id = this.#readShape(node);
+    if (shape !== undefined) this.#shapeTexts.set(shape, this.shapes[id].text);
+    return id;
+  }
+
+  #readShape(node: NodeObject): number {
     const labels = new Map(node.labels);
     labels.delete(HOSTNAME);
     const { taints, isUnschedulable, declaredFeatures } = node;

@@ -25,6 +25,8 @@ export interface NodeObject {
   readonly images: readonly NodeImage[];
   /** status.declaredFeatures. */
   readonly declaredFeatures: ReadonlySet<string>;
+  /** The same object only for nodes that differ in nothing but name, uid and hostname. */
+  readonly shape?: object;
 }
 
 /** From a core/v1 Node in JSON. */

@@ -21,19 +21,6 @@ export function readPod(json: unknown): Read<PodObject> {
   return readObject(json, podOf);
 }
 
-/**
- * The same for a pod whose namespace, labels and spec, but for the node, are those of `model`, where no volume is named after the pod and the status of
- * neither says anything of resources: what depends on nothing else is the model's own.
- */
-export function readPodLike(json: unknown, model: PodObject): Read<PodObject> {
-  return readObject(json, (view) => {
-    const metadata = view.object('metadata');
-    const nodeName = view.object('spec').text('nodeName');
-    const identity = { name: metadata.name('name'), uid: metadata.text('uid'), nodeName };
-    return { ...model, ...identity, ...stateOf(metadata, view.object('status')), controller: controllerOf(metadata) };
-  });
-}
-
 function stateOf(metadata: JsonView, status: JsonView): Pick<PodObject, StateField> {
   const phase = status.text('phase');
   return {

@@ -1,0 +1,111 @@
+// Pods and nodes that are read by their form (kube/object-forms.ts): of a million of a few templates each is one walk over its bytes and a small
+// object that names what it is like. What is of a new form is read whole, once, and learned.
+
+import { NodeCuts } from '../kube/node-cuts.ts';
+import { type ObjectForm, ObjectForms, ownBytes } from '../kube/object-forms.ts';
+import { PodCuts } from '../kube/pod-cuts.ts';
+import { formOf } from '../kube/stored-object.ts';
+import type { JsonObject, Lookalike } from '../kube-api/kube-api.ts';
+import type { ObjectHead } from '../kube-api/object-head.ts';
+import type { ResourceName } from '../kube-api/resource.ts';
+
+const MILLIS_A_SECOND = 1000;
+const OWN_BYTES_MAX = 16 * 1024;
+
+/** An object's bytes as its form and its own. */
+export interface FormedBytes {
+  readonly form: ObjectForm<unknown>;
+  readonly own: string;
+}
+
+interface Known {
+  readonly object: JsonObject;
+  readonly namespace: string;
+}
+
+export class Lookalikes {
+  readonly #pod: PodCuts | undefined;
+  readonly #node: NodeCuts | undefined;
+  readonly #forms = new ObjectForms<Known>();
+  readonly #scratch = Buffer.allocUnsafe(OWN_BYTES_MAX);
+  /** Of the object that `find` was asked for last: it can be read by a form, and by which. */
+  #isPlain = false;
+  #form: ObjectForm<Known> | undefined;
+
+  /** Undefined for a resource whose objects are not so many. */
+  static of(resource: ResourceName): Lookalikes | undefined {
+    return resource === 'pods' || resource === 'nodes' ? new Lookalikes(resource) : undefined;
+  }
+
+  private constructor(resource: 'pods' | 'nodes') {
+    if (resource === 'pods') this.#pod = new PodCuts();
+    else this.#node = new NodeCuts();
+  }
+
+  /** Undefined for an object that has to be read whole. */
+  find(value: Uint8Array, revision: number): Lookalike | undefined {
+    const walk = this.#pod ?? this.#node;
+    this.#form = undefined;
+    this.#isPlain = formOf(value) === 'protobuf' && walk?.walk(value, 0, value.length) === true;
+    if (!this.#isPlain || walk === undefined) return undefined;
+    this.#form = this.#forms.find(walk.cuts);
+    if (this.#form === undefined) return undefined;
+    const bytes = Buffer.from(value.buffer, value.byteOffset, value.length);
+    const { object, namespace } = this.#form.kept;
+    const name = textAt(bytes, walk.nameStart, walk.nameEnd);
+    const uid = textAt(bytes, walk.uidStart, walk.uidEnd);
+    const resourceVersion = String(revision);
+    const pod = this.#pod;
+    return pod === undefined
+      ? {
+          like: object,
+          namespace,
+          name,
+          uid,
+          resourceVersion,
+          nodeName: '',
+          createdAtMs: -1,
+          startedAtMs: -1,
+          hostname: this.#hostname(bytes, name),
+        }
+      : {
+          like: object,
+          namespace,
+          name,
+          uid,
+          resourceVersion,
+          nodeName: textAt(bytes, pod.nodeNameStart, pod.nodeNameEnd),
+          createdAtMs: millis(pod.createdSeconds),
+          startedAtMs: millis(pod.startedSeconds),
+          hostname: undefined,
+        };
+  }
+
+  /** The object that `find` did not find has been read. */
+  learn(object: JsonObject, { namespace }: ObjectHead): void {
+    if (this.#isPlain) this.#form = this.#forms.learn({ object, namespace });
+  }
+
+  /** Of the object that was found or learned last; undefined where its bytes have to be kept whole. */
+  formedBytes(): FormedBytes | undefined {
+    const form = this.#form;
+    const own = form === undefined || this.#pod === undefined ? undefined : ownBytes(this.#pod.cuts, this.#scratch);
+    return form === undefined || own === undefined ? undefined : { form, own };
+  }
+
+  #hostname(bytes: Buffer, name: string): string | undefined {
+    const node = this.#node;
+    if (node?.hasHostname !== true) return undefined;
+    const hostname = textAt(bytes, node.hostnameStart, node.hostnameEnd);
+    // One string where the two are equal, as they nearly always are.
+    return hostname === name ? name : hostname;
+  }
+}
+
+function textAt(bytes: Buffer, start: number, end: number): string {
+  return start === end ? '' : bytes.toString('utf8', start, end);
+}
+
+function millis(seconds: number): number {
+  return seconds < 0 ? -1 : seconds * MILLIS_A_SECOND;
+}

@@ -1,0 +1,160 @@
+// What walks over stored objects for their forms have in common (pod-cuts.ts, node-cuts.ts): the envelope, messages with cuts in them, and times.
+//
+// A walk stands on one reader; whoever steps into a message steps out again.
+
+import { ByteReader, WireError } from '../base/byte-reader.ts';
+import { Cuts } from './cuts.ts';
+
+const MAGIC_BYTES = 4;
+/** Places of cuts have three bytes. */
+const OBJECT_BYTES_MAX = 0xff_ffff;
+/** Tags of length-delimited fields. Of Unknown: */
+const RAW = 0x12;
+/** Of an object. */
+const METADATA = 0x0a;
+const SPEC = 0x12;
+const STATUS = 0x1a;
+/** Of a time. */
+const SECONDS = 0x08;
+/** The year 10000, where times have another form as text. */
+const SECONDS_MAX = 253_402_300_799;
+
+export abstract class FormWalk {
+  readonly cuts: Cuts = new Cuts();
+  protected readonly reader: ByteReader = new ByteReader();
+  /** Where the value of the last length-delimited field begins with its length. */
+  protected lengthStart = 0;
+  nameStart = 0;
+  nameEnd = 0;
+  uidStart = 0;
+  uidEnd = 0;
+
+  /** `bytes[start, end)` is an object stored as protobuf. False: it has to be read whole. */
+  walk(bytes: Uint8Array, start: number, end: number): boolean {
+    this.cuts.reset(bytes, start, end);
+    this.nameStart = 0;
+    this.nameEnd = 0;
+    this.uidStart = 0;
+    this.uidEnd = 0;
+    this.begin();
+    if (end - start > OBJECT_BYTES_MAX) return false;
+    this.reader.reset(bytes, start + MAGIC_BYTES, end);
+    try {
+      return this.#envelope(end) && this.nameEnd > this.nameStart && this.uidEnd > this.uidStart;
+    } catch (error) {
+      if (error instanceof WireError) return false;
+      throw error;
+    }
+  }
+
+  /** Facts of the walk before are no more. */
+  protected abstract begin(): void;
+  /** A look at the spec, which is stepped into, before anything is cut. */
+  protected abstract look(end: number): void;
+  /** Each of them stands in its message, and goes to its end. False: to be read whole. */
+  protected abstract metadata(end: number): boolean;
+  protected abstract spec(end: number): boolean;
+  protected abstract status(end: number): boolean;
+
+  #envelope(end: number): boolean {
+    const { reader } = this;
+    let objects = 0;
+    while (reader.position < end) {
+      const tag = this.field();
+      if (tag !== RAW) continue;
+      objects++;
+      const outer = this.enter();
+      if (!this.#object(reader.end)) return false;
+      this.leave(outer);
+    }
+    return objects === 1;
+  }
+
+  #object(end: number): boolean {
+    const { reader } = this;
+    const start = reader.position;
+    // A message that comes twice counts as it came last; nobody writes that.
+    let seen = 0;
+    while (reader.position < end) {
+      const tag = this.field();
+      if (tag !== METADATA && tag !== SPEC && tag !== STATUS) continue;
+      const bit = 1 << (tag >>> 3);
+      if ((seen & bit) !== 0) return false;
+      seen |= bit;
+      if (tag !== SPEC) continue;
+      const next = reader.position;
+      reader.position = reader.valueStart;
+      this.look(next);
+      reader.position = next;
+    }
+    reader.position = start;
+    while (reader.position < end) {
+      const tag = this.field();
+      if (tag !== METADATA && tag !== SPEC && tag !== STATUS) continue;
+      const outer = this.enter();
+      const isPlain =
+        tag === METADATA ? this.metadata(reader.end) : tag === SPEC ? this.spec(reader.end) : this.status(reader.end);
+      if (!isPlain) return false;
+      this.leave(outer);
+    }
+    return true;
+  }
+
+  /** The next field's tag, stepped over; of a length-delimited one it is known where its value lies. */
+  protected field(): number {
+    const { reader } = this;
+    const tag = reader.tag();
+    this.lengthStart = reader.position;
+    if ((tag & 7) === 2) reader.lengthDelimited();
+    else reader.skip(tag);
+    return tag;
+  }
+
+  /** Into the message that has just been stepped over, whose length may differ. To be given to `leave`: the end of what holds it. */
+  protected enter(): number {
+    const { reader } = this;
+    const outer = reader.end;
+    this.cuts.add(this.lengthStart, reader.valueStart);
+    reader.position = reader.valueStart;
+    reader.end = reader.valueEnd;
+    return outer;
+  }
+
+  protected leave(outer: number): void {
+    const { reader } = this;
+    this.cuts.endMessage(reader.end);
+    reader.position = reader.end;
+    reader.end = outer;
+  }
+
+  /** The value that has just been stepped over is the object's own, with its length. */
+  protected cutValue(): void {
+    this.cuts.add(this.lengthStart, this.reader.valueEnd);
+  }
+
+  /** The field that began at `start`, and has just been stepped over, counts for nothing. */
+  protected cutField(start: number): void {
+    this.cuts.add(start, this.reader.position);
+  }
+
+  /** Seconds of the time that has just been stepped over; −1: it is not set. Throws WireError where it is none of these centuries. */
+  protected seconds(): number {
+    const { reader } = this;
+    const { position, end, valueStart, valueEnd } = reader;
+    if (valueStart === valueEnd) return -1;
+    reader.position = valueStart;
+    reader.end = valueEnd;
+    let seconds = 0;
+    while (reader.position < valueEnd) {
+      const tag = reader.tag();
+      if (tag === SECONDS) seconds = reader.varint();
+      else reader.skip(tag);
+    }
+    reader.position = position;
+    reader.end = end;
+    reader.valueStart = valueStart;
+    reader.valueEnd = valueEnd;
+    if (seconds < 0 || seconds > SECONDS_MAX) throw new WireError('a time of another age');
+    return seconds;
+  }
+}
