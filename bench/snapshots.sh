@@ -2,18 +2,19 @@
 # Repeats the figures of snapshots in docs/benchmarks.md: starts after kill -9 and write amplification, k1m and a real etcd on the
 # same disk in the same run; latency of writes while snapshots are taken. Needs the peers that `node conformance/peers.ts etcd`
 # builds, and a folder on a real disk with four times the data.
-#   bench/snapshots.sh [--keys N] [--folder DIR] [--rounds N] [restart] [amplification] [amplification-new] [latency]
+#   bench/snapshots.sh [--keys N] [--folder DIR] [--rounds N] [--subjects 'fsync buffered etcd'] [restart] [amplification] [amplification-new] [latency]
 # A folder that has been loaded by an earlier run with as many keys is used again.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 export PATH=$root/node_modules/.bin:$PATH
 peers=${K1M_PEERS:-$root/.peers}
-keys=3000000 folder=/tmp/k1m-snapshots rounds=3
+keys=3000000 folder=/tmp/k1m-snapshots rounds=3 subjects='fsync buffered etcd'
 while [[ ${1-} == --* ]]; do
   case $1 in
     --keys) keys=$2 ;;
     --folder) folder=$2 ;;
     --rounds) rounds=$2 ;;
+    --subjects) subjects=$2 ;;
     *) echo "unknown option $1" >&2; exit 2 ;;
   esac
   shift 2
@@ -81,30 +82,25 @@ written() {
   awk -v d="$device" '$3 == d { printf "%.0f", $10 * 512 }' /proc/diskstats
 }
 
-# age SERVER: 100,000 leases renewed as fast as it goes until k1m has let go of log, whose files it then uses again, and as much for
-# etcd; then a compaction, as a Kubernetes API server makes one every five minutes
+# age SERVER: what a server is like after hours: ten times in turn 100,000 leases renewed as fast as it goes and a compaction, as a Kubernetes API
+# server makes one every five minutes. k1m then begins its segments in files that it had before, and etcd's database has its size.
 age() {
-  local url=$(url_of "$1") first=$folder/renewals/wal/0000000000000001.wal
-  for _ in $(seq 30); do
+  local url=$(url_of "$1") revision
+  for _ in $(seq 10); do
     bench renew --keys 100000 --keep --duration 2s --endpoint "$url" >/dev/null
-    if [[ $1 == etcd ]]; then
-      [[ $(curl -s "$url/metrics" | awk '$1 == "etcd_disk_wal_write_bytes_total" { printf "%.0f", $2 }') -lt 600000000 ]] || break
-    else
-      [[ -e $first ]] || break
-    fi
+    revision=$("$peers/etcdctl" --endpoints "$url" endpoint status --write-out json | sed 's/.*"revision":\([0-9]*\).*/\1/')
+    "$peers/etcdctl" --endpoints "$url" --command-timeout 60s compact --physical "$revision" >/dev/null
   done
-  local revision=$("$peers/etcdctl" --endpoints "$url" endpoint status --write-out json | sed 's/.*"revision":\([0-9]*\).*/\1/')
-  "$peers/etcdctl" --endpoints "$url" --command-timeout 60s compact --physical "$revision" >/dev/null
 }
 
-# amplification [new]: on a folder in its steady state, or on a new one
+# amplification [new]: on a folder in its steady state, or on a new one; of each of $subjects: fsync, buffered, etcd
 amplification() {
   echo "== amplification, ${1:-steady}: 100,000 leases renewed at 20,000/s for 40 s; bytes written to the disk over bytes of keys and values"
-  local class server
-  for class in fsync buffered etcd; do
+  local subject server
+  for subject in $subjects; do
     rm -rf "$folder/renewals"
     server=k1m
-    if [[ $class == etcd ]]; then server=etcd && start etcd "$folder/renewals"; else start k1m "$folder/renewals" --durability $class; fi
+    if [[ $subject == etcd ]]; then server=etcd && start etcd "$folder/renewals"; else start k1m "$folder/renewals" --durability $subject; fi
     wait_answer $server
     bench renew --keys 100000 --keep --rate 20000 --duration 1s --endpoint "$(url_of $server)" >/dev/null
     [[ ${1-} == new ]] || age $server
@@ -116,9 +112,9 @@ amplification() {
       awk '/^renew .*ms/ { print $2 }')
     sleep 1; sync
     local after=$(written)
-    [[ $server != k1m ]] || echo "k1m $class: log $((($(metric etcd_disk_wal_write_bytes_total) - log) / 1000000)) MB, snapshots" \
+    [[ $server != k1m ]] || echo "k1m $subject: log $((($(metric etcd_disk_wal_write_bytes_total) - log) / 1000000)) MB, snapshots" \
       "$((($(metric k1m_snapshot_written_bytes_total) - snapshots) / 1000000)) MB"
-    awk -v s="$server $class" -v r="$rate" -v b=$((after - before)) \
+    awk -v s="$subject" -v r="$rate" -v b=$((after - before)) \
       'BEGIN { printf "%s: %.2f at %d/s (%d MB)\n", s, b / (r * 41 * 346), r, b / 1e6 }'
     stop
   done

@@ -19,6 +19,7 @@ import type {
   JournalVisitor,
   LogBase,
   LogFloor,
+  OpenedJournal,
   Recovery,
 } from './journal.ts';
 import { alignedMemory, plainMemory } from './journal-memory.ts';
@@ -51,11 +52,6 @@ export interface FileJournalOpening {
   readonly handler: JournalHandler;
   readonly observer?: JournalObserver | undefined;
   readonly limits?: Partial<FileJournalLimits>;
-}
-
-export interface OpenedJournal {
-  readonly journal: Journal;
-  readonly recovery: Recovery;
 }
 
 /**

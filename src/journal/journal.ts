@@ -1,6 +1,6 @@
 // The journal: one ordered log of batches, each batch the effects of one or more revisions. What is in the
 // log survives; the state of the store is what replaying it makes. This file is the contract that every
-// engine (local files, PostgreSQL, object storage) keeps; `docs/journal.md` draws the bytes.
+// engine (local files, PostgreSQL, object storage) keeps, and src/testing/journal-suite.ts asks it of each; `docs/journal.md` draws the bytes.
 //
 //   caller                         journal
 //   batch.beginRevision, append…
@@ -147,6 +147,11 @@ export interface Recovery {
   readonly replayedBytes: number;
   /** The torn end that was cut off, if there was one. No acknowledged `fsync` write is in it. */
   readonly cut: TailCut | undefined;
+}
+
+export interface OpenedJournal {
+  readonly journal: Journal;
+  readonly recovery: Recovery;
 }
 
 export interface TailCut {

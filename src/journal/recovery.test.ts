@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { baseAt, type FixtureOpening, IDENTITY, JournalFixture } from '../testing/journal-fixture.ts';
+import { assertRefused, baseAt, IDENTITY, JournalFixture } from '../testing/journal-fixture.ts';
 import { CorruptionError, ForeignLogError } from './errors.ts';
 import { SEGMENT_HEADER_BYTES } from './format.ts';
 import { readLog } from './recovery.ts';
-import { createSegment, decodeSegmentHeader, encodeSegmentHeader } from './segment.ts';
+import { createSegment } from './segment.ts';
 
 const VALUES = ['alpha', 'beta-beta', 'gamma', 'delta-delta-delta', 'epsilon'];
 
@@ -33,24 +33,6 @@ async function writeLog(options: { isClean?: boolean } = {}): Promise<WrittenLog
 
 function linesOf(count: number): string[] {
   return VALUES.slice(0, Math.max(0, count)).map((value) => `put 0 ${value}`);
-}
-
-/** The log must be refused, and nothing on the disk be different afterwards. */
-async function assertRefused(
-  fixture: JournalFixture,
-  errorClass: typeof CorruptionError | typeof ForeignLogError,
-  pattern: RegExp,
-  opening: FixtureOpening = {},
-): Promise<Error> {
-  const before = fixture.disk.snapshot();
-  let refused: Error | undefined;
-  await fixture.open(opening).catch((error) => {
-    refused = error;
-  });
-  assert.ok(refused instanceof errorClass, `expected ${errorClass.name}, got ${refused}`);
-  assert.match(refused.message, pattern);
-  assert.deepEqual(fixture.disk.snapshot(), before);
-  return refused;
 }
 
 test('a log is replayed in order and goes on after its end', async () => {
@@ -282,105 +264,6 @@ test('after a clean end the counter goes on exactly, after a crash from the mark
   assert.equal((await fixture.open()).recovery.revision, 1017);
 });
 
-/** Three segments of several batches each. */
-async function writeSegments(): Promise<{ fixture: JournalFixture; starts: number[] }> {
-  const fixture = new JournalFixture({ limits: { segmentBytesMax: 400 } });
-  const { journal } = await fixture.open();
-  for (let revision = 2; revision < 12; revision++) await fixture.put(journal, revision, `value ${revision}`);
-  fixture.disk.kill();
-  const names = [...fixture.disk.snapshot().keys()].sort();
-  assert.ok(names.length >= 3);
-  return { fixture, starts: names.map((name) => Number.parseInt(name.slice(-20, -4), 16)) };
-}
-
-test('a log of several segments is replayed whole, and may begin late when that is asked for', async () => {
-  const { fixture, starts } = await writeSegments();
-  const expected = Array.from({ length: 10 }, (_, index) => `put 0 value ${index + 2}`);
-  await fixture.open();
-  assert.deepEqual(fixture.visitor.lines, expected);
-  fixture.disk.kill();
-
-  const { journal } = await fixture.open();
-  await fixture.clock.runUntil(journal.trim(starts[1] + 1));
-  assert.deepEqual([...fixture.disk.snapshot().keys()].sort()[0], fixture.segmentPath(starts[1]));
-  fixture.disk.kill();
-  await assertRefused(fixture, CorruptionError, /but batch 1 is needed; no good snapshot/);
-  const base = baseAt(starts[1] - 2);
-  await assertRefused(fixture, CorruptionError, /but batch \d+ is needed; that is what follows base/, { base });
-  await fixture.open({ base: baseAt(starts[1]) });
-  // Batch 1 is OPEN, batch n puts revision n.
-  assert.deepEqual(fixture.visitor.lines, expected.slice(starts[1] - 1));
-});
-
-test('what a base holds is not applied again, and segments that it holds whole are not read', async () => {
-  const { fixture, starts } = await writeSegments();
-  fixture.disk.place(fixture.segmentPath(starts[0]), Buffer.from('rotten, but not needed'));
-  const { recovery, journal } = await fixture.open({ base: baseAt(9, 1000) });
-  assert.deepEqual(fixture.visitor.lines, ['put 0 value 10', 'put 0 value 11']);
-  assert.equal(recovery.revision, 1000);
-  assert.equal(journal.epoch, 2);
-  assert.ok(journal.storedBytes > recovery.bytes);
-});
-
-test('a base at the very end of the log goes on in the next epoch', async () => {
-  const { fixture } = await writeSegments();
-  const { recovery, journal } = await fixture.open({ base: baseAt(11) });
-  assert.deepEqual([recovery.replayedBytes, journal.epoch, journal.lastSequence], [0, 2, 12]);
-  assert.deepEqual(fixture.visitor.lines, []);
-});
-
-test('a base newer than the end of the log is refused', async () => {
-  const { fixture, starts } = await writeSegments();
-  const newer = /^base is newer than the log: it holds batch 12, and \/data\/wal ends at batch 11/;
-  await assertRefused(fixture, ForeignLogError, newer, { base: baseAt(12) });
-  const last = fixture.segmentPath(starts.at(-1) ?? 0);
-  const bytes = fixture.disk.bytes(last);
-  fixture.disk.place(last, bytes.subarray(0, bytes.length - 3));
-  await assertRefused(fixture, CorruptionError, /but base holds batches up to 11/, { base: baseAt(11) });
-  for (const start of starts) fixture.disk.remove(fixture.segmentPath(start));
-  await assertRefused(fixture, ForeignLogError, /ends at batch 0/, { base: baseAt(11) });
-});
-
-test('the end of an orderly shutdown counts although the base knows a higher mark', async () => {
-  const fixture = new JournalFixture();
-  const { journal } = await fixture.open();
-  journal.batch.appendMark(1000);
-  await fixture.put(journal, 2, 'shown');
-  await fixture.close(journal, 17);
-  assert.equal((await fixture.open({ base: baseAt(2, 1000) })).recovery.revision, 17);
-});
-
-test('damage in a segment that is not the last is refused, whatever it is', async () => {
-  const { fixture, starts } = await writeSegments();
-  const path = fixture.segmentPath(starts[1]);
-  const bytes = fixture.disk.bytes(path);
-  for (let at = 0; at < bytes.length; at += 3) {
-    const damaged = bytes.slice();
-    damaged[at] ^= 4;
-    fixture.disk.place(path, damaged);
-    await assertRefused(fixture, at >= 8 && at < 12 ? ForeignLogError : CorruptionError, /./);
-  }
-  fixture.disk.place(path, bytes.subarray(0, bytes.length - 8));
-  await assertRefused(fixture, CorruptionError, /cut off/);
-  fixture.disk.remove(path);
-  await assertRefused(fixture, CorruptionError, /ends at batch .* goes on at batch/);
-});
-
-test('a segment of another cluster or member in the middle of a log is named as that', async () => {
-  const { fixture, starts } = await writeSegments();
-  const path = fixture.segmentPath(starts[1]);
-  const bytes = fixture.disk.bytes(path);
-  const header = decodeSegmentHeader(path, bytes);
-  for (const identity of [
-    { ...IDENTITY, clusterId: 5n },
-    { ...IDENTITY, memberId: 5n },
-  ]) {
-    const foreign = Buffer.concat([encodeSegmentHeader({ ...header, identity }), bytes.subarray(SEGMENT_HEADER_BYTES)]);
-    fixture.disk.place(path, foreign);
-    await assertRefused(fixture, ForeignLogError, /belongs to cluster .*, unlike the log before it/);
-  }
-});
-
 test('what later batches tell to have been durable is known to the byte', async () => {
   const { fixture, offsets } = await writeLog();
   const { disk, segmentFolder: folder } = fixture;
@@ -392,16 +275,4 @@ test('what later batches tell to have been durable is known to the byte', async 
   fixture.disk.onOperation = (operation) => void written.push(operation);
   await fixture.clock.runUntil(readLog({ disk, folder, visitor: fixture.visitor }));
   assert.ok(!written.includes('write'), 'reading writes nothing');
-});
-
-test('reserved space at the end of a segment that is not the last does no harm', async () => {
-  const { fixture, starts } = await writeSegments();
-  const path = fixture.segmentPath(starts[1]);
-  const bytes = fixture.disk.bytes(path);
-  const reserved = new Uint8Array(bytes.length + 1000);
-  reserved.set(bytes);
-  fixture.disk.place(path, reserved);
-  const { recovery } = await fixture.open();
-  assert.equal(recovery.cut, undefined);
-  assert.equal(fixture.visitor.lines.length, 10);
 });

@@ -1,7 +1,9 @@
 // A journal on a simulated disk, with what its handler and its visitor heard written down.
 
+import assert from 'node:assert/strict';
 import type { DiskError } from '../io/disk.ts';
-import { type OpenedJournal, openFileJournal } from '../journal/file-journal-opening.ts';
+import type { CorruptionError, ForeignLogError } from '../journal/errors.ts';
+import { openFileJournal } from '../journal/file-journal-opening.ts';
 import type { FileJournalLimits } from '../journal/file-journal-options.ts';
 import type {
   Journal,
@@ -10,6 +12,7 @@ import type {
   JournalVisitor,
   LogBase,
   LoggedDurability,
+  OpenedJournal,
 } from '../journal/journal.ts';
 import { SimulatedClock } from './clock.ts';
 import { SimulatedDisk, type SimulatedDiskOptions } from './disk.ts';
@@ -141,10 +144,33 @@ export class JournalFixture {
   }
 }
 
+/** The log must be refused, and nothing on the disk be different afterwards. */
+export async function assertRefused(
+  fixture: JournalFixture,
+  errorClass: typeof CorruptionError | typeof ForeignLogError,
+  pattern: RegExp,
+  opening: FixtureOpening = {},
+): Promise<Error> {
+  const before = fixture.disk.snapshot();
+  let refused: Error | undefined;
+  await fixture.open(opening).catch((error) => {
+    refused = error;
+  });
+  assert.ok(refused instanceof errorClass, `expected ${errorClass.name}, got ${refused}`);
+  assert.match(refused.message, pattern);
+  assert.deepEqual(fixture.disk.snapshot(), before);
+  return refused;
+}
+
 export function appendPut(journal: Journal, revision: number, value: string, durability: LoggedDurability): void {
   const bytes = Buffer.from(value);
   journal.batch.beginRevision(revision, durability);
   journal.batch.appendPut(0, bytes, 0, bytes.length);
+}
+
+export function commitPut(journal: Journal, revision: number, durability: LoggedDurability = 'fsync'): number {
+  appendPut(journal, revision, `value ${revision}`, durability);
+  return journal.commit();
 }
 
 function text(buffer: Uint8Array, start: number, end: number): string {
