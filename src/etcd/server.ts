@@ -5,26 +5,19 @@ import { serverStopped } from '../api/errors.ts';
 import type { ServerIdentity } from '../api/header-writer.ts';
 import { HeaderWriter } from '../api/header-writer.ts';
 import { UNSERVED_METHODS } from '../api/methods.ts';
-import { Deadlines } from '../grpc/deadlines.ts';
 import { Registry } from '../grpc/registry.ts';
-import { ServerConnection } from '../grpc/server-connection.ts';
-import { ConnectionStats } from '../h2/connection-options.ts';
-import type { Driver } from '../h2/driver.ts';
-import { DriverSet } from '../h2/driver-set.ts';
 import { type Timer, within } from '../io/clock.ts';
-import { Http1 } from '../io/http1.ts';
-import type { ByteStream, Listener } from '../io/network.ts';
 import type { Journal, Recovery } from '../journal/journal.ts';
 import { RevisionReserve } from '../journal/revision-reserve.ts';
 import type { RestoredSnapshot } from '../snapshot/restore.ts';
 import { snapshotFolder } from '../snapshot/snapshot-folder.ts';
 import { Snapshotter } from '../snapshot/snapshotter.ts';
 import { WATCH_LIMITS, WatchHub } from '../watch/hub.ts';
-import { Acceptor } from './acceptor.ts';
 import { AutoCompactor } from './auto-compactor.ts';
 import { Backups } from './backups.ts';
 import { CommitPace } from './commit-pace.ts';
 import { COMMITTER_LIMITS, Committer } from './committer.ts';
+import { Connections } from './connections.ts';
 import { DiskHealth } from './disk-health.ts';
 import { Engine } from './engine.ts';
 import { HttpService } from './http-service.ts';
@@ -100,20 +93,13 @@ export class Server {
   readonly #journal: Journal;
   readonly #hub: WatchHub;
   readonly #slices: Slices;
-  readonly #deadlines = new Deadlines();
   readonly #registry = new Registry();
   readonly #watches: WatchService;
   readonly #leases: LeaseService;
   readonly #kv: KvService;
-  readonly #http1: Http1;
-  readonly #drivers: DriverSet;
-  readonly #dirty: ServerConnection[] = [];
-  readonly #driverOf = new Map<ServerConnection, Driver>();
-  readonly #closedStats = new ConnectionStats();
-  readonly #listeners: Listener[] = [];
+  readonly #connections: Connections;
   readonly #autoCompactor: AutoCompactor | undefined;
   #timer: Timer | undefined;
-  #isFlushScheduled = false;
   #isClosing = false;
 
   constructor(options: ServerOptions, state: OpenedState) {
@@ -140,7 +126,7 @@ export class Server {
       reserve,
       currentRevision: () => store.currentRevision,
       onVisible: (revision) => this.#show(revision),
-      onReleased: () => this.#flush(),
+      onReleased: () => this.#connections.flush(),
       defer,
       onFatal: options.onFatal,
     });
@@ -177,7 +163,7 @@ export class Server {
       backgroundMsMax: BACKGROUND_MS_MAX,
       nowMs,
       defer,
-      onTurnEnd: () => this.#flush(),
+      onTurnEnd: () => this.#connections.flush(),
     });
     this.snapshotter = this.#makeSnapshotter(state, () => reserve?.appendedMark ?? 0);
     const budget = new ReplyBudget(options.replyBytesMax);
@@ -205,7 +191,6 @@ export class Server {
     this.#leases.register(this.#registry);
     maintenance.register(this.#registry);
     this.#backups = this.#makeBackups(maintenance);
-    this.#drivers = new DriverSet(clock);
     this.metrics = new Metrics({
       engine,
       committer,
@@ -219,8 +204,8 @@ export class Server {
       parts: [this.#disk, maintenance, { defineMetrics: (to) => defineDurabilityMetrics(to, this.budgets) }],
       http: () => this.http,
       usage: options.usage,
-      connectionCount: () => this.#drivers.count,
-      connectionStats: () => this.#sumStats(),
+      connectionCount: () => this.#connections.count,
+      connectionStats: () => this.#connections.stats,
       storedBytes: () => journal.storedBytes,
       sequences: () => ({ last: journal.lastSequence, durable: journal.durableSequence }),
       loopStallSeconds: options.loopStallSeconds,
@@ -231,12 +216,20 @@ export class Server {
       metrics: () => this.metrics.text(),
       unreadyReason: () => this.#disk.stallReason ?? (committer.isOverloaded ? 'the disk does not keep up' : undefined),
     });
-    this.#http1 = new Http1((request, reply) => this.http.handle(request, reply));
+    this.#connections = new Connections({
+      network: options.network,
+      clock,
+      h2: options.h2,
+      registry: this.#registry,
+      http: this.http,
+      messageBytesMax: options.requestBytesMax + GRPC_OVERHEAD_BYTES,
+      onBug: options.onFatal,
+    });
   }
 
   /** The ports in use, in the order of `listen`. */
   get ports(): number[] {
-    return this.#listeners.map(({ port }) => port);
+    return this.#connections.ports;
   }
 
   #makeSnapshotter(state: OpenedState, revisionMark: () => number): Snapshotter {
@@ -308,13 +301,9 @@ export class Server {
   async start(): Promise<void> {
     await this.snapshotter.open();
     await this.#disk.open();
-    const { network, listen, listenMetrics } = this.#options;
-    for (const address of listen) {
-      this.#listeners.push(await network.listen(address, (stream) => this.#accept(stream)));
-    }
-    for (const address of listenMetrics) {
-      this.#listeners.push(await network.listen(address, (stream) => this.#acceptHttp(stream)));
-    }
+    const { listen, listenMetrics } = this.#options;
+    await this.#connections.listen(listen, false);
+    await this.#connections.listen(listenMetrics, true);
     this.#tick();
     if (this.engine.store.compactionPending) this.#kv.startCompaction(() => {});
   }
@@ -324,13 +313,10 @@ export class Server {
     if (this.#isClosing) return;
     this.#isClosing = true;
     this.#timer?.cancel();
-    await Promise.all(this.#listeners.map((listener) => listener.close()));
+    await this.#connections.stopListening();
     for (const call of [...this.#watches.calls]) call.fail(serverStopped());
-    this.#flush();
+    await this.#connections.close(SHUTDOWN_MS_MAX);
     const { clock } = this.#options;
-    await within(clock, SHUTDOWN_MS_MAX, this.#drivers.shutdown());
-    this.#drivers.destroy();
-    this.#http1.close();
     await within(clock, SHUTDOWN_MS_MAX, this.#backups?.close());
     // A start that failed is not held up by a snapshot.
     if (this.#timer !== undefined) await this.snapshotter.close(SHUTDOWN_SNAPSHOT_MS_MAX);
@@ -340,47 +326,6 @@ export class Server {
     await this.#journal.close(hasUnlogged ? undefined : this.engine.store.currentRevision);
   }
 
-  #accept(stream: ByteStream): void {
-    new Acceptor(
-      stream,
-      { http2: (accepted) => this.#serveHttp2(accepted), http1: (accepted) => this.#http1.accept(accepted) },
-      this.#options.clock,
-    );
-  }
-
-  #acceptHttp(stream: ByteStream): void {
-    new Acceptor(
-      stream,
-      { http2: (accepted) => this.#http1.accept(accepted), http1: (accepted) => this.#http1.accept(accepted) },
-      this.#options.clock,
-    );
-  }
-
-  #serveHttp2(stream: ByteStream): Driver {
-    const { clock, h2, onFatal, requestBytesMax } = this.#options;
-    const connection = new ServerConnection({
-      h2,
-      registry: this.#registry,
-      deadlines: this.#deadlines,
-      http: (request, reply) => this.http.handle(request, reply),
-      messageBytesMax: requestBytesMax + GRPC_OVERHEAD_BYTES,
-      nowMs: () => clock.nowMs(),
-      onBug: onFatal,
-      onDirty: (dirty) => {
-        this.#dirty.push(dirty);
-        this.#scheduleFlush();
-      },
-    });
-    const driver = this.#drivers.add(connection.h2, stream, () => {
-      addStats(this.#closedStats, connection.h2.stats);
-      this.#driverOf.delete(connection);
-    });
-    this.#driverOf.set(connection, driver);
-    if (this.#isClosing) connection.h2.shutdown();
-    driver.flush();
-    return driver;
-  }
-
   /** Everything up to `revision` may be shown. */
   #show(revision: number): void {
     this.engine.visibleRevision = revision;
@@ -388,27 +333,9 @@ export class Server {
     this.#watches.resume();
   }
 
-  #scheduleFlush(): void {
-    if (this.#isFlushScheduled) return;
-    this.#isFlushScheduled = true;
-    this.#options.clock.defer(() => {
-      this.#isFlushScheduled = false;
-      this.#flush();
-    });
-  }
-
-  #flush(): void {
-    for (let i = 0; i < this.#dirty.length; i++) {
-      const connection = this.#dirty[i];
-      connection.flushed();
-      this.#driverOf.get(connection)?.flush();
-    }
-    this.#dirty.length = 0;
-  }
-
   #tick(): void {
     const nowMs = this.#options.clock.nowMs();
-    this.#deadlines.tick(nowMs, (call) => call.connection.expire(call));
+    this.#connections.tick(nowMs);
     this.#hub.tick(nowMs);
     this.#disk.tick();
     if (this.#leases.expire()) {
@@ -420,20 +347,7 @@ export class Server {
     this.#backups?.tick();
     if (compactTo > 0 && compactTo > this.engine.compactTarget && !this.#disk.isSpent)
       this.#kv.compactTo(compactTo, () => {});
-    this.#flush();
+    this.#connections.flush();
     this.#timer = this.#options.clock.setTimer(TICK_MS, () => this.#tick());
   }
-
-  #sumStats(): ConnectionStats {
-    const sum = new ConnectionStats();
-    addStats(sum, this.#closedStats);
-    for (const connection of this.#driverOf.keys()) addStats(sum, connection.h2.stats);
-    return sum;
-  }
-}
-
-function addStats(sum: ConnectionStats, stats: ConnectionStats): void {
-  // Every property is a counter.
-  const target = sum as unknown as Record<string, number>;
-  for (const [name, value] of Object.entries(stats)) target[name] += value;
 }
