@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
+import { KvView } from '../src/client/kv-view.ts';
 import type { PlainObject } from '../src/kube/message-decoder.ts';
 import { MessageEncoder } from '../src/kube/message-encoder.ts';
 import { restore } from '../src/kube/object-forms.ts';
@@ -29,7 +30,10 @@ function stored(kind: 'Pod' | 'Node', object: PlainObject): Uint8Array {
 
 /** Looks for the object's form, and learns it where there is none yet. Undefined: it had to be read whole. */
 function found(alikes: Lookalikes, value: Uint8Array, revision: number): Lookalike | undefined {
-  const alike = alikes.find(value, revision);
+  const kv = new KvView();
+  Object.assign(kv, { bytes: Buffer.concat([Buffer.of(1), value]), valueStart: 1, valueEnd: 1 + value.length });
+  kv.modRevision = revision;
+  const alike = alikes.find(kv);
   const read = reader.read(value, revision);
   if (alike !== undefined || 'reason' in read) return alike;
   const head = headOf(read.object);

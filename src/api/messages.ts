@@ -304,7 +304,9 @@ export interface WatchResponse {
   fragment: boolean;
   events: Event[];
 }
-export const WatchResponse: MessageType<WatchResponse> = message({
+/** For whoever reads the events where they lie. */
+export type WatchResponseHead = Omit<WatchResponse, 'events'>;
+const WATCH_RESPONSE_HEAD = {
   header: nested(1, ResponseHeader),
   watch_id: id64(2),
   created: bool(3),
@@ -312,6 +314,10 @@ export const WatchResponse: MessageType<WatchResponse> = message({
   compact_revision: int64(5),
   cancel_reason: string(6),
   fragment: bool(7),
+};
+export const WatchResponseHead: MessageType<WatchResponseHead> = message(WATCH_RESPONSE_HEAD);
+export const WatchResponse: MessageType<WatchResponse> = message({
+  ...WATCH_RESPONSE_HEAD,
   events: repeated(nested(11, Event)),
 });
 

@@ -9,16 +9,19 @@ import type * as m from '../api/messages.ts';
 import type { TypedMethod } from '../api/methods.ts';
 import * as methods from '../api/methods.ts';
 import { ByteWriter } from '../base/byte-writer.ts';
+import { copyBytes } from '../base/bytes.ts';
 import type { ConnectionOptions } from '../h2/connection-options.ts';
 import type { Clock } from '../io/clock.ts';
 import type { Network } from '../io/network.ts';
 import { Channel, CLIENT_H2_OPTIONS } from './channel.ts';
+import { type ConditionalPut, decodeConditionalPut, encodeConditionalPut, type PutOutcome } from './conditional-put.ts';
 import { parseEndpoint } from './endpoint.ts';
 import { type Key, keyBytes } from './key-range.ts';
+import { RangePage } from './kv-view.ts';
 import { LeaseKeeper, type LeaseListener } from './lease-keeper.ts';
 import { readServerStream } from './server-stream.ts';
 import { callUnary } from './unary-call.ts';
-import { Watch, type WatchListener, type WatchOptions } from './watch.ts';
+import { type ViewListener, Watch, type WatchListener, type WatchOptions } from './watch.ts';
 
 export interface EtcdClientOptions {
   readonly network: Network;
@@ -82,16 +85,10 @@ export class EtcdClient {
     request: Partial<Request>,
     options: CallOptions = {},
   ): Promise<Response> {
-    return callUnary({
-      channel: this.#channel,
-      clock: this.#clock,
-      random: this.#random,
-      path: method.path,
-      message: this.#encode(method, request),
-      decode: (buffer, start, end) => method.response.decode(buffer, start, end),
-      isRepeatable: REPEATABLE.has(method.path),
-      timeoutMs: options.timeoutMs ?? this.#timeoutMs,
-    });
+    const message = this.#encode(method, request);
+    const decode = (buffer: Uint8Array, start: number, end: number): Response =>
+      method.response.decode(buffer, start, end);
+    return this.#unary(method.path, message, decode, options);
   }
 
   put(
@@ -111,6 +108,12 @@ export class EtcdClient {
 
   range(request: Partial<m.RangeRequest>, options?: CallOptions): Promise<m.RangeResponse> {
     return this.call(methods.range, request, options);
+  }
+
+  /** The same with the answer as it came, for whoever reads very many pairs. */
+  rangePage(request: Partial<m.RangeRequest>, options: CallOptions = {}): Promise<RangePage> {
+    const { range } = methods;
+    return this.#unary(range.path, this.#encode(range, request), rangePageOf, options);
   }
 
   /** A range in pieces, as the server cuts it. Not repeated. */
@@ -146,6 +149,13 @@ export class EtcdClient {
     return this.call(methods.txn, request, options);
   }
 
+  /** Puts the key if nobody has written it since that revision. */
+  putIfUnchanged(put: ConditionalPut, options: CallOptions = {}): Promise<PutOutcome> {
+    this.#writer.reset();
+    encodeConditionalPut(this.#writer, put);
+    return this.#unary(methods.txn.path, this.#writer.take(), decodeConditionalPut, options);
+  }
+
   compact(revision: number, physical = false, options?: CallOptions): Promise<m.HeaderOnly> {
     return this.call(methods.compact, { revision, physical }, options);
   }
@@ -176,8 +186,26 @@ export class EtcdClient {
     this.#leases.stop(id);
   }
 
-  watch(options: WatchOptions, listener: WatchListener): Watch {
+  watch(options: WatchOptions, listener: WatchListener | ViewListener): Watch {
     return new Watch(this.#channel, this.#clock, options, listener);
+  }
+
+  #unary<Response>(
+    path: string,
+    message: Uint8Array,
+    decode: (buffer: Uint8Array, start: number, end: number) => Response,
+    options: CallOptions,
+  ): Promise<Response> {
+    return callUnary({
+      channel: this.#channel,
+      clock: this.#clock,
+      random: this.#random,
+      path,
+      message,
+      decode,
+      isRepeatable: REPEATABLE.has(path),
+      timeoutMs: options.timeoutMs ?? this.#timeoutMs,
+    });
   }
 
   #encode<Request extends object, Response extends object>(
@@ -188,4 +216,11 @@ export class EtcdClient {
     method.request.encode(request, this.#writer);
     return this.#writer.take();
   }
+}
+
+/** The bytes are valid during the call only. */
+function rangePageOf(buffer: Uint8Array, start: number, end: number): RangePage {
+  const bytes = Buffer.allocUnsafeSlow(end - start);
+  copyBytes(bytes, 0, buffer, start, end);
+  return new RangePage(bytes);
 }

@@ -6,7 +6,13 @@
 // no more than one stream window on top.
 
 import { compacted, INTERNAL, StatusError, UNAVAILABLE, UNKNOWN, watchCanceled } from '../api/errors.ts';
-import { type Event, WatchCreateRequest, WatchRequest, type WatchResponse } from '../api/messages.ts';
+import {
+  type Event,
+  WatchCreateRequest,
+  WatchRequest,
+  type WatchResponse,
+  WatchResponseHead,
+} from '../api/messages.ts';
 import * as methods from '../api/methods.ts';
 import { WireError } from '../base/byte-reader.ts';
 import { ByteWriter } from '../base/byte-writer.ts';
@@ -15,6 +21,7 @@ import type { Clock, Timer } from '../io/clock.ts';
 import type { Channel, Waiter } from './channel.ts';
 import type { CallListener, ClientCall } from './client-call.ts';
 import type { ClientConnection } from './client-connection.ts';
+import { type KvView, KvViews } from './kv-view.ts';
 import { HAS_LEADER } from './request-fields.ts';
 
 const RESUME_MS_MIN = 10;
@@ -34,11 +41,9 @@ export interface WatchOptions {
   readonly fragment?: boolean;
 }
 
-export interface WatchListener {
+interface StateListener {
   /** The server has it. `revision`: everything after it will be reported. Again after each resumption. */
   onCreated?(revision: number): void;
-  /** All events of one or more whole revisions. `revision`: the server's when it sent them. */
-  onEvents(events: Event[], revision: number): void | Promise<void>;
   /** Its stream has ended, or could not be opened; it is taken up again until it is over. */
   onBroken?(error: StatusError): void;
   /** All events up to `revision` have been reported. */
@@ -50,6 +55,17 @@ export interface WatchListener {
   onEnd(error: StatusError | undefined, compactRevision: number): void;
 }
 
+export interface WatchListener extends StateListener {
+  /** All events of one or more whole revisions. `revision`: the server's when it sent them. */
+  onEvents(events: Event[], revision: number): void | Promise<void>;
+}
+
+/** For whoever can keep up. */
+export interface ViewListener extends StateListener {
+  /** One event after another, valid during the call. When the stream breaks within a large revision, what was told of that comes again. */
+  onView(kv: KvView): void;
+}
+
 interface Pending {
   readonly response: WatchResponse;
   readonly bytes: number;
@@ -59,7 +75,8 @@ export class Watch implements Waiter, CallListener {
   readonly #channel: Channel;
   readonly #clock: Clock;
   readonly #options: WatchOptions;
-  readonly #listener: WatchListener;
+  readonly #listener: WatchListener | ViewListener;
+  readonly #views = new KvViews();
   #nextRevision: number;
   #call: ClientCall | undefined;
   #isCreated = false;
@@ -73,7 +90,7 @@ export class Watch implements Waiter, CallListener {
   #isOver = false;
 
   /** For EtcdClient.watch. */
-  constructor(channel: Channel, clock: Clock, options: WatchOptions, listener: WatchListener) {
+  constructor(channel: Channel, clock: Clock, options: WatchOptions, listener: WatchListener | ViewListener) {
     this.#channel = channel;
     this.#clock = clock;
     this.#options = options;
@@ -124,12 +141,37 @@ export class Watch implements Waiter, CallListener {
   }
 
   onMessage(buffer: Uint8Array, start: number, end: number): void {
-    const response = decode(buffer, start, end);
-    if (response === undefined) this.#end(new StatusError(INTERNAL, 'malformed watch response'), 0);
+    // The prefix of the message counts as well.
+    const bytes = end - start + 5;
+    try {
+      if ('onView' in this.#listener) {
+        this.#giveViews(this.#listener, buffer, start, end);
+        this.#call?.consumed(bytes);
+        return;
+      }
+      this.#pending.push({ response: methods.watch.response.decode(buffer, start, end), bytes });
+    } catch (error) {
+      if (!(error instanceof WireError)) throw error;
+      this.#end(new StatusError(INTERNAL, 'malformed watch response'), 0);
+    }
+    this.#deliver();
+  }
+
+  #giveViews(listener: ViewListener, buffer: Uint8Array, start: number, end: number): void {
+    const head = WatchResponseHead.decode(buffer, start, end);
+    const revision = head.header?.revision ?? 0;
+    if (head.created && !head.canceled) this.#created(revision);
+    else if (head.canceled) this.#canceled(head);
     else {
-      // The prefix of the message counts as well.
-      this.#pending.push({ response, bytes: end - start + 5 });
-      this.#deliver();
+      const from = this.#nextRevision;
+      let last = 0;
+      const count = this.#views.events(buffer, start, end, (kv) => {
+        last = kv.modRevision;
+        if (last >= from && !this.#isOver) listener.onView(kv);
+      });
+      // More of the last revision may follow in the next part.
+      if (count > 0) this.#nextRevision = Math.max(from, head.fragment ? last : last + 1);
+      else if (!head.fragment) this.#progress(revision);
     }
   }
 
@@ -219,7 +261,7 @@ export class Watch implements Waiter, CallListener {
     const last = events.at(-1)?.kv;
     if (last === undefined) return undefined;
     this.#nextRevision = last.mod_revision + 1;
-    return this.#listener.onEvents(events, revision) ?? undefined;
+    return 'onEvents' in this.#listener ? (this.#listener.onEvents(events, revision) ?? undefined) : undefined;
   }
 
   #progress(revision: number): void {
@@ -228,7 +270,7 @@ export class Watch implements Waiter, CallListener {
     this.#listener.onProgress?.(revision);
   }
 
-  #canceled(response: WatchResponse): void {
+  #canceled(response: WatchResponseHead): void {
     const { compact_revision: compactRevision, cancel_reason: reason } = response;
     if (compactRevision !== 0) this.#end(compacted(), compactRevision);
     else this.#end(reason === '' ? watchCanceled() : new StatusError(UNKNOWN, reason), 0);
@@ -242,14 +284,5 @@ export class Watch implements Waiter, CallListener {
     this.#call?.cancel();
     this.#call = undefined;
     this.#listener.onEnd(error, compactRevision);
-  }
-}
-
-function decode(buffer: Uint8Array, start: number, end: number): WatchResponse | undefined {
-  try {
-    return methods.watch.response.decode(buffer, start, end);
-  } catch (error) {
-    if (error instanceof WireError) return undefined;
-    throw error;
   }
 }

@@ -3,19 +3,34 @@
 // Order is the caller's: events older than their stream are not handed in. A list is believed whatever its versions, since the store may
 // have been put back to an older state.
 //
-// Per object: its identity, the version told, and the round of the last list that held it. Objects themselves are not kept.
+// Per object: its key, and in columns by its slot the version told, the uid and the round of the last list that held it. Objects themselves are not kept.
+// There may be a million: what is not a decimal version or a UUID, as all that API servers make are, lies in maps beside the columns.
 
 import type { ObjectIdentity } from './kube-api.ts';
-import { keyOf, type ObjectHead } from './object-head.ts';
+import { keyOf } from './object-head.ts';
 
-interface Known {
-  head: ObjectHead;
-  round: number;
-}
+const CAPACITY_MIN = 64;
+const UID_BYTES = 16;
+/** Digits of a version that a double holds exactly. */
+const DIGITS_MAX = 15;
+const ODD = -1;
+/** Characters of a UUID as text. */
+const UUID_LENGTH = 36;
+const HYPHEN = 0x2d;
 
 export class KnownObjects {
   readonly #onDeleted: (identity: ObjectIdentity) => void;
-  readonly #known = new Map<string, Known>();
+  readonly #slots = new Map<string, number>();
+  readonly #free: number[] = [];
+  #end = 0;
+  /** ODD: in #oddVersions. */
+  #versions = new Float64Array(CAPACITY_MIN);
+  #rounds = new Uint32Array(CAPACITY_MIN);
+  /** Zeros: in #oddUids. */
+  #uids = new Uint8Array(CAPACITY_MIN * UID_BYTES);
+  readonly #oddVersions = new Map<number, string>();
+  readonly #oddUids = new Map<number, string>();
+  readonly #scratch = new Uint8Array(UID_BYTES);
   #round = 0;
 
   constructor(onDeleted: (identity: ObjectIdentity) => void) {
@@ -23,7 +38,7 @@ export class KnownObjects {
   }
 
   get size(): number {
-    return this.#known.size;
+    return this.#slots.size;
   }
 
   /** A list begins, or begins anew: what is not set until endList is no more. */
@@ -33,44 +48,44 @@ export class KnownObjects {
 
   /** An item that cannot be read: not set, and not deleted either where it is known. */
   keepListed(key: string): void {
-    const known = this.#known.get(key);
-    if (known !== undefined) known.round = this.#round;
+    const slot = this.#slots.get(key);
+    if (slot !== undefined) this.#rounds[slot] = this.#round;
   }
 
   endList(): void {
-    for (const [key, { head, round }] of this.#known) {
-      if (round !== this.#round) this.#delete(key, head);
-    }
+    for (const [key, slot] of this.#slots) if (this.#rounds[slot] !== this.#round) this.#delete(key, slot);
   }
 
-  /** Whether it is news, which the caller is to tell: the version differs from what was told. Another one of that name is told deleted here. */
-  set(head: ObjectHead): boolean {
-    const key = keyOf(head);
-    const known = this.#known.get(key);
+  /**
+   * Whether it is news, which the caller is to tell: the version differs from what was told. Another one of that name is told deleted here.
+   * `key` is keyOf the object.
+   */
+  set(key: string, uid: string, version: string): boolean {
+    const known = this.#slots.get(key);
     if (known === undefined) {
-      this.#known.set(key, { head, round: this.#round });
+      const slot = this.#free.pop() ?? this.#end++;
+      if (slot >= this.#rounds.length) this.#grow();
+      this.#slots.set(key, slot);
+      this.#rounds[slot] = this.#round;
+      this.#setUid(slot, uid);
+      this.#setVersion(slot, version);
       return true;
     }
-    known.round = this.#round;
-    const told = known.head;
-    if (told.resourceVersion === head.resourceVersion && told.uid === head.uid) return false;
-    known.head = head;
-    if (told.uid !== head.uid) this.#onDeleted(identityOf(told));
+    this.#rounds[known] = this.#round;
+    const isSame = this.#isUid(known, uid);
+    if (isSame && this.#isVersion(known, version)) return false;
+    this.#setVersion(known, version);
+    if (isSame) return true;
+    const told = this.#uidAt(known);
+    this.#setUid(known, uid);
+    this.#onDeleted(identityOf(key, told));
     return true;
   }
 
-  /** Another version of an object that is known by its uid, told by other means. False where it is not. */
-  renew(head: ObjectHead): boolean {
-    const known = this.#known.get(keyOf(head));
-    if (known === undefined || known.head.uid !== head.uid) return false;
-    known.round = this.#round;
-    known.head = head;
-    return true;
-  }
-
-  /** Undefined for an object that is not known. */
-  head(key: string): ObjectHead | undefined {
-    return this.#known.get(key)?.head;
+  /** Whether it is known by that uid. */
+  has(key: string, uid: string): boolean {
+    const slot = this.#slots.get(key);
+    return slot !== undefined && this.#isUid(slot, uid);
   }
 
   /** Whether it is news: the object was known. */
@@ -80,18 +95,116 @@ export class KnownObjects {
 
   /** The same by `keyOf` of the object. */
   deleteKey(key: string): boolean {
-    const known = this.#known.get(key);
-    if (known === undefined) return false;
-    this.#delete(key, known.head);
+    const slot = this.#slots.get(key);
+    if (slot === undefined) return false;
+    this.#delete(key, slot);
     return true;
   }
 
-  #delete(key: string, head: ObjectHead): void {
-    this.#known.delete(key);
-    this.#onDeleted(identityOf(head));
+  #delete(key: string, slot: number): void {
+    const uid = this.#uidAt(slot);
+    this.#slots.delete(key);
+    this.#oddVersions.delete(slot);
+    this.#oddUids.delete(slot);
+    this.#free.push(slot);
+    this.#onDeleted(identityOf(key, uid));
+  }
+
+  #setVersion(slot: number, version: string): void {
+    const number = decimal(version);
+    this.#versions[slot] = number;
+    if (number === ODD) this.#oddVersions.set(slot, version);
+    else if (this.#oddVersions.size > 0) this.#oddVersions.delete(slot);
+  }
+
+  #isVersion(slot: number, version: string): boolean {
+    const told = this.#versions[slot];
+    return told === ODD ? this.#oddVersions.get(slot) === version : told === decimal(version);
+  }
+
+  #setUid(slot: number, uid: string): void {
+    const at = slot * UID_BYTES;
+    if (readUuid(uid, this.#scratch)) {
+      this.#uids.set(this.#scratch, at);
+      if (this.#oddUids.size > 0) this.#oddUids.delete(slot);
+    } else {
+      this.#uids.fill(0, at, at + UID_BYTES);
+      this.#oddUids.set(slot, uid);
+    }
+  }
+
+  #isUid(slot: number, uid: string): boolean {
+    const scratch = this.#scratch;
+    if (this.#oddUids.size > 0) {
+      const odd = this.#oddUids.get(slot);
+      if (odd !== undefined) return odd === uid;
+    }
+    if (!readUuid(uid, scratch)) return false;
+    const at = slot * UID_BYTES;
+    for (let i = 0; i < UID_BYTES; i++) if (this.#uids[at + i] !== scratch[i]) return false;
+    return true;
+  }
+
+  #uidAt(slot: number): string {
+    const at = slot * UID_BYTES;
+    return this.#oddUids.get(slot) ?? uuidText(this.#uids, at);
+  }
+
+  #grow(): void {
+    const length = 2 * this.#rounds.length;
+    const [versions, rounds, uids] = [this.#versions, this.#rounds, this.#uids];
+    this.#versions = new Float64Array(length);
+    this.#versions.set(versions);
+    this.#rounds = new Uint32Array(length);
+    this.#rounds.set(rounds);
+    this.#uids = new Uint8Array(length * UID_BYTES);
+    this.#uids.set(uids);
   }
 }
 
-function identityOf({ namespace, name, uid }: ObjectHead): { namespace: string; name: string; uid: string } {
-  return { namespace, name, uid };
+function identityOf(key: string, uid: string): ObjectIdentity {
+  const slash = key.indexOf('/');
+  return { namespace: slash < 0 ? '' : key.slice(0, slash), name: key.slice(slash + 1), uid };
+}
+
+/** ODD for what is no decimal number in its one form, or too long. */
+function decimal(version: string): number {
+  const { length } = version;
+  if (length === 0 || length > DIGITS_MAX || (length > 1 && version.charCodeAt(0) === 0x30)) return ODD;
+  let number = 0;
+  for (let i = 0; i < length; i++) {
+    const digit = version.charCodeAt(i) - 0x30;
+    if (digit < 0 || digit > 9) return ODD;
+    number = number * 10 + digit;
+  }
+  return number;
+}
+
+/** False for another text than a UUID in small letters, or its zero. */
+function readUuid(text: string, target: Uint8Array): boolean {
+  if (text.length !== UUID_LENGTH) return false;
+  let sum = 0;
+  let at = 0;
+  for (let i = 0; i < UUID_LENGTH; i += 2) {
+    if (i === 8 || i === 13 || i === 18 || i === 23) {
+      if (text.charCodeAt(i++) !== HYPHEN) return false;
+    }
+    const high = hexDigit(text.charCodeAt(i));
+    const low = hexDigit(text.charCodeAt(i + 1));
+    if (high < 0 || low < 0) return false;
+    const byte = high * 16 + low;
+    target[at++] = byte;
+    sum += byte;
+  }
+  return sum > 0;
+}
+
+function hexDigit(code: number): number {
+  if (code >= 0x30 && code <= 0x39) return code - 0x30;
+  return code >= 0x61 && code <= 0x66 ? code - 0x57 : -1;
+}
+
+function uuidText(bytes: Uint8Array, at: number): string {
+  const hex = Buffer.from(bytes.buffer, bytes.byteOffset + at, UID_BYTES).toString('hex');
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
 }

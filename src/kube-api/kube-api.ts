@@ -48,10 +48,10 @@ export interface ReflectHandler {
   /** The same for one that need not be read. Who answers false, or has no such method, gets onSet. */
   onAlike?(object: Lookalike): boolean;
   /**
-   * The pod is as it was last told, but for a binding that this client has made: nothing else is to be read. Who answers false, or has no
-   * such method, gets onSet.
+   * The pod of that uid is as it was last told, but for a binding that this client has made: nothing else is to be read. Who answers false,
+   * or has no such method, gets onSet.
    */
-  onBound?(pod: ObjectIdentity, nodeName: string): boolean;
+  onBound?(uid: string, nodeName: string): boolean;
   /** An object that onSet told of is no more. One recreated under its name is told deleted first, then set. */
   onDeleted(identity: ObjectIdentity): void;
   /** Once: what onSet has told so far is the whole collection as of one moment. */

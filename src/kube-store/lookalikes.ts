@@ -1,6 +1,7 @@
 // Pods and nodes that are read by their form (kube/object-forms.ts): of a million of a few templates each is one walk over its bytes and a small
 // object that names what it is like. What is of a new form is read whole, once, and learned.
 
+import type { KvView } from '../client/kv-view.ts';
 import { NodeCuts } from '../kube/node-cuts.ts';
 import { type ObjectForm, ObjectForms, ownBytes } from '../kube/object-forms.ts';
 import { PodCuts } from '../kube/pod-cuts.ts';
@@ -43,18 +44,17 @@ export class Lookalikes {
   }
 
   /** Undefined for an object that has to be read whole. */
-  find(value: Uint8Array, revision: number): Lookalike | undefined {
+  find({ bytes, valueStart: start, valueEnd: end, modRevision }: KvView): Lookalike | undefined {
     const walk = this.#pod ?? this.#node;
     this.#form = undefined;
-    this.#isPlain = formOf(value) === 'protobuf' && walk?.walk(value, 0, value.length) === true;
+    this.#isPlain = formOf(bytes, start, end) === 'protobuf' && walk?.walk(bytes, start, end) === true;
     if (!this.#isPlain || walk === undefined) return undefined;
     this.#form = this.#forms.find(walk.cuts);
     if (this.#form === undefined) return undefined;
-    const bytes = Buffer.from(value.buffer, value.byteOffset, value.length);
     const { object, namespace } = this.#form.kept;
     const name = textAt(bytes, walk.nameStart, walk.nameEnd);
     const uid = textAt(bytes, walk.uidStart, walk.uidEnd);
-    const resourceVersion = String(revision);
+    const resourceVersion = String(modRevision);
     const pod = this.#pod;
     return pod === undefined
       ? {

@@ -4,6 +4,7 @@
 // Limit: BYTES_MAX; beyond it what comes is not kept, and read from the store when it is bound: the first to come are the first to be bound.
 
 import type { KeyValue } from '../api/messages.ts';
+import type { KvView } from '../client/kv-view.ts';
 import { restore } from '../kube/object-forms.ts';
 import type { FormedBytes } from './lookalikes.ts';
 
@@ -24,9 +25,9 @@ export class PendingPods {
   #bytes = 0;
 
   /** `name`: the pod's namespace and name. `formed`: its value, if that is of a form. */
-  set(name: string, { value, mod_revision: revision }: StoredPod, formed: FormedBytes | undefined): void {
+  set(name: string, kv: KvView, formed: FormedBytes | undefined): void {
     this.delete(name);
-    const pending = { bytes: formed ?? value, revision };
+    const pending = { bytes: formed ?? kv.valueCopy(), revision: kv.modRevision };
     if (this.#bytes + sizeOf(pending) > BYTES_MAX) return;
     this.#bytes += sizeOf(pending);
     this.#pods.set(name, pending);

@@ -32,8 +32,3 @@ export class RegistryKeys {
     return `${this.folder(resource)}${RESOURCES[resource].isNamespaced ? `${namespace}/` : ''}${name}`;
   }
 }
-
-/** The part of a key below its folder: what `keyOf` makes of the object's namespace and name. */
-export function nameInFolder(key: Uint8Array, folderBytes: number): string {
-  return Buffer.from(key.buffer, key.byteOffset + folderBytes, key.length - folderBytes).toString();
-}

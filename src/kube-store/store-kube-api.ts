@@ -8,10 +8,12 @@
 // leases, any other write. Without one these are refused, but for the conditions of pods, which are written at the store too.
 
 import { INVALID_ARGUMENT, PERMISSION_DENIED, RESOURCE_EXHAUSTED, StatusError } from '../api/errors.ts';
-import { COMPARE_EQUAL, Compare, type KeyValue, RangeRequest, RequestOp, TARGET_MOD } from '../api/messages.ts';
+import type { KeyValue } from '../api/messages.ts';
 import { WireError } from '../base/byte-reader.ts';
+import type { PutOutcome } from '../client/conditional-put.ts';
 import type { EtcdClient } from '../client/etcd-client.ts';
 import { keyBytes } from '../client/key-range.ts';
+import type { KvView } from '../client/kv-view.ts';
 import type { Clock } from '../io/clock.ts';
 import { formOf } from '../kube/stored-object.ts';
 import { PodRewriter } from '../kube/stored-pod.ts';
@@ -40,7 +42,7 @@ import type { ResourceName } from '../kube-api/resource.ts';
 import { ObjectReader } from './object-reader.ts';
 import { PendingPods, type StoredPod } from './pending-pods.ts';
 import { RegistryKeys } from './registry-key.ts';
-import { type StoredState, StoreReflector } from './store-reflector.ts';
+import { type BoundPod, type StoredState, StoreReflector } from './store-reflector.ts';
 
 const TIMEOUT_MS = 10_000;
 const RETRY_AFTER_MS = 1000;
@@ -60,15 +62,8 @@ export interface StoreKubeApiOptions {
   readonly api?: KubeApi;
 }
 
-/** What became of the conditional write of one key. */
-type PutOutcome =
-  | { readonly kind: 'done' }
-  /** Somebody else has written it; undefined: it is gone. */
-  | { readonly kind: 'other'; readonly kv: KeyValue | undefined };
-
-interface SentBinding {
+interface SentBinding extends BoundPod {
   readonly value: Uint8Array;
-  readonly nodeName: string;
 }
 
 export class StoreKubeApi implements KubeApi {
@@ -124,7 +119,7 @@ export class StoreKubeApi implements KubeApi {
         const timeoutMs = this.#timeLeft(options);
         if (timeoutMs <= 0) return { kind: 'unreachable', text: 'the deadline of the binding has passed' };
         isSent = true;
-        this.#remember(name, { value: bound, nodeName });
+        this.#remember(name, { value: bound, uid: pod.uid, nodeName });
         const outcome = await this.#put(pod, kv, bound, timeoutMs);
         if (outcome.kind === 'done') {
           this.#pending.delete(name);
@@ -245,17 +240,17 @@ export class StoreKubeApi implements KubeApi {
     }
   }
 
-  #boundTo(name: string, { value }: KeyValue): string | undefined {
+  #boundTo(name: string, { bytes, valueStart, valueEnd }: KvView): BoundPod | undefined {
     const sent = this.#sent.get(name);
     if (sent === undefined) return undefined;
     this.#sent.delete(name);
-    if (Buffer.compare(sent.value, value) !== 0) return undefined;
+    if (bytes.compare(sent.value, 0, sent.value.length, valueStart, valueEnd) !== 0) return undefined;
     this.#pending.delete(name);
-    return sent.nodeName;
+    return sent;
   }
 
   /** What the pod's bytes were when it was last told. */
-  #keep(name: string, kv: KeyValue, { hasNode, formed }: StoredState): void {
+  #keep(name: string, kv: KvView, { hasNode, formed }: StoredState): void {
     if (hasNode) this.#pending.delete(name);
     else this.#pending.set(name, kv, formed);
   }
@@ -264,7 +259,7 @@ export class StoreKubeApi implements KubeApi {
     return {
       onSet: (object) => handler.onSet(object),
       ...(handler.onAlike === undefined ? {} : { onAlike: (object) => handler.onAlike?.(object) ?? false }),
-      onBound: (identity, nodeName) => handler.onBound?.(identity, nodeName) ?? false,
+      onBound: (uid, nodeName) => handler.onBound?.(uid, nodeName) ?? false,
       onDeleted: (identity) => {
         this.#pending.delete(keyOf(identity));
         handler.onDeleted(identity);
@@ -300,7 +295,7 @@ export class StoreKubeApi implements KubeApi {
   }
 
   /** kube-apiserver's update of a pod. */
-  async #put(
+  #put(
     pod: ObjectIdentity,
     { mod_revision }: StoredPod,
     value: Uint8Array,
@@ -308,18 +303,7 @@ export class StoreKubeApi implements KubeApi {
   ): Promise<PutOutcome> {
     this.#counted('txn');
     const key = keyBytes(this.#keys.key('pods', pod));
-    const put = { key, value, lease: 0n, prev_kv: false, ignore_value: false, ignore_lease: false };
-    const { client } = this.#options;
-    const response = await client.txn(
-      {
-        compare: [Compare.create({ result: COMPARE_EQUAL, target: TARGET_MOD, key, mod_revision })],
-        success: [RequestOp.create({ request_put: put })],
-        failure: [RequestOp.create({ request_range: RangeRequest.create({ key }) })],
-      },
-      { timeoutMs },
-    );
-    if (response.succeeded) return { kind: 'done' };
-    return { kind: 'other', kv: response.responses.at(0)?.response_range?.kvs.at(0) };
+    return this.#options.client.putIfUnchanged({ key, value, modRevision: mod_revision }, { timeoutMs });
   }
 
   #counted(verb: string): void {

@@ -12,9 +12,9 @@
 // Limits: PAGE_KEYS a page; a page is asked for while the one before is read.
 
 import { StatusError } from '../api/errors.ts';
-import type { Event, KeyValue, RangeResponse } from '../api/messages.ts';
 import type { EtcdClient } from '../client/etcd-client.ts';
 import { prefixEnd } from '../client/key-range.ts';
+import { type KvView, KvViews, type RangePage } from '../client/kv-view.ts';
 import type { Watch } from '../client/watch.ts';
 import type { Clock, Timer } from '../io/clock.ts';
 import { Backoff } from '../kube-api/backoff.ts';
@@ -29,18 +29,17 @@ import type {
   ReflectionCounts,
   ReflectOptions,
 } from '../kube-api/kube-api.ts';
-import { headOf, isObject, type ObjectHead } from '../kube-api/object-head.ts';
+import { headOf, isObject, keyOf, type ObjectHead } from '../kube-api/object-head.ts';
 import type { ResourceName } from '../kube-api/resource.ts';
 import { type OngoingTrouble, Trouble } from '../kube-api/trouble.ts';
 import { type FormedBytes, Lookalikes } from './lookalikes.ts';
 import { ObjectReader } from './object-reader.ts';
-import { nameInFolder, type RegistryKeys } from './registry-key.ts';
+import type { RegistryKeys } from './registry-key.ts';
 
 const PAGE_KEYS = 500;
 const PAGE_TIMEOUT_MS = 30_000;
 /** Skipped objects told by name, of each list or watch. */
 const TOLD_MAX = 20;
-const DELETE_EVENT = 1;
 const NOT_PHASE = /^status\.phase!=([A-Za-z]+)$/;
 
 export interface StoreReflectorOptions {
@@ -54,9 +53,14 @@ export interface StoreReflectorOptions {
   readonly handler: ReflectHandler;
   readonly options: ReflectOptions;
   /** Where the pod is, if these bytes are the binding that this client has made of what was told before. */
-  readonly boundTo?: (name: string, kv: KeyValue) => string | undefined;
+  readonly boundTo?: (name: string, kv: KvView) => BoundPod | undefined;
   /** The bytes of each pod that is told: whole, and by their form where they have one. */
-  readonly onStored?: (name: string, kv: KeyValue, pod: StoredState) => void;
+  readonly onStored?: (name: string, kv: KvView, pod: StoredState) => void;
+}
+
+export interface BoundPod {
+  readonly uid: string;
+  readonly nodeName: string;
 }
 
 export interface StoredState {
@@ -68,6 +72,7 @@ export class StoreReflector implements Reflection {
   readonly resource: ResourceName;
   readonly #options: StoreReflectorOptions;
   readonly #folder: Uint8Array;
+  readonly #views = new KvViews();
   readonly #reader = new ObjectReader();
   readonly #lookalikes: Lookalikes | undefined;
   readonly #known: KnownObjects;
@@ -157,17 +162,20 @@ export class StoreReflector implements Reflection {
     this.#told = 0;
     this.#known.beginList();
     let page = await this.#page(this.#folder, 0);
-    const revision = page.header?.revision ?? 0;
+    const { revision } = page;
     while (this.#instead === undefined && !this.#isClosed) {
-      const last = page.kvs.at(-1);
-      const next = page.more && last !== undefined ? this.#page(after(last.key), revision) : undefined;
-      // Whoever awaits it below hears of its failure.
-      next?.catch(() => undefined);
-      for (const kv of page.kvs) {
-        this.#set(kv);
-        // The API's list tells the rest, as it is by then.
-        if (this.#instead !== undefined) break;
+      const { hasMore, lastKey } = page;
+      const next = hasMore && lastKey !== undefined ? this.#page(after(lastKey), revision) : undefined;
+      if (next !== undefined) {
+        // Whoever awaits it below hears of its failure.
+        next.catch(() => undefined);
+        // So that it is on its way while this one is read.
+        await new Promise<void>((resolve) => this.#options.clock.defer(resolve));
       }
+      page.visit(this.#views, (kv) => {
+        // The API's list tells the rest, as it is by then.
+        if (this.#instead === undefined) this.#set(kv);
+      });
       if (next === undefined) break;
       page = await next;
     }
@@ -175,9 +183,9 @@ export class StoreReflector implements Reflection {
     return revision;
   }
 
-  #page(key: Uint8Array, revision: number): Promise<RangeResponse> {
+  #page(key: Uint8Array, revision: number): Promise<RangePage> {
     const request = { key, range_end: prefixEnd(this.#folder), limit: PAGE_KEYS, revision };
-    return this.#options.client.range(request, { timeoutMs: PAGE_TIMEOUT_MS });
+    return this.#options.client.rangePage(request, { timeoutMs: PAGE_TIMEOUT_MS });
   }
 
   #listed(): void {
@@ -203,8 +211,8 @@ export class StoreReflector implements Reflection {
     const watch = this.#options.client.watch(options, {
       onCreated: () => this.#trouble.end(),
       onBroken: (error) => this.#fail(`watch ${this.resource}: ${error.message}`),
-      onEvents: (events) => {
-        for (const event of events) if (this.#watch === watch) this.#onEvent(event);
+      onView: (kv) => {
+        if (this.#watch === watch) this.#onEvent(kv);
       },
       onEnd: (error) => {
         if (this.#watch !== watch) return;
@@ -217,34 +225,38 @@ export class StoreReflector implements Reflection {
     this.#watch = watch;
   }
 
-  #onEvent({ type, kv }: Event): void {
-    if (kv === undefined) return;
-    if (type === DELETE_EVENT) this.#count(this.#known.deleteKey(nameInFolder(kv.key, this.#folder.length)));
+  #onEvent(kv: KvView): void {
+    if (kv.isDeleted) this.#count(this.#known.deleteKey(this.#nameOf(kv)));
     else this.#set(kv);
   }
 
-  #set(kv: KeyValue): void {
-    const name = nameInFolder(kv.key, this.#folder.length);
+  /** The key below its folder: what `keyOf` makes of the object's namespace and name. */
+  #nameOf({ bytes, keyStart, keyEnd }: KvView): string {
+    return bytes.toString('utf8', keyStart + this.#folder.length, keyEnd);
+  }
+
+  #set(kv: KvView): void {
+    const name = this.#nameOf(kv);
     if (this.#isOwnBinding(name, kv)) return;
-    const alike = this.#lookalikes?.find(kv.value, kv.mod_revision);
+    const alike = this.#lookalikes?.find(kv);
     if (alike === undefined) this.#setWhole(name, kv);
     else this.#setAlike(name, kv, alike);
   }
 
-  #setAlike(name: string, kv: KeyValue, alike: Lookalike): void {
+  #setAlike(name: string, kv: KvView, alike: Lookalike): void {
     const { handler, onStored } = this.#options;
     const hasNode = alike.nodeName !== '';
     onStored?.(name, kv, { hasNode, formed: hasNode ? undefined : this.#lookalikes?.formedBytes() });
-    const isNews = this.#known.set(alike);
+    const isNews = this.#known.set(name, alike.uid, alike.resourceVersion);
     this.#count(isNews);
     if (!isNews || this.#isClosed || handler.onAlike?.(alike) === true) return;
-    const read = this.#reader.read(kv.value, kv.mod_revision);
+    const read = this.#reader.read(kv.value(), kv.modRevision);
     if ('object' in read) handler.onSet(read.object);
     else this.#skip(name, read.reason);
   }
 
-  #setWhole(name: string, kv: KeyValue): void {
-    const read = this.#reader.read(kv.value, kv.mod_revision);
+  #setWhole(name: string, kv: KvView): void {
+    const read = this.#reader.read(kv.value(), kv.modRevision);
     if ('reason' in read) {
       if (read.form === 'encrypted' && this.#options.api !== undefined) this.#handOver(this.#options.api);
       else this.#skip(name, read.reason);
@@ -256,7 +268,7 @@ export class StoreReflector implements Reflection {
       return;
     }
     if (isOfPhase(read.object, this.#excludedPhases)) {
-      this.#count(this.#known.delete(head));
+      this.#count(this.#known.deleteKey(name));
       return;
     }
     this.#lookalikes?.learn(read.object, head);
@@ -264,23 +276,23 @@ export class StoreReflector implements Reflection {
     const hasNode = !isObject(spec) || spec.nodeName !== undefined;
     const formed = hasNode ? undefined : this.#lookalikes?.formedBytes();
     this.#options.onStored?.(name, kv, { hasNode, formed });
-    this.#count(this.#tell(head, read.object));
+    this.#count(this.#tell(name, head, read.object));
   }
 
   /** Whether it is news. */
-  #tell(head: ObjectHead, object: JsonObject): boolean {
-    const isNews = this.#known.set(head);
+  #tell(name: string, { uid, resourceVersion }: ObjectHead, object: JsonObject): boolean {
+    const isNews = this.#known.set(name, uid, resourceVersion);
     if (isNews && !this.#isClosed) this.#options.handler.onSet(object);
     return isNews;
   }
 
   /** Half of all events of a busy scheduler: they are not decoded. */
-  #isOwnBinding(name: string, kv: KeyValue): boolean {
+  #isOwnBinding(name: string, kv: KvView): boolean {
     const { boundTo, handler } = this.#options;
-    const nodeName = boundTo?.(name, kv);
-    const told = nodeName === undefined || this.#isClosed ? undefined : this.#known.head(name);
-    if (nodeName === undefined || told === undefined || handler.onBound?.(told, nodeName) !== true) return false;
-    this.#count(this.#known.renew({ ...told, resourceVersion: String(kv.mod_revision) }));
+    const bound = boundTo?.(name, kv);
+    if (bound === undefined || this.#isClosed || !this.#known.has(name, bound.uid)) return false;
+    if (handler.onBound?.(bound.uid, bound.nodeName) !== true) return false;
+    this.#count(this.#known.set(name, bound.uid, String(kv.modRevision)));
     return true;
   }
 
@@ -309,7 +321,7 @@ export class StoreReflector implements Reflection {
     const through: ReflectHandler = {
       onSet: (object: JsonObject) => {
         const head = headOf(object);
-        if (head !== undefined) this.#tell(head, object);
+        if (head !== undefined) this.#tell(keyOf(head), head, object);
       },
       onDeleted: (identity: ObjectIdentity) => this.#known.delete(identity),
       onSynced: () => this.#listed(),

@@ -8,7 +8,8 @@
 //
 // `setCondition` is what a status patch with one condition does: the condition of that type is replaced, or one is added.
 
-import { ByteReader } from '../base/byte-reader.ts';
+import { ByteReader, WireError } from '../base/byte-reader.ts';
+import { EMPTY_BYTES } from '../base/bytes.ts';
 import { KubeWriter } from './kube-writer.ts';
 import { eachLengthDelimited } from './length-delimited.ts';
 import { MessageDecoder, type PlainObject } from './message-decoder.ts';
@@ -23,6 +24,8 @@ const SPEC = 2;
 const STATUS = 3;
 /** Of Unknown. */
 const RAW = 2;
+const CONTENT_ENCODING = 3;
+const CONTENT_TYPE = 4;
 /** Of ObjectMeta. */
 const NAME = 1;
 const UID = 5;
@@ -56,6 +59,8 @@ interface Range {
 
 const NOWHERE: Range = { start: 0, end: 0 };
 const MAGIC_BYTES = 4;
+/** The one that a binding sets. */
+const SCHEDULED: PodConditionChange = { type: 'PodScheduled', status: 'True' };
 
 /** Throws WireError where the bytes are no pod. */
 export function readPodHead(stored: Uint8Array): PodHead {
@@ -89,16 +94,47 @@ export class PodRewriter {
   readonly #encoder = new MessageEncoder();
   readonly #decoder = new MessageDecoder();
   readonly #writer = new KubeWriter();
+  readonly #reader = new ByteReader();
+  /** The condition of a pod that had none of its type, and the second that it is of. */
+  #scheduled: { readonly seconds: number; readonly bytes: Uint8Array } = { seconds: -1, bytes: EMPTY_BYTES };
 
   /** The bytes of the bound pod, or why it cannot be bound. Throws WireError where the bytes are no pod. */
   bind(stored: Uint8Array, { uid, nodeName, wallMs }: PodBinding): Uint8Array | BindRefusal {
-    const refusal = refusalOf(readPodHead(stored), uid);
-    if (refusal !== undefined) return refusal;
-    return this.#rewrite(stored, {
-      nodeName,
-      condition: { type: 'PodScheduled', status: 'True' },
-      wallMs,
-    });
+    if (!this.#isBindable(stored, uid)) {
+      const refusal = refusalOf(readPodHead(stored), uid);
+      if (refusal !== undefined) return refusal;
+    }
+    return this.#rewrite(stored, { nodeName, condition: SCHEDULED, wallMs });
+  }
+
+  /** Whether nothing is there to refuse; false where it takes a closer look. */
+  #isBindable(stored: Uint8Array, uid: string): boolean {
+    const reader = this.#reader;
+    const { start, end } = rawOf(stored);
+    let isUid = false;
+    reader.reset(stored, start, end);
+    while (reader.position < end) {
+      const tag = reader.tag();
+      reader.skip(tag);
+      const isMetadata = tag === METADATA * 8 + LENGTH_DELIMITED;
+      if (!isMetadata && tag !== SPEC * 8 + LENGTH_DELIMITED) continue;
+      const next = reader.position;
+      const { valueStart, valueEnd } = reader;
+      reader.reset(stored, valueStart, valueEnd);
+      while (reader.position < valueEnd) {
+        const field = reader.tag();
+        reader.skip(field);
+        const isEmpty = reader.valueStart === reader.valueEnd;
+        if (isMetadata) {
+          if (field === DELETION_TIMESTAMP * 8 + LENGTH_DELIMITED) return false;
+          if (field === UID * 8 + LENGTH_DELIMITED) isUid = isAscii(stored, reader.valueStart, reader.valueEnd, uid);
+        } else if (field === NODE_NAME * 8 + LENGTH_DELIMITED) {
+          if (!isEmpty) return false;
+        } else if (field === SCHEDULING_GATES * 8 + LENGTH_DELIMITED) return false;
+      }
+      reader.reset(stored, next, end);
+    }
+    return isUid;
   }
 
   /** Undefined where the pod has that condition already, but for the time of its last transition. */
@@ -127,7 +163,7 @@ export class PodRewriter {
   }
 
   #rewrite(stored: Uint8Array, change: PodChange): Uint8Array {
-    const { rawStart, rawEnd } = readEnvelope(stored);
+    const pod = rawOf(stored);
     const { nodeName } = change;
     const writer = this.#writer;
     writer.reset();
@@ -143,7 +179,6 @@ export class PodRewriter {
       number: STATUS,
       write: (part) => writer.message(STATUS, () => this.#writeStatus(writer, stored, part, change)),
     };
-    const pod = { start: rawStart, end: rawEnd };
     copyFields(writer, stored, { start: MAGIC_BYTES, end: stored.length }, [
       { number: RAW, write: () => writer.message(RAW, () => copyFields(writer, stored, pod, [spec, status])) },
     ]);
@@ -164,11 +199,42 @@ export class PodRewriter {
 
   /** podutil.UpdatePodCondition: another condition in its place, that keeps the time of its last transition where its status stays. */
   #writeCondition(writer: KubeWriter, stored: Uint8Array, { condition, wallMs, old }: ConditionChange): void {
+    const seconds = Math.floor(wallMs / MILLIS_A_SECOND);
+    if (condition === SCHEDULED && old.start === old.end) {
+      if (this.#scheduled.seconds !== seconds) {
+        const made = new KubeWriter();
+        this.#encoder.encode('PodCondition', { ...condition, lastTransitionTime: timeOf(wallMs) }, made);
+        this.#scheduled = { seconds, bytes: made.copy() };
+      }
+      writer.bytes(this.#scheduled.bytes);
+      return;
+    }
     const told = this.#decoder.decode('PodCondition', stored, old.start, old.end);
     const isSame = told?.status === condition.status && typeof told.lastTransitionTime === 'string';
     const lastTransitionTime = isSame ? told.lastTransitionTime : timeOf(wallMs);
     this.#encoder.encode('PodCondition', { ...condition, lastTransitionTime }, writer);
   }
+}
+
+/** Where the pod's message lies. */
+function rawOf(stored: Uint8Array): Range {
+  let raw = NOWHERE;
+  eachLengthDelimited(stored, MAGIC_BYTES, stored.length, (number, start, end) => {
+    if (number === RAW) raw = { start, end };
+    else if ((number === CONTENT_ENCODING || number === CONTENT_TYPE) && start < end)
+      throw new WireError('the object is encoded or of another content type');
+  });
+  return raw;
+}
+
+/** False also for texts that are not ASCII. */
+function isAscii(bytes: Uint8Array, start: number, end: number, text: string): boolean {
+  if (end - start !== text.length) return false;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code > 0x7f || code !== bytes[start + i]) return false;
+  }
+  return true;
 }
 
 function refusalOf(head: PodHead, uid: string): BindRefusal | undefined {
@@ -236,22 +302,31 @@ interface Edit {
 function copyFields(writer: KubeWriter, bytes: Uint8Array, { start, end }: Range, edits: readonly Edit[]): void {
   const reader = new ByteReader(bytes, start, end);
   let made = 0;
+  /** What has not been copied yet begins here. */
+  let from = start;
+  const copyTo = (at: number, next: number): void => {
+    if (at > from) writer.bytes(bytes, from, at);
+    from = next;
+  };
   while (reader.hasMore) {
     const fieldStart = reader.position;
     const tag = reader.tag();
     const number = tag >>> 3;
-    while (made < edits.length && edits[made].number < number) edits[made++].write(NOWHERE);
+    while (made < edits.length && edits[made].number < number) {
+      copyTo(fieldStart, fieldStart);
+      edits[made++].write(NOWHERE);
+    }
     if ((tag & 7) !== LENGTH_DELIMITED) reader.skip(tag);
     else reader.lengthDelimited();
     if (made < edits.length && edits[made].number === number && (tag & 7) === LENGTH_DELIMITED) {
       const value = { start: reader.valueStart, end: reader.valueEnd };
       if (edits[made].matches?.(value) ?? true) {
+        copyTo(fieldStart, reader.position);
         edits[made++].write(value);
-        continue;
       }
     }
-    writer.bytes(bytes, fieldStart, reader.position);
   }
+  copyTo(end, end);
   while (made < edits.length) edits[made++].write(NOWHERE);
 }
 

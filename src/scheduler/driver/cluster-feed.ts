@@ -134,7 +134,7 @@ export class ClusterFeed {
     const handler = {
       onSet,
       ...(onAlike === undefined ? {} : { onAlike }),
-      onBound: ({ uid }: ObjectIdentity, nodeName: string) => this.#handler.onPodBound(uid, nodeName),
+      onBound: (uid: string, nodeName: string) => this.#handler.onPodBound(uid, nodeName),
       onDeleted,
       onSynced: () => {
         this.#unsynced--;
