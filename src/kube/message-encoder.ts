@@ -39,16 +39,18 @@ export class MessageEncoder {
 
 function writeMessage(writer: KubeWriter, message: Message, object: PlainObject): void {
   for (const field of message.fields) {
-    if (field.isInline) {
-      writer.message(field.number, () => writeMessage(writer, messageOf(field), object));
-      continue;
-    }
-    const value = object[field.name] ?? undefined;
-    if (field.isList) for (const item of listOf(field, value)) writeValue(writer, field, item);
-    else if (field.isMap) writeMap(writer, field, value);
-    else if (value !== undefined) writeValue(writer, field, value);
-    else if (!field.isPointer) writeEmpty(writer, field);
+    if (field.isInline) writer.message(field.number, () => writeMessage(writer, messageOf(field), object));
+    else writeField(writer, field, object[field.name]);
   }
+}
+
+/** The field with its tag, as often as it has to be there. It is none that is inline. Throws TypeError. */
+export function writeField(writer: KubeWriter, field: Field, given: unknown): void {
+  const value = given ?? undefined;
+  if (field.isList) for (const item of listOf(field, value)) writeValue(writer, field, item);
+  else if (field.isMap) writeMap(writer, field, value);
+  else if (value !== undefined) writeValue(writer, field, value);
+  else if (!field.isPointer) writeEmpty(writer, field);
 }
 
 function writeValue(writer: KubeWriter, field: Field, value: unknown): void {

@@ -118,3 +118,9 @@ export class MessageSchema {
     };
   }
 }
+
+/** All fields of the message but these, as a schema leaves them out. */
+export function fieldsBeside(message: string, wanted: readonly string[]): readonly string[] {
+  const { fields = [] } = new MessageSchema().find(message) ?? {};
+  return fields.filter(({ name }) => !wanted.includes(name)).map(({ name }) => `${message}.${name}`);
+}

@@ -8,11 +8,12 @@
 //
 // `setCondition` is what a status patch with one condition does: the condition of that type is replaced, or one is added.
 
-import { ByteReader, WireError } from '../base/byte-reader.ts';
+import { ByteReader } from '../base/byte-reader.ts';
 import { EMPTY_BYTES } from '../base/bytes.ts';
 import { KubeWriter } from './kube-writer.ts';
 import { eachLengthDelimited } from './length-delimited.ts';
 import { MessageDecoder, type PlainObject } from './message-decoder.ts';
+import { copyFields, type Edit, type Range, rawOf, rewriteObject } from './message-edit.ts';
 import { MessageEncoder } from './message-encoder.ts';
 import { readEnvelope } from './stored-object.ts';
 
@@ -22,10 +23,6 @@ const LENGTH_DELIMITED = 2;
 const METADATA = 1;
 const SPEC = 2;
 const STATUS = 3;
-/** Of Unknown. */
-const RAW = 2;
-const CONTENT_ENCODING = 3;
-const CONTENT_TYPE = 4;
 /** Of ObjectMeta. */
 const NAME = 1;
 const UID = 5;
@@ -51,14 +48,6 @@ export interface PodHead {
   readonly isGated: boolean;
 }
 
-/** A range of the pod's bytes. */
-interface Range {
-  readonly start: number;
-  readonly end: number;
-}
-
-const NOWHERE: Range = { start: 0, end: 0 };
-const MAGIC_BYTES = 4;
 /** The one that a binding sets. */
 const SCHEDULED: PodConditionChange = { type: 'PodScheduled', status: 'True' };
 
@@ -163,11 +152,8 @@ export class PodRewriter {
   }
 
   #rewrite(stored: Uint8Array, change: PodChange): Uint8Array {
-    const pod = rawOf(stored);
     const { nodeName } = change;
     const writer = this.#writer;
-    writer.reset();
-    writer.bytes(stored, 0, MAGIC_BYTES);
     const spec: Edit = {
       number: SPEC,
       write: (part) => {
@@ -179,10 +165,7 @@ export class PodRewriter {
       number: STATUS,
       write: (part) => writer.message(STATUS, () => this.#writeStatus(writer, stored, part, change)),
     };
-    copyFields(writer, stored, { start: MAGIC_BYTES, end: stored.length }, [
-      { number: RAW, write: () => writer.message(RAW, () => copyFields(writer, stored, pod, [spec, status])) },
-    ]);
-    return writer.take();
+    return rewriteObject(writer, stored, [spec, status]);
   }
 
   #writeStatus(writer: KubeWriter, stored: Uint8Array, status: Range, change: PodChange): void {
@@ -214,17 +197,6 @@ export class PodRewriter {
     const lastTransitionTime = isSame ? told.lastTransitionTime : timeOf(wallMs);
     this.#encoder.encode('PodCondition', { ...condition, lastTransitionTime }, writer);
   }
-}
-
-/** Where the pod's message lies. */
-function rawOf(stored: Uint8Array): Range {
-  let raw = NOWHERE;
-  eachLengthDelimited(stored, MAGIC_BYTES, stored.length, (number, start, end) => {
-    if (number === RAW) raw = { start, end };
-    else if ((number === CONTENT_ENCODING || number === CONTENT_TYPE) && start < end)
-      throw new WireError('the object is encoded or of another content type');
-  });
-  return raw;
 }
 
 /** False also for texts that are not ASCII. */
@@ -287,47 +259,6 @@ function isOfType(stored: Uint8Array, start: number, end: number, type: string):
     if (number === CONDITION_TYPE) is = textAt(stored, from, to) === type;
   });
   return is;
-}
-
-/** What is written in place of a field. */
-interface Edit {
-  readonly number: number;
-  /** Of several fields of that number: which. */
-  readonly matches?: (value: Range) => boolean;
-  /** Writes the field, tag and all; an empty range where there was none. */
-  readonly write: (value: Range) => void;
-}
-
-/** Copies a message field by field, with edits in order of their numbers; each is made once, where its field is or would be. */
-function copyFields(writer: KubeWriter, bytes: Uint8Array, { start, end }: Range, edits: readonly Edit[]): void {
-  const reader = new ByteReader(bytes, start, end);
-  let made = 0;
-  /** What has not been copied yet begins here. */
-  let from = start;
-  const copyTo = (at: number, next: number): void => {
-    if (at > from) writer.bytes(bytes, from, at);
-    from = next;
-  };
-  while (reader.hasMore) {
-    const fieldStart = reader.position;
-    const tag = reader.tag();
-    const number = tag >>> 3;
-    while (made < edits.length && edits[made].number < number) {
-      copyTo(fieldStart, fieldStart);
-      edits[made++].write(NOWHERE);
-    }
-    if ((tag & 7) !== LENGTH_DELIMITED) reader.skip(tag);
-    else reader.lengthDelimited();
-    if (made < edits.length && edits[made].number === number && (tag & 7) === LENGTH_DELIMITED) {
-      const value = { start: reader.valueStart, end: reader.valueEnd };
-      if (edits[made].matches?.(value) ?? true) {
-        copyTo(fieldStart, reader.position);
-        edits[made++].write(value);
-      }
-    }
-  }
-  copyTo(end, end);
-  while (made < edits.length) edits[made++].write(NOWHERE);
 }
 
 function textAt(bytes: Uint8Array, start: number, end: number): string {
