@@ -5,7 +5,7 @@ export interface HttpRequest {
   /** Path and query. */
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body?: string;
+  readonly body?: string | Uint8Array;
   /** Ends the request, also while its body is being read. Time limits are the caller's. */
   readonly signal: AbortSignal;
   /**

@@ -27,7 +27,7 @@ export interface CallerOptions {
 export interface ShortCall {
   readonly method: HttpRequest['method'];
   readonly path: string;
-  readonly body?: string;
+  readonly body?: string | Uint8Array;
   readonly contentType?: string;
   /** From the moment it is sent. */
   readonly timeoutMs: number;
@@ -63,6 +63,10 @@ export class ApiCaller {
     this.#clock = clock;
     this.#userAgent = userAgent;
     this.#gate = new RequestGate({ clock, inFlightMax, waitingMax });
+  }
+
+  get origin(): string {
+    return this.#credentials.origin;
   }
 
   get gate(): RequestGate {

@@ -84,7 +84,7 @@ export class FakeHttp implements HttpClient {
 
   /** The last request's body, parsed. */
   get lastBody(): unknown {
-    return JSON.parse(this.requests.at(-1)?.body ?? 'null');
+    return JSON.parse(String(this.requests.at(-1)?.body ?? 'null'));
   }
 
   async send(request: HttpRequest): Promise<HttpResponse> {

@@ -26,6 +26,7 @@ import type {
   WriteOutcome,
 } from './kube-api.ts';
 import { NEEDED_RIGHTS, type Right } from './needed-rights.ts';
+import { ObjectApi } from './object-api.ts';
 import { isObject } from './object-head.ts';
 import { type Answer, failureOf, isSuccess, parseObject, type RequestSubject } from './outcome.ts';
 import { Reflector } from './reflector.ts';
@@ -70,6 +71,8 @@ interface Call extends RequestSubject {
 }
 
 export class HttpKubeApi implements KubeApi, Reviewer {
+  /** What no scheduler writes. */
+  readonly objects: ObjectApi;
   readonly #caller: ApiCaller;
   readonly #clock: Clock;
   readonly #chance: () => number;
@@ -79,9 +82,15 @@ export class HttpKubeApi implements KubeApi, Reviewer {
 
   constructor(options: HttpKubeApiOptions) {
     this.#caller = new ApiCaller(options);
+    this.objects = new ObjectApi(this.#caller);
     this.#clock = options.clock;
     this.#chance = options.chance;
     this.#decoder = new MessageDecoder(options.unreadFields);
+  }
+
+  /** Of the API server, like "https://10.0.0.1:6443". */
+  get origin(): string {
+    return this.#caller.origin;
   }
 
   reflect(resource: ResourceName, handler: ReflectHandler, options: ReflectOptions = {}): Reflection {

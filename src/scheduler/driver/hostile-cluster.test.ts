@@ -175,7 +175,7 @@ class BadServer {
 
   #answer(request: HttpRequest): FakeAnswer | 'silence' {
     const binding = /\/pods\/([^/]+)\/binding$/.exec(request.path);
-    if (binding !== null) return this.#bind(binding[1], JSON.parse(request.body ?? '{}').target.name);
+    if (binding !== null) return this.#bind(binding[1], JSON.parse(String(request.body ?? '{}')).target.name);
     if (request.method !== 'GET') return { body: {} };
     const resource = /\/([a-z]+)\?/.exec(request.path)?.[1] ?? '';
     if (!request.path.includes('watch=true')) {

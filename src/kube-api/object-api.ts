@@ -1,0 +1,101 @@
+// Whole objects and their status written through the API server, for those who stand for other clients than a scheduler: kubelets, users. Outcomes are
+// those of kube-api.ts; 429 is waited for as client-go does.
+//
+// A body is an object, sent as JSON, or the bytes of its protobuf in the envelope of the store, which costs the API server less.
+
+import type { ApiCaller, ShortCall } from './api-caller.ts';
+import type { JsonObject, WriteOutcome } from './kube-api.ts';
+import { failureOf, isSuccess, parseObject } from './outcome.ts';
+import { namespacePath, objectPath, qualifiedName, type ResourceName } from './resource.ts';
+
+const TIMEOUT_MS = 30_000;
+const REPEATS_MAX = 10;
+const PROTOBUF = 'application/vnd.kubernetes.protobuf';
+const STRATEGIC_MERGE = 'application/strategic-merge-patch+json';
+
+export type ObjectBody = JsonObject | Uint8Array;
+
+/** An object by its name; '' for the namespace of objects without one. */
+export interface ObjectPlace {
+  readonly namespace: string;
+  readonly name: string;
+}
+
+export interface Removal {
+  readonly uid?: string;
+  readonly graceSeconds?: number;
+}
+
+interface Call {
+  readonly verb: string;
+  readonly resource: ResourceName;
+  readonly subresource?: string;
+  readonly method: ShortCall['method'];
+  readonly path: string;
+  readonly body?: ObjectBody;
+  readonly contentType?: string;
+}
+
+export class ObjectApi {
+  readonly #caller: ApiCaller;
+
+  constructor(caller: ApiCaller) {
+    this.#caller = caller;
+  }
+
+  /** `conflict` when it is there already. */
+  create(resource: ResourceName, namespace: string, body: ObjectBody): Promise<WriteOutcome> {
+    return this.#write({ verb: 'create', resource, method: 'POST', path: namespacePath(resource, namespace), body });
+  }
+
+  /** The resourceVersion in the body is a precondition. */
+  replace(resource: ResourceName, object: ObjectPlace, body: ObjectBody): Promise<WriteOutcome> {
+    return this.#write({ verb: 'update', resource, method: 'PUT', path: objectPath(resource, object), body });
+  }
+
+  /** A strategic merge patch of the status subresource; metadata.uid in it is a precondition. */
+  patchStatus(resource: ResourceName, object: ObjectPlace, patch: JsonObject): Promise<WriteOutcome> {
+    return this.#write({
+      verb: 'patch',
+      resource,
+      subresource: 'status',
+      method: 'PATCH',
+      path: objectPath(resource, object, 'status'),
+      body: patch,
+      contentType: STRATEGIC_MERGE,
+    });
+  }
+
+  remove(resource: ResourceName, object: ObjectPlace, { uid, graceSeconds }: Removal = {}): Promise<WriteOutcome> {
+    return this.#write({
+      verb: 'delete',
+      resource,
+      method: 'DELETE',
+      path: objectPath(resource, object),
+      body: {
+        apiVersion: 'v1',
+        kind: 'DeleteOptions',
+        ...(graceSeconds === undefined ? {} : { gracePeriodSeconds: graceSeconds }),
+        ...(uid === undefined ? {} : { preconditions: { uid } }),
+      },
+    });
+  }
+
+  async #write({ verb, resource, subresource, method, path, body, contentType }: Call): Promise<WriteOutcome> {
+    const isBinary = body instanceof Uint8Array;
+    const answer = await this.#caller.call({
+      method,
+      path,
+      timeoutMs: TIMEOUT_MS,
+      repeatsMax: REPEATS_MAX,
+      ...(body === undefined ? {} : { body: isBinary ? body : JSON.stringify(body) }),
+      ...(isBinary ? { contentType: PROTOBUF } : {}),
+      ...(contentType === undefined ? {} : { contentType }),
+    });
+    const name = subresource === undefined ? qualifiedName(resource) : `${resource}/${subresource}`;
+    if (answer.kind !== 'answer' || !isSuccess(answer.status)) return failureOf(answer, { verb, resource: name });
+    const object = parseObject(answer.body);
+    if (object !== undefined) return { kind: 'done', object };
+    return { kind: 'unknown', text: `${verb} ${name}: the answer is not JSON` };
+  }
+}
