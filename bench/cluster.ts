@@ -147,7 +147,14 @@ async function run(folder: string): Promise<void> {
   const urls = [`--listen-client-urls=${endpoint}`, `--advertise-client-urls=${endpoint}`];
   const store = start('serve', `--data-dir=${join(folder, 'data')}`, ...urls);
   await store.line('ready');
-  const labNodes = start('lab', 'nodes', values.nodes, `--endpoint=${endpoint}`, `--renew=${values.renew}`);
+  const labNodes = start(
+    'lab',
+    'nodes',
+    values.nodes,
+    `--endpoint=${endpoint}`,
+    `--renew=${values.renew}`,
+    '--no-kubelets',
+  );
   say('nodes', await labNodes.line('nodes made in'));
   if (Number(values.renew) > 0) say('leases', await labNodes.line('renewing'));
   const { scheduler, seconds } = await startScheduler(endpoint);

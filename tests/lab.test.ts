@@ -8,15 +8,18 @@ import { keyBytes, prefixEnd } from '../src/client/key-range.ts';
 import { MessageDecoder } from '../src/kube/message-decoder.ts';
 import { MessageEncoder } from '../src/kube/message-encoder.ts';
 import { readEnvelope, storedObject } from '../src/kube/stored-object.ts';
-import { PodRewriter } from '../src/kube/stored-pod.ts';
+import { PodRewriter, readPodHead } from '../src/kube/stored-pod.ts';
 import type { JsonObject } from '../src/kube-api/kube-api.ts';
 import { BoundSample } from '../src/lab/bound-sample.ts';
 import { LabLoad } from '../src/lab/lab-load.ts';
-import { NodeMaker, PodMaker, removeAll } from '../src/lab/lab-objects.ts';
-import { POD_TEMPLATES } from '../src/lab/lab-pod.ts';
+import { labTemplate, POD_TEMPLATES, type PodTemplate } from '../src/lab/lab-pod.ts';
 import { NodeLeases } from '../src/lab/node-leases.ts';
+import { NodeMaker } from '../src/lab/node-maker.ts';
 import { ADDRESSES_MAX, INDEX, NumberedBytes, nameOf } from '../src/lab/numbered-bytes.ts';
 import { ObjectCreation } from '../src/lab/object-creation.ts';
+import { PodMaker } from '../src/lab/pod-maker.ts';
+import { mixOf } from '../src/lab/pod-template.ts';
+import { StoreTarget } from '../src/lab/store-target.ts';
 import { readNode } from '../src/scheduler/model/node-object.ts';
 import { readPod } from '../src/scheduler/model/pod-reader.ts';
 import { SimulatedServer } from './compat/server-fixture.ts';
@@ -25,7 +28,11 @@ const PORT = 2379;
 const ENDPOINT = `http://127.0.0.1:${PORT}`;
 const CREATED_MS = Date.parse('2026-01-02T03:04:05Z');
 const NODES = { prefix: 'lab-node-', zones: 8, images: 2, createdMs: CREATED_MS };
-const PODS = { prefix: 'lab-pod-', namespace: 'default', schedulerName: 'default-scheduler', createdMs: CREATED_MS };
+const PODS = { registry: '/registry', prefix: 'lab-pod-', namespaces: ['default'], createdMs: CREATED_MS };
+
+function podMaker(...templates: PodTemplate[]): PodMaker {
+  return new PodMaker(PODS, mixOf(templates.map((name) => ({ template: labTemplate(name), weight: 1 }))));
+}
 
 describe("the lab's objects", () => {
   let server: SimulatedServer;
@@ -46,6 +53,11 @@ describe("the lab's objects", () => {
 
   function create(creation: ObjectCreation, inFlight = 16): Promise<void> {
     return server.drive(load.create('objects', creation, { inFlight }));
+  }
+
+  function storeTarget(): StoreTarget {
+    const { network, clock } = server;
+    return new StoreTarget({ network, clock, signal: abort.signal }, ENDPOINT, '/registry');
   }
 
   async function stored(folder: string): Promise<JsonObject[]> {
@@ -104,7 +116,7 @@ describe("the lab's objects", () => {
   });
 
   it('are pods of every template that a scheduler can read', async () => {
-    await create(new ObjectCreation(new PodMaker('/registry', PODS, POD_TEMPLATES), 0, 2 * POD_TEMPLATES.length));
+    await create(new ObjectCreation(podMaker(...POD_TEMPLATES), 0, 2 * POD_TEMPLATES.length));
     const pods = await stored('/registry/pods/default/');
     assert.equal(pods.length, 2 * POD_TEMPLATES.length);
     for (const pod of pods) {
@@ -176,54 +188,66 @@ describe("the lab's objects", () => {
     assert.deepEqual([flow.ended[0] >= 80, flow.requests - flow.ended[0], leases.load.counts.conflicts], [true, 0, 0]);
   });
 
-  it('are removed, and nothing else', async () => {
+  it('are removed in every namespace, and nothing else', async () => {
     await create(new ObjectCreation(new NodeMaker('/registry', NODES), 0, 1200));
-    const other = '/registry/minions/lab-nodf';
-    await server.drive(load.client.put(other, 'stays'));
-    let removed = 0;
+    const maker = new PodMaker(
+      { ...PODS, namespaces: ['a', 'b', 'zz'] },
+      mixOf([{ template: labTemplate('plain'), weight: 1 }]),
+    );
+    await create(new ObjectCreation(maker, 0, 30));
+    const others = ['/registry/minions/lab-nodf', '/registry/pods/a/web', '/registry/pods/c/lab-poe'];
+    for (const key of others) await server.drive(load.client.put(key, 'stays'));
+    const target = storeTarget();
+    const removed = { nodes: 0, pods: 0 };
     await server.drive(
-      removeAll(load.client, '/registry/minions/lab-node-', (some) => {
-        removed += some;
+      target.removeNodes((some) => {
+        removed.nodes += some;
       }),
     );
-    assert.equal(removed, 1200);
-    const key = keyBytes('/registry/minions/');
+    await server.drive(
+      target.removePods(undefined, (some) => {
+        removed.pods += some;
+      }),
+    );
+    await target.close();
+    assert.deepEqual(removed, { nodes: 1200, pods: 30 });
+    const key = keyBytes('/registry/');
     const left = await server.drive(load.client.range({ key, range_end: prefixEnd(key) }));
     assert.deepEqual(
       left.kvs.map((kv) => Buffer.from(kv.key).toString()),
-      [other],
+      others,
     );
   });
 
   it('are seen on their nodes by a sample, the last ones among them', async () => {
     const count = 8192;
     const keyOf = (index: number): string => nameOf('/registry/pods/default/lab-pod-', index);
-    const sample = new BoundSample({ clock: server.clock, start: 0, end: count, keyOf, sentMs: () => 0 });
+    const sample = new BoundSample({ clock: server.clock, start: 0, end: count, sentMs: () => 0 });
     assert.equal(sample.size, 4096);
-    await server.drive(sample.start(load.client));
-    const maker = new PodMaker('/registry', PODS, ['plain']);
-    await create(new ObjectCreation(maker, count - 10, count));
+    const target = storeTarget();
+    await server.drive(target.tellBound(sample, ['default']));
+    await create(new ObjectCreation(podMaker('plain'), count - 10, count));
     await server.clock.pass(100);
     assert.equal(sample.bound, 0);
     for (let i = count - 10; i < count; i++) {
       const kv = await server.drive(load.client.get(keyOf(i)));
       assert(kv !== undefined);
-      const uid = `c4a1e5b0-3f27-4d68-9b1c-00000${String(i).padStart(7, '0')}`;
+      const { uid } = readPodHead(kv.value);
       const bound = new PodRewriter().bind(kv.value, { uid, nodeName: 'n', wallMs: CREATED_MS });
       assert(bound instanceof Uint8Array);
       await server.drive(load.client.put(keyOf(i), bound));
     }
     await server.clock.pass(100);
     assert.equal(sample.bound, 10);
-    sample.close();
+    await target.close();
   });
 
   it('are not waited for when the store no longer tells of them', async () => {
-    const keyOf = (index: number): string => nameOf('/registry/pods/default/lab-pod-', index);
-    const sample = new BoundSample({ clock: server.clock, start: 0, end: 10, keyOf, sentMs: () => 0 });
-    await server.drive(sample.start(load.client));
+    const sample = new BoundSample({ clock: server.clock, start: 0, end: 10, sentMs: () => 0 });
+    const target = storeTarget();
+    await server.drive(target.tellBound(sample, ['default']));
     const whole = assert.rejects(sample.whole(abort.signal), { code: UNAVAILABLE });
-    load.client.close();
+    await target.close();
     await server.drive(whole);
   });
 });

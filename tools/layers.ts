@@ -46,7 +46,7 @@ export const LAYERS: readonly Layer[] = [
   layer('backup', 'base io api store journal bolt lease client etcd'),
   layer('repair', 'base io store journal lease snapshot etcd'),
   layer('bench', 'base io api h2 grpc client kube', 'hdr-histogram-js cli-progress'),
-  layer('lab', 'base io api client kube kube-store bench', 'cli-progress'),
+  layer('lab', 'base io api client kube kube-api kube-store scheduler/model scheduler/inquiry bench', 'cli-progress'),
   layer(
     'cli',
     'base io journal h2 client etcd backup repair bench lab kube-api kube-store scheduler/model scheduler/configuration scheduler/queue scheduler/driver scheduler/inquiry',

@@ -53,6 +53,11 @@ export class Child {
     return (Number(fields[11]) + Number(fields[12])) / 100;
   }
 
+  /** Null while it runs, or when a signal has ended it. */
+  get exitCode(): number | null {
+    return this.#process.exitCode;
+  }
+
   get isRunning(): boolean {
     return this.#failure === undefined && this.#process.exitCode === null && this.#process.signalCode === null;
   }

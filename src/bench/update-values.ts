@@ -9,6 +9,8 @@ import type { UpdateValue } from './update-load.ts';
 const MICROS_MIN = 268_436;
 const MICROS_COUNT = 1_000_000 - MICROS_MIN;
 const UID_START = '2b1f0c52-0f4e-4b0a-9a55-00000';
+/** Before the digits of a node's number in its uid. */
+export const NODE_UID_START = '7b0c4f2a-6d1e-4a53-8c90-00000';
 /** Lease.spec.renewTime: the message's tag and length, then seconds (tag and five bytes), then the tag of nanos. */
 const RENEW_TIME_TAG = 0x22;
 const RENEW_TIME_BYTES = 12;
@@ -38,7 +40,7 @@ export class NodeLeaseValue implements UpdateValue {
     this.#secondsNow = secondsNow;
     this.#valueBytes = valueBytes;
     this.#seconds = seconds;
-    this.marks = [nodePrefix, UID_START];
+    this.marks = [nodePrefix, UID_START, NODE_UID_START];
   }
 
   /** Leases differ in the digits behind the marks only, so one is encoded and the others are made from it. */
@@ -54,6 +56,7 @@ export class NodeLeaseValue implements UpdateValue {
     const node: NodeLease = {
       nodeName: numbered(this.#nodePrefix, index),
       uid: numbered(UID_START, index),
+      nodeUid: numbered(NODE_UID_START, index),
       creationSeconds: this.#seconds,
       renewSeconds: this.#seconds,
       renewMicros: MICROS_MIN,

@@ -6,6 +6,7 @@ import { encodeNodeLease, type NodeLease } from './node-lease.ts';
 const NODE: NodeLease = {
   nodeName: 'node-0000042',
   uid: '2b1f0c52-0f4e-4b0a-9a55-000000000042',
+  nodeUid: '7b0c4f2a-6d1e-4a53-8c90-000000000042',
   creationSeconds: 1_700_000_000,
   renewSeconds: 1_700_000_123,
   renewMicros: 456_789,

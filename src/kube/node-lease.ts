@@ -17,6 +17,8 @@ const STEPS_MAX = 3;
 export interface NodeLease {
   readonly nodeName: string;
   readonly uid: string;
+  /** Of the Node, which owns it. */
+  readonly nodeUid: string;
   readonly creationSeconds: number;
   readonly renewSeconds: number;
   readonly renewMicros: number;
@@ -35,13 +37,13 @@ export function encodeNodeLease(node: NodeLease, valueBytes: number): Uint8Array
 type Variant = Partial<Pick<ObjectMeta, 'managedFields' | 'ownerReferences'>>;
 
 function variants(node: NodeLease): Variant[] {
-  const owner: OwnerReference = { apiVersion: 'v1', kind: 'Node', name: node.nodeName, uid: node.uid };
+  const owner: OwnerReference = { apiVersion: 'v1', kind: 'Node', name: node.nodeName, uid: node.nodeUid };
   const managed: ManagedFields = {
     manager: 'kubelet',
     operation: 'Update',
     apiVersion: 'coordination.k8s.io/v1',
     timeSeconds: node.creationSeconds,
-    fields: `{"f:metadata":{"f:ownerReferences":{".":{},"k:{\\"uid\\":\\"${node.uid}\\"}":{}}},"f:spec":{"f:holderIdentity":{},"f:leaseDurationSeconds":{},"f:renewTime":{}}}`,
+    fields: `{"f:metadata":{"f:ownerReferences":{".":{},"k:{\\"uid\\":\\"${node.nodeUid}\\"}":{}}},"f:spec":{"f:holderIdentity":{},"f:leaseDurationSeconds":{},"f:renewTime":{}}}`,
   };
   return [{ ownerReferences: [owner], managedFields: [managed] }, { ownerReferences: [owner] }, {}];
 }

@@ -6,22 +6,16 @@ import { Flow } from '../bench/flow.ts';
 import type { Load } from '../bench/load.ts';
 import { parseEndpoint } from '../client/endpoint.ts';
 import { EtcdClient } from '../client/etcd-client.ts';
-import type { Clock, Timer } from '../io/clock.ts';
+import { type Clock, pause, type Timer } from '../io/clock.ts';
 import type { Network } from '../io/network.ts';
 import type { ObjectCreation } from './object-creation.ts';
+import { StuckWatch } from './stuck-watch.ts';
 
 const CONNECTIONS = 4;
 const TICK_MS = 1;
 const POLL_MS = 10;
 /** Between two tries to send what the store has not answered. */
 const AGAIN_MS = 500;
-/** A store that takes nothing for so long is given up. */
-const STUCK_MS_MAX = 60_000;
-
-/** The store is gone, or refuses what it gets. */
-export class StuckError extends Error {
-  override readonly name = 'StuckError';
-}
 
 export interface LabWorld {
   readonly network: Network;
@@ -74,7 +68,7 @@ export class LabLoad {
   /** Resolves when all objects are there, or the world's signal has come. Rejects with StuckError. */
   async create(name: string, load: ObjectCreation, options: FlowOptions): Promise<void> {
     const { signal, clock } = this.#world;
-    const stuck = new StuckWatch(name, load, clock);
+    const stuck = new StuckWatch('the store', name, load, clock);
     const flow = this.#add(name, load, options);
     load.onLastSent = () => flow.stop();
     while (load.unsent > 0 && !signal.aborted) {
@@ -82,15 +76,15 @@ export class LabLoad {
       this.#pool.flush();
       while (load.unsent > 0 && !signal.aborted) {
         stuck.check();
-        await this.#pause(POLL_MS);
+        await pause(clock, POLL_MS);
       }
       flow.stop();
       while (flow.inFlight > 0 && !signal.aborted) {
         stuck.check();
-        await this.#pause(TICK_MS);
+        await pause(clock, TICK_MS);
       }
       // What was not answered is to be sent again.
-      if (load.unsent > 0) await this.#pause(AGAIN_MS);
+      if (load.unsent > 0) await pause(clock, AGAIN_MS);
     }
     this.#flows.splice(this.#flows.indexOf(flow), 1);
   }
@@ -104,12 +98,6 @@ export class LabLoad {
     return flow;
   }
 
-  #pause(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      this.#world.clock.setTimer(ms, resolve);
-    });
-  }
-
   #tick(): void {
     const nowMs = this.#pool.clock.nowMs();
     let isOpenLoop = false;
@@ -119,32 +107,5 @@ export class LabLoad {
     }
     if (isOpenLoop) this.#pool.flush();
     this.#timer = this.#world.clock.setTimer(TICK_MS, () => this.#tick());
-  }
-}
-
-class StuckWatch {
-  readonly #name: string;
-  readonly #load: ObjectCreation;
-  readonly #clock: Clock;
-  #created: number;
-  #sinceMs: number;
-
-  constructor(name: string, load: ObjectCreation, clock: Clock) {
-    this.#name = name;
-    this.#load = load;
-    this.#clock = clock;
-    this.#created = load.created;
-    this.#sinceMs = clock.nowMs();
-  }
-
-  /** Throws StuckError. */
-  check(): void {
-    const nowMs = this.#clock.nowMs();
-    if (this.#load.created > this.#created) {
-      this.#created = this.#load.created;
-      this.#sinceMs = nowMs;
-    } else if (nowMs - this.#sinceMs > STUCK_MS_MAX) {
-      throw new StuckError(`the store has taken none of the ${this.#name} for ${STUCK_MS_MAX / 1000} s`);
-    }
   }
 }

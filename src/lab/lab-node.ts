@@ -3,7 +3,10 @@
 //
 // Nodes of one shape differ in name, uid and addresses only (numbered-bytes.ts). The shape of a node follows from its number.
 
+import { NODE_UID_START } from '../bench/update-values.ts';
 import type { PlainObject } from '../kube/message-decoder.ts';
+import type { JsonObject } from '../kube-api/kube-api.ts';
+import { fieldsOf } from '../kube-api/object-head.ts';
 import { ADDRESS, INDEX, NETWORK } from './numbered-bytes.ts';
 
 export interface NodeOptions {
@@ -40,7 +43,7 @@ const KUBELET = 'v1.36.3';
 const RESERVED_CPU_MILLIS = 120;
 const RESERVED_MEMORY_GI = 1;
 const IMAGE_BYTES = 87_654_321;
-const READY: readonly (readonly [string, string, string])[] = [
+const HEALTHY: readonly (readonly [string, string, string])[] = [
   ['MemoryPressure', 'False', 'KubeletHasSufficientMemory'],
   ['DiskPressure', 'False', 'KubeletHasNoDiskPressure'],
   ['PIDPressure', 'False', 'KubeletHasSufficientPID'],
@@ -74,7 +77,7 @@ export function labNode(shape: number, options: NodeOptions): PlainObject {
   return {
     metadata: {
       name,
-      uid: `7b0c4f2a-6d1e-4a53-8c90-00000${INDEX}`,
+      uid: `${NODE_UID_START}${INDEX}`,
       creationTimestamp: created,
       labels: {
         'beta.kubernetes.io/arch': 'amd64',
@@ -111,6 +114,24 @@ function taintsOf(machine: MachineType, isSpare: boolean): PlainObject {
   return taints.length === 0 ? {} : { taints };
 }
 
+/** What a kubelet says of its node at that time; a condition that was so before keeps the time of its last transition. */
+export function healthyConditions(node: JsonObject, time: string): PlainObject[] {
+  const { conditions } = fieldsOf(node.status);
+  const before: readonly unknown[] = Array.isArray(conditions) ? conditions : [];
+  return HEALTHY.map(([type, status, reason]) => {
+    const old = fieldsOf(before.find((one) => fieldsOf(one).type === type));
+    const isSame = old.status === status && typeof old.lastTransitionTime === 'string';
+    return {
+      type,
+      status,
+      reason,
+      message: `kubelet reports ${reason}`,
+      lastHeartbeatTime: time,
+      lastTransitionTime: isSame ? old.lastTransitionTime : time,
+    };
+  });
+}
+
 function statusOf(
   { name, cpu, memoryGi, gpus }: MachineType,
   time: string,
@@ -126,14 +147,7 @@ function statusOf(
       cpu: `${cpu * 1000 - RESERVED_CPU_MILLIS}m`,
       memory: `${memoryGi - RESERVED_MEMORY_GI}Gi`,
     },
-    conditions: READY.map(([type, status, reason]) => ({
-      type,
-      status,
-      reason,
-      message: `kubelet reports ${reason}`,
-      lastHeartbeatTime: time,
-      lastTransitionTime: time,
-    })),
+    conditions: healthyConditions({}, time),
     addresses: [
       { type: 'InternalIP', address: `10.${ADDRESS}` },
       { type: 'Hostname', address: `${prefix}${INDEX}` },

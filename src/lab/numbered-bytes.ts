@@ -54,6 +54,13 @@ export class NumberedBytes {
   }
 }
 
+/** What becomes of ADDRESS for this number. */
+export function addressOf(index: number): string {
+  const bytes = Buffer.from(ADDRESS);
+  writeAddress(bytes, 0, index % ADDRESSES_MAX);
+  return bytes.toString();
+}
+
 function startsOf(bytes: Uint8Array, mark: string): readonly number[] {
   return endsOf(bytes, mark).map((end) => end - mark.length);
 }

@@ -11,18 +11,11 @@ import type { Load, Slot } from '../bench/load.ts';
 import { fieldEnd } from '../bench/reply-fields.ts';
 import { keyBytes } from '../client/key-range.ts';
 import { NumberedBytes } from './numbered-bytes.ts';
+import type { CreationCount, ObjectMaker } from './object-maker.ts';
 
 const TAG_SUCCEEDED = 0x10;
 
-export interface ObjectMaker {
-  /** Objects of one shape have the same bytes but for their marks. */
-  shapeOf(index: number): number;
-  /** With marks. */
-  keyOf(shape: number): string;
-  valueOf(shape: number): Uint8Array;
-}
-
-export class ObjectCreation implements Load {
+export class ObjectCreation implements Load, CreationCount {
   readonly path: string = methods.txn.path;
   buffer: Uint8Array = EMPTY_BYTES;
   readonly counts = { existing: 0 };
@@ -45,6 +38,10 @@ export class ObjectCreation implements Load {
     this.sentMs = new Float64Array(end - start);
     this.#next = start;
     this.#end = end;
+  }
+
+  get existing(): number {
+    return this.counts.existing;
   }
 
   /** How many are still to be sent. */

@@ -70,12 +70,32 @@ const WRONG: readonly Wrong[] = [
   {
     name: 'a namespace of the lab that is none',
     args: ['lab', 'pods', '1', '--namespace', 'a/b'],
-    says: /argument 'a\/b' is invalid\. a name of lower case letters, digits and - is expected\.$/,
+    says: /argument 'a\/b' is invalid\. names of lower case letters, digits and - are expected, with commas between\.$/,
   },
   {
     name: 'pods of the lab beyond seven digits',
     args: ['lab', 'pods', '2', '--start', '9999999'],
     says: /^k1m: numbers of pods go up to 9999999: --start 9999999 is too much$/,
+  },
+  {
+    name: 'pods of the lab without a number',
+    args: ['lab', 'pods'],
+    says: /^k1m: say how many, or give manifests$/,
+  },
+  {
+    name: 'pods of the lab both of a template and of a manifest',
+    args: ['lab', 'pods', '1', '--template', 'job', '-f', '/none'],
+    says: /^k1m: give either --template or --filename$/,
+  },
+  {
+    name: 'a manifest for the lab that is not there',
+    args: ['lab', 'pods', '-f', '/none'],
+    says: /^k1m: the path "\/none" does not exist$/,
+  },
+  {
+    name: 'a lab both at a store and behind an API server',
+    args: ['lab', 'nodes', '1', '--kubeconfig', '/none', '--endpoint', 'http://127.0.0.1:1'],
+    says: /^k1m: --endpoint is for a store, not for --kubeconfig$/,
   },
   {
     name: 'a log level that the scheduler does not know',

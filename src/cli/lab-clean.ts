@@ -1,0 +1,42 @@
+// `k1m lab clean`, and the end of the other commands with --cleanup: what the lab has made is removed, and nothing else.
+
+import { Command } from 'commander';
+import { type Lab, namespaces, say, type TargetFlags, targetOptions, withLab } from './lab-session.ts';
+
+/** commander's names of the options. */
+interface CleanFlags extends TargetFlags {
+  readonly namespace?: readonly string[];
+}
+
+export function cleanCommand(): Command {
+  return targetOptions(new Command('clean'))
+    .description('remove what k1m lab has made')
+    .option('--namespace <names>', 'of the pods, with commas between; all, unless given', namespaces)
+    .action((flags: CleanFlags, command: Command) =>
+      withLab(flags, command, async (lab) => {
+        await removePods(lab, flags.namespace);
+        await removeNodes(lab);
+      }),
+    );
+}
+
+export async function removeNodes({ target, progress }: Lab): Promise<void> {
+  let removed = 0;
+  progress.start('nodes and leases removed', 0, () => removed);
+  await target.removeNodes((some) => {
+    removed += some;
+  });
+  progress.stop();
+  say(`${removed} nodes and leases removed`);
+}
+
+/** Those in these namespaces; undefined: in all. */
+export async function removePods({ target, progress }: Lab, names: readonly string[] | undefined): Promise<void> {
+  let removed = 0;
+  progress.start('pods removed', 0, () => removed);
+  await target.removePods(names, (some) => {
+    removed += some;
+  });
+  progress.stop();
+  say(`${removed} pods removed`);
+}

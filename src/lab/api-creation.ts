@@ -1,0 +1,106 @@
+// Objects created through the API server, in protobuf, one after another from `inFlight` at a time. One that is there already stays as it is and is
+// counted. What was not answered, or came too soon (429), is sent again; what is refused ends the creation with the API server's words.
+
+import { RefusedError } from '../base/refused-error.ts';
+import { ArrivalSchedule } from '../bench/arrival-schedule.ts';
+import { type Clock, pause } from '../io/clock.ts';
+import type { WriteOutcome } from '../kube-api/kube-api.ts';
+import type { ObjectApi } from '../kube-api/object-api.ts';
+import { textOf } from './api-object-writer.ts';
+import type { CreationOptions } from './lab-target.ts';
+import { NumberedBytes } from './numbered-bytes.ts';
+import type { CreationCount, ObjectMaker } from './object-maker.ts';
+import { StuckWatch } from './stuck-watch.ts';
+
+const AGAIN_MS = 500;
+const THERE_ALREADY = /already exists/;
+
+export class ApiCreation implements CreationCount {
+  created = 0;
+  existing = 0;
+  readonly sentMs: Float64Array;
+  readonly #objects: ObjectApi;
+  readonly #clock: Clock;
+  readonly #signal: AbortSignal;
+  readonly #maker: ObjectMaker;
+  readonly #options: CreationOptions;
+  /** By shape. */
+  readonly #bodies: (NumberedBytes | undefined)[] = [];
+  readonly #schedule: ArrivalSchedule | undefined;
+  #next: number;
+  #refusal: Error | undefined;
+
+  constructor(
+    world: { readonly objects: ObjectApi; readonly clock: Clock; readonly signal: AbortSignal },
+    maker: ObjectMaker,
+    options: CreationOptions,
+  ) {
+    this.#objects = world.objects;
+    this.#clock = world.clock;
+    this.#signal = world.signal;
+    this.#maker = maker;
+    this.#options = options;
+    this.#next = options.start;
+    this.sentMs = new Float64Array(options.end - options.start);
+    this.#schedule = options.ratePerSecond > 0 ? new ArrivalSchedule(options.ratePerSecond) : undefined;
+  }
+
+  /** Rejects with RefusedError or StuckError. */
+  async run(): Promise<void> {
+    const { what, start, end, inFlight } = this.#options;
+    const stuck = new StuckWatch('the API server', what, this, this.#clock);
+    this.#schedule?.start(this.#clock.nowMs());
+    const workers = Math.min(inFlight, end - start);
+    await Promise.all(Array.from({ length: workers }, () => this.#work(stuck)));
+    if (this.#refusal !== undefined) throw this.#refusal;
+  }
+
+  get #isOver(): boolean {
+    return this.#signal.aborted || this.#refusal !== undefined;
+  }
+
+  async #work(stuck: StuckWatch): Promise<void> {
+    const { start, end } = this.#options;
+    while (this.#next < end && !this.#isOver) {
+      const index = this.#next++;
+      const intendedMs = this.#schedule?.take() ?? this.#clock.nowMs();
+      const waitMs = intendedMs - this.#clock.nowMs();
+      if (waitMs > 0) await pause(this.#clock, waitMs);
+      this.sentMs[index - start] = intendedMs;
+      await this.#create(index, stuck);
+    }
+  }
+
+  async #create(index: number, stuck: StuckWatch): Promise<void> {
+    const shape = this.#maker.shapeOf(index);
+    const { resource, namespace } = this.#maker.collectionOf(shape);
+    this.#bodies[shape] ??= new NumberedBytes(this.#maker.requestOf(shape));
+    const body = this.#bodies[shape];
+    while (!this.#isOver) {
+      body.set(index);
+      const outcome = await this.#objects.create(resource, namespace, Uint8Array.from(body.bytes));
+      if (this.#isThere(outcome)) return;
+      try {
+        stuck.check();
+      } catch (error) {
+        this.#refusal ??= error instanceof Error ? error : new RefusedError(String(error));
+      }
+      if (!this.#isOver) await pause(this.#clock, AGAIN_MS);
+    }
+  }
+
+  #isThere(outcome: WriteOutcome): boolean {
+    if (outcome.kind === 'done') {
+      this.created++;
+      return true;
+    }
+    if (outcome.kind === 'conflict' && THERE_ALREADY.test(outcome.text)) {
+      this.created++;
+      this.existing++;
+      return true;
+    }
+    const isFinal = outcome.kind === 'refused' || outcome.kind === 'gone';
+    if (isFinal) this.#refusal ??= new RefusedError(textOf(outcome));
+    return false;
+  }
+}

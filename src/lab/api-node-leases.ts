@@ -1,0 +1,155 @@
+// The leases of the lab's nodes through the API server, as kubelets write them: created with their node as owner, then replaced in turn with the version
+// that was last answered. One that somebody else has written is read and renewed at its next turn.
+
+import { LatencyHistogram } from '../bench/latency-histogram.ts';
+import type { Clock, Timer } from '../io/clock.ts';
+import { NODE_LEASE_NAMESPACE } from '../kube/node-lease.ts';
+import type { JsonObject, KubeApi, WriteOutcome } from '../kube-api/kube-api.ts';
+import type { ObjectApi } from '../kube-api/object-api.ts';
+import { fieldsOf } from '../kube-api/object-head.ts';
+import { Trouble } from '../kube-api/trouble.ts';
+import { textOf } from './api-object-writer.ts';
+import type { LeaseRenewal } from './lab-target.ts';
+
+/** A kubelet's: a quarter of the lease's 40 s. */
+const RENEW_SECONDS = 10;
+const LEASE_SECONDS = 40;
+const TICK_MS = 10;
+const CREATED_AT_ONCE = 64;
+
+export interface ApiNodeLeasesOptions {
+  readonly api: KubeApi;
+  readonly objects: ObjectApi;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  /** By number. */
+  readonly nameOf: (index: number) => string;
+  readonly count: number;
+  /** By name, as they are now. */
+  readonly nodeUids: () => Promise<ReadonlyMap<string, string>>;
+  /** For a log. */
+  readonly onProblem: (text: string) => void;
+}
+
+export class ApiNodeLeases implements LeaseRenewal {
+  renewed = 0;
+  failed = 0;
+  readonly #options: ApiNodeLeasesOptions;
+  readonly #latency = new LatencyHistogram();
+  readonly #trouble: Trouble;
+  /** By number; '' when it is to be read first. */
+  readonly #versions: string[];
+  #nodeUids: ReadonlyMap<string, string> = new Map();
+  #timer: Timer | undefined;
+  #startMs = 0;
+  #rate = 0;
+  #sent = 0;
+  #inFlight = 0;
+
+  constructor(options: ApiNodeLeasesOptions) {
+    this.#options = options;
+    this.#versions = new Array<string>(options.count).fill('');
+    this.#trouble = new Trouble(options.clock, 'leases: renewed again', options.onProblem);
+  }
+
+  get late(): number {
+    if (this.#rate === 0) return 0;
+    const due = Math.floor(((this.#options.clock.nowMs() - this.#startMs) / 1000) * this.#rate);
+    return Math.max(0, due - this.#sent);
+  }
+
+  get p99Micros(): number {
+    return this.#latency.percentiles().p99Micros;
+  }
+
+  async create(): Promise<void> {
+    const { count, signal, nodeUids } = this.#options;
+    this.#nodeUids = await nodeUids();
+    let next = 0;
+    const work = async (): Promise<void> => {
+      while (next < count && !signal.aborted) await this.#create(next++);
+    };
+    await Promise.all(Array.from({ length: Math.min(CREATED_AT_ONCE, count) }, work));
+  }
+
+  start(fraction: number, inFlight: number): void {
+    this.#rate = (this.#options.count / RENEW_SECONDS) * fraction;
+    this.#startMs = this.#options.clock.nowMs();
+    this.#tick(Math.max(1, Math.min(inFlight, Math.floor(this.#options.count / 2))));
+  }
+
+  stop(): void {
+    this.#timer?.cancel();
+  }
+
+  #tick(inFlightMax: number): void {
+    const { clock, count } = this.#options;
+    for (let due = this.late; due > 0 && this.#inFlight < inFlightMax; due--) {
+      const intendedMs = this.#startMs + (this.#sent / this.#rate) * 1000;
+      void this.#renew(this.#sent++ % count, intendedMs);
+    }
+    this.#timer = clock.setTimer(TICK_MS, () => this.#tick(inFlightMax));
+  }
+
+  /** One that is there already, or is not answered, is read at its first turn. */
+  async #create(index: number): Promise<void> {
+    const outcome = await this.#options.objects.create('leases', NODE_LEASE_NAMESPACE, this.#lease(index));
+    if (outcome.kind === 'done') this.#versions[index] = versionOf(outcome.object);
+    else if (outcome.kind !== 'conflict') this.#trouble.fail(`create lease: ${textOf(outcome)}`);
+  }
+
+  async #renew(index: number, intendedMs: number): Promise<void> {
+    this.#inFlight++;
+    const outcome = await this.#write(index);
+    this.#inFlight--;
+    if (outcome.kind === 'done') {
+      this.#versions[index] = versionOf(outcome.object);
+      this.renewed++;
+      this.#latency.record(this.#options.clock.nowMs() - intendedMs);
+      this.#trouble.end();
+    } else {
+      this.#versions[index] = '';
+      this.failed++;
+      this.#trouble.fail(`renew lease ${this.#options.nameOf(index)}: ${textOf(outcome)}`);
+    }
+  }
+
+  async #write(index: number): Promise<WriteOutcome> {
+    const { api, objects, nameOf } = this.#options;
+    const place = { namespace: NODE_LEASE_NAMESPACE, name: nameOf(index) };
+    if (this.#versions[index] === '') {
+      const found = await api.read('leases', place);
+      if (found.kind === 'gone') return objects.create('leases', NODE_LEASE_NAMESPACE, this.#lease(index));
+      if (found.kind !== 'found') return found;
+      this.#versions[index] = versionOf(found.object);
+    }
+    return objects.replace('leases', place, this.#lease(index));
+  }
+
+  #lease(index: number): JsonObject {
+    const { nameOf, clock } = this.#options;
+    const name = nameOf(index);
+    const uid = this.#nodeUids.get(name);
+    const resourceVersion = this.#versions[index];
+    return {
+      apiVersion: 'coordination.k8s.io/v1',
+      kind: 'Lease',
+      metadata: {
+        name,
+        namespace: NODE_LEASE_NAMESPACE,
+        ...(resourceVersion === '' ? {} : { resourceVersion }),
+        ...(uid === undefined ? {} : { ownerReferences: [{ apiVersion: 'v1', kind: 'Node', name, uid }] }),
+      },
+      spec: {
+        holderIdentity: name,
+        leaseDurationSeconds: LEASE_SECONDS,
+        renewTime: new Date(clock.wallMs()).toISOString().replace('Z', '000Z'),
+      },
+    };
+  }
+}
+
+function versionOf(object: JsonObject): string {
+  const { resourceVersion } = fieldsOf(object.metadata);
+  return typeof resourceVersion === 'string' ? resourceVersion : '';
+}

@@ -1,0 +1,167 @@
+// A pod as kube-apiserver 1.36 stores it when it is created: with the defaults of core/v1 (pkg/apis/core/v1/defaults.go), of which the scheduler's part is
+// in scheduler/inquiry/pod-defaults.ts, and with what the admission plugins add that are on by default: the service account with its token's volume, the
+// priority, tolerations of nodes that have just gone away.
+//
+// Not filled in, since it depends on other objects: LimitRanges, RuntimeClasses, PriorityClasses but for the two of the system, image pull secrets
+// of a service account, webhooks; and of volumes what only storage of a vendor has.
+
+import type { PlainObject } from '../kube/message-decoder.ts';
+import { fieldsOf, isObject } from '../kube-api/object-head.ts';
+import { withDefaults } from '../scheduler/inquiry/pod-defaults.ts';
+import { SUFFIX } from './numbered-bytes.ts';
+
+const TOKEN_PATH = '/var/run/secrets/kubernetes.io/serviceaccount';
+const TOKEN_SECONDS = 3607;
+const MODE = 420;
+const SYSTEM_PRIORITIES: ReadonlyMap<unknown, number> = new Map([
+  ['system-node-critical', 2_000_001_000],
+  ['system-cluster-critical', 2_000_000_000],
+]);
+
+/** The spec, with a mark (numbered-bytes.ts) in the name of its token's volume. */
+export function admittedSpec(given: PlainObject): PlainObject {
+  const spec = fieldsOf(withDefaults({ spec: given }).spec);
+  const account = textOr(spec.serviceAccountName ?? spec.serviceAccount, 'default');
+  const tokenVolume = spec.automountServiceAccountToken === false ? undefined : `kube-api-access-${SUFFIX}`;
+  const containers = (list: unknown): PlainObject[] =>
+    listOf(list).map((container) => withTokenMount(withContainerDefaults(container), tokenVolume));
+  const { initContainers } = spec;
+  return {
+    restartPolicy: 'Always',
+    terminationGracePeriodSeconds: 30,
+    dnsPolicy: 'ClusterFirst',
+    securityContext: {},
+    schedulerName: 'default-scheduler',
+    enableServiceLinks: true,
+    preemptionPolicy: 'PreemptLowerPriority',
+    priority: SYSTEM_PRIORITIES.get(spec.priorityClassName) ?? 0,
+    ...spec,
+    serviceAccountName: account,
+    serviceAccount: account,
+    containers: containers(spec.containers),
+    ...(initContainers === undefined ? {} : { initContainers: containers(initContainers) }),
+    volumes: [
+      ...listOf(spec.volumes).map(withVolumeDefaults),
+      ...(tokenVolume === undefined ? [] : [{ name: tokenVolume, projected: tokenSources() }]),
+    ],
+  };
+}
+
+/** Of a spec with its defaults (pkg/apis/core/helper/qos). */
+export function qosClassOf({ containers, initContainers }: PlainObject): string {
+  const all = [...listOf(containers), ...listOf(initContainers)].map(({ resources }) => fieldsOf(resources));
+  const amounts = all.map(({ requests, limits }) => ({ requests: fieldsOf(requests), limits: fieldsOf(limits) }));
+  const names = ['cpu', 'memory'];
+  if (amounts.every(({ requests }) => names.every((name) => requests[name] === undefined))) return 'BestEffort';
+  const isGuaranteed = amounts.every(({ requests, limits }) =>
+    names.every((name) => limits[name] !== undefined && limits[name] === requests[name]),
+  );
+  return isGuaranteed ? 'Guaranteed' : 'Burstable';
+}
+
+function listOf(list: unknown): PlainObject[] {
+  return Array.isArray(list) ? list.map((item: unknown) => ({ ...fieldsOf(item) })) : [];
+}
+
+function textOr(value: unknown, otherwise: string): string {
+  return typeof value === 'string' && value !== '' ? value : otherwise;
+}
+
+function withContainerDefaults(container: PlainObject): PlainObject {
+  const { ports, env, image } = container;
+  return {
+    terminationMessagePath: '/dev/termination-log',
+    terminationMessagePolicy: 'File',
+    imagePullPolicy: pullPolicyOf(textOr(image, '')),
+    resources: {},
+    ...container,
+    ...(ports === undefined ? {} : { ports: listOf(ports).map((port) => ({ protocol: 'TCP', ...port })) }),
+    ...(env === undefined ? {} : { env: listOf(env).map(withFieldVersion) }),
+    ...changed(container, ['livenessProbe', 'readinessProbe', 'startupProbe'], withProbeDefaults),
+    ...changed(container, ['lifecycle'], (lifecycle) => ({
+      ...lifecycle,
+      ...changed(lifecycle, ['postStart', 'preStop'], withHttpDefaults),
+    })),
+  };
+}
+
+/** Those of the fields that are objects, changed. */
+function changed(
+  object: PlainObject,
+  names: readonly string[],
+  change: (value: PlainObject) => PlainObject,
+): PlainObject {
+  const there = names.filter((name) => isObject(object[name]));
+  return Object.fromEntries(there.map((name) => [name, change({ ...fieldsOf(object[name]) })]));
+}
+
+/** Of an image without a tag, or with the tag latest: always. */
+function pullPolicyOf(image: string): string {
+  const isNamed = /@|:[^/:]+$/.test(image) && !image.endsWith(':latest');
+  return isNamed ? 'IfNotPresent' : 'Always';
+}
+
+function withProbeDefaults(probe: PlainObject): PlainObject {
+  const defaults = { timeoutSeconds: 1, periodSeconds: 10, successThreshold: 1, failureThreshold: 3 };
+  return { ...defaults, ...withHttpDefaults(probe), ...changed(probe, ['grpc'], (grpc) => ({ service: '', ...grpc })) };
+}
+
+function withHttpDefaults(handler: PlainObject): PlainObject {
+  return { ...handler, ...changed(handler, ['httpGet'], (get) => ({ path: '/', scheme: 'HTTP', ...get })) };
+}
+
+/** Of a variable, or of an item of a downward volume. */
+function withFieldVersion(item: PlainObject): PlainObject {
+  const withVersion = (from: PlainObject): PlainObject => ({
+    ...from,
+    ...changed(from, ['fieldRef'], (ref) => ({ apiVersion: 'v1', ...ref })),
+  });
+  return { ...withVersion(item), ...changed(item, ['valueFrom'], withVersion) };
+}
+
+function withVolumeDefaults(volume: PlainObject): PlainObject {
+  const { name: _, ...source } = volume;
+  if (Object.keys(source).length === 0) return { ...volume, emptyDir: {} };
+  return {
+    ...volume,
+    ...changed(volume, ['secret', 'configMap'], (files) => ({ defaultMode: MODE, ...files })),
+    ...changed(volume, ['downwardAPI'], (files) => ({
+      defaultMode: MODE,
+      ...files,
+      ...(files.items === undefined ? {} : { items: listOf(files.items).map(withFieldVersion) }),
+    })),
+    ...changed(volume, ['projected'], (files) => ({
+      defaultMode: MODE,
+      ...files,
+      sources: listOf(files.sources).map(withProjectionDefaults),
+    })),
+    ...changed(volume, ['hostPath'], (path) => ({ type: '', ...path })),
+  };
+}
+
+function withProjectionDefaults(source: PlainObject): PlainObject {
+  return {
+    ...source,
+    ...changed(source, ['serviceAccountToken'], (token) => ({ expirationSeconds: 3600, ...token })),
+    ...changed(source, ['downwardAPI'], (files) => ({ ...files, items: listOf(files.items).map(withFieldVersion) })),
+  };
+}
+
+function withTokenMount(container: PlainObject, volume: string | undefined): PlainObject {
+  const mounts = listOf(container.volumeMounts);
+  if (volume === undefined || mounts.some(({ mountPath }) => mountPath === TOKEN_PATH)) return container;
+  return { ...container, volumeMounts: [...mounts, { name: volume, readOnly: true, mountPath: TOKEN_PATH }] };
+}
+
+/** As the ServiceAccount admission makes it. */
+function tokenSources(): PlainObject {
+  const namespace = { path: 'namespace', fieldRef: { apiVersion: 'v1', fieldPath: 'metadata.namespace' } };
+  return {
+    defaultMode: MODE,
+    sources: [
+      { serviceAccountToken: { expirationSeconds: TOKEN_SECONDS, path: 'token' } },
+      { configMap: { name: 'kube-root-ca.crt', items: [{ key: 'ca.crt', path: 'ca.crt' }] } },
+      { downwardAPI: { items: [namespace] } },
+    ],
+  };
+}
