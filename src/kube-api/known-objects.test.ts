@@ -57,8 +57,10 @@ test('known objects are what a map of objects would say', () => {
       for (const { kind, key, uid, version } of steps) {
         if (kind === 'set') assert.equal(known.set(key, uid, version), twin.set(key, uid, version));
         else if (kind === 'delete') assert.equal(known.deleteKey(key), twin.delete(key));
-        else if (kind === 'has') assert.equal(known.has(key, uid), twin.objects.get(key)?.uid === uid);
-        else if (kind === 'keep') {
+        else if (kind === 'has') {
+          const slot = known.slotOf(key);
+          assert.equal(slot !== undefined && known.isAt(slot, uid), twin.objects.get(key)?.uid === uid);
+        } else if (kind === 'keep') {
           known.keepListed(key);
           const kept = twin.objects.get(key);
           if (kept !== undefined) kept.round = twin.round;

@@ -19,7 +19,7 @@ const UUID_LENGTH = 36;
 const HYPHEN = 0x2d;
 
 export class KnownObjects {
-  readonly #onDeleted: (identity: ObjectIdentity) => void;
+  readonly #onDeleted: (identity: ObjectIdentity, slot: number) => void;
   readonly #slots = new Map<string, number>();
   readonly #free: number[] = [];
   #end = 0;
@@ -33,7 +33,8 @@ export class KnownObjects {
   readonly #scratch = new Uint8Array(UID_BYTES);
   #round = 0;
 
-  constructor(onDeleted: (identity: ObjectIdentity) => void) {
+  /** `onDeleted` is told the slot as well, which is given to another object afterwards. */
+  constructor(onDeleted: (identity: ObjectIdentity, slot: number) => void) {
     this.#onDeleted = onDeleted;
   }
 
@@ -56,36 +57,41 @@ export class KnownObjects {
     for (const [key, slot] of this.#slots) if (this.#rounds[slot] !== this.#round) this.#delete(key, slot);
   }
 
-  /**
-   * Whether it is news, which the caller is to tell: the version differs from what was told. Another one of that name is told deleted here.
-   * `key` is keyOf the object.
-   */
+  /** The number of a known object as long as it is known, small; undefined for one that is not. `key` is keyOf the object. */
+  slotOf(key: string): number | undefined {
+    return this.#slots.get(key);
+  }
+
+  /** The slot of an object that was not known, which is news. */
+  add(key: string, uid: string, version: string): number {
+    const slot = this.#free.pop() ?? this.#end++;
+    if (slot >= this.#rounds.length) this.#grow();
+    this.#slots.set(key, slot);
+    this.#rounds[slot] = this.#round;
+    this.#setUid(slot, uid);
+    this.#setVersion(slot, version);
+    return slot;
+  }
+
+  /** Whether it is news, which the caller is to tell: the version differs from what was told. Another one of that name is told deleted here. */
   set(key: string, uid: string, version: string): boolean {
-    const known = this.#slots.get(key);
-    if (known === undefined) {
-      const slot = this.#free.pop() ?? this.#end++;
-      if (slot >= this.#rounds.length) this.#grow();
-      this.#slots.set(key, slot);
-      this.#rounds[slot] = this.#round;
-      this.#setUid(slot, uid);
-      this.#setVersion(slot, version);
-      return true;
-    }
-    this.#rounds[known] = this.#round;
-    const isSame = this.#isUid(known, uid);
-    if (isSame && this.#isVersion(known, version)) return false;
-    this.#setVersion(known, version);
-    if (isSame) return true;
-    const told = this.#uidAt(known);
-    this.#setUid(known, uid);
-    this.#onDeleted(identityOf(key, told));
+    const slot = this.#slots.get(key);
+    if (slot !== undefined) return this.setAt(slot, key, uid, version);
+    this.add(key, uid, version);
     return true;
   }
 
-  /** Whether it is known by that uid. */
-  has(key: string, uid: string): boolean {
-    const slot = this.#slots.get(key);
-    return slot !== undefined && this.#isUid(slot, uid);
+  /** The same for a known object. */
+  setAt(slot: number, key: string, uid: string, version: string): boolean {
+    this.#rounds[slot] = this.#round;
+    const isSame = this.isAt(slot, uid);
+    if (isSame && this.#isVersion(slot, version)) return false;
+    this.#setVersion(slot, version);
+    if (isSame) return true;
+    const told = this.#uidAt(slot);
+    this.#setUid(slot, uid);
+    this.#onDeleted(identityOf(key, told), slot);
+    return true;
   }
 
   /** Whether it is news: the object was known. */
@@ -107,7 +113,7 @@ export class KnownObjects {
     this.#oddVersions.delete(slot);
     this.#oddUids.delete(slot);
     this.#free.push(slot);
-    this.#onDeleted(identityOf(key, uid));
+    this.#onDeleted(identityOf(key, uid), slot);
   }
 
   #setVersion(slot: number, version: string): void {
@@ -133,7 +139,8 @@ export class KnownObjects {
     }
   }
 
-  #isUid(slot: number, uid: string): boolean {
+  /** Whether the one at the slot is known by that uid. */
+  isAt(slot: number, uid: string): boolean {
     const scratch = this.#scratch;
     if (this.#oddUids.size > 0) {
       const odd = this.#oddUids.get(slot);

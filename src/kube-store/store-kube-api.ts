@@ -13,7 +13,6 @@ import { WireError } from '../base/byte-reader.ts';
 import type { PutOutcome } from '../client/conditional-put.ts';
 import type { EtcdClient } from '../client/etcd-client.ts';
 import { keyBytes } from '../client/key-range.ts';
-import type { KvView } from '../client/kv-view.ts';
 import type { Clock } from '../io/clock.ts';
 import { formOf } from '../kube/stored-object.ts';
 import { PodRewriter } from '../kube/stored-pod.ts';
@@ -40,14 +39,14 @@ import type {
 import { headOf, keyOf } from '../kube-api/object-head.ts';
 import type { ResourceName } from '../kube-api/resource.ts';
 import { ObjectReader } from './object-reader.ts';
-import { PendingPods, type StoredPod } from './pending-pods.ts';
+import { PodBytes, type StoredPod } from './pod-bytes.ts';
 import { RegistryKeys } from './registry-key.ts';
-import { type BoundPod, type StoredState, StoreReflector } from './store-reflector.ts';
+import { StoreReflector } from './store-reflector.ts';
 
 const TIMEOUT_MS = 10_000;
 const RETRY_AFTER_MS = 1000;
-/** Bindings that are remembered until the watch shows them; an event of one that was forgotten is read like any other. */
-const SENT_MAX = 16_384;
+/** No slot of a reflector. */
+const UNKNOWN = -1;
 /** A write without a version as precondition, when others write the object meanwhile. */
 const TRIES_MAX = 5;
 
@@ -62,8 +61,9 @@ export interface StoreKubeApiOptions {
   readonly api?: KubeApi;
 }
 
-interface SentBinding extends BoundPod {
-  readonly value: Uint8Array;
+interface FollowedPods {
+  readonly reflector: StoreReflector;
+  readonly bytes: PodBytes;
 }
 
 export class StoreKubeApi implements KubeApi {
@@ -71,9 +71,8 @@ export class StoreKubeApi implements KubeApi {
   readonly #keys: RegistryKeys;
   readonly #reader = new ObjectReader();
   readonly #rewriter = new PodRewriter();
-  readonly #pending = new PendingPods();
-  /** Bindings on their way, or made and not yet seen by the watch; by the pod's namespace and name. */
-  readonly #sent = new Map<string, SentBinding>();
+  /** Of the reflector that follows the pods, once there is one. */
+  #pods: FollowedPods | undefined;
   readonly #requests = new Map<string, number>();
 
   constructor(options: StoreKubeApiOptions) {
@@ -83,30 +82,26 @@ export class StoreKubeApi implements KubeApi {
 
   reflect(resource: ResourceName, handler: ReflectHandler, options: ReflectOptions = {}): Reflection {
     const { client, clock, chance, api } = this.#options;
-    const isPods = resource === 'pods';
+    const podBytes = resource === 'pods' ? new PodBytes() : undefined;
     const reflector = new StoreReflector({
       client,
       clock,
       chance,
       api,
       resource,
-      handler: isPods ? this.#forgetting(handler) : handler,
+      handler,
       options,
       keys: this.#keys,
-      ...(isPods
-        ? {
-            boundTo: (name, kv) => this.#boundTo(name, kv),
-            onStored: (name, kv, pod) => this.#keep(name, kv, pod),
-          }
-        : {}),
+      podBytes,
     });
+    if (podBytes !== undefined) this.#pods = { reflector, bytes: podBytes };
     reflector.start();
     return reflector;
   }
 
   async bind(pod: PodToBind, nodeName: string, options: BindOptions = {}): Promise<BindOutcome> {
-    const name = keyOf(pod);
-    let kv: StoredPod | undefined = this.#pending.get(name);
+    const slot = this.#pods?.reflector.slotOf(keyOf(pod)) ?? UNKNOWN;
+    let kv: StoredPod | undefined = this.#pods?.bytes.get(slot);
     let isSent = false;
     try {
       for (let tries = 0; tries < TRIES_MAX; tries++) {
@@ -119,14 +114,13 @@ export class StoreKubeApi implements KubeApi {
         const timeoutMs = this.#timeLeft(options);
         if (timeoutMs <= 0) return { kind: 'unreachable', text: 'the deadline of the binding has passed' };
         isSent = true;
-        this.#remember(name, { value: bound, uid: pod.uid, nodeName });
+        const sent = { value: bound, uid: pod.uid, nodeName };
+        // The watch tells of it, sooner or later than the answer comes.
+        if (slot !== UNKNOWN) this.#pods?.bytes.send(slot, sent);
         const outcome = await this.#put(pod, kv, bound, timeoutMs);
-        if (outcome.kind === 'done') {
-          this.#pending.delete(name);
-          return { kind: 'bound' };
-        }
+        if (outcome.kind === 'done') return { kind: 'bound' };
         isSent = false;
-        this.#sent.delete(name);
+        this.#pods?.bytes.unsend(slot, sent);
         kv = outcome.kv;
         if (kv === undefined) return podIsGone(pod);
       }
@@ -227,46 +221,6 @@ export class StoreKubeApi implements KubeApi {
   async close(): Promise<void> {
     this.#options.client.close();
     await this.#options.api?.close();
-  }
-
-  /** The watch tells of it, sooner or later than the answer comes; without a watch the oldest are forgotten. */
-  #remember(name: string, sent: SentBinding): void {
-    this.#sent.delete(name);
-    this.#sent.set(name, sent);
-    if (this.#sent.size <= SENT_MAX) return;
-    for (const oldest of this.#sent.keys()) {
-      this.#sent.delete(oldest);
-      return;
-    }
-  }
-
-  #boundTo(name: string, { bytes, valueStart, valueEnd }: KvView): BoundPod | undefined {
-    const sent = this.#sent.get(name);
-    if (sent === undefined) return undefined;
-    this.#sent.delete(name);
-    if (bytes.compare(sent.value, 0, sent.value.length, valueStart, valueEnd) !== 0) return undefined;
-    this.#pending.delete(name);
-    return sent;
-  }
-
-  /** What the pod's bytes were when it was last told. */
-  #keep(name: string, kv: KvView, { hasNode, formed }: StoredState): void {
-    if (hasNode) this.#pending.delete(name);
-    else this.#pending.set(name, kv, formed);
-  }
-
-  #forgetting(handler: ReflectHandler): ReflectHandler {
-    return {
-      onSet: (object) => handler.onSet(object),
-      ...(handler.onAlike === undefined ? {} : { onAlike: (object) => handler.onAlike?.(object) ?? false }),
-      onBound: (uid, nodeName) => handler.onBound?.(uid, nodeName) ?? false,
-      onDeleted: (identity) => {
-        this.#pending.delete(keyOf(identity));
-        handler.onDeleted(identity);
-      },
-      onSynced: () => handler.onSynced(),
-      onProblem: (text) => handler.onProblem(text),
-    };
   }
 
   /** Milliseconds in which the binding has to be answered. */

@@ -12,6 +12,7 @@
 // Limits: PAGE_KEYS a page; a page is asked for while the one before is read.
 
 import { StatusError } from '../api/errors.ts';
+import { assert } from '../base/assert.ts';
 import type { EtcdClient } from '../client/etcd-client.ts';
 import { prefixEnd } from '../client/key-range.ts';
 import { type KvView, KvViews, type RangePage } from '../client/kv-view.ts';
@@ -29,11 +30,12 @@ import type {
   ReflectionCounts,
   ReflectOptions,
 } from '../kube-api/kube-api.ts';
-import { headOf, isObject, keyOf, type ObjectHead } from '../kube-api/object-head.ts';
+import { headOf, isObject, keyOf } from '../kube-api/object-head.ts';
 import type { ResourceName } from '../kube-api/resource.ts';
 import { type OngoingTrouble, Trouble } from '../kube-api/trouble.ts';
-import { type FormedBytes, Lookalikes } from './lookalikes.ts';
+import { Lookalikes } from './lookalikes.ts';
 import { ObjectReader } from './object-reader.ts';
+import type { PodBytes } from './pod-bytes.ts';
 import type { RegistryKeys } from './registry-key.ts';
 
 const PAGE_KEYS = 500;
@@ -52,20 +54,8 @@ export interface StoreReflectorOptions {
   readonly resource: ResourceName;
   readonly handler: ReflectHandler;
   readonly options: ReflectOptions;
-  /** Where the pod is, if these bytes are the binding that this client has made of what was told before. */
-  readonly boundTo?: (name: string, kv: KvView) => BoundPod | undefined;
-  /** The bytes of each pod that is told: whole, and by their form where they have one. */
-  readonly onStored?: (name: string, kv: KvView, pod: StoredState) => void;
-}
-
-export interface BoundPod {
-  readonly uid: string;
-  readonly nodeName: string;
-}
-
-export interface StoredState {
-  readonly hasNode: boolean;
-  readonly formed: FormedBytes | undefined;
+  /** Of pods: what is kept of their bytes, by `slotOf`. */
+  readonly podBytes: PodBytes | undefined;
 }
 
 export class StoreReflector implements Reflection {
@@ -98,7 +88,15 @@ export class StoreReflector implements Reflection {
     this.#trouble = new Trouble(clock, `${resource}: followed again`, (text) => handler.onProblem(text));
     this.#excludedPhases = excludedPhases(options.options.fieldSelector ?? '');
     this.#lookalikes = handler.onAlike === undefined ? undefined : Lookalikes.of(resource);
-    this.#known = new KnownObjects((identity) => this.#isClosed || handler.onDeleted(identity));
+    this.#known = new KnownObjects((identity, slot) => {
+      options.podBytes?.forget(slot);
+      if (!this.#isClosed) handler.onDeleted(identity);
+    });
+  }
+
+  /** Of an object that is known now, by its namespace and name. */
+  slotOf(key: string): number | undefined {
+    return this.#known.slotOf(key);
   }
 
   get isSynced(): boolean {
@@ -237,17 +235,19 @@ export class StoreReflector implements Reflection {
 
   #set(kv: KvView): void {
     const name = this.#nameOf(kv);
-    if (this.#isOwnBinding(name, kv)) return;
+    const slot = this.#known.slotOf(name);
+    if (slot !== undefined && this.#isOwnBinding(slot, name, kv)) return;
     const alike = this.#lookalikes?.find(kv);
     if (alike === undefined) this.#setWhole(name, kv);
-    else this.#setAlike(name, kv, alike);
+    else this.#setAlike(slot, name, kv, alike);
   }
 
-  #setAlike(name: string, kv: KvView, alike: Lookalike): void {
-    const { handler, onStored } = this.#options;
-    const hasNode = alike.nodeName !== '';
-    onStored?.(name, kv, { hasNode, formed: hasNode ? undefined : this.#lookalikes?.formedBytes() });
-    const isNews = this.#known.set(name, alike.uid, alike.resourceVersion);
+  #setAlike(known: number | undefined, name: string, kv: KvView, alike: Lookalike): void {
+    const { handler } = this.#options;
+    const { uid, resourceVersion } = alike;
+    const isNews = known === undefined || this.#known.setAt(known, name, uid, resourceVersion);
+    const slot = known ?? this.#known.add(name, uid, resourceVersion);
+    this.#keepBytes(slot, kv, alike.nodeName !== '');
     this.#count(isNews);
     if (!isNews || this.#isClosed || handler.onAlike?.(alike) === true) return;
     const read = this.#reader.read(kv.value(), kv.modRevision);
@@ -272,27 +272,31 @@ export class StoreReflector implements Reflection {
       return;
     }
     this.#lookalikes?.learn(read.object, head);
+    const isNews = this.#known.set(name, head.uid, head.resourceVersion);
     const { spec } = read.object;
     const hasNode = !isObject(spec) || spec.nodeName !== undefined;
-    const formed = hasNode ? undefined : this.#lookalikes?.formedBytes();
-    this.#options.onStored?.(name, kv, { hasNode, formed });
-    this.#count(this.#tell(name, head, read.object));
+    const slot = this.#known.slotOf(name);
+    assert(slot !== undefined, 'what was set is known');
+    this.#keepBytes(slot, kv, hasNode);
+    this.#count(isNews);
+    if (isNews && !this.#isClosed) this.#options.handler.onSet(read.object);
   }
 
-  /** Whether it is news. */
-  #tell(name: string, { uid, resourceVersion }: ObjectHead, object: JsonObject): boolean {
-    const isNews = this.#known.set(name, uid, resourceVersion);
-    if (isNews && !this.#isClosed) this.#options.handler.onSet(object);
-    return isNews;
+  /** Those of the object that was looked for last. */
+  #keepBytes(slot: number, kv: KvView, hasNode: boolean): void {
+    const { podBytes } = this.#options;
+    if (hasNode) podBytes?.drop(slot);
+    else podBytes?.keep(slot, kv, this.#lookalikes?.formedBytes());
   }
 
   /** Half of all events of a busy scheduler: they are not decoded. */
-  #isOwnBinding(name: string, kv: KvView): boolean {
-    const { boundTo, handler } = this.#options;
-    const bound = boundTo?.(name, kv);
-    if (bound === undefined || this.#isClosed || !this.#known.has(name, bound.uid)) return false;
-    if (handler.onBound?.(bound.uid, bound.nodeName) !== true) return false;
-    this.#count(this.#known.set(name, bound.uid, String(kv.modRevision)));
+  #isOwnBinding(slot: number, name: string, kv: KvView): boolean {
+    const { podBytes, handler } = this.#options;
+    const sent = podBytes?.takeSent(slot, kv);
+    if (sent === undefined || this.#isClosed || !this.#known.isAt(slot, sent.uid)) return false;
+    if (handler.onBound?.(sent.uid, sent.nodeName) !== true) return false;
+    podBytes?.drop(slot);
+    this.#count(this.#known.setAt(slot, name, sent.uid, String(kv.modRevision)));
     return true;
   }
 
@@ -321,7 +325,8 @@ export class StoreReflector implements Reflection {
     const through: ReflectHandler = {
       onSet: (object: JsonObject) => {
         const head = headOf(object);
-        if (head !== undefined) this.#tell(keyOf(head), head, object);
+        if (head === undefined || !this.#known.set(keyOf(head), head.uid, head.resourceVersion)) return;
+        if (!this.#isClosed) handler.onSet(object);
       },
       onDeleted: (identity: ObjectIdentity) => this.#known.delete(identity),
       onSynced: () => this.#listed(),

@@ -1,22 +1,73 @@
-// What a scheduler keeps of each pod that is its own to place.
+// What a scheduler keeps of each pod that is its own to place. There may be a million that wait: until it is a pod's turn no model of its own is made.
 
+import { nominatedTo } from '../model/command.ts';
 import type { PodObject } from '../model/pod-object.ts';
+import type { SharedPod } from './pod-models.ts';
 
 /** A pod that waits for a decision, or for the API to show it on its node. */
-export interface OwnPod {
-  pod: PodObject;
-  resourceVersion: string;
-  /** Another one when the pod wants something else than before. */
-  template: PodObject;
+export class OwnPod {
+  #shared: SharedPod;
+  #nominated: string;
+  /** Made when it is first asked for. */
+  #pod: PodObject | undefined;
   /** '' while it waits. */
-  assumedNode: string;
+  assumedNode = '';
   readonly addedMs: number;
   /** Bindings of it that failed. */
   failures: number;
+  /** The kernel knows it as it is. */
+  isTold = false;
+
+  constructor(shared: SharedPod, nominated: string, { addedMs, failures }: Pick<OwnPod, 'addedMs' | 'failures'>) {
+    this.#shared = shared;
+    this.#nominated = nominated;
+    this.addedMs = addedMs;
+    this.failures = failures;
+  }
+
+  get pod(): PodObject {
+    this.#pod ??= this.#made();
+    return this.#pod;
+  }
+
+  /** The node that is in force; '' for none. */
+  get nominatedNodeName(): string {
+    return this.#nominated;
+  }
+
+  get resourceVersion(): string {
+    return this.#shared.resourceVersion;
+  }
+
+  /** Another one when the pod wants something else than before. */
+  get template(): PodObject {
+    return this.#shared.template;
+  }
+
+  get model(): PodObject {
+    return this.#shared.model;
+  }
+
+  /** Another state that the API shows. */
+  update(shared: SharedPod, nominated: string): void {
+    this.#shared = shared;
+    this.#nominated = nominated;
+    this.#pod = undefined;
+  }
+
+  nominate(nodeName: string): void {
+    this.#pod = nominatedTo(this.pod, nodeName);
+    this.#nominated = nodeName;
+  }
+
+  #made(): PodObject {
+    const { pod } = this.#shared;
+    return pod.nominatedNodeName === this.#nominated ? pod : nominatedTo(pod, this.#nominated);
+  }
 }
 
 /** Nothing that counts on its node is other than it was. */
-export function isUnchanged(own: OwnPod, pod: PodObject, template: PodObject): boolean {
-  const isSame = own.template === template && own.pod.requests === pod.requests;
-  return isSame && !pod.isTerminating && !pod.isFinished;
+export function isUnchanged(own: OwnPod, { template, model }: SharedPod): boolean {
+  const isSame = own.template === template && own.model.requests === model.requests;
+  return isSame && !model.isTerminating && !model.isFinished;
 }

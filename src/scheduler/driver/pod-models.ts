@@ -10,10 +10,15 @@ import { readPod } from '../model/pod-reader.ts';
 import { PodTemplates } from './pod-templates.ts';
 
 export interface SharedPod {
-  readonly pod: PodObject;
+  readonly uid: string;
+  readonly nodeName: string;
+  readonly resourceVersion: string;
+  /** Of which all but name, uid, node and times is this pod's, too. */
+  readonly model: PodObject;
   /** The same object for pods that want the same. */
   readonly template: PodObject;
-  readonly resourceVersion: string;
+  /** The pod itself, perhaps made anew each time. */
+  readonly pod: PodObject;
 }
 
 interface Model {
@@ -29,23 +34,21 @@ export class PodModels {
   read(json: JsonObject): Read<SharedPod> {
     const read = readPod(json);
     if ('reason' in read) return read;
+    const { pod, template } = this.#templates.share(read.object, json);
+    const { uid, nodeName } = pod;
     const resourceVersion = headOf(json)?.resourceVersion ?? '';
-    return { object: { ...this.#templates.share(read.object, json), resourceVersion } };
+    return { object: { uid, nodeName, resourceVersion, model: pod, template, pod } };
   }
 
   /** Undefined for a pod that has to be read. */
-  alike({ like, name, uid, nodeName, createdAtMs, startedAtMs, resourceVersion }: Lookalike): SharedPod | undefined {
+  alike(object: Lookalike): SharedPod | undefined {
+    const { like } = object;
     let model = this.#byLike.get(like);
     if (model === undefined) {
       model = this.#modelOf(like);
       this.#byLike.set(like, model);
     }
-    if (model === null) return undefined;
-    const times = {
-      createdAtMs: createdAtMs < 0 ? 0 : createdAtMs,
-      startedAtMs: startedAtMs < 0 ? undefined : startedAtMs,
-    };
-    return { pod: { ...model.pod, name, uid, nodeName, ...times }, template: model.template, resourceVersion };
+    return model === null ? undefined : new AlikePod(model, object);
   }
 
   #modelOf(json: JsonObject): Model | null {
@@ -55,6 +58,46 @@ export class PodModels {
     // What a kubelet reports of resources is most often what was asked for.
     const isAsAsked = canonicalText(pod.requests) === canonicalText(template.requests);
     return { pod: isAsAsked ? { ...pod, requests: template.requests } : pod, template };
+  }
+}
+
+class AlikePod implements SharedPod {
+  readonly #model: Model;
+  readonly #name: string;
+  readonly uid: string;
+  readonly nodeName: string;
+  readonly #createdAtMs: number;
+  readonly #startedAtMs: number;
+  readonly resourceVersion: string;
+
+  constructor(model: Model, { name, uid, nodeName, createdAtMs, startedAtMs, resourceVersion }: Lookalike) {
+    this.#model = model;
+    this.#name = name;
+    this.uid = uid;
+    this.nodeName = nodeName;
+    this.#createdAtMs = createdAtMs;
+    this.#startedAtMs = startedAtMs;
+    this.resourceVersion = resourceVersion;
+  }
+
+  get model(): PodObject {
+    return this.#model.pod;
+  }
+
+  get template(): PodObject {
+    return this.#model.template;
+  }
+
+  get pod(): PodObject {
+    const { uid, nodeName } = this;
+    return {
+      ...this.#model.pod,
+      name: this.#name,
+      uid,
+      nodeName,
+      createdAtMs: Math.max(0, this.#createdAtMs),
+      startedAtMs: this.#startedAtMs < 0 ? undefined : this.#startedAtMs,
+    };
   }
 }
 

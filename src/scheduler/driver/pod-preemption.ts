@@ -72,11 +72,11 @@ export class PodPreemption {
     return this.#preemptor.inFlight;
   }
 
-  /** A waiting pod as the API has it, with the nomination that is in force. */
-  withNomination(pod: PodObject): PodObject {
-    const node = this.#book.tell(pod.uid, pod.nominatedNodeName, this.#options.clock.nowMs());
-    if (node === pod.nominatedNodeName) this.#preemptor.seen(pod.uid);
-    return node === pod.nominatedNodeName ? pod : nominatedTo(pod, node);
+  /** The nomination that is in force of a waiting pod, of which the API tells this one. */
+  nominationOf(uid: string, told: string): string {
+    const node = this.#book.tell(uid, told, this.#options.clock.nowMs());
+    if (node === told) this.#preemptor.seen(uid);
+    return node;
   }
 
   /** The pod is gone, or on a node. */
@@ -137,8 +137,7 @@ export class PodPreemption {
     if (before === nodeName) return;
     const { own, kernel, onRoom } = this.#options;
     const nominated = nominatedTo(pod, nodeName);
-    const state = own.get(pod.uid);
-    if (state !== undefined) state.pod = nominated;
+    own.get(pod.uid)?.nominate(nodeName);
     this.#book.set(pod.uid, nodeName);
     kernel.apply({ kind: 'pod-set', pod: nominated });
     if (before !== '') onRoom(before);
@@ -195,7 +194,7 @@ export class PodPreemption {
     this.#nodesAddedBefore.delete(uid);
     // Victims may have gone, or a node come, before the last of them was deleted; after a failure the pod has to choose again, and also when a stronger one has
     // taken its nomination meanwhile: nothing on the node would wake it then.
-    const hasLost = own.get(uid)?.pod.nominatedNodeName !== nodeName;
+    const hasLost = own.get(uid)?.nominatedNodeName !== nodeName;
     const isDue =
       isNodeMissed ||
       problem !== undefined ||

@@ -10,13 +10,11 @@ import type { Timer } from '../../io/clock.ts';
 import type { ObjectHead } from '../../kube-api/object-head.ts';
 import { Kernel } from '../kernel/kernel.ts';
 import type { ClusterKind, ClusterObject } from '../model/cluster-objects.ts';
-import { boundTo } from '../model/command.ts';
 import type { NodeObject } from '../model/node-object.ts';
-import type { PodObject } from '../model/pod-object.ts';
 import type { ClusterEvent } from '../queue/cluster-event.ts';
 import { SchedulingQueue } from '../queue/scheduling-queue.ts';
 import { ClusterFeed } from './cluster-feed.ts';
-import { isUnchanged, type OwnPod } from './own-pod.ts';
+import { isUnchanged, OwnPod } from './own-pod.ts';
 import { PodBindings } from './pod-bindings.ts';
 import type { SharedPod } from './pod-models.ts';
 import { PodPreemption } from './pod-preemption.ts';
@@ -41,9 +39,8 @@ export class Scheduler {
   readonly #preemption: PodPreemption;
   readonly #status: StatusWriter;
   readonly #own = new Map<string, OwnPod>();
-  /** Uids of pods that are on nodes by what the API shows. */
-  readonly #placed = new Set<string>();
-  readonly #nodes = new Set<string>();
+  /** Pods that are on nodes by what the API shows. */
+  #placedCount = 0;
   readonly #feed: ClusterFeed;
   #isTurnDue = false;
   #isDraining = false;
@@ -128,8 +125,8 @@ export class Scheduler {
   /** For the pages that say how it is. */
   get figures(): SchedulerFigures {
     return {
-      nodes: this.#nodes.size,
-      pods: this.#placed.size,
+      nodes: this.#kernel.nodeCount,
+      pods: this.#placedCount,
       assumedPods: this.#bindings.assumedCount,
       droppedWrites: this.#status.dropped,
       reflections: this.#feed.reflections,
@@ -162,15 +159,14 @@ export class Scheduler {
   }
 
   #setNode(node: NodeObject): void {
+    const countBefore = this.#kernel.nodeCount;
     this.#kernel.apply({ kind: 'node-set', node });
-    const event = this.#nodes.has(node.name) ? 'node-changed' : 'node-added';
-    this.#nodes.add(node.name);
+    const event = this.#kernel.nodeCount === countBefore ? 'node-changed' : 'node-added';
     if (event === 'node-added') this.#preemption.nodeAdded();
     this.#changed(event, node.name);
   }
 
   #deleteNode(name: string): void {
-    this.#nodes.delete(name);
     this.#kernel.apply({ kind: 'node-deleted', name });
     this.#volumes.nodeGone(name);
     this.#changed('node-removed', name);
@@ -197,76 +193,90 @@ export class Scheduler {
     if (objectKind !== 'PodDisruptionBudget') this.#changed('object-changed');
   }
 
-  #setPod({ pod: shared, template, resourceVersion }: SharedPod): void {
-    const isWaiting = shared.nodeName === '' && this.#names.has(shared.schedulerName);
-    const pod = isWaiting ? this.#preemption.withNomination(shared) : shared;
-    if (pod.nodeName !== '') this.#setPlaced(pod, template);
-    else if (isWaiting) this.#setWaiting(pod, template, resourceVersion);
+  #setPod(shared: SharedPod): void {
+    if (shared.nodeName !== '') this.#setPlaced(shared);
+    else if (this.#names.has(shared.model.schedulerName)) this.#setWaiting(shared);
   }
 
-  #setPlaced(pod: PodObject, template: PodObject): void {
-    const { uid } = pod;
+  #setPlaced(shared: SharedPod): void {
+    const { uid, nodeName } = shared;
+    const { isTerminating } = shared.model;
     const own = this.#own.get(uid);
-    const isConfirmed = own?.assumedNode === pod.nodeName;
-    const isAsAssumed = own !== undefined && isConfirmed && isUnchanged(own, pod, template);
+    const isConfirmed = own?.assumedNode === nodeName;
+    const isAsAssumed = own !== undefined && isConfirmed && isUnchanged(own, shared);
+    const isNew = !this.#isPlaced(uid, own);
+    if (isNew) this.#placedCount++;
+    this.#waitsNoMore(uid);
+    if (!isAsAssumed) this.#kernel.apply({ kind: 'pod-set', pod: shared.pod });
+    if (isTerminating) this.#preemption.leaves(uid);
+    // Who was assumed to be there was already counted.
+    // What ends has not freed its room yet.
+    if (!isConfirmed) this.#changed(isNew ? 'pod-added' : 'pod-changed', isTerminating ? '' : nodeName);
+  }
+
+  /** By what the API shows: the kernel also has those that are assumed to be on their nodes. */
+  #isPlaced(uid: string, own: OwnPod | undefined): boolean {
+    return (own === undefined || own.assumedNode === '') && this.#kernel.placedPod(uid) !== undefined;
+  }
+
+  #waitsNoMore(uid: string): void {
     this.#own.delete(uid);
     this.queue.remove(uid);
     this.#volumes.podLeft(uid);
     this.#preemption.forget(uid);
-    const event = this.#placed.has(uid) ? 'pod-changed' : 'pod-added';
-    this.#placed.add(uid);
-    if (!isAsAssumed) this.#kernel.apply({ kind: 'pod-set', pod });
-    if (pod.isTerminating) this.#preemption.leaves(uid);
-    // Who was assumed to be there was already counted.
-    // What ends has not freed its room yet.
-    if (!isConfirmed) this.#changed(event, pod.isTerminating ? '' : pod.nodeName);
   }
 
   /** It is where it was assumed to be, and otherwise as it was. */
   #confirm(uid: string, nodeName: string): boolean {
     const own = this.#own.get(uid);
-    if (own?.assumedNode !== nodeName) return false;
-    this.#setPlaced(boundTo(own.pod, nodeName), own.template);
+    if (own?.assumedNode !== nodeName || own.model.isTerminating || own.model.isFinished) return false;
+    this.#placedCount++;
+    this.#waitsNoMore(uid);
     return true;
   }
 
-  #setWaiting(pod: PodObject, template: PodObject, resourceVersion: string): void {
-    const { uid, priority, schedulingGates } = pod;
-    const own = this.#own.get(uid);
-    if (own !== undefined && own.assumedNode !== '') {
-      own.pod = pod;
-      own.resourceVersion = resourceVersion;
+  #setWaiting(shared: SharedPod): void {
+    const { uid, model } = shared;
+    const { priority, schedulingGates } = model;
+    const nominated = this.#preemption.nominationOf(uid, model.nominatedNodeName);
+    const before = this.#own.get(uid);
+    if (before !== undefined && before.assumedNode !== '') {
+      before.update(shared, nominated);
       return;
     }
-    if (pod.isTerminating) {
+    if (model.isTerminating) {
       this.#deletePod(uid);
       return;
     }
-    const isSame = own?.template === template;
-    const addedMs = own?.addedMs ?? this.#options.clock.nowMs();
-    const failures = own?.failures ?? 0;
-    this.#own.set(uid, { pod, resourceVersion, template, assumedNode: '', addedMs, failures });
-    this.#kernel.apply({ kind: 'pod-set', pod });
-    const left = own?.pod.nominatedNodeName ?? '';
-    if (left !== '' && left !== pod.nominatedNodeName) this.#changed('pod-removed', left);
-    this.#volumes.podWaits(pod);
-    const isNominatedElsewhere = own !== undefined && left !== pod.nominatedNodeName;
-    if (isSame && this.queue.has(uid) && !isNominatedElsewhere) return;
+    const { addedMs, failures } = before ?? { addedMs: this.#options.clock.nowMs(), failures: 0 };
+    const own = new OwnPod(shared, nominated, { addedMs, failures });
+    this.#own.set(uid, own);
+    // Others see a nomination; what else it is matters once it is decided on.
+    if (nominated !== '' || before?.isTold === true) this.#tell(own);
+    const left = before?.nominatedNodeName ?? '';
+    if (left !== '' && left !== nominated) this.#changed('pod-removed', left);
+    if (model.volumes.some(({ claimName }) => claimName !== undefined)) this.#volumes.podWaits(own.pod);
+    const isNominatedElsewhere = before !== undefined && left !== nominated;
+    if (before?.template === shared.template && this.queue.has(uid) && !isNominatedElsewhere) return;
     this.queue.add({ uid, priority, isGated: schedulingGates.length > 0 });
     this.#kick();
   }
 
+  #tell(own: OwnPod): void {
+    own.isTold = true;
+    this.#kernel.apply({ kind: 'pod-set', pod: own.pod });
+  }
+
   #deletePod(uid: string): void {
     const own = this.#own.get(uid);
-    this.#own.delete(uid);
+    const wasPlaced = this.#isPlaced(uid, own);
+    if (wasPlaced) this.#placedCount--;
     this.#status.forget(uid);
-    this.queue.remove(uid);
-    this.#volumes.podLeft(uid);
-    const nodeName = this.#kernel.placedPod(uid)?.nodeName ?? own?.pod.nominatedNodeName ?? '';
+    const nodeName = this.#kernel.placedPod(uid)?.nodeName ?? own?.nominatedNodeName ?? '';
+    this.#waitsNoMore(uid);
     this.#kernel.apply({ kind: 'pod-deleted', uid });
-    this.#preemption.forget(uid);
     this.#preemption.leaves(uid);
-    if (this.#placed.delete(uid) || nodeName !== '') this.#changed('pod-removed', nodeName);
+    if (wasPlaced || nodeName !== '') this.#changed('pod-removed', nodeName);
   }
 
   /** `nodeName`: where it happened. */
@@ -318,6 +328,7 @@ export class Scheduler {
       return;
     }
     if (this.#preemption.holds(uid, nowMs)) return;
+    if (!own.isTold) this.#tell(own);
     const { pod } = own;
     const decision = this.#kernel.decide(uid);
     this.counters.decided(decision.kind, (this.#options.clock.nowMs() - nowMs) / 1000);
