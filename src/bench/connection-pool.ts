@@ -1,7 +1,7 @@
 // The load generator's connections to one endpoint, made again a moment after they are lost, while it runs.
 
-import { CLIENT_H2_OPTIONS } from '../client/channel.ts';
 import type { Endpoint } from '../client/endpoint.ts';
+import { CLIENT_H2_OPTIONS } from '../h2/connection-options.ts';
 import { DriverSet } from '../h2/driver-set.ts';
 import type { Clock } from '../io/clock.ts';
 import type { Network } from '../io/network.ts';

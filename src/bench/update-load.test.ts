@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import * as m from '../api/messages.ts';
 import { ByteWriter } from '../base/byte-writer.ts';
-import { CLIENT_H2_OPTIONS } from '../client/channel.ts';
+import { CLIENT_H2_OPTIONS } from '../h2/connection-options.ts';
 import { RealClock } from '../io/clock.ts';
 import { ArrivalSchedule } from './arrival-schedule.ts';
 import { Flow } from './flow.ts';

@@ -1,8 +1,8 @@
 // Many watchers over some connections, and the check that each received every write once, in order.
 
-import { CLIENT_H2_OPTIONS } from '../client/channel.ts';
 import type { Endpoint } from '../client/endpoint.ts';
 import { keyBytes, prefixEnd } from '../client/key-range.ts';
+import { CLIENT_H2_OPTIONS } from '../h2/connection-options.ts';
 import { DriverSet } from '../h2/driver-set.ts';
 import type { Clock } from '../io/clock.ts';
 import type { Network } from '../io/network.ts';

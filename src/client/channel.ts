@@ -8,7 +8,7 @@
 // connection that the server leaves (GOAWAY) finish there.
 
 import { StatusError as Status, type StatusError, UNAVAILABLE } from '../api/errors.ts';
-import { CLIENT_DEFAULTS, type ConnectionOptions } from '../h2/connection-options.ts';
+import type { ConnectionOptions } from '../h2/connection-options.ts';
 import { DriverSet } from '../h2/driver-set.ts';
 import type { Clock, Timer } from '../io/clock.ts';
 import type { Network } from '../io/network.ts';
@@ -21,19 +21,6 @@ const BACKOFF_MS_MIN = 100;
 const BACKOFF_MS_MAX = 5_000;
 const BACKOFF_FACTOR = 1.6;
 const BACKOFF_JITTER = 0.2;
-
-/**
- * Limits against hostile peers are for servers: grpc-go measures bandwidth by pings, thousands a second, and
- * credits windows in small steps.
- */
-export const CLIENT_H2_OPTIONS: ConnectionOptions = {
-  ...CLIENT_DEFAULTS,
-  peerResetsMax: Number.POSITIVE_INFINITY,
-  controlFramesMax: Number.POSITIVE_INFINITY,
-  windowUpdatesMax: Number.POSITIVE_INFINITY,
-  emptyDataFramesMax: Number.POSITIVE_INFINITY,
-  ignoredFramesMax: Number.POSITIVE_INFINITY,
-};
 
 export interface ChannelOptions {
   readonly network: Network;

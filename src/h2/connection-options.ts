@@ -116,6 +116,19 @@ export const CLIENT_DEFAULTS: ConnectionOptions = {
   isKeepaliveWithoutStreams: false,
 };
 
+/**
+ * For clients of servers that they were told to trust, since limits against hostile peers are for servers: grpc-go measures bandwidth by
+ * pings, thousands a second, and Go's servers credit windows in small steps.
+ */
+export const CLIENT_H2_OPTIONS: ConnectionOptions = {
+  ...CLIENT_DEFAULTS,
+  peerResetsMax: Number.POSITIVE_INFINITY,
+  controlFramesMax: Number.POSITIVE_INFINITY,
+  windowUpdatesMax: Number.POSITIVE_INFINITY,
+  emptyDataFramesMax: Number.POSITIVE_INFINITY,
+  ignoredFramesMax: Number.POSITIVE_INFINITY,
+};
+
 /** Counters of one connection, only growing; metrics read them. */
 export class ConnectionStats {
   bytesReceived = 0;

@@ -189,7 +189,7 @@ export class Connection {
     return this.#sender.peer.streamsMax;
   }
 
-  /** Client: starts a request. Null when canOpenStream is false. `extra` fields follow the prepared ones. */
+  /** Client: starts a request. Null when canOpenStream is false. `extra` fields follow the prepared ones, or stand between split ones. */
   openStream(headers: HeaderList, extra: readonly HeaderField[] | null, endStream: boolean): Stream | null {
     if (!this.canOpenStream) return null;
     const stream = this.#open();

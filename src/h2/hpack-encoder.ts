@@ -4,12 +4,14 @@
 // once every prepared list has been sent, indices stay as they are and a list is a constant string of bytes.
 // `version` counts the table's changes; a PreparedEncoding of another version is made anew.
 // When the peer lowers the table's size the table starts again from nothing: the next section opens with the size
-// updates 0 and the new size.
+// updates 0 and the new size. So it does where split lists have gone on long enough with a literal that an empty table would take: the
+// table is full of what was sent before, like tokens that have been renewed.
 // Results are views of a scratch buffer or of a cached encoding: valid until the next call, never to be written.
 
 import type { HeaderField } from './header-block.ts';
 import { huffmanEncode, huffmanEncodedBytes } from './huffman.ts';
-import { type PreparedEncoding, PreparedHeaders } from './prepared-headers.ts';
+import { type PreparedEncoding, PreparedHeaders, SplitHeaders } from './prepared-headers.ts';
+import type { HeaderList } from './send-queue.ts';
 import { STATIC_COUNT, staticFieldIndex, staticNameIndex } from './static-table.ts';
 import { FIELD_OVERHEAD_BYTES } from './table-field.ts';
 
@@ -18,6 +20,8 @@ const DEFAULT_TABLE_BYTES = 4096;
 const ENCODINGS_MAX = 256;
 /** Longer sections are encoded each time: writers may rely on a cached one being small. */
 const CACHED_BYTES_MAX = 1024;
+/** Sections of split lists with such a literal, until the table starts again. */
+const RESTART_SECTIONS = 1000;
 /** An encoded integer below 2^32. */
 const INTEGER_BYTES_MAX = 6;
 
@@ -27,6 +31,9 @@ export class HpackEncoder {
   /** The size the peer has last heard of. */
   #announcedBytes = DEFAULT_TABLE_BYTES;
   #isUpdateOwed = false;
+  /** A field did not get in that an empty table would take; and how many sections of split lists were sent since. */
+  #isOverfull = false;
+  #overfullSections = 0;
   /** In order of insertion. */
   #table: HeaderField[] = [];
   #usedBytes = 0;
@@ -46,10 +53,16 @@ export class HpackEncoder {
     const capacity = Math.min(bytes, this.#ownBytesMax);
     if (capacity === this.#capacityBytes) return;
     this.#capacityBytes = capacity;
+    this.#startAgain();
+  }
+
+  #startAgain(): void {
     this.#table = [];
     this.#usedBytes = 0;
     this.#version++;
     this.#isUpdateOwed = true;
+    this.#isOverfull = false;
+    this.#overfullSections = 0;
   }
 
   /** The section of a prepared list. */
@@ -58,7 +71,11 @@ export class HpackEncoder {
     if (known !== null && known.owner === this && known.version === this.#version && !this.#isUpdateOwed) {
       return known.bytes;
     }
-    return this.#encodeAgain(headers);
+    const cached = this.cached(headers);
+    if (cached !== null) return cached;
+    this.#at = 0;
+    this.#append(headers);
+    return this.#scratch.subarray(0, this.#at);
   }
 
   /** The cached section of a prepared list, or null when `encode` would have to change the table. */
@@ -74,17 +91,17 @@ export class HpackEncoder {
   }
 
   /** A section of prepared fields (or plain ones) and further ones that are not worth a place in the table. */
-  encodeWith(headers: PreparedHeaders | readonly HeaderField[], extra: readonly HeaderField[]): Uint8Array {
+  encodeWith(headers: HeaderList, extra: readonly HeaderField[]): Uint8Array {
     this.#at = 0;
-    if (headers instanceof PreparedHeaders) {
-      const bytes = this.encode(headers);
-      // After a miss the section is in the scratch buffer already.
-      if (bytes.buffer !== this.#scratch.buffer) {
-        this.#ensure(bytes.length);
-        this.#scratch.set(bytes, 0);
-      }
-      this.#at = bytes.length;
-    } else {
+    if (headers instanceof SplitHeaders) {
+      if (this.#isOverfull && this.#overfullSections++ >= RESTART_SECTIONS) this.#startAgain();
+      this.#append(headers.front);
+      for (let i = 0; i < extra.length; i++) this.#writePlain(extra[i]);
+      this.#append(headers.back);
+      return this.#scratch.subarray(0, this.#at);
+    }
+    if (headers instanceof PreparedHeaders) this.#append(headers);
+    else {
       this.#writeUpdates();
       for (const field of headers) this.#writePlain(field);
     }
@@ -92,23 +109,27 @@ export class HpackEncoder {
     return this.#scratch.subarray(0, this.#at);
   }
 
-  #encodeAgain(headers: PreparedHeaders): Uint8Array {
+  /** Writes a prepared list behind what is in the scratch buffer. */
+  #append(headers: PreparedHeaders): void {
     const known = this.cached(headers);
-    if (known !== null) return known;
+    if (known !== null) {
+      this.#ensure(known.length);
+      this.#scratch.set(known, this.#at);
+      this.#at += known.length;
+      return;
+    }
+    const start = this.#at;
     const version = this.#version;
-    let isReusable = !this.#isUpdateOwed;
-    this.#at = 0;
+    const isUpdateOwed = this.#isUpdateOwed;
     this.#writeUpdates();
     for (const field of headers.fields) this.#writeInserting(field);
-    isReusable &&= version === this.#version && this.#at <= CACHED_BYTES_MAX;
-    const bytes = this.#scratch.subarray(0, this.#at);
-    if (isReusable) {
-      if (this.#encodings.size >= ENCODINGS_MAX) this.#encodings.clear();
-      const encoding = { owner: this, version, bytes: Uint8Array.prototype.slice.call(bytes) };
-      this.#encodings.set(headers, encoding);
-      headers.encoding = encoding;
-    }
-    return bytes;
+    const isReusable = !isUpdateOwed && version === this.#version && this.#at - start <= CACHED_BYTES_MAX;
+    if (!isReusable) return;
+    if (this.#encodings.size >= ENCODINGS_MAX) this.#encodings.clear();
+    const bytes = Uint8Array.prototype.slice.call(this.#scratch, start, this.#at);
+    const encoding = { owner: this, version, bytes };
+    this.#encodings.set(headers, encoding);
+    headers.encoding = encoding;
   }
 
   #writeUpdates(): void {
@@ -128,6 +149,7 @@ export class HpackEncoder {
     }
     const sizeBytes = field.name.length + field.value.length + FIELD_OVERHEAD_BYTES;
     if (this.#usedBytes + sizeBytes > this.#announcedBytes) {
+      this.#isOverfull ||= sizeBytes <= this.#announcedBytes;
       this.#writeLiteral(0x00, 0x0f, field);
       return;
     }

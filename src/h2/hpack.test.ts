@@ -6,7 +6,7 @@ import type { HeaderField } from './header-block.ts';
 import { HpackDecoder } from './hpack-decoder.ts';
 import { HpackEncoder } from './hpack-encoder.ts';
 import { huffmanDecode, huffmanDecodedBytesMax, huffmanEncode, huffmanEncodedBytes } from './huffman.ts';
-import { PreparedHeaders } from './prepared-headers.ts';
+import { PreparedHeaders, SplitHeaders } from './prepared-headers.ts';
 import { STATIC_FIELDS } from './static-table.ts';
 
 const RUNS = Number(process.env.K1M_RUNS ?? 200);
@@ -342,6 +342,7 @@ const VALUE = fc.oneof(
 const FIELDS = fc.array(fc.record({ name: NAME, value: VALUE }), { maxLength: 8 });
 const STEP = fc.oneof(
   { weight: 5, arbitrary: fc.record({ kind: fc.constant('prepared' as const), index: fc.nat(5), extra: FIELDS }) },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('split' as const), index: fc.nat(5), extra: FIELDS }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('plain' as const), fields: FIELDS }) },
   {
     weight: 1,
@@ -353,12 +354,21 @@ test('what the encoder writes reads the same by our decoder and by a naive one, 
   fc.assert(
     fc.property(fc.array(FIELDS, { minLength: 6, maxLength: 6 }), fc.array(STEP, { maxLength: 40 }), (lists, steps) => {
       const prepared = lists.map((fields) => new PreparedHeaders(fields));
+      const split = lists.map((fields, i) => new SplitHeaders(fields, lists[(i + 1) % lists.length]));
       const encoder = new HpackEncoder(4096);
       const decoder = new HpackDecoder(9000, LIST_BYTES_MAX);
       const naive = new NaiveDecoder();
       for (const step of steps) {
         if (step.kind === 'resize') {
           encoder.setPeerLimit(step.bytes);
+          continue;
+        }
+        if (step.kind === 'split') {
+          const { front, back } = split[step.index];
+          const bytes = Uint8Array.from(encoder.encodeWith(split[step.index], step.extra));
+          const want = pairs([...front.fields, ...step.extra, ...back.fields]);
+          assert.deepEqual(pairs(naive.decode(bytes)), want);
+          assert.deepEqual(decodeAll(decoder, bytes), want);
           continue;
         }
         const headers = step.kind === 'prepared' ? prepared[step.index] : step.fields;
@@ -386,6 +396,32 @@ test('prepared headers take one byte a field from the second time on, alike on s
   for (const encoder of encoders) encoder.encode(headers);
   for (let i = 0; i < 3; i++)
     for (const encoder of encoders) assert.deepEqual([...encoder.encode(headers)], [0x88, 0xbe]);
+});
+
+test('a table full of what is sent no more starts again, and the fields of now are in it', () => {
+  const encoder = new HpackEncoder(4096);
+  const decoder = new HpackDecoder(4096, LIST_BYTES_MAX);
+  const path = [{ name: ':path', value: '/a' }];
+  const send = (headers: SplitHeaders): number => {
+    const bytes = Uint8Array.from(encoder.encodeWith(headers, path));
+    assert.deepEqual(decodeAll(decoder, bytes), pairs([...headers.front.fields, ...path, ...headers.back.fields]));
+    return bytes.length;
+  };
+  const withToken = (token: string): SplitHeaders =>
+    new SplitHeaders([{ name: ':method', value: 'GET' }], [{ name: 'authorization', value: token.repeat(1500) }]);
+  for (const token of ['a', 'b', 'c']) {
+    const headers = withToken(token);
+    send(headers);
+    if (token !== 'c') assert.ok(send(headers) < 10);
+  }
+  const renewed = withToken('d');
+  assert.ok(send(renewed) > 1000);
+  for (let i = 0; i < 1000; i++) send(renewed);
+  assert.ok(send(renewed) < 10);
+  // One that no table would take changes nothing.
+  const huge = withToken('long '.repeat(10));
+  for (let i = 0; i < 2000; i++) assert.ok(send(huge) > 1000);
+  assert.ok(send(renewed) < 10);
 });
 
 test('random bytes decode or are a COMPRESSION_ERROR', () => {

@@ -23,3 +23,17 @@ export class PreparedHeaders {
     this.fields = fields.map(({ name, value }) => ({ name, value }));
   }
 }
+
+/**
+ * A section with fields between two prepared parts that change with each message, as a request's path does, since fields with a colon come
+ * first (RFC 9113 §8.3).
+ */
+export class SplitHeaders {
+  readonly front: PreparedHeaders;
+  readonly back: PreparedHeaders;
+
+  constructor(front: readonly HeaderField[], back: readonly HeaderField[]) {
+    this.front = new PreparedHeaders(front);
+    this.back = new PreparedHeaders(back);
+  }
+}

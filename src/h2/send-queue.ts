@@ -3,7 +3,7 @@
 // A FIFO over an array: #head moves on, and the array is cut when it runs empty.
 
 import type { HeaderField } from './header-block.ts';
-import type { PreparedHeaders } from './prepared-headers.ts';
+import type { PreparedHeaders, SplitHeaders } from './prepared-headers.ts';
 
 /** Data that is produced as windows and the socket allow, so that a large reply never exists as a whole. */
 export interface DataSource {
@@ -15,8 +15,8 @@ export interface DataSource {
   readonly isDone: boolean;
 }
 
-/** Field sections to send: prepared once, or as they are. */
-export type HeaderList = PreparedHeaders | readonly HeaderField[];
+/** Field sections to send: prepared once, or as they are. Extra fields follow them, or stand between the parts of split ones. */
+export type HeaderList = PreparedHeaders | SplitHeaders | readonly HeaderField[];
 
 export interface QueuedBytes {
   readonly kind: 'bytes';

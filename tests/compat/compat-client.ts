@@ -3,11 +3,12 @@
 import { StatusError, UNAVAILABLE } from '../../src/api/errors.ts';
 import type { Method, TypedMethod } from '../../src/api/methods.ts';
 import { ByteWriter } from '../../src/base/byte-writer.ts';
-import { Channel, CLIENT_H2_OPTIONS } from '../../src/client/channel.ts';
+import { Channel } from '../../src/client/channel.ts';
 import type { CallListener, ClientCall } from '../../src/client/client-call.ts';
 import type { ClientConnection } from '../../src/client/client-connection.ts';
 import { parseEndpoint } from '../../src/client/endpoint.ts';
 import { timeoutField } from '../../src/client/request-fields.ts';
+import { CLIENT_H2_OPTIONS } from '../../src/h2/connection-options.ts';
 import type { Clock } from '../../src/io/clock.ts';
 import type { Network } from '../../src/io/network.ts';
 
