@@ -1,112 +1,14 @@
 // The network over node:net.
 //
-// noDelay is on: whoever writes has gathered what belongs together. Several chunks go out in one writev between cork
-// and uncork. What node's stream queues (`writableLength`) is what the operating system has not taken.
-//
-// All sockets of a network read into one buffer, whose bytes are valid until onData returns. Without it node makes
-// 64 KiB of external memory for each read, which fills the heap's budget and causes a major collection every 100 ms
-// under load. Node offers this (`onread`) for sockets it connects; for accepted ones the socket is made anew around
+// noDelay is on. All sockets of a network read into one buffer; accepted ones, whose reads node would put elsewhere, are made anew around
 // the accepted handle.
 
-import { createServer, type OnReadOpts, type Server, Socket } from 'node:net';
-import type { ByteStream, ByteStreamHandler, Listener, ListenOptions, Network } from './network.ts';
+import { createServer, type Server, Socket } from 'node:net';
+import type { ByteStream, Listener, ListenOptions, Network } from './network.ts';
+import { READ_BYTES_MAX, type ReadTarget, readInto, SocketStream } from './socket-stream.ts';
 
 /** Connections that wait to be accepted. */
 const ACCEPT_BACKLOG_MAX = 1024;
-
-const READ_BYTES_MAX = 256 << 10;
-const EMPTY: Uint8Array = Buffer.allocUnsafeSlow(0);
-
-/** Where a socket's reads go; set when its stream is started. */
-interface ReadTarget {
-  handler: ByteStreamHandler | undefined;
-}
-
-function readInto(buffer: Uint8Array, target: ReadTarget): OnReadOpts {
-  return {
-    buffer,
-    callback: (bytes, chunk) => {
-      target.handler?.onData(bytes === chunk.length ? chunk : chunk.subarray(0, bytes));
-      return true;
-    },
-  };
-}
-
-class TcpStream implements ByteStream {
-  readonly remoteAddress: string;
-  readonly #socket: Socket;
-  readonly #target: ReadTarget;
-  #failure: Error | undefined;
-  /** An empty write with a callback stands behind the last one. */
-  #isMarked = false;
-
-  constructor(socket: Socket, target: ReadTarget, remoteAddress: string) {
-    this.remoteAddress = remoteAddress;
-    this.#socket = socket;
-    this.#target = target;
-    socket.on('error', (error) => {
-      this.#failure = error;
-    });
-  }
-
-  get bufferedBytes(): number {
-    return this.#socket.writableLength;
-  }
-
-  start(handler: ByteStreamHandler): void {
-    const socket = this.#socket;
-    this.#target.handler = handler;
-    socket.on('drain', () => handler.onDrain());
-    socket.on('end', () => handler.onEnd());
-    socket.on('close', () => handler.onClose(this.#failure));
-    socket.resume();
-  }
-
-  write(chunk: Uint8Array): void {
-    const socket = this.#socket;
-    if (!socket.writable) return;
-    socket.write(chunk);
-    if (socket.writableLength > 0) this.#mark();
-  }
-
-  writeAll(chunks: readonly Uint8Array[]): void {
-    const socket = this.#socket;
-    if (!socket.writable) return;
-    socket.cork();
-    for (let i = 0; i < chunks.length; i++) socket.write(chunks[i]);
-    socket.uncork();
-    if (socket.writableLength > 0) this.#mark();
-  }
-
-  pause(): void {
-    this.#socket.pause();
-  }
-
-  resume(): void {
-    this.#socket.resume();
-  }
-
-  end(): void {
-    this.#socket.end();
-  }
-
-  destroy(): void {
-    this.#socket.destroy();
-  }
-
-  /** Node tells 'drain' only above its high-water mark; below it the callback of an empty write does. */
-  #mark(): void {
-    const socket = this.#socket;
-    if (this.#isMarked || socket.writableNeedDrain) return;
-    this.#isMarked = true;
-    socket.write(EMPTY, () => {
-      this.#isMarked = false;
-      if (socket.destroyed) return;
-      if (socket.writableLength > 0) this.#mark();
-      else this.#target.handler?.onDrain();
-    });
-  }
-}
 
 class TcpListener implements Listener {
   readonly port: number;
@@ -136,7 +38,7 @@ export class TcpNetwork implements Network {
     const server = createServer({ noDelay: true, allowHalfOpen: true, pauseOnConnect: true }, (accepted) => {
       const remoteAddress = `${accepted.remoteAddress}:${accepted.remotePort}`;
       const target: ReadTarget = { handler: undefined };
-      onStream(new TcpStream(this.#adopt(accepted, target), target, remoteAddress));
+      onStream(new SocketStream(this.#adopt(accepted, target), target, remoteAddress));
     });
     return new Promise((resolve, reject) => {
       server.once('error', reject);
@@ -155,7 +57,7 @@ export class TcpNetwork implements Network {
     const socket = new Socket({ allowHalfOpen: true, onread: readInto(this.#buffer, target) });
     socket.setNoDelay(true);
     socket.connect({ host: options.host, port: options.port });
-    return new TcpStream(socket, target, `${options.host}:${options.port}`);
+    return new SocketStream(socket, target, `${options.host}:${options.port}`);
   }
 
   /** The accepted connection with reads into our buffer; as node made it where its handle cannot be had. */

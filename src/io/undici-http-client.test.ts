@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { createServer, type Server } from 'node:http';
 import { after, before, describe, test } from 'node:test';
-import { HttpError, type HttpRequest } from './http-client.ts';
+import { RealClock } from './clock.ts';
+import { type HttpAnswer, HttpError, type ShortRequest } from './http-client.ts';
 import { UndiciHttpClient } from './undici-http-client.ts';
 
 describe('the HTTP client', () => {
@@ -41,52 +42,49 @@ describe('the HTTP client', () => {
   });
 
   const client = (): UndiciHttpClient =>
-    new UndiciHttpClient(`http://127.0.0.1:${port}`, () => ({ isUnchecked: false }));
-  const get = (path: string, signal = new AbortController().signal): HttpRequest => ({
+    new UndiciHttpClient(`http://127.0.0.1:${port}`, () => ({ isUnchecked: false }), new RealClock());
+  const never = new AbortController().signal;
+  const get = (path: string, timeoutMs = 30_000): ShortRequest => ({
     method: 'GET',
     path,
     headers: { 'x-mine': 'yes' },
-    signal,
-    isLong: path === '/stream',
+    timeoutMs,
   });
-  const read = async (body: AsyncIterable<Uint8Array>): Promise<string> => {
-    const chunks: Uint8Array[] = [];
-    for await (const chunk of body) chunks.push(chunk);
-    return Buffer.concat(chunks).toString();
-  };
+  const textOf = ({ body }: HttpAnswer): string => body.toString();
 
   test('sends a body and reads status, headers and the answer', async () => {
     const http = client();
-    const answer = await http.send({ ...get('/missing'), method: 'POST', body: 'hello' });
+    const answer = await http.exchange({ ...get('/missing'), method: 'POST', body: 'hello' });
     assert.equal(answer.status, 404);
     assert.equal(answer.header('x-seen'), 'yes');
     assert.equal(answer.header('x-other'), undefined);
-    assert.equal(await read(answer.body), 'POST hello\n');
+    assert.equal(textOf(answer), 'POST hello\n');
     http.renewConnections();
-    assert.equal(await read((await http.send(get('/'))).body), 'GET \n');
+    assert.equal(textOf(await http.exchange(get('/'))), 'GET \n');
     await http.close();
   });
 
   test('tells a stream that was cut off from one that ended', async () => {
     const http = client();
-    const { body } = await http.send(get('/stream'));
-    const isCutOff = assert.rejects(async () => {
-      for await (const chunk of body) {
+    const answer = await http.open(get('/stream'), never);
+    const isCutOff = assert.rejects(
+      answer.read((chunk) => {
         assert.equal(Buffer.from(chunk).toString(), 'GET \n');
         cutOff();
-      }
-    }, HttpError);
+      }),
+      HttpError,
+    );
     await isCutOff;
     await http.close();
   });
 
-  test('a short answer that is cut off is none, and one whose request is over before it is sent is not waited for', async () => {
+  test('a short answer that is cut off, too long or late is none', async () => {
     const http = client();
     const isBroken = (error: unknown): boolean => error instanceof HttpError && error.stage === 'exchange';
-    await assert.rejects(http.send(get('/cut')), isBroken);
-    await assert.rejects(http.send(get('/huge')), /an answer of more than 16777216 bytes/);
-    await assert.rejects(http.send(get('/', AbortSignal.abort(new Error('too late')))), /too late/);
-    assert.equal(await read((await http.send(get('/'))).body), 'GET \n');
+    await assert.rejects(http.exchange(get('/cut')), isBroken);
+    await assert.rejects(http.exchange(get('/huge')), /an answer of more than 16777216 bytes/);
+    await assert.rejects(http.exchange(get('/silence', 1)), /no answer within 1 ms/);
+    assert.equal(textOf(await http.exchange(get('/'))), 'GET \n');
     await http.close();
   });
 
@@ -96,9 +94,9 @@ describe('the HTTP client', () => {
       const controller = new AbortController();
       const isEnded = assert.rejects(
         async () => {
-          const { body } = await http.send(get(path, controller.signal));
+          const answer = await http.open(get(path), controller.signal);
           controller.abort();
-          await read(body);
+          await answer.read(() => {});
         },
         (error) => error instanceof HttpError && error.stage === 'exchange',
       );
@@ -108,16 +106,30 @@ describe('the HTTP client', () => {
     await http.close();
   });
 
+  test('ends a request whose reader throws, with what it threw', async () => {
+    const http = client();
+    const answer = await http.open(get('/stream'), never);
+    const thrown = new Error('enough');
+    const isThrown = (error: unknown): boolean => error === thrown;
+    await assert.rejects(
+      answer.read(() => {
+        throw thrown;
+      }),
+      isThrown,
+    );
+    await http.close();
+  });
+
   test('says when nothing of the request has left', async () => {
     const closed = createServer();
     await new Promise<void>((resolve) => closed.listen(0, '127.0.0.1', resolve));
     const address = closed.address();
     await new Promise((resolve) => closed.close(resolve));
     const origin = `http://127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}`;
-    const http = new UndiciHttpClient(origin, () => ({ isUnchecked: false }));
+    const http = new UndiciHttpClient(origin, () => ({ isUnchecked: false }), new RealClock());
     const isRefused = (error: unknown): boolean => error instanceof HttpError && error.stage === 'connect';
-    await assert.rejects(http.send(get('/')), isRefused);
+    await assert.rejects(http.exchange(get('/')), isRefused);
     await http.close();
-    await assert.rejects(http.send(get('/')), isRefused);
+    await assert.rejects(http.exchange(get('/')), isRefused);
   });
 });

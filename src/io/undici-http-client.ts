@@ -1,11 +1,20 @@
-// HttpClient over undici: HTTP/2 where the server offers it (ALPN), else HTTP/1.1 on more connections.
+// HttpClient over undici, for servers that our own client (src/http) does not speak with: HTTP/1.1, or HTTP/2 where the server offers it (ALPN).
 //
 // Short requests are answered as a whole (whole-exchange.ts), the others as a stream. Two pools: short requests, and answers that go on for long (lists, watches), since those fill the flow control window of a whole
-// connection. Half-open connections are found by PINGs over HTTP/2. Decides nothing: no retries, no redirects, no time limits except
-// the connection's.
+// connection. Half-open connections are found by PINGs over HTTP/2. Decides nothing: no retries, no redirects.
 
 import { buildConnector, Pool } from 'undici';
-import { type HttpClient, HttpError, type HttpRequest, type HttpResponse } from './http-client.ts';
+import type { Clock } from './clock.ts';
+import type { TlsOptions } from './dialer.ts';
+import {
+  type HttpAnswer,
+  type HttpClient,
+  HttpError,
+  type HttpRequest,
+  type HttpStream,
+  type ShortRequest,
+  timeoutText,
+} from './http-client.ts';
 import { type WholeAnswer, WholeExchange } from './whole-exchange.ts';
 
 /** Of each pool. Over HTTP/2 one carries STREAMS_MAX requests; further requests wait. */
@@ -18,17 +27,6 @@ const HEADER_BYTES_MAX = 64 << 10;
 /** What a server may send ahead of its reader, of one stream and of one connection. */
 const STREAM_WINDOW_BYTES = 1 << 20;
 const CONNECTION_WINDOW_BYTES = 8 << 20;
-
-export interface TlsOptions {
-  /** PEM; the system's roots where absent. */
-  readonly ca?: string | Buffer;
-  readonly certificate?: string | Buffer;
-  readonly key?: string | Buffer;
-  /** Name to check the certificate against, if not the host's. */
-  readonly serverName?: string;
-  /** True leaves the server unchecked: only where the user asked for it. */
-  readonly isUnchecked: boolean;
-}
 
 /** Errors before a connection stands: the request has not left. Those of TLS are named ERR_TLS_… and ERR_SSL_… . */
 const CONNECT_CODES: ReadonlySet<string> = new Set([
@@ -52,13 +50,15 @@ const CERTIFICATE_CODE =
 export class UndiciHttpClient implements HttpClient {
   readonly #origin: string;
   readonly #tls: () => TlsOptions;
+  readonly #clock: Clock;
   #short: Pool;
   #long: Pool;
 
   /** `origin` like "https://127.0.0.1:6443"; `tls` is asked when connections are made anew. */
-  constructor(origin: string, tls: () => TlsOptions) {
+  constructor(origin: string, tls: () => TlsOptions, clock: Clock) {
     this.#origin = origin;
     this.#tls = tls;
+    this.#clock = clock;
     this.#short = this.#newPool();
     this.#long = this.#newPool();
   }
@@ -91,32 +91,33 @@ export class UndiciHttpClient implements HttpClient {
     });
   }
 
-  send(request: HttpRequest): Promise<HttpResponse> {
-    return request.isLong ? this.#open(request) : this.#exchange(request);
-  }
-
-  async #open({ method, path, headers, body, signal }: HttpRequest): Promise<HttpResponse> {
+  async open({ method, path, headers, body }: HttpRequest, signal: AbortSignal): Promise<HttpStream> {
     try {
       const answer = await this.#long.request({ method, path, headers, body: body ?? null, signal });
       return {
         status: answer.statusCode,
         header: (name) => firstOf(answer.headers[name]),
-        body: chunksOf(answer.body),
+        read: (onChunk) => readAll(answer.body, onChunk),
       };
     } catch (error) {
       throw httpErrorOf(error);
     }
   }
 
-  async #exchange({ method, path, headers, body, signal }: HttpRequest): Promise<HttpResponse> {
+  async exchange({ method, path, headers, body, timeoutMs }: ShortRequest): Promise<HttpAnswer> {
+    const controller = new AbortController();
+    const timer = this.#clock.setTimer(timeoutMs, () => controller.abort(new Error(timeoutText(timeoutMs))));
     try {
       const answer = await new Promise<WholeAnswer>((resolve, reject) => {
-        const exchange = new WholeExchange(signal, resolve, reject);
+        const exchange = new WholeExchange(controller.signal, resolve, reject);
         this.#short.dispatch({ method, path, headers, body: body ?? null }, exchange);
       });
-      return { status: answer.status, header: (name) => firstOf(answer.headers[name]), body: eachOf(answer.chunks) };
+      const header = (name: string): string | undefined => firstOf(answer.headers[name]);
+      return { status: answer.status, header, body: Buffer.concat(answer.chunks) };
     } catch (error) {
       throw httpErrorOf(error);
+    } finally {
+      timer.cancel();
     }
   }
 
@@ -137,13 +138,23 @@ function firstOf(value: string | string[] | undefined): string | undefined {
   return typeof value === 'object' ? value[0] : value;
 }
 
-async function* eachOf(chunks: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
-  yield* chunks;
+async function readAll(body: AsyncIterable<Uint8Array>, onChunk: (chunk: Uint8Array) => void): Promise<void> {
+  const chunks = body[Symbol.asyncIterator]();
+  try {
+    for (;;) {
+      const next = await nextOf(chunks);
+      if (next.done === true) return;
+      onChunk(next.value);
+    }
+  } finally {
+    // Leaving early ends the request.
+    await chunks.return?.();
+  }
 }
 
-async function* chunksOf(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+async function nextOf(chunks: AsyncIterator<Uint8Array>): Promise<IteratorResult<Uint8Array>> {
   try {
-    yield* body;
+    return await chunks.next();
   } catch (error) {
     throw new HttpError('exchange', textOf(error));
   }

@@ -1,10 +1,9 @@
 // A short request and its whole answer by undici's dispatch: without a stream, an iterator and a controller for each, which cost more than what they carry.
 //
-// Limit: an answer above ANSWER_BYTES_MAX (an object of the API and what surrounds it is a tenth of that) ends the request.
+// Limit: an answer above ANSWER_BYTES_MAX ends the request.
 
 import type { Dispatcher } from 'undici';
-
-const ANSWER_BYTES_MAX = 16 << 20;
+import { ANSWER_BYTES_MAX } from './http-client.ts';
 
 export interface WholeAnswer {
   readonly status: number;

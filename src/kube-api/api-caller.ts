@@ -5,7 +5,14 @@
 // the request is sent again once. A 429 closes the gate and is sent again so often as its sender allows: it has not been carried out.
 
 import type { Clock } from '../io/clock.ts';
-import { type HttpClient, HttpError, type HttpRequest, type HttpResponse } from '../io/http-client.ts';
+import {
+  type AnswerHead,
+  type HttpAnswer,
+  type HttpClient,
+  HttpError,
+  type HttpRequest,
+  type HttpStream,
+} from '../io/http-client.ts';
 import type { MessageDecoder } from '../kube/message-decoder.ts';
 import type { Credentials } from './credentials.ts';
 import type { RequestCount } from './kube-api.ts';
@@ -18,6 +25,8 @@ export interface CallerOptions {
   readonly credentials: Credentials;
   readonly clock: Clock;
   readonly userAgent: string;
+  /** Of Status objects in protobuf. */
+  readonly decoder: MessageDecoder;
   /** Short requests on their way at once; the pace of 429s may lower it. */
   readonly inFlightMax: number;
   /** Short requests waiting for their turn; one more is answered `full`. */
@@ -28,7 +37,12 @@ export interface ShortCall {
   readonly method: HttpRequest['method'];
   readonly path: string;
   readonly body?: string | Uint8Array;
+  /** Of the body; JSON, unless another is named. */
   readonly contentType?: string;
+  /** JSON, unless another is wanted. */
+  readonly accept?: string;
+  /** Nothing but its status is wanted of an answer of 2xx. */
+  readonly isSuccessUnread?: boolean;
   /** From the moment it is sent. */
   readonly timeoutMs: number;
   /** By the clock's nowMs: not sent later, and given up then, by the API server too. */
@@ -39,29 +53,49 @@ export interface ShortCall {
   readonly repeatsMax: number;
 }
 
+/** One request by one of the HTTP client's ways, with its content types ('' for no body). */
+interface Sending<Head extends AnswerHead> {
+  readonly method: HttpRequest['method'];
+  readonly accept: string;
+  readonly contentType: string;
+  readonly send: (headers: Headers) => Promise<Head>;
+  /** Ends an answer that nobody reads. */
+  readonly drop?: (answer: Head) => Promise<unknown>;
+}
+
 /** Credentials refused are renewed at most so often. */
 const RENEWAL_MS_MIN = 2_000;
 const RETRY_AFTER_MS_DEFAULT = 1_000;
 const ERROR_CODE = '<error>';
+const JSON_TYPE = 'application/json';
+/** Above every status: counts are kept by verb and status as one number. */
+const STATUS_END = 1_000;
+const VERBS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
+
+type Headers = Readonly<Record<string, string>>;
 
 export class ApiCaller {
   readonly #http: HttpClient;
   readonly #credentials: Credentials;
   readonly #clock: Clock;
   readonly #userAgent: string;
+  readonly #decoder: MessageDecoder;
   readonly #gate: RequestGate;
-  readonly #underWay = new Set<AbortController>();
-  /** By verb and code, with a space between. */
-  readonly #counts = new Map<string, number>();
+  /** By the verb's place in VERBS and the status; status 0 stands for no answer. */
+  readonly #counts = new Map<number, number>();
+  /** By content types, with the credentials of `#headersOf`. */
+  readonly #headersByType = new Map<string, Headers>();
+  #headersOf: Headers | undefined;
   #renewal: Promise<void> | undefined;
   #renewedAtMs = Number.NEGATIVE_INFINITY;
   #isClosed = false;
 
-  constructor({ http, credentials, clock, userAgent, inFlightMax, waitingMax }: CallerOptions) {
+  constructor({ http, credentials, clock, userAgent, decoder, inFlightMax, waitingMax }: CallerOptions) {
     this.#http = http;
     this.#credentials = credentials;
     this.#clock = clock;
     this.#userAgent = userAgent;
+    this.#decoder = decoder;
     this.#gate = new RequestGate({ clock, inFlightMax, waitingMax });
   }
 
@@ -74,9 +108,10 @@ export class ApiCaller {
   }
 
   counts(): RequestCount[] {
-    return [...this.#counts].map(([label, count]) => {
-      const [verb, code] = label.split(' ');
-      return { verb, code, count };
+    return [...this.#counts].map(([key, count]) => {
+      const status = key % STATUS_END;
+      const verb = VERBS[(key - status) / STATUS_END];
+      return { verb, code: status === 0 ? ERROR_CODE : String(status), count };
     });
   }
 
@@ -106,76 +141,90 @@ export class ApiCaller {
     if (leftMs <= 0) return TOO_LATE;
     const isShort = leftMs < call.timeoutMs;
     const timeoutMs = isShort ? leftMs : call.timeoutMs;
-    const controller = new AbortController();
-    this.#underWay.add(controller);
-    const timer = this.#clock.setTimer(timeoutMs, () => controller.abort(new Error('time is over')));
-    let isRead = false;
     try {
-      const { method, body, contentType = 'application/json' } = call;
-      const path = isShort ? `${call.path}?timeout=${timeoutMs}ms` : call.path;
-      const headers = body === undefined ? {} : { 'content-type': contentType };
-      const response = await this.#send({
-        method,
-        path,
-        headers,
-        signal: controller.signal,
-        isLong: false,
-        ...(body === undefined ? {} : { body }),
-      });
-      const text = await readText(response);
-      isRead = true;
+      const answer = await this.#exchange(call, isShort ? `${call.path}?timeout=${timeoutMs}ms` : call.path, timeoutMs);
       return {
         kind: 'answer',
-        status: response.status,
-        body: text,
-        retryAfterMs: readRetryAfter(response.header('retry-after')),
+        status: answer.status,
+        body: this.#textOf(answer),
+        retryAfterMs: readRetryAfter(answer.header('retry-after')),
       };
     } catch (error) {
       if (!(error instanceof HttpError)) throw error;
-      const text = controller.signal.aborted ? `no answer within ${timeoutMs} ms` : error.message;
-      return { kind: 'no-answer', stage: error.stage, text: this.#isClosed ? CLOSED.text : text };
-    } finally {
-      timer.cancel();
-      this.#underWay.delete(controller);
-      // To abort what is over costs as much as to send it.
-      if (!isRead) controller.abort();
+      return { kind: 'no-answer', stage: error.stage, text: this.#isClosed ? CLOSED.text : error.message };
     }
   }
 
+  async #exchange(call: ShortCall, path: string, timeoutMs: number): Promise<HttpAnswer> {
+    const { method, body, accept = JSON_TYPE, isSuccessUnread = false } = call;
+    const contentType = body === undefined ? '' : (call.contentType ?? JSON_TYPE);
+    return this.#sendTwice({
+      method,
+      accept,
+      contentType,
+      send: (headers) =>
+        this.#http.exchange({
+          method,
+          path: `${this.#credentials.pathPrefix}${path}`,
+          headers,
+          timeoutMs,
+          isSuccessUnread,
+          ...(body === undefined ? {} : { body }),
+        }),
+    });
+  }
+
   /** Opens a list or a watch, of the content types that are accepted. Rejects with HttpError. */
-  async open(path: string, accept: string, signal: AbortSignal): Promise<HttpResponse> {
-    return this.#send({ method: 'GET', path, headers: { accept }, signal, isLong: true });
+  async open(path: string, accept: string, signal: AbortSignal): Promise<HttpStream> {
+    const request = { method: 'GET', path: `${this.#credentials.pathPrefix}${path}` } as const;
+    return this.#sendTwice({
+      method: 'GET',
+      accept,
+      contentType: '',
+      send: (headers) => this.#http.open({ ...request, headers }, signal),
+      drop: readBeginning,
+    });
   }
 
-  async #send(request: HttpRequest): Promise<HttpResponse> {
-    const response = await this.#sendAs(request);
-    if (response.status !== 401) return response;
-    if (!(await this.#renew())) return response;
-    await drain(response);
-    return this.#sendAs(request);
+  /** Again with new credentials, where those of now are refused. */
+  async #sendTwice<Head extends AnswerHead>(sending: Sending<Head>): Promise<Head> {
+    const answer = await this.#sendOnce(sending);
+    if (answer.status !== 401 || !(await this.#renew())) return answer;
+    await sending.drop?.(answer);
+    return this.#sendOnce(sending);
   }
 
-  async #sendAs(request: HttpRequest): Promise<HttpResponse> {
+  async #sendOnce<Head extends AnswerHead>({ method, accept, contentType, send }: Sending<Head>): Promise<Head> {
+    const headers = await this.#headers(accept, contentType);
     if (this.#isClosed) throw new HttpError('connect', CLOSED.text);
-    const credentials = await this.#headers();
-    const path = `${this.#credentials.pathPrefix}${request.path}`;
-    const headers = {
-      accept: 'application/json',
-      'user-agent': this.#userAgent,
-      ...request.headers,
-      ...credentials,
-    };
     try {
-      const response = await this.#http.send({ ...request, path, headers });
-      this.#count(request.method, String(response.status));
-      return response;
+      const answer = await send(headers);
+      this.#count(method, answer.status);
+      return answer;
     } catch (error) {
-      if (error instanceof HttpError) this.#count(request.method, ERROR_CODE);
+      if (error instanceof HttpError) this.#count(method, 0);
       throw error;
     }
   }
 
-  async #headers(): Promise<Readonly<Record<string, string>>> {
+  /** The same object for the same fields, by which the HTTP client knows them again. */
+  async #headers(accept: string, contentType: string): Promise<Headers> {
+    const credentials = await this.#credentialHeaders();
+    if (credentials !== this.#headersOf) {
+      this.#headersOf = credentials;
+      this.#headersByType.clear();
+    }
+    const key = `${accept} ${contentType}`;
+    let headers = this.#headersByType.get(key);
+    if (headers === undefined) {
+      const typed = contentType === '' ? {} : { 'content-type': contentType };
+      headers = { accept, ...typed, 'user-agent': this.#userAgent, ...credentials };
+      this.#headersByType.set(key, headers);
+    }
+    return headers;
+  }
+
+  async #credentialHeaders(): Promise<Headers> {
     try {
       return await this.#credentials.headers();
     } catch (error) {
@@ -205,9 +254,16 @@ export class ApiCaller {
     }
   }
 
-  #count(verb: string, code: string): void {
-    const label = `${verb} ${code}`;
-    this.#counts.set(label, (this.#counts.get(label) ?? 0) + 1);
+  #count(verb: HttpRequest['method'], status: number): void {
+    const key = VERBS.indexOf(verb) * STATUS_END + status;
+    this.#counts.set(key, (this.#counts.get(key) ?? 0) + 1);
+  }
+
+  /** Of a body in protobuf, which is a Status where somebody reads it, its message. */
+  #textOf(answer: HttpAnswer): string {
+    return isProtobuf(answer.header('content-type'))
+      ? (messageIn(this.#decoder, answer.body) ?? '')
+      : answer.body.toString();
   }
 
   #pause(ms: number): Promise<void> {
@@ -219,7 +275,6 @@ export class ApiCaller {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#gate.end();
-    for (const controller of this.#underWay) controller.abort(new Error(CLOSED.text));
     await this.#http.close();
   }
 }
@@ -227,32 +282,33 @@ export class ApiCaller {
 const TOO_LATE = { kind: 'no-answer', stage: 'connect', text: 'its time was over before it was sent' } as const;
 const CLOSED = { kind: 'no-answer', stage: 'connect', text: 'the client is closed' } as const;
 
-async function readText(response: HttpResponse): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of response.body) chunks.push(chunk);
-  return Buffer.concat(chunks).toString();
-}
-
 /** What a body that only says why not has to say, as far as it can be read. */
-export async function readReason(response: HttpResponse, decoder: MessageDecoder): Promise<string> {
-  const bytes = await readBeginning(response);
-  const isBinary = isProtobuf(response.header('content-type'));
-  const message = isBinary ? readProtobufObject(decoder, bytes)?.message : undefined;
-  return typeof message === 'string' ? message : messageOf(bytes.toString());
+export async function readReason(answer: HttpStream, decoder: MessageDecoder): Promise<string> {
+  const bytes = await readBeginning(answer);
+  if (isProtobuf(answer.header('content-type'))) return messageIn(decoder, bytes) ?? messageOf(bytes.toString());
+  return messageOf(bytes.toString());
 }
 
-async function readBeginning(response: HttpResponse): Promise<Buffer> {
-  const chunks: Uint8Array[] = [];
+function messageIn(decoder: MessageDecoder, bytes: Uint8Array): string | undefined {
+  const message = readProtobufObject(decoder, bytes)?.message;
+  return typeof message === 'string' ? message : undefined;
+}
+
+/** There is enough of it. */
+class EnoughError extends Error {}
+
+async function readBeginning(answer: HttpStream): Promise<Buffer> {
+  const chunks: Buffer[] = [];
   let bytes = 0;
-  for await (const chunk of response.body) {
-    bytes += chunk.length;
-    chunks.push(chunk);
-    if (bytes > REASON_BYTES_MAX) break;
+  try {
+    await answer.read((chunk) => {
+      bytes += chunk.length;
+      chunks.push(Buffer.from(chunk));
+      if (bytes > REASON_BYTES_MAX) throw new EnoughError();
+    });
+  } catch (error) {
+    if (!(error instanceof EnoughError)) throw error;
   }
   return Buffer.concat(chunks);
 }
 const REASON_BYTES_MAX = 64 << 10;
-
-async function drain(response: HttpResponse): Promise<void> {
-  await readBeginning(response);
-}

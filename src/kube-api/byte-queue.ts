@@ -1,4 +1,5 @@
-// Bytes that arrive in chunks and are taken in pieces of known length, with no more copies than a piece that lies in several chunks needs.
+// Bytes that arrive in chunks and are taken in pieces of known length, with no more copies than a piece that lies in several chunks needs. What is
+// taken is valid as long as the chunk it came in; before the last chunk's end keep() copies what is left of it.
 
 export class ByteQueue {
   #chunks: Buffer[] = [];
@@ -11,6 +12,15 @@ export class ByteQueue {
     if (chunk.length === 0) return;
     this.#chunks.push(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length));
     this.length += chunk.length;
+  }
+
+  /** The last chunk's memory is about to be used for something else. */
+  keep(): void {
+    const last = this.#chunks.length - 1;
+    if (last < 0) return;
+    const isFirst = last === 0;
+    this.#chunks[last] = Buffer.from(isFirst ? this.#chunks[0].subarray(this.#taken) : this.#chunks[last]);
+    if (isFirst) this.#taken = 0;
   }
 
   /** The next bytes, `count` or fewer; they stay. */

@@ -23,14 +23,14 @@ export interface WatchPiece extends ListPiece {
 }
 
 export interface ListStream {
-  /** What ends in this chunk. Throws ListError where the list is none. */
+  /** What ends in this chunk, which is not used afterwards. Throws ListError where the list is none. */
   push(chunk: Uint8Array): ListPiece[];
   /** The list without its items. Throws ListError when it ended early. */
   end(): JsonObject;
 }
 
 export interface WatchStream {
-  /** What ends in this chunk. Throws ListError where nothing after it can be read. */
+  /** What ends in this chunk, which is not used afterwards. Throws ListError where nothing after it can be read. */
   push(chunk: Uint8Array): WatchPiece[];
 }
 
@@ -42,7 +42,7 @@ export class JsonList implements ListStream {
   }
 
   push(chunk: Uint8Array): ListPiece[] {
-    return this.#scanner.push(chunk).map(({ text, isCut }) => {
+    return this.#scanner.push(Buffer.from(chunk)).map(({ text, isCut }) => {
       const object = isCut ? undefined : parseObject(text);
       return { object, guess: () => guessKey(text), isCut };
     });
@@ -61,7 +61,7 @@ export class JsonWatch implements WatchStream {
   }
 
   push(chunk: Uint8Array): WatchPiece[] {
-    return this.#lines.push(chunk).map(({ text, isCut }) => {
+    return this.#lines.push(Buffer.from(chunk)).map(({ text, isCut }) => {
       const event = isCut ? undefined : parseObject(text);
       const object = event !== undefined && isObject(event.object) ? event.object : undefined;
       return { type: event?.type, object, guess: () => guessKey(text), isCut };

@@ -1,6 +1,6 @@
 // Who we are for the API server, and where it is. `kubeconfig.ts` reads it from where kubectl does.
 
-import type { TlsOptions } from '../io/undici-http-client.ts';
+import type { TlsOptions } from '../io/dialer.ts';
 
 export interface Credentials {
   /** Like "https://10.0.0.1:6443", without a path. */

@@ -1,10 +1,22 @@
 // An HTTP client without a network: a function answers each request, with bodies that a test writes as it goes.
 
 import { setImmediate } from 'node:timers/promises';
-import { type HttpClient, HttpError, type HttpRequest, type HttpResponse } from '../io/http-client.ts';
+import { ByteReader } from '../base/byte-reader.ts';
+import type { Clock } from '../io/clock.ts';
+import {
+  type HttpAnswer,
+  type HttpClient,
+  HttpError,
+  type HttpRequest,
+  type HttpStream,
+  type ShortRequest,
+  timeoutText,
+} from '../io/http-client.ts';
+import { readEnvelope } from '../kube/stored-object.ts';
 import type { SimulatedClock } from '../testing/clock.ts';
 import type { Credentials } from './credentials.ts';
 import { HttpKubeApi, type HttpKubeApiOptions } from './http-kube-api.ts';
+import { PROTOBUF } from './protobuf-stream.ts';
 
 /** A body that is written while it is read. */
 export class FakeBody implements AsyncIterable<Uint8Array> {
@@ -71,10 +83,13 @@ export type Answering = (request: HttpRequest) => FakeAnswer | HttpError | 'sile
 
 export class FakeHttp implements HttpClient {
   readonly requests: HttpRequest[] = [];
+  readonly #clock: Clock;
   readonly #answer: Answering;
+  readonly #underWay = new Set<AbortController>();
   renewals = 0;
 
-  constructor(answer: Answering) {
+  constructor(clock: Clock, answer: Answering) {
+    this.#clock = clock;
     this.#answer = answer;
   }
 
@@ -84,14 +99,36 @@ export class FakeHttp implements HttpClient {
 
   /** The last request's body, parsed. */
   get lastBody(): unknown {
-    return JSON.parse(String(this.requests.at(-1)?.body ?? 'null'));
+    return bodyOf(this.requests.at(-1));
   }
 
-  async send(request: HttpRequest): Promise<HttpResponse> {
+  async exchange(request: ShortRequest): Promise<HttpAnswer> {
+    const controller = new AbortController();
+    this.#underWay.add(controller);
+    const { timeoutMs, isSuccessUnread = false } = request;
+    let isLate = false;
+    const timer = this.#clock.setTimer(timeoutMs, () => {
+      isLate = true;
+      controller.abort();
+    });
+    try {
+      const answer = await this.open(request, controller.signal);
+      const chunks: Uint8Array[] = [];
+      await answer.read((chunk) => chunks.push(Uint8Array.from(chunk)));
+      const isUnread = isSuccessUnread && answer.status < 300;
+      return { ...answer, body: Buffer.concat(isUnread ? [] : chunks) };
+    } catch (error) {
+      throw isLate ? new HttpError('exchange', timeoutText(timeoutMs)) : error;
+    } finally {
+      timer.cancel();
+      this.#underWay.delete(controller);
+    }
+  }
+
+  async open(request: HttpRequest, signal: AbortSignal): Promise<HttpStream> {
     this.requests.push(request);
     const answer = this.#answer(request);
     if (answer instanceof HttpError) throw answer;
-    const { signal } = request;
     if (answer === 'silence') {
       await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
       throw new HttpError('exchange', 'aborted');
@@ -99,14 +136,70 @@ export class FakeHttp implements HttpClient {
     const { status = 200, headers = {}, body = {} } = answer;
     const whole = body instanceof FakeBody ? body : new FakeBody().write(textOf(body)).end();
     signal.addEventListener('abort', () => whole.abort(), { once: true });
-    return { status, header: (name) => headers[name], body: whole };
+    return { status, header: (name) => headers[name], read: (onChunk) => readPoisoned(whole, onChunk) };
   }
 
   renewConnections(): void {
     this.renewals++;
   }
 
-  async close(): Promise<void> {}
+  async close(): Promise<void> {
+    for (const controller of this.#underWay) controller.abort();
+  }
+}
+
+/** Overwrites chunks after their call, so that a reader that keeps them is found out. */
+async function readPoisoned(body: FakeBody, onChunk: (chunk: Uint8Array) => void): Promise<void> {
+  for await (const chunk of body) {
+    const lent = Uint8Array.from(chunk);
+    onChunk(lent);
+    lent.fill(POISON);
+  }
+}
+const POISON = 0xdd;
+
+/** A request's body as the JSON of it parses, also of one in protobuf; null where there is none. */
+export function bodyOf(request: HttpRequest | undefined): unknown {
+  const { body, headers = {} } = request ?? {};
+  if (body === undefined) return null;
+  const bytes = Buffer.from(body);
+  if (headers['content-type'] !== PROTOBUF) return JSON.parse(bytes.toString());
+  const { apiVersion, kind, rawStart, rawEnd } = readEnvelope(bytes);
+  return { apiVersion, kind, ...messageOf(BODIES[kind], bytes.subarray(rawStart, rawEnd)) };
+}
+
+/** The fields of a message by number: a name, and of a message its own fields. */
+type Fields = Readonly<Record<number, string | readonly [string, Fields]>>;
+
+const META: Fields = { 1: 'name', 3: 'namespace', 5: 'uid', 6: 'resourceVersion' };
+const REFERENCE: Fields = { 1: 'kind', 2: 'namespace', 3: 'name', 4: 'uid', 5: 'apiVersion', 6: 'resourceVersion' };
+const EVENT: Fields = {
+  1: ['metadata', META],
+  2: ['eventTime', { 1: 'seconds', 2: 'nanos' }],
+  4: 'reportingController',
+  5: 'reportingInstance',
+  6: 'action',
+  7: 'reason',
+  8: ['regarding', REFERENCE],
+  9: ['related', REFERENCE],
+  10: 'note',
+  11: 'type',
+};
+const BODIES: Readonly<Record<string, Fields>> = {
+  Binding: { 1: ['metadata', META], 2: ['target', REFERENCE] },
+  Event: EVENT,
+};
+
+function messageOf(fields: Fields, bytes: Uint8Array): Record<string, unknown> {
+  const reader = new ByteReader(bytes);
+  const message: Record<string, unknown> = {};
+  while (reader.hasMore) {
+    const tag = reader.tag();
+    const field = fields[tag >>> 3];
+    if (typeof field !== 'string') message[field[0]] = messageOf(field[1], reader.view());
+    else message[field] = (tag & 7) === 0 ? reader.varint() : reader.string();
+  }
+  return message;
 }
 
 function textOf(body: string | object): string {
@@ -138,7 +231,7 @@ export function fakeApi(
   answer: Answering,
   options: Partial<HttpKubeApiOptions> = {},
 ): { api: HttpKubeApi; http: FakeHttp; credentials: FakeCredentials } {
-  const http = new FakeHttp(answer);
+  const http = new FakeHttp(clock, answer);
   const credentials = new FakeCredentials();
   const api = new HttpKubeApi({
     http,

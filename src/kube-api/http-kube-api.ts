@@ -1,4 +1,4 @@
-// KubeApi over HTTP: lists and watches in protobuf, where the API server can, all else in JSON. Each method is one request, its subject for the texts, and its outcome.
+// KubeApi over HTTP: lists and watches in protobuf, where the API server can, bindings and events in protobuf, all else in JSON. Each method is one request, its subject for the texts, and its outcome.
 
 import type { Clock } from '../io/clock.ts';
 import { MessageDecoder } from '../kube/message-decoder.ts';
@@ -29,16 +29,10 @@ import { NEEDED_RIGHTS, type Right } from './needed-rights.ts';
 import { ObjectApi } from './object-api.ts';
 import { isObject } from './object-head.ts';
 import { type Answer, failureOf, isSuccess, parseObject, type RequestSubject } from './outcome.ts';
+import { bindingBytes, eventBytes } from './protobuf-bodies.ts';
+import { PROTOBUF, PROTOBUF_OR_JSON } from './protobuf-stream.ts';
 import { Reflector } from './reflector.ts';
-import {
-  bindingBody,
-  deleteBody,
-  eventBody,
-  eventNamespace,
-  leaseBody,
-  podStatusBody,
-  seriesBody,
-} from './request-bodies.ts';
+import { deleteBody, eventBody, eventNamespace, leaseBody, podStatusBody, seriesBody } from './request-bodies.ts';
 import { namespacePath, objectPath, qualifiedName, type ResourceName } from './resource.ts';
 
 const TIMEOUT_MS = 30_000;
@@ -51,9 +45,11 @@ const URGENT_REPEATS_MAX = 1;
 const ORDINALS = 1_000_000;
 
 const STRATEGIC_MERGE = 'application/strategic-merge-patch+json';
+/** What is sent for each pod, and whose answer says nothing but that it was taken. */
+const PROTOBUF_CALL = { contentType: PROTOBUF, accept: PROTOBUF_OR_JSON, isSuccessUnread: true } as const;
 const JSON_MERGE = 'application/merge-patch+json';
 
-export interface HttpKubeApiOptions extends CallerOptions {
+export interface HttpKubeApiOptions extends Omit<CallerOptions, 'decoder'> {
   /** 0 <= chance() < 1, for jitter. */
   readonly chance: () => number;
   /** Fields that nobody reads, as `MessageDecoder` takes them: objects that came in protobuf lack them. */
@@ -63,8 +59,10 @@ export interface HttpKubeApiOptions extends CallerOptions {
 interface Call extends RequestSubject {
   readonly method: ShortCall['method'];
   readonly path: string;
-  readonly body?: JsonObject;
+  readonly body?: JsonObject | Uint8Array;
   readonly contentType?: string;
+  readonly accept?: string;
+  readonly isSuccessUnread?: boolean;
   readonly isUrgent?: boolean;
   readonly repeatsMax?: number;
   readonly deadlineMs?: number;
@@ -81,11 +79,11 @@ export class HttpKubeApi implements KubeApi, Reviewer {
   #eventOrdinal = 0;
 
   constructor(options: HttpKubeApiOptions) {
-    this.#caller = new ApiCaller(options);
+    this.#decoder = new MessageDecoder(options.unreadFields);
+    this.#caller = new ApiCaller({ ...options, decoder: this.#decoder });
     this.objects = new ObjectApi(this.#caller);
     this.#clock = options.clock;
     this.#chance = options.chance;
-    this.#decoder = new MessageDecoder(options.unreadFields);
   }
 
   /** Of the API server, like "https://10.0.0.1:6443". */
@@ -117,7 +115,8 @@ export class HttpKubeApi implements KubeApi, Reviewer {
       ...subject,
       method: 'POST',
       path: objectPath('pods', pod, 'binding'),
-      body: bindingBody(pod, nodeName),
+      ...PROTOBUF_CALL,
+      body: bindingBytes(pod, nodeName),
       repeatsMax: 0,
       ...options,
     });
@@ -146,15 +145,21 @@ export class HttpKubeApi implements KubeApi, Reviewer {
     });
   }
 
-  createEvent(event: SchedulerEvent): Promise<WriteOutcome> {
+  async createEvent(event: SchedulerEvent): Promise<WriteOutcome> {
     this.#eventOrdinal = (this.#eventOrdinal + 1) % ORDINALS;
-    return this.#write({
-      verb: 'create',
-      resource: qualifiedName('events'),
+    const wallMs = this.#clock.wallMs();
+    const body = eventBody(event, wallMs, this.#eventOrdinal);
+    const subject = { verb: 'create', resource: qualifiedName('events') };
+    const answer = await this.#call({
+      ...subject,
       method: 'POST',
       path: namespacePath('events', eventNamespace(event)),
-      body: eventBody(event, this.#clock.wallMs(), this.#eventOrdinal),
+      ...PROTOBUF_CALL,
+      body: eventBytes(body, wallMs),
     });
+    // The API server adds nothing that anybody wants to know.
+    if (answer.kind === 'answer' && isSuccess(answer.status)) return { kind: 'done', object: body };
+    return failureOf(answer, subject);
   }
 
   updateEventSeries(event: LeaseName, count: number): Promise<WriteOutcome> {
@@ -268,14 +273,13 @@ export class HttpKubeApi implements KubeApi, Reviewer {
     await this.#caller.close();
   }
 
-  #call({ method, path, body, contentType, isUrgent = false, repeatsMax, deadlineMs }: Call): Promise<Answer> {
+  #call({ body, contentType, isUrgent = false, repeatsMax, deadlineMs, ...call }: Call): Promise<Answer> {
     return this.#caller.call({
-      method,
-      path,
+      ...call,
       timeoutMs: isUrgent ? URGENT_TIMEOUT_MS : TIMEOUT_MS,
       isUrgent,
       repeatsMax: repeatsMax ?? (isUrgent ? URGENT_REPEATS_MAX : REPEATS_MAX),
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(body === undefined ? {} : { body: body instanceof Uint8Array ? body : JSON.stringify(body) }),
       ...(contentType === undefined ? {} : { contentType }),
       ...(deadlineMs === undefined ? {} : { deadlineMs }),
     });

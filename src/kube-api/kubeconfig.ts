@@ -12,7 +12,7 @@
 import { bufferFromFileOrString, type Cluster, KubeConfig, type User } from '@kubernetes/client-node';
 import { parse } from 'yaml';
 import type { Clock } from '../io/clock.ts';
-import type { TlsOptions } from '../io/undici-http-client.ts';
+import type { TlsOptions } from '../io/dialer.ts';
 import { type Credentials, CredentialsError } from './credentials.ts';
 import { isObject } from './object-head.ts';
 

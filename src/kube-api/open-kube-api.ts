@@ -1,10 +1,16 @@
-// The client as a program uses it: credentials from the user's kubeconfig, HTTP by undici.
+// The client as a program uses it: credentials from the user's kubeconfig, HTTP/2 by src/http where the API server offers it.
 
+import { AdaptiveClient } from '../http/adaptive-client.ts';
+import { Http2Client } from '../http/http2-client.ts';
 import type { Clock } from '../io/clock.ts';
-import { UndiciHttpClient } from '../io/undici-http-client.ts';
+import type { TlsOptions } from '../io/dialer.ts';
+import type { HttpClient } from '../io/http-client.ts';
+import { TlsDialer } from '../io/tls-dialer.ts';
+import type { Credentials } from './credentials.ts';
 import { HttpKubeApi } from './http-kube-api.ts';
 import { readKubeconfig } from './kubeconfig.ts';
 
+const HTTPS_PORT = 443;
 export const IN_FLIGHT_MAX_DEFAULT = 200;
 export const WAITING_MAX_DEFAULT = 20_000;
 
@@ -37,7 +43,7 @@ export async function openKubeApi(options: KubeApiOptions): Promise<HttpKubeApi>
     ...(kubeconfig === undefined ? {} : { path: kubeconfig }),
     ...(master === undefined ? {} : { master }),
   });
-  const http = new UndiciHttpClient(credentials.origin, () => credentials.tls());
+  const http = httpClient(credentials, clock);
   return new HttpKubeApi({
     http,
     credentials,
@@ -48,4 +54,23 @@ export async function openKubeApi(options: KubeApiOptions): Promise<HttpKubeApi>
     unreadFields: options.unreadFields ?? [],
     waitingMax: options.waitingMax ?? WAITING_MAX_DEFAULT,
   });
+}
+
+function httpClient(credentials: Credentials, clock: Clock): HttpClient {
+  const { protocol, hostname, port, host: authority } = new URL(credentials.origin);
+  const tls = (): TlsOptions => credentials.tls();
+  const openOther = async (): Promise<HttpClient> => {
+    const { UndiciHttpClient } = await import('../io/undici-http-client.ts');
+    return new UndiciHttpClient(credentials.origin, tls, clock);
+  };
+  if (protocol !== 'https:') return new AdaptiveClient({ http2: undefined, openOther });
+  // An IPv6 address stands in brackets in a URL.
+  const host = hostname.replace(/^\[(.*)\]$/, '$1');
+  const dialer = new TlsDialer({
+    host,
+    port: port === '' ? HTTPS_PORT : Number(port),
+    protocols: ['h2', 'http/1.1'],
+    tls,
+  });
+  return new AdaptiveClient({ http2: new Http2Client({ dialer, clock, authority }), openOther });
 }

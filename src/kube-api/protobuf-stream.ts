@@ -17,6 +17,8 @@ import { ListError } from './list-scanner.ts';
 import { isObject, keyOf } from './object-head.ts';
 
 export const PROTOBUF = 'application/vnd.kubernetes.protobuf';
+/** An API server answers in JSON where it cannot in protobuf. */
+export const PROTOBUF_OR_JSON: string = `${PROTOBUF}, application/json`;
 
 const MAGIC = Buffer.from('k8s\0', 'latin1');
 /** A tag and a length. */
@@ -57,6 +59,7 @@ export class ProtobufList implements ListStream {
     while (this.#step(pieces)) {
       // One value after another.
     }
+    this.#queue.keep();
     return pieces;
   }
 
@@ -138,20 +141,29 @@ export class ProtobufWatch implements WatchStream {
   push(chunk: Uint8Array): WatchPiece[] {
     this.#queue.push(chunk);
     const pieces: WatchPiece[] = [];
-    for (;;) {
-      if (this.#skipping > 0) this.#skipping -= this.#queue.skip(this.#skipping);
-      if (this.#queue.length < FRAME_HEADER_BYTES) return pieces;
-      const length = this.#queue.peek(FRAME_HEADER_BYTES).readUInt32BE();
-      if (length > this.#objectBytesMax) {
-        pieces.push({ type: undefined, object: undefined, guess: () => UNREADABLE, isCut: true });
-        this.#queue.skip(FRAME_HEADER_BYTES);
-        this.#skipping = length;
-        continue;
-      }
-      if (this.#queue.length < FRAME_HEADER_BYTES + length) return pieces;
-      this.#queue.skip(FRAME_HEADER_BYTES);
-      pieces.push(this.#event(this.#queue.take(length)));
+    while (this.#step(pieces)) {
+      // One event after another.
     }
+    this.#queue.keep();
+    return pieces;
+  }
+
+  /** False when more has to come first. */
+  #step(pieces: WatchPiece[]): boolean {
+    if (this.#skipping > 0) this.#skipping -= this.#queue.skip(this.#skipping);
+    if (this.#queue.length < FRAME_HEADER_BYTES) return false;
+
+    const length = this.#queue.peek(FRAME_HEADER_BYTES).readUInt32BE();
+    if (length > this.#objectBytesMax) {
+      pieces.push({ type: undefined, object: undefined, guess: () => UNREADABLE, isCut: true });
+      this.#queue.skip(FRAME_HEADER_BYTES);
+      this.#skipping = length;
+      return true;
+    }
+    if (this.#queue.length < FRAME_HEADER_BYTES + length) return false;
+    this.#queue.skip(FRAME_HEADER_BYTES);
+    pieces.push(this.#event(this.#queue.take(length)));
+    return true;
   }
 
   #event(frame: Buffer): WatchPiece {

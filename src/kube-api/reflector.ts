@@ -11,7 +11,7 @@
 // TOLD_MAX unreadable objects are told of each list or watch, all are counted.
 
 import type { Clock } from '../io/clock.ts';
-import { HttpError, type HttpResponse } from '../io/http-client.ts';
+import { HttpError, type HttpStream } from '../io/http-client.ts';
 import type { MessageDecoder } from '../kube/message-decoder.ts';
 import { type ApiCaller, readReason } from './api-caller.ts';
 import type { Backoff } from './backoff.ts';
@@ -28,7 +28,7 @@ import type { JsonObject, ReflectHandler, Reflection, ReflectionCounts } from '.
 import { ListError } from './list-scanner.ts';
 import { headOf, isObject, isOlder, keyOf, type ObjectHead } from './object-head.ts';
 import { readRetryAfter, refusalText } from './outcome.ts';
-import { isProtobuf, PROTOBUF, ProtobufList, ProtobufWatch } from './protobuf-stream.ts';
+import { isProtobuf, PROTOBUF_OR_JSON, ProtobufList, ProtobufWatch } from './protobuf-stream.ts';
 import { collectionPath, qualifiedName, RESOURCES, type ResourceName } from './resource.ts';
 import { SilenceWatch } from './silence-watch.ts';
 import { type OngoingTrouble, Trouble } from './trouble.ts';
@@ -194,21 +194,21 @@ export class Reflector implements Reflection {
   async #page(query: string): Promise<JsonObject> {
     return this.#attempt('list', { query, silenceMsMax: LIST_SILENCE_MS_MAX }, async (response, hear) => {
       const list = this.#listStream(response);
-      for await (const chunk of response.body) {
+      await response.read((chunk) => {
         hear();
         for (const piece of list.push(chunk)) this.#onItem(piece);
-      }
+      });
       return list.end();
     });
   }
 
-  #listStream(response: HttpResponse): ListStream {
+  #listStream(response: HttpStream): ListStream {
     return isProtobuf(response.header('content-type'))
       ? new ProtobufList(this.#decoder, RESOURCES[this.resource].kind, OBJECT_BYTES_MAX)
       : new JsonList(OBJECT_BYTES_MAX);
   }
 
-  #watchStream(response: HttpResponse): WatchStream {
+  #watchStream(response: HttpStream): WatchStream {
     return isProtobuf(response.header('content-type'))
       ? new ProtobufWatch(this.#decoder, OBJECT_BYTES_MAX)
       : new JsonWatch(OBJECT_BYTES_MAX);
@@ -244,10 +244,10 @@ export class Reflector implements Reflection {
     await this.#attempt('watch', { query, silenceMsMax: seconds * 1000 + WATCH_GRACE_MS }, async (response, hear) => {
       this.#openedMs = this.#clock.nowMs();
       const watch = this.#watchStream(response);
-      for await (const chunk of response.body) {
+      await response.read((chunk) => {
         hear();
         for (const piece of watch.push(chunk)) this.#onEvent(piece);
-      }
+      });
     });
     if (this.#counts.events === eventsBefore && this.#clock.nowMs() - startedMs < SHORT_WATCH_MS) {
       throw new AttemptError(`watch ${this.resource}: it ended at once without an event`);
@@ -293,7 +293,7 @@ export class Reflector implements Reflection {
   async #attempt<T>(
     verb: 'list' | 'watch',
     { query, silenceMsMax }: { readonly query: string; readonly silenceMsMax: number },
-    read: (response: HttpResponse, hear: () => void) => Promise<T>,
+    read: (response: HttpStream, hear: () => void) => Promise<T>,
   ): Promise<T> {
     const controller = new AbortController();
     this.#controller = controller;
@@ -305,7 +305,7 @@ export class Reflector implements Reflection {
     });
     try {
       const path = `${collectionPath(this.resource)}?${query}`;
-      const response = await this.#caller.open(path, ACCEPTED, controller.signal);
+      const response = await this.#caller.open(path, PROTOBUF_OR_JSON, controller.signal);
       if (response.status !== 200) throw await this.#refusal(verb, response);
       return await read(response, () => silence.hear());
     } catch (error) {
@@ -320,7 +320,7 @@ export class Reflector implements Reflection {
     }
   }
 
-  async #refusal(verb: string, response: HttpResponse): Promise<AttemptError> {
+  async #refusal(verb: string, response: HttpStream): Promise<AttemptError> {
     const { status } = response;
     const text = await readReason(response, this.#decoder);
     // 504: the API server's cache has not got to this version in time, or the store was put back and never will.
@@ -353,9 +353,6 @@ export class Reflector implements Reflection {
     this.#wake = undefined;
   }
 }
-
-/** An API server answers in JSON where it cannot in protobuf. */
-const ACCEPTED = `${PROTOBUF}, application/json`;
 
 const EVENT_TYPES: ReadonlySet<unknown> = new Set(['ADDED', 'MODIFIED', 'DELETED']);
 

@@ -18,14 +18,30 @@ const INSTANCE_BYTES_MAX = 128;
 const NAME_BYTES_MAX = 253;
 const NOTE_END = ' ...';
 
-/** core/v1 Binding, for DefaultBinder. */
-export function bindingBody({ namespace, name, uid, resourceVersion }: PodToBind, nodeName: string): JsonObject {
-  return {
-    apiVersion: 'v1',
-    kind: 'Binding',
-    metadata: { namespace, name, uid, ...(resourceVersion === undefined ? {} : { resourceVersion }) },
-    target: { kind: 'Node', name: nodeName },
-  };
+/** An object that an event is about. */
+export interface ReferenceBody {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly namespace?: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly resourceVersion?: string;
+}
+
+/** events.k8s.io/v1 Event. */
+export interface EventBody extends JsonObject {
+  readonly apiVersion: 'events.k8s.io/v1';
+  readonly kind: 'Event';
+  readonly metadata: { readonly name: string; readonly namespace: string };
+  readonly eventTime: string;
+  readonly reportingController: string;
+  readonly reportingInstance: string;
+  readonly action: string;
+  readonly reason: string;
+  readonly regarding: ReferenceBody;
+  readonly related?: ReferenceBody;
+  readonly note: string;
+  readonly type: string;
 }
 
 /** A strategic merge patch: conditions are merged by type, null takes a field away. */
@@ -49,7 +65,7 @@ export function deleteBody({ uid }: ObjectIdentity): JsonObject {
 }
 
 /** `ordinal` keeps apart what happens within one millisecond; below a million. */
-export function eventBody(event: SchedulerEvent, wallMs: number, ordinal: number): JsonObject {
+export function eventBody(event: SchedulerEvent, wallMs: number, ordinal: number): EventBody {
   const { regarding, related } = event;
   const nanoseconds = BigInt(Math.floor(wallMs)) * 1_000_000n + BigInt(ordinal);
   const suffix = `.${nanoseconds.toString(16)}`;
@@ -95,7 +111,7 @@ export function microTime(wallMs: number): string {
   return new Date(wallMs).toISOString().replace('Z', '000Z');
 }
 
-function reference(object: SchedulerEvent['regarding']): JsonObject {
+function reference(object: SchedulerEvent['regarding']): ReferenceBody {
   const { apiVersion, kind, namespace, name, uid, resourceVersion } = object;
   return {
     apiVersion,

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import type { HttpRequest } from '../../io/http-client.ts';
-import { type FakeAnswer, FakeBody, fakeApi, listOf } from '../../kube-api/http-fixture.ts';
+import { bodyOf, type FakeAnswer, FakeBody, fakeApi, listOf } from '../../kube-api/http-fixture.ts';
 import type { JsonObject } from '../../kube-api/kube-api.ts';
 import { SimulatedClock } from '../../testing/clock.ts';
 import { DEFAULT_PROFILE } from '../model/scheduler-profile.ts';
@@ -175,7 +175,7 @@ class BadServer {
 
   #answer(request: HttpRequest): FakeAnswer | 'silence' {
     const binding = /\/pods\/([^/]+)\/binding$/.exec(request.path);
-    if (binding !== null) return this.#bind(binding[1], JSON.parse(String(request.body ?? '{}')).target.name);
+    if (binding !== null) return this.#bind(binding[1], Object(bodyOf(request)).target.name);
     if (request.method !== 'GET') return { body: {} };
     const resource = /\/([a-z]+)\?/.exec(request.path)?.[1] ?? '';
     if (!request.path.includes('watch=true')) {

@@ -1,0 +1,405 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { CANCEL, INTERNAL_ERROR, NO_ERROR, REFUSED_STREAM } from '../h2/error-code.ts';
+import { HttpError, type ShortRequest } from '../io/http-client.ts';
+import { HTTP2_CLIENT_LIMITS } from './http2-client.ts';
+import { RESENDS_MAX } from './http2-request.ts';
+import { type Script, type Served, SimulatedServer } from './simulated-server-fixture.ts';
+
+const HEADERS = {
+  accept: 'application/json',
+  'impersonate-user': 'jürgen',
+  authorization: `Bearer ${'x'.repeat(900)}`,
+  'user-agent': 'test',
+};
+const TIMEOUT_MS = 5_000;
+const never = new AbortController().signal;
+
+function get(path: string, options: Partial<ShortRequest> = {}): ShortRequest {
+  return { method: 'GET', path, headers: HEADERS, timeoutMs: TIMEOUT_MS, ...options };
+}
+
+const echo: Script = (request) => request.answer(200, `${request.field(':method')} ${request.path} ${request.body}`);
+const silence: Script = () => {};
+
+async function setUp(script: Script, options: ConstructorParameters<typeof SimulatedServer>[1] = {}) {
+  const server = await new SimulatedServer(script, options).listen();
+  return { server, clock: server.clock, http: server.client() };
+}
+
+/** How a request ends: its body, or the stage and the text of its error. */
+async function outcomeOf(answer: Promise<{ readonly body: Buffer }>): Promise<string> {
+  try {
+    return (await answer).body.toString();
+  } catch (error) {
+    if (!(error instanceof HttpError)) throw error;
+    return `${error.stage}: ${error.message}`;
+  }
+}
+
+describe('a short request', () => {
+  test('is sent as it was given, and its answer is whole', async () => {
+    const { server, clock, http } = await setUp((request) =>
+      request.answer(404, 'y'.repeat(100_000), [{ name: 'retry-after', value: '3' }]),
+    );
+    const request = get('/a?b=c', { method: 'POST', body: 'z'.repeat(200_000) });
+    const answer = await clock.runUntil(http.exchange(request));
+    assert.equal(answer.status, 404);
+    assert.equal(answer.header('retry-after'), '3');
+    assert.equal(answer.header('date'), undefined);
+    assert.equal(answer.body.toString(), 'y'.repeat(100_000));
+    const [served] = server.requests;
+    assert.equal(served.body, 'z'.repeat(200_000));
+    assert.deepEqual(
+      served.fields.map(({ name, value }) => [name, value]),
+      [
+        [':method', 'POST'],
+        [':scheme', 'https'],
+        [':authority', 'api.test'],
+        [':path', '/a?b=c'],
+        // In UTF-8, as Go's clients send them.
+        ...Object.entries(HEADERS).map(([name, value]) => [name, Buffer.from(value).toString('latin1')]),
+      ],
+    );
+  });
+
+  test('costs little more than its path and its body once another like it was sent', async () => {
+    const { server, clock, http } = await setUp(echo);
+    await clock.runUntil(http.exchange(get('/one')));
+    const { stats } = server.connections[0].h2;
+    const before = stats.bytesReceived;
+    for (let i = 0; i < 10; i++) await clock.runUntil(http.exchange(get('/two')));
+    // A frame's header, seven fields from the tables, the path.
+    assert.ok(stats.bytesReceived - before < 10 * 40, `${stats.bytesReceived - before} bytes`);
+    assert.equal(server.requests.at(-1)?.field('authorization'), HEADERS.authorization);
+  });
+
+  test('whose success alone counts has no body then, and has it else', async () => {
+    const { clock, http } = await setUp((request) => request.answer(request.path === '/good' ? 201 : 409, 'why'));
+    const options = { isSuccessUnread: true };
+    assert.equal((await clock.runUntil(http.exchange(get('/good', options)))).body.length, 0);
+    assert.equal((await clock.runUntil(http.exchange(get('/bad', options)))).body.toString(), 'why');
+  });
+
+  test('ends when its time is over, and says whether it had left', async () => {
+    const { server, clock, http } = await setUp(silence);
+    const sent = outcomeOf(http.exchange(get('/', { timeoutMs: 1_500 })));
+    await clock.pass(1_499);
+    assert.equal(server.requests.length, 1);
+    assert.equal(await clock.runUntil(sent), 'exchange: no answer within 1500 ms');
+    await clock.pass(10);
+    assert.deepEqual(server.connections[0].resets, [CANCEL]);
+    server.protocol = '';
+    const waiting = server.client({ limits: { connectionsMax: 0 } });
+    assert.equal(await clock.runUntil(outcomeOf(waiting.exchange(get('/')))), 'connect: no answer within 5000 ms');
+  });
+
+  test('ends at an answer that is too long, and others go on', async () => {
+    const { server, clock } = await setUp((request) =>
+      request.answer(200, request.path === '/long' ? 'x'.repeat(1_001) : 'x'.repeat(1_000)),
+    );
+    const http = server.client({ limits: { answerBytesMax: 1_000 } });
+    const long = outcomeOf(http.exchange(get('/long')));
+    const other = outcomeOf(http.exchange(get('/')));
+    assert.equal(await clock.runUntil(long), 'exchange: an answer of more than 1000 bytes');
+    assert.equal(await clock.runUntil(other), 'x'.repeat(1_000));
+    assert.equal(http.connectionCount, 1);
+    assert.equal(HTTP2_CLIENT_LIMITS.answerBytesMax, 16 << 20);
+  });
+
+  test('is answered before all of it was sent, and the rest is not', async () => {
+    const { server, clock, http } = await setUp(silence);
+    server.whenBegun = (request) => request.answer(413, 'too large');
+    const answer = await clock.runUntil(http.exchange(get('/', { method: 'POST', body: 'z'.repeat(9 << 20) })));
+    assert.equal(answer.status, 413);
+    await clock.pass(100);
+    assert.equal(server.requests.length, 0);
+    assert.equal(server.connections[0].h2.streamCount, 0);
+  });
+});
+
+describe('connections', () => {
+  test('take as many requests as the server allows, and another is made for more', async () => {
+    const held: Served[] = [];
+    const { server, clock, http } = await setUp((request) => void held.push(request), { concurrentStreamsMax: 10 });
+    const answers = Array.from({ length: 25 }, (_, i) => outcomeOf(http.exchange(get(`/${i}`))));
+    await clock.pass(100);
+    assert.equal(held.length, 25);
+    assert.deepEqual(
+      server.connections.map(({ h2 }) => h2.streamCount),
+      [10, 10, 5],
+    );
+    for (const request of held) request.answer(200, request.path);
+    assert.deepEqual(
+      await clock.runUntil(Promise.all(answers)),
+      answers.map((_, i) => `/${i}`),
+    );
+  });
+
+  test('are so many at most: what is more waits its turn, and too much is told at once', async () => {
+    const held: Served[] = [];
+    const server = await new SimulatedServer((request) => held.push(request), { concurrentStreamsMax: 2 }).listen();
+    const { clock } = server;
+    const http = server.client({ limits: { connectionsMax: 2, waitingMax: 3 } });
+    const outcomes = [outcomeOf(http.exchange(get('/0')))];
+    await clock.pass(50);
+    for (let i = 1; i < 8; i++) outcomes.push(outcomeOf(http.exchange(get(`/${i}`))));
+    assert.equal(await outcomes[5], 'connect: 3 requests wait for a connection already');
+    await clock.pass(50);
+    assert.equal(server.connections.length, 2);
+    assert.deepEqual(
+      held.map(({ path }) => path),
+      ['/0', '/1', '/2', '/3'],
+    );
+    held[0].answer(200, 'done');
+    await clock.pass(50);
+    assert.equal(held[4].path, '/4');
+    http.close();
+  });
+
+  test('that cannot be made are told to all who wait, and the next request tries again', async () => {
+    const server = new SimulatedServer(echo);
+    const http = server.client();
+    const outcomes = [1, 2].map(() => outcomeOf(http.exchange(get('/'))));
+    for (const outcome of outcomes) assert.match(await server.clock.runUntil(outcome), /^connect: .*ECONNREFUSED/);
+    await server.listen();
+    assert.equal(await server.clock.runUntil(outcomeOf(http.exchange(get('/')))), 'GET / ');
+  });
+
+  test('of a server that says nothing are given up', async () => {
+    const server = new SimulatedServer(echo);
+    const { clock } = server;
+    await server.network.listen({ host: '', port: 6443 }, (stream) => stream.pause());
+    const http = server.client();
+    const outcome = outcomeOf(http.exchange(get('/', { timeoutMs: 60_000 })));
+    assert.equal(await clock.runUntil(outcome), 'connect: no connection within 10000 ms');
+    assert.equal(clock.nowMs(), 10_000);
+  });
+
+  test('that are cut leave what was sent unknown, and another is made', async () => {
+    const { server, clock, http } = await setUp((request) => {
+      if (request.path === '/cut') server.network.streams.at(-1)?.cut();
+      else request.answer(200, 'ok');
+    });
+    assert.match(await clock.runUntil(outcomeOf(http.exchange(get('/cut')))), /^exchange: the connection was lost: /);
+    assert.equal(await clock.runUntil(outcomeOf(http.exchange(get('/')))), 'ok');
+    assert.equal(server.connections.length, 2);
+  });
+
+  test('that are half open are noticed within 47 s', async () => {
+    const { server, clock, http } = await setUp(echo);
+    await clock.runUntil(http.exchange(get('/')));
+    server.network.streams[0].halfOpen();
+    const startMs = clock.nowMs();
+    const outcome = outcomeOf(http.exchange(get('/', { timeoutMs: 600_000 })));
+    assert.equal(await clock.runUntil(outcome), 'exchange: the connection was lost: the peer does not answer pings');
+    assert.ok(clock.nowMs() - startMs <= 47_000);
+    assert.equal(await clock.runUntil(outcomeOf(http.exchange(get('/')))), 'GET / ');
+  });
+
+  test('that idle are tried as well', async () => {
+    const { server, clock, http } = await setUp(echo);
+    await clock.runUntil(http.exchange(get('/')));
+    server.network.streams[0].halfOpen();
+    await clock.pass(47_000);
+    assert.equal(http.connectionCount, 0);
+  });
+
+  test('over which the server says nonsense are given up', async () => {
+    const { server, clock, http } = await setUp((request) => {
+      if (request.path !== '/nonsense') request.answer(200, 'ok');
+      else server.network.streams[1].write(Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n'));
+    });
+    const outcome = await clock.runUntil(outcomeOf(http.exchange(get('/nonsense'))));
+    assert.match(outcome, /^exchange: the connection was lost: /);
+    assert.equal(await clock.runUntil(outcomeOf(http.exchange(get('/')))), 'ok');
+  });
+
+  test('are made anew for new credentials, while the old ones end what is under way', async () => {
+    const held: Served[] = [];
+    const { server, clock, http } = await setUp((request) => void held.push(request));
+    const old = outcomeOf(http.exchange(get('/old')));
+    await clock.pass(10);
+    http.renewConnections();
+    const young = outcomeOf(http.exchange(get('/young')));
+    await clock.pass(10);
+    assert.deepEqual(
+      held.map(({ path, connection }) => [path, server.connections.indexOf(connection)]),
+      [
+        ['/old', 0],
+        ['/young', 1],
+      ],
+    );
+    for (const request of held) request.answer(200, request.path);
+    assert.equal(await clock.runUntil(old), '/old');
+    assert.equal(await clock.runUntil(young), '/young');
+    await clock.pass(10);
+    assert.ok(server.network.streams[0].isClosed);
+  });
+
+  test('once the client is closed, tell what was sent from what was not', async () => {
+    const { server, clock, http } = await setUp(silence, { concurrentStreamsMax: 1 });
+    const sent = outcomeOf(http.exchange(get('/')));
+    await clock.pass(10);
+    const waiting = outcomeOf(http.exchange(get('/')));
+    await http.close();
+    assert.equal(await sent, 'exchange: the connection was lost: the client is closed');
+    assert.equal(await waiting, 'connect: the client is closed');
+    assert.equal(await outcomeOf(http.exchange(get('/'))), 'connect: the client is closed');
+    await clock.pass(10);
+    assert.ok(server.network.streams.every(({ isClosed }) => isClosed));
+  });
+});
+
+describe('what the server has not looked at', () => {
+  test('is sent again elsewhere when it leaves, and what it may have is unknown', async () => {
+    const { server, clock, http } = await setUp((request) => {
+      if (request.path === '/leave') request.connection.h2.goaway(NO_ERROR, '');
+      else request.answer(200, request.path);
+      request.connection.flush();
+    });
+    const seen = outcomeOf(http.exchange(get('/leave')));
+    while (server.requests.length === 0) clock.step();
+    // On its way while the server's GOAWAY is.
+    const unseen = outcomeOf(http.exchange(get('/unseen')));
+    assert.match(await clock.runUntil(seen), /^exchange: /);
+    assert.equal(await clock.runUntil(unseen), '/unseen');
+    assert.equal(server.connections.length, 2);
+  });
+
+  test('finishes on a connection that the server leaves in order', async () => {
+    const held: Served[] = [];
+    const { server, clock, http } = await setUp((request) => void held.push(request));
+    const old = outcomeOf(http.exchange(get('/old')));
+    await clock.pass(10);
+    server.connections[0].h2.shutdown();
+    server.connections[0].flush();
+    await clock.pass(10);
+    const young = outcomeOf(http.exchange(get('/young')));
+    await clock.pass(10);
+    for (const request of held) request.answer(200, request.path);
+    assert.deepEqual(await clock.runUntil(Promise.all([old, young])), ['/old', '/young']);
+    assert.equal(server.connections.length, 2);
+  });
+
+  test('is sent again when it is refused, so many times', async () => {
+    let refusals = RESENDS_MAX;
+    const { server, clock, http } = await setUp((request) => {
+      if (refusals-- > 0) request.reset(REFUSED_STREAM);
+      else request.answer(200, request.body);
+    });
+    const post = get('/', { method: 'POST', body: 'again' });
+    assert.equal(await clock.runUntil(outcomeOf(http.exchange(post))), 'again');
+    refusals = RESENDS_MAX + 1;
+    const text = 'connect: the server ended the request: REFUSED_STREAM';
+    assert.equal(await clock.runUntil(outcomeOf(http.exchange(post))), text);
+    assert.equal(server.requests.length, 2 * (RESENDS_MAX + 1));
+  });
+
+  test('is not what it ended for another reason, or had begun to answer', async () => {
+    const { server, clock, http } = await setUp((request) => {
+      if (request.path === '/begun') request.head(200);
+      request.reset(request.path === '/begun' ? REFUSED_STREAM : INTERNAL_ERROR);
+    });
+    const failed = await clock.runUntil(outcomeOf(http.exchange(get('/failed'))));
+    assert.equal(failed, 'exchange: the server ended the request: INTERNAL_ERROR');
+    assert.match(await clock.runUntil(outcomeOf(http.exchange(get('/begun')))), /^exchange: .*REFUSED_STREAM/);
+    assert.equal(server.requests.length, 2);
+  });
+});
+
+describe('a long answer', () => {
+  test('is read as it comes, also what came before anybody read', async () => {
+    const held: Served[] = [];
+    const { clock, http } = await setUp((request) => {
+      held.push(request);
+      request.head(200, [{ name: 'content-type', value: 'text/plain' }]);
+      request.data('early ');
+    });
+    const answer = await clock.runUntil(http.open(get('/'), never));
+    assert.equal(answer.status, 200);
+    assert.equal(answer.header('content-type'), 'text/plain');
+    await clock.pass(10);
+    const heard: string[] = [];
+    const end = answer.read((chunk) => heard.push(Buffer.from(chunk).toString()));
+    await clock.pass(10);
+    held[0].data('later');
+    await clock.pass(10);
+    assert.equal(heard.join(''), 'early later');
+    held[0].data('', true);
+    await clock.runUntil(end);
+  });
+
+  test('that nobody reads stops at a window of its stream, and holds up no other', async () => {
+    const bytes = Buffer.alloc(1 << 20, 'x');
+    const { server, clock } = await setUp((request) => {
+      if (request.path !== '/long') return echo(request);
+      request.head(200);
+      request.data(bytes, true);
+    });
+    const http = server.client({ h2: { streamWindowBytes: 100_000, connectionWindowBytes: 200_000 } });
+    const answer = await clock.runUntil(http.open(get('/long'), never));
+    await clock.pass(1_000);
+    assert.equal(await clock.runUntil(outcomeOf(http.exchange(get('/other')))), 'GET /other ');
+    assert.ok(server.connections[0].h2.stats.bytesSent < 110_000);
+    let read = 0;
+    await clock.runUntil(
+      answer.read((chunk) => {
+        read += chunk.length;
+      }),
+    );
+    assert.equal(read, bytes.length);
+  });
+
+  test('that breaks off says so, after what had come', async () => {
+    const { server, clock, http } = await setUp((request) => {
+      request.head(200);
+      request.data('half');
+    });
+    const answer = await clock.runUntil(http.open(get('/'), never));
+    let heard = '';
+    const end = answer.read((chunk) => {
+      heard += Buffer.from(chunk).toString();
+      server.network.streams[0].cut();
+    });
+    await assert.rejects(clock.runUntil(end), /^HttpError: the connection was lost/);
+    assert.equal(heard, 'half');
+  });
+
+  test('ends by its signal, before and within it, and the server is told', async () => {
+    const { server, clock, http } = await setUp((request) => {
+      if (request.path === '/begun') request.head(200);
+    });
+    for (const path of ['/silence', '/begun']) {
+      const controller = new AbortController();
+      const isEnded = assert.rejects(async () => {
+        const answer = await http.open(get(path), controller.signal);
+        await answer.read(() => {});
+      }, /^HttpError: the request was given up/);
+      await clock.pass(20);
+      controller.abort();
+      await isEnded;
+    }
+    await clock.pass(10);
+    assert.deepEqual(server.connections[0].resets, [CANCEL, CANCEL]);
+    const aborted = http.open(get('/'), AbortSignal.abort());
+    await assert.rejects(aborted, (error) => error instanceof HttpError && error.stage === 'connect');
+    assert.equal(server.requests.length, 2);
+  });
+
+  test('whose reader throws ends with what it threw', async () => {
+    const { server, clock, http } = await setUp((request) => {
+      request.head(200);
+      request.data('more and more');
+    });
+    const answer = await clock.runUntil(http.open(get('/'), never));
+    const thrown = new Error('enough');
+    const end = answer.read(() => {
+      throw thrown;
+    });
+    await assert.rejects(clock.runUntil(end), (error) => error === thrown);
+    await clock.pass(10);
+    assert.deepEqual(server.connections[0].resets, [CANCEL]);
+    assert.equal(http.connectionCount, 1);
+  });
+});
