@@ -90,18 +90,18 @@ describe('what is read where it lies', () => {
     for (let i = 0; i < 25; i++) await server.drive(client.put(`/v/${i}`, Buffer.alloc(i, i)));
     const request = { key: PREFIX, range_end: prefixEnd(PREFIX), limit: 10 };
     const { kvs, more, header } = await server.drive(client.range(request));
-    const page = await server.drive(client.rangePage(request));
+    const page = await server.drive(client.rangePage(request, new RangePage()));
     const views: string[] = [];
     page.visit(new KvViews(), (kv) => views.push(toldView(kv)));
     assert.deepEqual(views, kvs.map(toldPair));
     assert.deepEqual([page.hasMore, page.revision], [more, header?.revision]);
     assert.deepEqual(Buffer.from(page.lastKey ?? []), Buffer.from(kvs.at(-1)?.key ?? []));
-    const none = await server.drive(client.rangePage({ key: keyBytes('/nothing') }));
+    const none = await server.drive(client.rangePage({ key: keyBytes('/nothing') }, page));
     assert.deepEqual([none.hasMore, none.lastKey], [false, undefined]);
   });
 
   it('bytes that are no answer are refused', () => {
-    assert.throws(() => new RangePage(Buffer.of(0x12, 0x05, 0x0a)), WireError);
+    assert.throws(() => new RangePage().fill(Buffer.of(0x12, 0x05, 0x0a), 0, 3), WireError);
     assert.throws(() => new KvViews().events(Buffer.of(0x5a, 0x02, 0x12, 0x07), 0, 4, () => {}), WireError);
   });
 

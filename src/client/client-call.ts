@@ -21,7 +21,7 @@ export interface CallListener {
 export class ClientCall {
   readonly #connection: ClientConnection;
   readonly #listener: CallListener;
-  readonly #reader = new MessageReader();
+  readonly #reader: MessageReader;
   readonly #onMessage = (buffer: Uint8Array, start: number, end: number): void => {
     if (this.#stream !== undefined) this.#listener.onMessage(buffer, start, end);
   };
@@ -30,6 +30,7 @@ export class ClientCall {
   /** For the connection: it makes calls. */
   constructor(connection: ClientConnection, stream: Stream, listener: CallListener) {
     this.#connection = connection;
+    this.#reader = new MessageReader(connection.spare);
     this.#stream = stream;
     this.#listener = listener;
   }
@@ -117,6 +118,7 @@ export class ClientCall {
   #finish(): Stream | undefined {
     const stream = this.#stream;
     this.#stream = undefined;
+    this.#reader.release();
     if (stream !== undefined) stream.userData = undefined;
     return stream;
   }

@@ -10,6 +10,7 @@ import type { HeaderBlock, HeaderField } from '../h2/header-block.ts';
 import { PreparedHeaders } from '../h2/prepared-headers.ts';
 import type { Stream } from '../h2/stream.ts';
 import { type CallListener, ClientCall } from './client-call.ts';
+import { SpareBuffer } from './message-reader.ts';
 import { requestFields } from './request-fields.ts';
 
 export interface ClientConnectionOptions {
@@ -33,6 +34,8 @@ export interface CallStart {
 
 export class ClientConnection implements ConnectionHandler {
   readonly h2: Connection;
+  /** For the messages of its calls. */
+  readonly spare: SpareBuffer = new SpareBuffer();
   readonly #options: ClientConnectionOptions;
   readonly #headers = new Map<string, PreparedHeaders>();
   /** Sends what there is; the driver's, once there is one. */

@@ -9,7 +9,6 @@ import type * as m from '../api/messages.ts';
 import type { TypedMethod } from '../api/methods.ts';
 import * as methods from '../api/methods.ts';
 import { ByteWriter } from '../base/byte-writer.ts';
-import { copyBytes } from '../base/bytes.ts';
 import { CLIENT_H2_OPTIONS, type ConnectionOptions } from '../h2/connection-options.ts';
 import type { Clock } from '../io/clock.ts';
 import type { Network } from '../io/network.ts';
@@ -17,7 +16,7 @@ import { Channel } from './channel.ts';
 import { type ConditionalPut, decodeConditionalPut, encodeConditionalPut, type PutOutcome } from './conditional-put.ts';
 import { parseEndpoint } from './endpoint.ts';
 import { type Key, keyBytes } from './key-range.ts';
-import { RangePage } from './kv-view.ts';
+import type { RangePage } from './kv-view.ts';
 import { LeaseKeeper, type LeaseListener } from './lease-keeper.ts';
 import { readServerStream } from './server-stream.ts';
 import { callUnary } from './unary-call.ts';
@@ -110,10 +109,14 @@ export class EtcdClient {
     return this.call(methods.range, request, options);
   }
 
-  /** The same with the answer as it came, for whoever reads very many pairs. */
-  rangePage(request: Partial<m.RangeRequest>, options: CallOptions = {}): Promise<RangePage> {
+  /** The same with the answer as it came, in a page that may have held another: for whoever reads very many pairs. */
+  rangePage(request: Partial<m.RangeRequest>, page: RangePage, options: CallOptions = {}): Promise<RangePage> {
     const { range } = methods;
-    return this.#unary(range.path, this.#encode(range, request), rangePageOf, options);
+    const decode = (buffer: Uint8Array, start: number, end: number): RangePage => {
+      page.fill(buffer, start, end);
+      return page;
+    };
+    return this.#unary(range.path, this.#encode(range, request), decode, options);
   }
 
   /** A range in pieces, as the server cuts it. Not repeated. */
@@ -216,11 +219,4 @@ export class EtcdClient {
     method.request.encode(request, this.#writer);
     return this.#writer.take();
   }
-}
-
-/** The bytes are valid during the call only. */
-function rangePageOf(buffer: Uint8Array, start: number, end: number): RangePage {
-  const bytes = Buffer.allocUnsafeSlow(end - start);
-  copyBytes(bytes, 0, buffer, start, end);
-  return new RangePage(bytes);
 }

@@ -2,6 +2,7 @@
 // object made for each.
 
 import { ByteReader } from '../base/byte-reader.ts';
+import { copyBytes } from '../base/bytes.ts';
 
 const EMPTY = Buffer.alloc(0);
 /** Tags. Of RangeResponse: */
@@ -21,6 +22,8 @@ const HEADER = 0x0a;
 const REVISION = 0x18;
 
 const DELETE = 1;
+/** Pages of a list differ by less than this part. */
+const ROOM_SHARE = 4;
 
 /** One pair, in `bytes`; valid during the call that it is given to. */
 export class KvView {
@@ -138,18 +141,23 @@ export class KvViews {
   }
 }
 
-/** An answer to a Range, kept as it came. */
+/** An answer to a Range, kept as it came; used for one answer after another, so that its memory is. */
 export class RangePage {
-  readonly #bytes: Buffer;
+  #buffer: Buffer = EMPTY;
+  #bytes: Buffer = EMPTY;
   /** At which it was answered. */
-  readonly revision: number;
+  revision = 0;
   /** There are keys behind the last one. */
-  readonly hasMore: boolean;
+  hasMore = false;
   /** Undefined: no pair at all. */
-  readonly lastKey: Uint8Array | undefined;
+  lastKey: Uint8Array | undefined;
 
-  /** Throws WireError where the bytes are malformed. */
-  constructor(bytes: Buffer) {
+  /** Copies the answer. Throws WireError where the bytes are malformed. */
+  fill(source: Uint8Array, start: number, end: number): void {
+    const length = end - start;
+    if (length > this.#buffer.length) this.#buffer = Buffer.allocUnsafeSlow(length + length / ROOM_SHARE);
+    copyBytes(this.#buffer, 0, source, start, end);
+    const bytes = this.#buffer.subarray(0, length);
     this.#bytes = bytes;
     const reader = new ByteReader(bytes);
     const inner = new ByteReader();

@@ -2,7 +2,7 @@
 //
 // A message that lies whole in a frame is given out where it lies. Of one that does not, the pieces are gathered in a
 // buffer that grows with what has really arrived, so that a length alone makes nobody allocate. The buffer is used again for
-// the next message, up to KEPT_BYTES_MAX.
+// the next message, up to KEPT_BYTES_MAX, and by the next reader of a connection (SpareBuffer).
 
 import { copyBytes, EMPTY_BYTES } from '../base/bytes.ts';
 
@@ -17,10 +17,38 @@ export class MessageFormatError extends Error {
   override readonly name = 'MessageFormatError';
 }
 
+/** What one reader has done with, and the next one begins with. Limit: one buffer of KEPT_BYTES_MAX. */
+export class SpareBuffer {
+  #buffer: Uint8Array = EMPTY_BYTES;
+
+  take(): Uint8Array {
+    const buffer = this.#buffer;
+    this.#buffer = EMPTY_BYTES;
+    return buffer;
+  }
+
+  /** Nobody else may hold on to it. */
+  give(buffer: Uint8Array): void {
+    if (buffer.length > this.#buffer.length && buffer.length <= KEPT_BYTES_MAX) this.#buffer = buffer;
+  }
+}
+
 export class MessageReader {
+  readonly #spare: SpareBuffer | undefined;
   /** Prefix and body of the message that is incomplete; `#bytes` of it are there. */
   #gathered: Uint8Array = EMPTY_BYTES;
   #bytes = 0;
+
+  constructor(spare?: SpareBuffer) {
+    this.#spare = spare;
+  }
+
+  /** Nothing more is received. */
+  release(): void {
+    this.#spare?.give(this.#gathered);
+    this.#gathered = EMPTY_BYTES;
+    this.#bytes = 0;
+  }
 
   /** Whether the stream may end here: no message is incomplete. */
   get isBetweenMessages(): boolean {
@@ -67,6 +95,7 @@ export class MessageReader {
   }
 
   #grow(bytes: number): void {
+    if (this.#gathered.length === 0) this.#gathered = this.#spare?.take() ?? EMPTY_BYTES;
     if (bytes <= this.#gathered.length) return;
     const grown = Buffer.allocUnsafeSlow(Math.max(bytes, this.#gathered.length * 2, GATHER_BYTES_MIN));
     copyBytes(grown, 0, this.#gathered, 0, this.#bytes);

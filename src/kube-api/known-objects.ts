@@ -3,13 +3,16 @@
 // Order is the caller's: events older than their stream are not handed in. A list is believed whatever its versions, since the store may
 // have been put back to an older state.
 //
-// Per object: its key, and in columns by its slot the version told, the uid and the round of the last list that held it. Objects themselves are not kept.
-// There may be a million: what is not a decimal version or a UUID, as all that API servers make are, lies in maps beside the columns.
+// Per object: its key (keyOf) in a table of bytes, and in columns by its slot there the version told, the uid and the round of the last list that held it.
+// Objects themselves are not kept. There may be a million: what is not a decimal version or a UUID, as all that API servers make are, lies in maps beside
+// the columns.
 
+import { KeyTable } from '../base/key-table.ts';
 import type { ObjectIdentity } from './kube-api.ts';
-import { keyOf } from './object-head.ts';
+import { keyOf, type ObjectHead } from './object-head.ts';
 
 const CAPACITY_MIN = 64;
+const KEY_BYTES_MIN = 1024;
 const UID_BYTES = 16;
 /** Digits of a version that a double holds exactly. */
 const DIGITS_MAX = 15;
@@ -20,9 +23,7 @@ const HYPHEN = 0x2d;
 
 export class KnownObjects {
   readonly #onDeleted: (identity: ObjectIdentity, slot: number) => void;
-  readonly #slots = new Map<string, number>();
-  readonly #free: number[] = [];
-  #end = 0;
+  readonly #keys = new KeyTable();
   /** ODD: in #oddVersions. */
   #versions = new Float64Array(CAPACITY_MIN);
   #rounds = new Uint32Array(CAPACITY_MIN);
@@ -31,6 +32,8 @@ export class KnownObjects {
   readonly #oddVersions = new Map<number, string>();
   readonly #oddUids = new Map<number, string>();
   readonly #scratch = new Uint8Array(UID_BYTES);
+  #key: Buffer = Buffer.allocUnsafe(KEY_BYTES_MIN);
+  #keyBytes = 0;
   #round = 0;
 
   /** `onDeleted` is told the slot as well, which is given to another object afterwards. */
@@ -39,7 +42,7 @@ export class KnownObjects {
   }
 
   get size(): number {
-    return this.#slots.size;
+    return this.#keys.size;
   }
 
   /** A list begins, or begins anew: what is not set until endList is no more. */
@@ -49,71 +52,79 @@ export class KnownObjects {
 
   /** An item that cannot be read: not set, and not deleted either where it is known. */
   keepListed(key: string): void {
-    const slot = this.#slots.get(key);
-    if (slot !== undefined) this.#rounds[slot] = this.#round;
+    const slot = this.slotOf(key);
+    if (slot >= 0) this.#rounds[slot] = this.#round;
   }
 
   endList(): void {
-    for (const [key, slot] of this.#slots) if (this.#rounds[slot] !== this.#round) this.#delete(key, slot);
+    for (let slot = 0; slot < this.#keys.end; slot++) {
+      if (this.#keys.has(slot) && this.#rounds[slot] !== this.#round) this.deleteAt(slot);
+    }
   }
 
-  /** The number of a known object as long as it is known, small; undefined for one that is not. `key` is keyOf the object. */
-  slotOf(key: string): number | undefined {
-    return this.#slots.get(key);
+  /** The number of a known object as long as it is known, small; −1 for one that is not. */
+  slotOf(key: string): number {
+    this.#encode(key);
+    return this.#keys.find(this.#key, 0, this.#keyBytes);
   }
 
-  /** The slot of an object that was not known, which is news. */
-  add(key: string, uid: string, version: string): number {
-    const slot = this.#free.pop() ?? this.#end++;
+  /** The same for a key that lies in bytes[start, end). */
+  slotOfBytes(bytes: Uint8Array, start: number, end: number): number {
+    return this.#keys.find(bytes, start, end);
+  }
+
+  /** The slot of an object that was not known, which is news. Its key is bytes[start, end). */
+  add(bytes: Uint8Array, start: number, end: number, told: Pick<ObjectHead, 'uid' | 'resourceVersion'>): number {
+    const slot = this.#keys.add(bytes, start, end);
     if (slot >= this.#rounds.length) this.#grow();
-    this.#slots.set(key, slot);
     this.#rounds[slot] = this.#round;
-    this.#setUid(slot, uid);
-    this.#setVersion(slot, version);
+    this.#setUid(slot, told.uid);
+    this.#setVersion(slot, told.resourceVersion);
     return slot;
   }
 
   /** Whether it is news, which the caller is to tell: the version differs from what was told. Another one of that name is told deleted here. */
-  set(key: string, uid: string, version: string): boolean {
-    const slot = this.#slots.get(key);
-    if (slot !== undefined) return this.setAt(slot, key, uid, version);
-    this.add(key, uid, version);
+  set(head: ObjectHead): boolean {
+    const slot = this.slotOf(keyOf(head));
+    if (slot >= 0) return this.setAt(slot, head);
+    this.add(this.#key, 0, this.#keyBytes, head);
     return true;
   }
 
   /** The same for a known object. */
-  setAt(slot: number, key: string, uid: string, version: string): boolean {
+  setAt(slot: number, { uid, resourceVersion }: Pick<ObjectHead, 'uid' | 'resourceVersion'>): boolean {
     this.#rounds[slot] = this.#round;
     const isSame = this.isAt(slot, uid);
-    if (isSame && this.#isVersion(slot, version)) return false;
-    this.#setVersion(slot, version);
+    if (isSame && this.#isVersion(slot, resourceVersion)) return false;
+    this.#setVersion(slot, resourceVersion);
     if (isSame) return true;
     const told = this.#uidAt(slot);
     this.#setUid(slot, uid);
-    this.#onDeleted(identityOf(key, told), slot);
+    this.#onDeleted(identityOf(this.#keys.textAt(slot), told), slot);
     return true;
   }
 
   /** Whether it is news: the object was known. */
   delete(object: { readonly namespace: string; readonly name: string }): boolean {
-    return this.deleteKey(keyOf(object));
+    return this.deleteAt(this.slotOf(keyOf(object)));
   }
 
-  /** The same by `keyOf` of the object. */
-  deleteKey(key: string): boolean {
-    const slot = this.#slots.get(key);
-    if (slot === undefined) return false;
-    this.#delete(key, slot);
+  /** The same by its slot; −1: it was not known. */
+  deleteAt(slot: number): boolean {
+    if (slot < 0) return false;
+    const identity = identityOf(this.#keys.textAt(slot), this.#uidAt(slot));
+    this.#keys.remove(slot);
+    this.#oddVersions.delete(slot);
+    this.#oddUids.delete(slot);
+    this.#onDeleted(identity, slot);
     return true;
   }
 
-  #delete(key: string, slot: number): void {
-    const uid = this.#uidAt(slot);
-    this.#slots.delete(key);
-    this.#oddVersions.delete(slot);
-    this.#oddUids.delete(slot);
-    this.#free.push(slot);
-    this.#onDeleted(identityOf(key, uid), slot);
+  #encode(key: string): void {
+    const length = Buffer.byteLength(key);
+    if (length > this.#key.length) this.#key = Buffer.allocUnsafe(length);
+    this.#key.write(key);
+    this.#keyBytes = length;
   }
 
   #setVersion(slot: number, version: string): void {

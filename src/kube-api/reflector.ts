@@ -228,7 +228,7 @@ export class Reflector implements Reflection {
 
   /** Whether it is news. */
   #set(head: ObjectHead, object: JsonObject): boolean {
-    if (!this.#known.set(keyOf(head), head.uid, head.resourceVersion)) return false;
+    if (!this.#known.set(head)) return false;
     if (!this.#isClosed) this.#handler.onSet(object);
     return true;
   }

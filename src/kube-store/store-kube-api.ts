@@ -45,8 +45,6 @@ import { StoreReflector } from './store-reflector.ts';
 
 const TIMEOUT_MS = 10_000;
 const RETRY_AFTER_MS = 1000;
-/** No slot of a reflector. */
-const UNKNOWN = -1;
 /** A write without a version as precondition, when others write the object meanwhile. */
 const TRIES_MAX = 5;
 
@@ -100,7 +98,7 @@ export class StoreKubeApi implements KubeApi {
   }
 
   async bind(pod: PodToBind, nodeName: string, options: BindOptions = {}): Promise<BindOutcome> {
-    const slot = this.#pods?.reflector.slotOf(keyOf(pod)) ?? UNKNOWN;
+    const slot = this.#pods?.reflector.slotOf(keyOf(pod)) ?? -1;
     let kv: StoredPod | undefined = this.#pods?.bytes.get(slot);
     let isSent = false;
     try {
@@ -116,7 +114,7 @@ export class StoreKubeApi implements KubeApi {
         isSent = true;
         const sent = { value: bound, uid: pod.uid, nodeName };
         // The watch tells of it, sooner or later than the answer comes.
-        if (slot !== UNKNOWN) this.#pods?.bytes.send(slot, sent);
+        if (slot >= 0) this.#pods?.bytes.send(slot, sent);
         const outcome = await this.#put(pod, kv, bound, timeoutMs);
         if (outcome.kind === 'done') return { kind: 'bound' };
         isSent = false;

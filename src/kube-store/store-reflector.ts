@@ -12,10 +12,9 @@
 // Limits: PAGE_KEYS a page; a page is asked for while the one before is read.
 
 import { StatusError } from '../api/errors.ts';
-import { assert } from '../base/assert.ts';
 import type { EtcdClient } from '../client/etcd-client.ts';
 import { prefixEnd } from '../client/key-range.ts';
-import { type KvView, KvViews, type RangePage } from '../client/kv-view.ts';
+import { type KvView, KvViews, RangePage } from '../client/kv-view.ts';
 import type { Watch } from '../client/watch.ts';
 import type { Clock, Timer } from '../io/clock.ts';
 import { Backoff } from '../kube-api/backoff.ts';
@@ -30,7 +29,7 @@ import type {
   ReflectionCounts,
   ReflectOptions,
 } from '../kube-api/kube-api.ts';
-import { headOf, isObject, keyOf } from '../kube-api/object-head.ts';
+import { headOf, isObject, type ObjectHead } from '../kube-api/object-head.ts';
 import type { ResourceName } from '../kube-api/resource.ts';
 import { type OngoingTrouble, Trouble } from '../kube-api/trouble.ts';
 import { Lookalikes } from './lookalikes.ts';
@@ -94,8 +93,8 @@ export class StoreReflector implements Reflection {
     });
   }
 
-  /** Of an object that is known now, by its namespace and name. */
-  slotOf(key: string): number | undefined {
+  /** Of an object that is known now, by its namespace and name; −1: it is not. */
+  slotOf(key: string): number {
     return this.#known.slotOf(key);
   }
 
@@ -159,11 +158,14 @@ export class StoreReflector implements Reflection {
     this.#counts.lists++;
     this.#told = 0;
     this.#known.beginList();
-    let page = await this.#page(this.#folder, 0);
+    // One is read while the other is filled.
+    const pages = [new RangePage(), new RangePage()];
+    let page = await this.#page(pages[0], this.#folder, 0);
     const { revision } = page;
     while (this.#instead === undefined && !this.#isClosed) {
       const { hasMore, lastKey } = page;
-      const next = hasMore && lastKey !== undefined ? this.#page(after(lastKey), revision) : undefined;
+      const next =
+        hasMore && lastKey !== undefined ? this.#page(other(pages, page), after(lastKey), revision) : undefined;
       if (next !== undefined) {
         // Whoever awaits it below hears of its failure.
         next.catch(() => undefined);
@@ -181,9 +183,9 @@ export class StoreReflector implements Reflection {
     return revision;
   }
 
-  #page(key: Uint8Array, revision: number): Promise<RangePage> {
+  #page(page: RangePage, key: Uint8Array, revision: number): Promise<RangePage> {
     const request = { key, range_end: prefixEnd(this.#folder), limit: PAGE_KEYS, revision };
-    return this.#options.client.rangePage(request, { timeoutMs: PAGE_TIMEOUT_MS });
+    return this.#options.client.rangePage(request, page, { timeoutMs: PAGE_TIMEOUT_MS });
   }
 
   #listed(): void {
@@ -224,8 +226,12 @@ export class StoreReflector implements Reflection {
   }
 
   #onEvent(kv: KvView): void {
-    if (kv.isDeleted) this.#count(this.#known.deleteKey(this.#nameOf(kv)));
+    if (kv.isDeleted) this.#count(this.#known.deleteAt(this.#slotOf(kv)));
     else this.#set(kv);
+  }
+
+  #slotOf({ bytes, keyStart, keyEnd }: KvView): number {
+    return this.#known.slotOfBytes(bytes, keyStart + this.#folder.length, keyEnd);
   }
 
   /** The key below its folder: what `keyOf` makes of the object's namespace and name. */
@@ -234,69 +240,65 @@ export class StoreReflector implements Reflection {
   }
 
   #set(kv: KvView): void {
-    const name = this.#nameOf(kv);
-    const slot = this.#known.slotOf(name);
-    if (slot !== undefined && this.#isOwnBinding(slot, name, kv)) return;
+    const slot = this.#slotOf(kv);
+    if (slot >= 0 && this.#isOwnBinding(slot, kv)) return;
     const alike = this.#lookalikes?.find(kv);
-    if (alike === undefined) this.#setWhole(name, kv);
-    else this.#setAlike(slot, name, kv, alike);
+    if (alike === undefined) this.#setWhole(slot, kv);
+    else this.#setAlike(slot, kv, alike);
   }
 
-  #setAlike(known: number | undefined, name: string, kv: KvView, alike: Lookalike): void {
+  #setAlike(slot: number, kv: KvView, alike: Lookalike): void {
     const { handler } = this.#options;
-    const { uid, resourceVersion } = alike;
-    const isNews = known === undefined || this.#known.setAt(known, name, uid, resourceVersion);
-    const slot = known ?? this.#known.add(name, uid, resourceVersion);
-    this.#keepBytes(slot, kv, alike.nodeName !== '');
-    this.#count(isNews);
+    const isNews = this.#know(slot, kv, alike, alike.nodeName !== '');
     if (!isNews || this.#isClosed || handler.onAlike?.(alike) === true) return;
     const read = this.#reader.read(kv.value(), kv.modRevision);
     if ('object' in read) handler.onSet(read.object);
-    else this.#skip(name, read.reason);
+    else this.#skip(kv, read.reason);
   }
 
-  #setWhole(name: string, kv: KvView): void {
+  #setWhole(slot: number, kv: KvView): void {
     const read = this.#reader.read(kv.value(), kv.modRevision);
     if ('reason' in read) {
       if (read.form === 'encrypted' && this.#options.api !== undefined) this.#handOver(this.#options.api);
-      else this.#skip(name, read.reason);
+      else this.#skip(kv, read.reason);
       return;
     }
     const head = headOf(read.object);
     if (head === undefined) {
-      this.#skip(name, 'it has no name or uid');
+      this.#skip(kv, 'it has no name or uid');
       return;
     }
     if (isOfPhase(read.object, this.#excludedPhases)) {
-      this.#count(this.#known.deleteKey(name));
+      this.#count(this.#known.deleteAt(slot));
       return;
     }
     this.#lookalikes?.learn(read.object, head);
-    const isNews = this.#known.set(name, head.uid, head.resourceVersion);
     const { spec } = read.object;
     const hasNode = !isObject(spec) || spec.nodeName !== undefined;
-    const slot = this.#known.slotOf(name);
-    assert(slot !== undefined, 'what was set is known');
-    this.#keepBytes(slot, kv, hasNode);
-    this.#count(isNews);
+    const isNews = this.#know(slot, kv, head, hasNode);
     if (isNews && !this.#isClosed) this.#options.handler.onSet(read.object);
   }
 
-  /** Those of the object that was looked for last. */
-  #keepBytes(slot: number, kv: KvView, hasNode: boolean): void {
+  /** The object that was looked for last, at its slot if it has one: whether it is news. */
+  #know(slot: number, kv: KvView, head: ObjectHead, hasNode: boolean): boolean {
     const { podBytes } = this.#options;
-    if (hasNode) podBytes?.drop(slot);
-    else podBytes?.keep(slot, kv, this.#lookalikes?.formedBytes());
+    const isNews = slot < 0 || this.#known.setAt(slot, head);
+    const { bytes, keyStart, keyEnd } = kv;
+    const at = slot < 0 ? this.#known.add(bytes, keyStart + this.#folder.length, keyEnd, head) : slot;
+    if (hasNode) podBytes?.drop(at);
+    else podBytes?.keep(at, kv, this.#lookalikes?.formedBytes());
+    this.#count(isNews);
+    return isNews;
   }
 
   /** Half of all events of a busy scheduler: they are not decoded. */
-  #isOwnBinding(slot: number, name: string, kv: KvView): boolean {
+  #isOwnBinding(slot: number, kv: KvView): boolean {
     const { podBytes, handler } = this.#options;
     const sent = podBytes?.takeSent(slot, kv);
     if (sent === undefined || this.#isClosed || !this.#known.isAt(slot, sent.uid)) return false;
     if (handler.onBound?.(sent.uid, sent.nodeName) !== true) return false;
     podBytes?.drop(slot);
-    this.#count(this.#known.setAt(slot, name, sent.uid, String(kv.modRevision)));
+    this.#count(this.#known.setAt(slot, { uid: sent.uid, resourceVersion: String(kv.modRevision) }));
     return true;
   }
 
@@ -306,7 +308,8 @@ export class StoreReflector implements Reflection {
   }
 
   /** A known object that cannot be read any more stays as it was. */
-  #skip(name: string, reason: string): void {
+  #skip(kv: KvView, reason: string): void {
+    const name = this.#nameOf(kv);
     this.#known.keepListed(name);
     this.#counts.malformed++;
     if (this.#told++ < TOLD_MAX && !this.#isClosed) {
@@ -325,7 +328,7 @@ export class StoreReflector implements Reflection {
     const through: ReflectHandler = {
       onSet: (object: JsonObject) => {
         const head = headOf(object);
-        if (head === undefined || !this.#known.set(keyOf(head), head.uid, head.resourceVersion)) return;
+        if (head === undefined || !this.#known.set(head)) return;
         if (!this.#isClosed) handler.onSet(object);
       },
       onDeleted: (identity: ObjectIdentity) => this.#known.delete(identity),
@@ -340,6 +343,10 @@ export class StoreReflector implements Reflection {
     this.#counts.failures++;
     this.#trouble.fail(text);
   }
+}
+
+function other(pages: readonly RangePage[], page: RangePage): RangePage {
+  return pages[0] === page ? pages[1] : pages[0];
 }
 
 /** The first key behind this one. */
