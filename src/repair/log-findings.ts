@@ -122,7 +122,6 @@ function missing({ walFolder, segments, base }: Subject, gap: Gap): Finding {
       reason: `${isZeros ? 'zeros' : 'bytes of an earlier segment'} where batches were durable`,
     });
   }
-  const next = segments.at(index + 1)?.firstSequence;
   const end = parts.runs.at(-1);
   const isInside = end !== undefined && end.offset + end.bytes === bytes && end.firstSequence > gap.last;
   if (isInside) {
@@ -130,10 +129,8 @@ function missing({ walFolder, segments, base }: Subject, gap: Gap): Finding {
     const reason = 'the batches are nowhere; what follows them stands here';
     return findingOf({ ...common, kind: 'missing', offset: behind?.offset ?? bytes, reason });
   }
-  const isGone = next !== undefined && gap.last >= next;
-  const reason = isGone
-    ? 'the file ends before batches that were durable, or segments are gone'
-    : 'the file ends before batches that were durable';
+  // At the end of a batch nothing tells the one from the other.
+  const reason = 'the file ends before batches that were durable, or segments are gone';
   return findingOf({ ...common, kind: 'cut-off', offset: bytes, reason });
 }
 

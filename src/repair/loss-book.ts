@@ -73,8 +73,13 @@ export interface LosingSegment {
 
 export class LossBook {
   readonly losses: Loss[] = [];
+  readonly #uncertainKeysMax: number;
   readonly #keys = new Map<string, UncertainKey>();
   readonly #leases = new Map<bigint, UncertainLease>();
+
+  constructor(uncertainKeysMax: number = UNCERTAIN_KEYS_MAX) {
+    this.#uncertainKeysMax = uncertainKeysMax;
+  }
 
   /** In the order of the keys' bytes. */
   get keys(): UncertainKey[] {
@@ -141,7 +146,7 @@ export class LossBook {
   #loseKey(effect: Effect & { kind: 'put' | 'delete' }, block: Uint8Array): boolean {
     const { kind: change, main: revision, keyStart, keyEnd } = effect;
     const text = textOf(block, keyStart, keyEnd);
-    if (this.#keys.size >= UNCERTAIN_KEYS_MAX && !this.#keys.has(text)) return false;
+    if (this.#keys.size >= this.#uncertainKeysMax && !this.#keys.has(text)) return false;
     this.#keys.set(text, { key: Uint8Array.prototype.slice.call(block, keyStart, keyEnd), change, revision });
     return true;
   }

@@ -189,12 +189,33 @@ describe('a survey of a log', () => {
       if (damage === 'zero-filled') change(log, (bytes) => Buffer.from(bytes).fill(0, offset), firstSequence);
       const { findings } = await survey(log);
       assert.equal(findings.length, 1);
-      const [{ kind, file, sequences, revisions }] = findings;
+      const [{ kind, file, bytes, sequences, revisions, reason }] = findings;
       assert.equal(kind, damage === 'missing' ? 'cut-off' : damage);
       assert.equal(file, damage === 'missing' ? before.segments[0].file : second.file);
       assert.deepEqual(sequences, { first: firstSequence, last: lastSequence });
       assert.deepEqual(revisions, { first: firstSequence, last: third.firstSequence - 1 });
+      assert.equal(bytes, damage === 'zero-filled' ? second.bytes - offset : 0);
+      assert.equal(reason.endsWith(', or segments are gone'), damage !== 'zero-filled', reason);
     }
+  });
+
+  it('tells a batch of which the file has only the beginning, up to the end of the file', async () => {
+    const log = await someLog(400);
+    const [, second] = (await survey(log)).segments;
+    const { firstSequence, offset } = second.parts.runs[0];
+    change(log, (bytes) => bytes.subarray(0, offset + 100), firstSequence);
+    const found = await survey(log);
+    const { broken } = found.segments[1].parts;
+    assert.deepEqual(
+      broken.map((part) => ({
+        kind: part.kind,
+        offset: part.offset,
+        bytes: part.bytes,
+        sequence: part.head?.sequence,
+      })),
+      [{ kind: 'cut-off', offset, bytes: 100, sequence: firstSequence }],
+    );
+    assert.deepEqual([found.findings[0].kind, found.findings[0].bytes], ['cut-off', 100]);
   });
 
   it('counts nothing that an earlier segment left, and tells where that stands in the place of durable batches', async () => {

@@ -25,6 +25,8 @@ class Bench {
   lastSequence = 7;
   durableSequence = 7;
   trimmed = 0;
+  /** Durations of the syncs that were told. */
+  readonly syncs: number[] = [];
 
   constructor() {
     const { clock, store } = this;
@@ -65,7 +67,7 @@ class Bench {
       replayedBytes: 0,
       loadedSequence: 0,
       observer: {
-        onSync: () => {},
+        onSync: (seconds) => void this.syncs.push(seconds),
         onTaken: ({ sequence }) => void this.notes.push(`taken ${sequence}`),
         onFailed: (error) => void this.notes.push(`failed ${error.code}`),
       },
@@ -118,6 +120,41 @@ describe('a snapshot', () => {
     await bench.clock.runUntil(taking);
     assert.deepEqual(bench.notes, ['sync', 'taken 7']);
     assert.deepEqual(await bench.names(), ['0000000000000007.snap']);
+  });
+
+  it('that is given up while its last batch is not durable gets no name', async () => {
+    const bench = await new Bench().open();
+    bench.durableSequence = 5;
+    void bench.snapshotter.take();
+    await bench.clock.pass(1_000);
+    await bench.clock.runUntil(bench.snapshotter.close(1_000));
+    bench.durableSequence = 7;
+    bench.snapshotter.onDurable(7);
+    await bench.clock.runAll();
+    assert.deepEqual([bench.notes, await bench.names()], [['sync'], []]);
+  });
+
+  it('pauses for seven times the duration of its writes, once where the log grows meanwhile, and not at an orderly end', async () => {
+    const took = async (work: (bench: Bench) => Promise<void>): Promise<number> => {
+      const bench = await new Bench().open();
+      bench.log(2 << 20);
+      bench.disk.faults.push({ operation: 'writeDurable', pathPart: FOLDER, times: 1_000, delayMs: 10 });
+      const startedMs = bench.clock.nowMs();
+      await bench.clock.runUntil(work(bench));
+      assert.deepEqual(bench.notes, ['taken 8']);
+      const writtenSeconds = bench.syncs.reduce((sum, seconds) => sum + seconds, 0);
+      assert.ok(bench.syncs.length > 20 && writtenSeconds >= bench.syncs.length * 0.009, 'each write is told');
+      return (bench.clock.nowMs() - startedMs) / (writtenSeconds * 1_000);
+    };
+    const calm = await took((bench) => bench.snapshotter.take());
+    const hurried = await took((bench) => {
+      const taking = bench.snapshotter.take();
+      bench.clock.setTimer(15, () => bench.log(2 << 20));
+      return taking;
+    });
+    const ending = await took((bench) => bench.snapshotter.close(60_000));
+    const text = `${calm}, ${hurried}, ${ending} times the duration of the writes`;
+    assert.ok(calm > 7 && calm < 9 && hurried > 1.8 && hurried < 2.8 && ending < 1.5, text);
   });
 
   it('that meets a bug ends the server, one that meets a bad disk does not', async () => {

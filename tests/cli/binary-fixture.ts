@@ -30,7 +30,11 @@ export interface RunOptions {
 }
 
 export function start(args: readonly string[], { env, node }: RunOptions, timeoutMs = 0): ChildProcess {
-  const inherited = Object.entries(process.env).filter(([name]) => !/^(?:ETCD|K1M|NODE)_/.test(name));
+  // Of a mutation run (tests/mutation) the program has the change too.
+  const kept = process.env.K1M_MUTANT === undefined ? [] : ['K1M_MUTANT', 'NODE_OPTIONS'];
+  const inherited = Object.entries(process.env).filter(
+    ([name]) => kept.includes(name) || !/^(?:ETCD|K1M|NODE)_/.test(name),
+  );
   return spawn(node ?? process.execPath, [BINARY, ...args], {
     env: { NODE_COMPILE_CACHE: COMPILE_CACHE, ...Object.fromEntries(inherited), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
