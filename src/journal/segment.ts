@@ -143,8 +143,8 @@ export async function createSegment(
 }
 
 /**
- * As `createSegment`, from a spare file, whose bytes stay behind the header. Undefined, with the file removed, where it has other names
- * too: somebody keeps what it holds.
+ * As `createSegment`, from a spare file, whose bytes stay behind the header; after a failure it is gone. Undefined, with the file removed, where it
+ * has other names too: somebody keeps what it holds.
  */
 export async function reuseSegment(
   disk: Disk,
@@ -154,7 +154,13 @@ export async function reuseSegment(
   spare: string,
 ): Promise<DiskFile | undefined> {
   const path = join(folder, segmentName(header.firstSequence));
-  await disk.rename(join(folder, spare), `${path}.new`);
+  try {
+    await disk.rename(join(folder, spare), `${path}.new`);
+  } catch (error) {
+    // A folder may need space for the name too. The file holds nothing that is needed, and nobody would ask for it again.
+    await disk.unlink(join(folder, spare)).catch(() => {});
+    throw error;
+  }
   const file = await disk.open(`${path}.new`, 'write', isDirect);
   if ((await file.nameCount()) === 1) return await begin(disk, file, path, header);
   await file.close();

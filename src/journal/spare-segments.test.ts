@@ -124,6 +124,18 @@ test('a full disk gets back what was kept', async () => {
   assert.deepEqual(await namesOf(fixture, '.spare'), []);
 });
 
+test('a file that cannot get the name of a segment is given back', async () => {
+  const fixture = new JournalFixture(SMALL);
+  const { journal } = await fixture.open();
+  await fill(fixture, journal, 2, 5);
+  await fixture.clock.runUntil(journal.trim(4));
+  assert.equal((await namesOf(fixture, '.spare')).length, 1);
+  fixture.disk.faults.push({ operation: 'rename', pathPart: '.spare', times: 1, code: 'ENOSPC' });
+  await fill(fixture, journal, 6, 9);
+  assert.deepEqual(await namesOf(fixture, '.spare'), []);
+  assert.equal(fixture.handler.durable, journal.lastSequence, 'in a new file');
+});
+
 test('a file larger than a segment should be is not kept', async () => {
   const fixture = new JournalFixture(SMALL);
   const { journal } = await fixture.open();

@@ -18,16 +18,22 @@ const POLYNOMIAL = 0xedb8_8320;
 /** The CRC of each byte, and which byte it is by the first eight bits of that. */
 const TABLES: { readonly table: Uint32Array; readonly indexOf: Uint8Array } = makeTables();
 
-/** `offset` is that of the first batch that is whole. */
-export interface FoundSeed {
+/** A batch that is whole if its checksums start from `crcSeed`. */
+export interface SeededBatch {
   readonly crcSeed: number;
   readonly offset: number;
+  readonly end: number;
 }
 
-/** From the first whole batch of a segment; undefined when there is none. */
-export function crcSeedIn(block: Uint8Array): FoundSeed | undefined {
+/**
+ * Whole batches of a segment, whatever their seeds. What stands inside one is passed over: a client may have written it. So where the one
+ * around it is damaged, a client's is among them.
+ */
+function* wholeBatches(block: Uint8Array): Generator<SeededBatch> {
   const reader = new BatchReader();
-  for (let at = reader.nextMagic(block, SEGMENT_HEADER_BYTES); at >= 0; at = reader.nextMagic(block, at + 1)) {
+  let from = SEGMENT_HEADER_BYTES;
+  for (let at = reader.nextMagic(block, from); at >= 0; at = reader.nextMagic(block, from)) {
+    from = at + 1;
     if (at + BATCH_HEADER_BYTES > block.length || readUint32(block, at + AT_BODY_BYTES) > block.length - at) continue;
     const crcSeed = crcSeedBefore(
       block,
@@ -36,9 +42,49 @@ export function crcSeedIn(block: Uint8Array): FoundSeed | undefined {
       readUint32(block, at + AT_HEADER_CRC),
     );
     if (reader.readHeader(block, at, block.length, crcSeed) !== undefined) continue;
-    if (reader.checkBody(block, at, block.length, crcSeed) === undefined) return { crcSeed, offset: at };
+    if (reader.checkBody(block, at, block.length, crcSeed) !== undefined) continue;
+    from = reader.end;
+    yield { crcSeed, offset: at, end: reader.end };
   }
+}
+
+/** The first of them whose seed is one of those wanted. */
+export function wholeBatch(block: Uint8Array, isWanted: (crcSeed: number) => boolean): SeededBatch | undefined {
+  for (const batch of wholeBatches(block)) if (isWanted(batch.crcSeed)) return batch;
   return undefined;
+}
+
+export interface SeedVote {
+  readonly crcSeed: number;
+  /** Of its batches. */
+  bytes: number;
+  /** The first segment that has one. */
+  readonly segment: number;
+}
+
+/** Which seed a log has where no header tells: the one of most bytes. A client's batches lie in the log's, and are as long only where those are damaged. */
+export class SeedVotes {
+  readonly #votes = new Map<number, SeedVote>();
+  #segments = 0;
+
+  /** The next segment. */
+  add(block: Uint8Array): void {
+    const segment = this.#segments++;
+    for (const { crcSeed, offset, end } of wholeBatches(block)) {
+      const vote = this.#votes.get(crcSeed) ?? { crcSeed, bytes: 0, segment };
+      vote.bytes += end - offset;
+      this.#votes.set(crcSeed, vote);
+    }
+  }
+
+  /** Of those whose seed is not `other`; undefined when there is none. */
+  best(other?: number): SeedVote | undefined {
+    let best: SeedVote | undefined;
+    for (const vote of this.#votes.values()) {
+      if (vote.crcSeed !== other && vote.bytes > (best?.bytes ?? 0)) best = vote;
+    }
+    return best;
+  }
 }
 
 /** The seed from which the CRC over bytes [start, end) is `crc`. */

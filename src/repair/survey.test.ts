@@ -89,6 +89,33 @@ describe('a survey of a log', () => {
     );
   });
 
+  it('goes by most of the batches where every header is damaged', async () => {
+    const fixture = new JournalFixture({ limits: { segmentBytesMax: 1200 } });
+    const { journal } = await fixture.open();
+    await fixture.put(journal, 2, 'x'.repeat(900));
+    const forged = forgedBatches();
+    journal.batch.beginRevision(3, 'fsync');
+    journal.batch.appendPut(0, forged, 0, forged.length);
+    const second = journal.commit();
+    await fixture.clock.runAll();
+    await fixture.put(journal, 4, 'behind it');
+    fixture.disk.kill();
+    const log = { fixture, offsets: [] };
+    // Of the second segment also the batch around what a client wrote.
+    change(log, (bytes) => flip(bytes, 20));
+    change(log, (bytes) => flip(flip(bytes, 20), 70), second);
+    const { segments, identity } = await survey(log);
+    assert.deepEqual(identity, IDENTITY);
+    assert.deepEqual(
+      segments.map(({ crcSeed, header }) => [crcSeed, header]),
+      segments.map(() => [crcSeedOf(IDENTITY.clusterId, SALT), undefined]),
+    );
+    assert.deepEqual(
+      segments[1].parts.runs.map(({ firstRevision }) => firstRevision),
+      [4],
+    );
+  });
+
   it('finds a whole one whole, and says what is in it', async () => {
     const log = await someLog(ONE_SEGMENT);
     const found = await survey(log);

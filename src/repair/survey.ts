@@ -14,7 +14,7 @@ import { readLog } from '../journal/recovery.ts';
 import { decodeSegmentHeader, isUnusedName, type SegmentHeader, sequenceOfName } from '../journal/segment.ts';
 import { snapshotFolder } from '../snapshot/snapshot-folder.ts';
 import { type BatchOrder, orderBatches } from './batch-order.ts';
-import { crcSeedIn } from './crc-seed.ts';
+import { SeedVotes, wholeBatch } from './crc-seed.ts';
 import { type Finding, findingOf, type NumberRange } from './damage.ts';
 import { logFindings } from './log-findings.ts';
 import { type SegmentParts, surveySegment } from './segment-survey.ts';
@@ -126,11 +126,13 @@ async function surveyLog(disk: Disk, folder: string, snapshots: readonly Surveye
   const names = await namesIn(disk, folder, findings);
   const heads: SegmentHead[] = [];
   for (const name of names) heads.push(await readHead(disk, join(folder, name)));
+  const votes = new SeedVotes();
+  if (heads.every(({ header }) => header === undefined)) await vote(disk, folder, names, votes);
   const identity =
     heads.find(({ header }) => header !== undefined)?.header?.identity ??
     snapshots.find(({ header }) => header !== undefined)?.header?.identity ??
-    (await identityInLog(disk, folder, names));
-  const seeds = new Seeds(identity, heads);
+    (await identityInLog(disk, folder, names, votes.best()?.crcSeed));
+  const seeds = new Seeds(identity, heads, votes);
   const segments: SurveyedSegment[] = [];
   const files = new WholeFiles(disk);
   for (let i = 0; i < names.length; i++) {
@@ -212,15 +214,21 @@ async function readHead(disk: Disk, file: string): Promise<SegmentHead> {
   }
 }
 
+async function vote(disk: Disk, folder: string, names: readonly string[], votes: SeedVotes): Promise<void> {
+  const files = new WholeFiles(disk);
+  for (const name of names) votes.add(await files.read(join(folder, name)));
+}
+
 /** Where every header is damaged: META, the first effect of a log, names the ids. */
 async function identityInLog(
   disk: Disk,
   folder: string,
   names: readonly string[],
+  crcSeed: number | undefined,
 ): Promise<JournalIdentity | undefined> {
   if (names.length === 0) return undefined;
   const block = await new WholeFiles(disk).read(join(folder, names[0]));
-  const found = crcSeedIn(block);
+  const found = wholeBatch(block, (seed) => seed === crcSeed);
   if (found === undefined) return undefined;
   const body = found.offset + BATCH_HEADER_BYTES;
   if (block.length < body + 17 || block[body] !== META) return undefined;
@@ -228,31 +236,33 @@ async function identityInLog(
 }
 
 /**
- * What the checksums of segments start from: as their headers say, or as their batches do where no header contradicts. One that is not known is
- * not believed beside those that are: a client may have written it. Nor is none (format 1) behind a segment that has a salt.
+ * What the checksums of segments start from: as their headers say; where there is no good header, as most of the log's batches do. One that is not
+ * known so is not believed: a client may have written it. Nor is none (format 1) behind a segment that has a salt.
  */
 class Seeds {
   readonly #clusterId: bigint;
-  /** Of the good headers, the last one's last. */
+  /** Of the good headers, the last one's last; or the one that was voted for. */
   readonly #known = new Set<number>();
   /** The first segment that is known to have a salt. */
   readonly #firstSalted: number;
 
-  constructor(identity: JournalIdentity | undefined, heads: readonly SegmentHead[]) {
+  constructor(identity: JournalIdentity | undefined, heads: readonly SegmentHead[], votes: SeedVotes) {
     this.#clusterId = identity?.clusterId ?? 0n;
     const headers = heads.map(({ header }) => (header?.identity.clusterId === this.#clusterId ? header : undefined));
     for (const header of headers) if (header !== undefined) this.#known.add(this.#seed(header));
+    const voted = votes.best(crcSeedOf(this.#clusterId, 0));
+    if (voted !== undefined) this.#known.add(voted.crcSeed);
     const firstSalted = headers.findIndex((header) => header !== undefined && header.salt !== 0);
-    this.#firstSalted = firstSalted < 0 ? heads.length : firstSalted;
+    this.#firstSalted = firstSalted < 0 ? (voted?.segment ?? heads.length) : firstSalted;
   }
 
   of(segment: number, header: SegmentHeader | undefined, block: Uint8Array): number {
     if (header !== undefined) return this.#seed(header);
-    const found = crcSeedIn(block)?.crcSeed;
     const unsalted = crcSeedOf(this.#clusterId, 0);
-    const isUnsalted = found === unsalted && segment < this.#firstSalted;
-    if (found !== undefined && (this.#known.size === 0 || this.#known.has(found) || isUnsalted)) return found;
-    return [...this.#known].at(-1) ?? unsalted;
+    const isPossible = (seed: number): boolean => {
+      return this.#known.has(seed) || (seed === unsalted && segment < this.#firstSalted);
+    };
+    return wholeBatch(block, isPossible)?.crcSeed ?? [...this.#known].at(-1) ?? unsalted;
   }
 
   /** With this cluster's id: another's batches must not count. */
