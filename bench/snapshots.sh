@@ -2,19 +2,21 @@
 # Repeats the figures of snapshots in docs/benchmarks.md: starts after kill -9 and write amplification, k1m and a real etcd on the
 # same disk in the same run; latency of writes while snapshots are taken. Needs the peers that `node conformance/peers.ts etcd`
 # builds, and a folder on a real disk with four times the data.
-#   bench/snapshots.sh [--keys N] [--folder DIR] [--rounds N] [--subjects 'fsync buffered etcd'] [restart] [amplification] [amplification-new] [latency]
-# A folder that has been loaded by an earlier run with as many keys is used again.
+#   bench/snapshots.sh [--keys N] [--folder DIR] [--rounds N] [--subjects 'fsync buffered etcd'] [--nodes 'N …'] \
+#     [restart] [restart-cluster] [amplification] [amplification-new] [latency]
+# A folder that has been loaded by an earlier run with as many keys, or nodes, is used again.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 export PATH=$root/node_modules/.bin:$PATH
 peers=${K1M_PEERS:-$root/.peers}
-keys=3000000 folder=/tmp/k1m-snapshots rounds=3 subjects='fsync buffered etcd'
+keys=3000000 folder=/tmp/k1m-snapshots rounds=3 subjects='fsync buffered etcd' nodes='100000 300000'
 while [[ ${1-} == --* ]]; do
   case $1 in
     --keys) keys=$2 ;;
     --folder) folder=$2 ;;
     --rounds) rounds=$2 ;;
     --subjects) subjects=$2 ;;
+    --nodes) nodes=$2 ;;
     *) echo "unknown option $1" >&2; exit 2 ;;
   esac
   shift 2
@@ -45,6 +47,13 @@ stop() { kill -9 "$pid"; wait "$pid" 2>/dev/null || true; pid=; }
 bench() { node "$root/bin/k1m.js" bench "$@"; }
 metric() { curl -s "$k1m_url/metrics" | awk -v name="$1" '$1 == name { print $2 }'; }
 
+# The one that a server takes when it is idle.
+wait_snapshot() { until [[ $(metric k1m_snapshot_running) == 0 && $(metric k1m_snapshot_log_bytes) -lt 1000000 ]]; do sleep 1; done; }
+compact() {
+  local revision=$("$peers/etcdctl" --endpoints "$1" endpoint status --write-out json | sed 's/.*"revision":\([0-9]*\).*/\1/')
+  "$peers/etcdctl" --endpoints "$1" --command-timeout 60s compact --physical "$revision" >/dev/null
+}
+
 # load SERVER: a folder with all keys; of k1m also a snapshot of them, which it takes when it is idle
 load() {
   local data=$folder/$1-$keys
@@ -53,9 +62,7 @@ load() {
   start "$1" "$data.loading"
   wait_answer "$1"
   bench get --keys "$keys" --keep --duration 1s --endpoint "$(url_of "$1")" >/dev/null
-  if [[ $1 == k1m ]]; then
-    until [[ $(metric k1m_snapshot_running) == 0 && $(metric k1m_snapshot_log_bytes) -lt 1000000 ]]; do sleep 1; done
-  fi
+  [[ $1 != k1m ]] || wait_snapshot
   stop
   mv "$data.loading" "$data"
 }
@@ -75,6 +82,37 @@ restart() {
   done
 }
 
+# load_cluster N: as many nodes, each with its lease, and as many pods, of the sizes that kubelets and controllers write
+load_cluster() {
+  local data=$folder/cluster-$1
+  [[ ! -d $data ]] || return 0
+  echo "making $1 nodes, leases and pods" >&2
+  start k1m "$data.loading" --snapshot-log-percent 10000
+  wait_answer k1m
+  node "$root/bin/k1m.js" lab nodes "$1" --renew 0 --duration 0s --endpoint $k1m_url >/dev/null
+  node "$root/bin/k1m.js" lab pods "$1" --endpoint $k1m_url >/dev/null
+  compact $k1m_url
+  wait_snapshot
+  stop
+  mv "$data.loading" "$data"
+}
+
+restart_cluster() {
+  local count
+  for count in $nodes; do
+    load_cluster "$count"
+    echo "== restart-cluster: the same with $count nodes, leases and pods, ms"
+    for _ in $(seq "$rounds"); do
+      local begin=$(date +%s%N)
+      start k1m "$folder/cluster-$count"
+      wait_answer k1m
+      echo "k1m $((($(date +%s%N) - begin) / 1000000)): $(metric etcd_debugging_mvcc_keys_total) keys," \
+        "$(($(metric etcd_mvcc_db_total_size_in_use_in_bytes) / 1000000)) MB, resident $(($(metric process_resident_memory_bytes) / 1000000)) MB"
+      stop
+    done
+  done
+}
+
 # written: bytes written to the block device of the folder since the machine's start, by everybody: nothing else may write. A process's own
 # write_bytes count a large page of the page cache whole each time a part of it is written.
 written() {
@@ -85,11 +123,10 @@ written() {
 # age SERVER: what a server is like after hours: ten times in turn 100,000 leases renewed as fast as it goes and a compaction, as a Kubernetes API
 # server makes one every five minutes. k1m then begins its segments in files that it had before, and etcd's database has its size.
 age() {
-  local url=$(url_of "$1") revision
+  local url=$(url_of "$1")
   for _ in $(seq 10); do
     bench renew --keys 100000 --keep --duration 2s --endpoint "$url" >/dev/null
-    revision=$("$peers/etcdctl" --endpoints "$url" endpoint status --write-out json | sed 's/.*"revision":\([0-9]*\).*/\1/')
-    "$peers/etcdctl" --endpoints "$url" --command-timeout 60s compact --physical "$revision" >/dev/null
+    compact "$url"
   done
 }
 
@@ -142,6 +179,7 @@ for name in "$@"; do
   case $name in
     restart | amplification | latency) $name ;;
     amplification-new) amplification new ;;
+    restart-cluster) restart_cluster ;;
     *) echo "no figure $name" >&2; exit 2 ;;
   esac
 done
