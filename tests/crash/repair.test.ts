@@ -77,7 +77,12 @@ function isPrefix(shown: string, known: KnownFolder, mostLost: number): boolean 
 interface Judged {
   readonly verdict: 'rebuilt' | 'whole' | 'cut' | 'unrepairable';
   readonly isLost: (sequence: number) => boolean;
+  /** Uncertain keys that were named, and whether they are said to be all. */
+  readonly named: number;
+  readonly isComplete: boolean;
 }
+
+const NOTHING_LOST: Omit<Judged, 'verdict'> = { isLost: () => false, named: 0, isComplete: false };
 
 /** Holds what a start and a repair make of the damaged files against what was written. Throws what is wrong. */
 async function judge(known: KnownFolder, files: FileStates, whole: string, mostLost: number): Promise<Judged> {
@@ -87,16 +92,15 @@ async function judge(known: KnownFolder, files: FileStates, whole: string, mostL
     if (error instanceof UnrepairableError) return undefined;
     throw error;
   });
-  const nothing = (): boolean => false;
   if (plan === undefined) {
     assert.match(started, /^refused/);
-    return { verdict: 'unrepairable', isLost: nothing };
+    return { verdict: 'unrepairable', ...NOTHING_LOST };
   }
   if (plan.kind !== 'rebuild') {
     assert.equal(plan.kind, 'none');
-    if (started === whole) return { verdict: 'whole', isLost: nothing };
+    if (started === whole) return { verdict: 'whole', ...NOTHING_LOST };
     assert.ok(isPrefix(started, known, mostLost), 'a start shows what was not written');
-    return { verdict: 'cut', isLost: nothing };
+    return { verdict: 'cut', ...NOTHING_LOST };
   }
   const { store, losses } = plan.state;
   const ranges = losses.losses.map(({ sequences }) => sequences);
@@ -110,7 +114,8 @@ async function judge(known: KnownFolder, files: FileStates, whole: string, mostL
   assert.equal(store.compactedRevision, plan.revision);
   if (untold.length === 0) checkLists(known, losses, isLost);
   assert.equal(await repairedText(bench), stateText(store), 'a start finds another state');
-  return { verdict: 'rebuilt', isLost };
+  const isComplete = losses.hasLosses && losses.losses.every(({ isListComplete }) => isListComplete);
+  return { verdict: 'rebuilt', isLost, named: losses.keys.length, isComplete };
 }
 
 /** What it says of keys: those that a lost batch changed and no later one did. */
@@ -142,7 +147,7 @@ describe('a repair', () => {
       const { segments } = await bench.survey();
       assert.equal(segments.at(-1)?.parts.rest?.kind === 'earlier-segment', subject.snapshots === 8);
       const whole = await bench.start();
-      const counts = { rebuilt: 0, whole: 0, cut: 0, unrepairable: 0 };
+      const counts = { rebuilt: 0, whole: 0, cut: 0, unrepairable: 0, named: 0, complete: 0 };
       let number = subject.seed;
       for (const { name, files, path, structure } of damagedFolders(known)) {
         if (number++ % STRIDE !== 0) continue;
@@ -153,6 +158,8 @@ describe('a repair', () => {
           throw new Error(name, { cause: error });
         });
         counts[judged.verdict]++;
+        if (judged.named > 0) counts.named++;
+        if (judged.isComplete) counts.complete++;
         // No more is lost than the batches that the damage touches.
         if (!path.endsWith('.wal') || isShifted || name.includes('cut off') || name.includes('segment')) continue;
         const touched = batchesAt(known, path, structure);
@@ -164,6 +171,7 @@ describe('a repair', () => {
       }
       context.diagnostic(JSON.stringify(counts));
       assert.ok(counts.rebuilt > 10 && counts.whole + counts.cut > 3, JSON.stringify(counts));
+      assert.ok(counts.named > 1 && counts.complete > 2, JSON.stringify(counts));
     });
   }
 
