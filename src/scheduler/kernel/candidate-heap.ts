@@ -1,8 +1,8 @@
 // The nodes that preemption could make room on, the best first (pickOneNodeForPreemption of kube-scheduler 1.36): in an indexed binary heap over columns, one
 // element a node.
 //
-// A key is either what the victims really are, or a bound that they are no better than. Of equal keys the real one comes first: when one is at
-// the top, no other node can be better.
+// A key is either what the victims really are, or a bound that they are no better than. When a real one is at the top, no other node is better; of
+// equal ones it is the one that changed last, as told when its key was set.
 
 import { capacityFor, grownFloats, grownInts, NO_FLOATS, NO_INTS } from './column.ts';
 
@@ -31,6 +31,7 @@ export class CandidateHeap {
   #sums: Float64Array = NO_FLOATS;
   #counts: Int32Array = NO_INTS;
   #starts: Float64Array = NO_FLOATS;
+  #stamps: Float64Array = NO_FLOATS;
   /** 0: a bound. */
   #exact: Int32Array = NO_INTS;
 
@@ -45,6 +46,7 @@ export class CandidateHeap {
     this.#sums = grownFloats(this.#sums, capacity);
     this.#counts = grownInts(this.#counts, capacity);
     this.#starts = grownFloats(this.#starts, capacity);
+    this.#stamps = grownFloats(this.#stamps, capacity);
     this.#exact = grownInts(this.#exact, capacity);
   }
 
@@ -57,12 +59,14 @@ export class CandidateHeap {
     return this.#exact[slot] !== 0;
   }
 
-  set(slot: number, { violations, highest, sum, count, start }: CandidateKey, isExact: boolean): void {
+  /** `stamp`: of the node's last change. */
+  set(slot: number, { violations, highest, sum, count, start }: CandidateKey, isExact: boolean, stamp: number): void {
     this.#violations[slot] = violations;
     this.#highest[slot] = highest;
     this.#sums[slot] = sum;
     this.#counts[slot] = count;
     this.#starts[slot] = start;
+    this.#stamps[slot] = stamp;
     this.#exact[slot] = isExact ? 1 : 0;
     if (this.#places[slot] === NOWHERE) this.#put(slot, this.size++);
     this.#settle(slot);
@@ -115,6 +119,6 @@ export class CandidateHeap {
     if (this.#sums[a] !== this.#sums[b]) return this.#sums[a] < this.#sums[b];
     if (this.#counts[a] !== this.#counts[b]) return this.#counts[a] < this.#counts[b];
     if (this.#starts[a] !== this.#starts[b]) return this.#starts[a] > this.#starts[b];
-    return this.#exact[a] > this.#exact[b];
+    return this.#stamps[a] > this.#stamps[b];
   }
 }

@@ -1,7 +1,7 @@
 // The nodes as one class of pods sees them, arranged so that the best one is found without looking at nodes.
 //
 //   group = nodes with the same row (topology-rules.ts) that no filter refuses before topology is looked at
-//   ├─ bucket 412 ─► node ⇄ node ⇄ node        nodes with the same score of room
+//   ├─ bucket 412 ─► node ⇄ node ⇄ node        nodes with the same score of room, the one that changed last first
 //   ├─ bucket 411 ─► node
 //   └─ …                                        top = the highest that has a node
 //
@@ -14,51 +14,19 @@
 // index of which most groups are such is made anew.
 
 import { AssertionError, assert } from '../../base/assert.ts';
-import type { ClusterState } from './cluster-state.ts';
 import { capacityFor, grownInts, NO_INTS } from './column.ts';
-import type { RoomScore } from './node-fit.ts';
+import { type Freshness, NODE_BYTES, type NodeIndex, type RowSource } from './node-index.ts';
 import type { ExceptionMarks } from './overlaid-groups.ts';
+import { RowTable } from './row-table.ts';
 
 const NONE = -1;
-/** What an index takes for each node. */
-export const NODE_BYTES = 16;
+const FREE = -0x80000000;
 /** Of a group without nodes, beside its row, about. */
 const GROUP_BYTES = 48;
 /** So many groups without nodes are always kept. */
 const GROUPS_KEPT = 1_024;
 
-/** Nodes in groups, as a pick looks at them. */
-export interface Groups {
-  /** Rows of all groups, one after another. */
-  readonly rows: Int32Array;
-  readonly width: number;
-  /** Nodes in each group. */
-  readonly counts: readonly number[];
-  /** The highest bucket of each group that has a node. */
-  readonly tops: readonly number[];
-  /** Groups that have nodes, in no order. */
-  readonly live: readonly number[];
-  /** Nodes by the number of the failure that keeps the class from them. */
-  readonly failed: readonly number[];
-  readonly bytes: number;
-  /** Brings them up to date; false when they are to be made anew. */
-  refresh(): boolean;
-  /** A node of the group's highest bucket. */
-  bestOf(group: number): number;
-  /** The node's group; −1 − failure where it does not fit whatever its topology. Until nodes or pods change. */
-  groupOf(slot: number): number;
-}
-
-/** What makes groups of nodes. */
-export interface RowSource {
-  readonly state: ClusterState;
-  readonly score: RoomScore;
-  readonly width: number;
-  /** The number of the failure that keeps a node out of all groups; 0: `row` is its group's. */
-  judge(slot: number, row: Int32Array): number;
-}
-
-export class ClassIndex implements Groups {
+export class ClassIndex implements NodeIndex {
   /** Rows of all groups, one after another. */
   rows: Int32Array = NO_INTS;
   /** Nodes in each group. */
@@ -87,6 +55,8 @@ export class ClassIndex implements Groups {
   #next: Int32Array = NO_INTS;
   #previous: Int32Array = NO_INTS;
   #seen: number;
+  /** Nodes with a later stamp have changed since they were put where they are. */
+  #stampSeen = 0;
 
   constructor(source: RowSource) {
     this.#source = source;
@@ -94,8 +64,9 @@ export class ClassIndex implements Groups {
     this.#row = new Int32Array(this.width);
     const { nodes, changes } = source.state;
     this.#grow(nodes.end);
-    for (let slot = 0; slot < nodes.end; slot++) this.#look(slot);
+    for (const slot of nodes.slotsByStamp()) this.#look(slot);
     this.#seen = changes.count;
+    this.#stampSeen = source.state.lastStamp;
   }
 
   get bytes(): number {
@@ -104,17 +75,17 @@ export class ClassIndex implements Groups {
     return NODE_BYTES * this.#groupOf.length + this.counts.length * groupBytes + this.#headsCount * 4 * (most + 1);
   }
 
-  /** False when it has missed too much, or most of its groups have lost their nodes, and it is to be made anew. */
-  refresh(): boolean {
+  /** Outdated when it has missed too much, or most of its groups have lost their nodes. */
+  refresh(): Freshness {
     const { nodes, changes } = this.#source.state;
     if (this.#isReleased || !changes.reaches(this.#seen) || this.counts.length > GROUPS_KEPT + 4 * this.live.length)
-      return false;
+      return 'outdated';
     this.#grow(nodes.end);
     for (; this.#seen < changes.count; this.#seen++) this.#look(changes.at(this.#seen));
-    return true;
+    this.#stampSeen = this.#source.state.lastStamp;
+    return 'fresh';
   }
 
-  /** Gives up what it holds, whoever still knows it: it is to be made anew. */
   release(): void {
     this.#isReleased = true;
     this.#groupOf = NO_INTS;
@@ -127,12 +98,19 @@ export class ClassIndex implements Groups {
     this.#headsCount = 0;
   }
 
-  /** A node of the group's highest bucket. */
   bestOf(group: number): number {
     return this.#heads[group][this.tops[group]];
   }
 
-  /** The same, of nodes that are not marked; there is one. */
+  /** The best nodes of the group, the best first, so many at most. */
+  eachOf(group: number, most: number, visit: (slot: number, bucket: number) => void): void {
+    const heads = this.#heads[group];
+    let left = Math.min(most, this.counts[group]);
+    for (let bucket = this.tops[group]; bucket >= 0 && left > 0; bucket--) {
+      for (let slot = heads[bucket]; slot !== NONE && left > 0; slot = this.#next[slot], left--) visit(slot, bucket);
+    }
+  }
+
   bestExcept(group: number, marks: ExceptionMarks): number {
     const heads = this.#heads[group];
     for (let bucket = this.tops[group]; bucket >= 0; bucket--) {
@@ -141,12 +119,10 @@ export class ClassIndex implements Groups {
     throw new AssertionError('a group that has nodes left has one that is no exception');
   }
 
-  /** The node's group; −1 − failure where it does not fit whatever its topology. */
   groupOf(slot: number): number {
     return this.#groupOf[slot];
   }
 
-  /** The bucket of a node that is in a group. */
   bucketAt(slot: number): number {
     return this.#bucketOf[slot];
   }
@@ -180,7 +156,7 @@ export class ClassIndex implements Groups {
     }
     const group = this.#groupWith(this.#row);
     const bucket = this.#source.score.at(slot);
-    if (group === before && bucket === this.#bucketOf[slot]) return;
+    if (group === before && bucket === this.#bucketOf[slot] && nodes.stamps[slot] <= this.#stampSeen) return;
     this.#leave(slot, before);
     this.#join(slot, group, bucket);
   }
@@ -214,15 +190,28 @@ export class ClassIndex implements Groups {
     if (this.counts[group] === 0) this.#heads[group] = this.#spareHeads.pop() ?? this.#makeHeads();
     const heads = this.#heads[group];
     assert(bucket >= 0 && bucket < heads.length, 'a score of room is within its bounds');
-    const next = heads[bucket];
-    heads[bucket] = slot;
-    this.#next[slot] = next;
-    this.#previous[slot] = NONE;
-    if (next !== NONE) this.#previous[next] = slot;
+    this.#link(slot, heads, bucket);
     this.#groupOf[slot] = group;
     this.#bucketOf[slot] = bucket;
     if (bucket > this.tops[group]) this.tops[group] = bucket;
     if (this.counts[group]++ === 0) this.#liveAt[group] = this.live.push(group) - 1;
+  }
+
+  /** Behind the nodes that changed later: nearly always there are none. */
+  #link(slot: number, heads: Int32Array, bucket: number): void {
+    const { stamps } = this.#source.state.nodes;
+    const stamp = stamps[slot];
+    let previous = NONE;
+    let next = heads[bucket];
+    while (next !== NONE && stamps[next] > stamp) {
+      previous = next;
+      next = this.#next[next];
+    }
+    if (previous === NONE) heads[bucket] = slot;
+    else this.#next[previous] = slot;
+    this.#next[slot] = next;
+    this.#previous[slot] = previous;
+    if (next !== NONE) this.#previous[next] = slot;
   }
 
   #makeHeads(): Int32Array {
@@ -251,48 +240,4 @@ export class ClassIndex implements Groups {
     this.#liveAt.push(NONE);
     return group;
   }
-}
-
-const FREE = -0x80000000;
-
-/** Rows to their numbers, dense from 0: open addressing over the rows themselves. */
-class RowTable {
-  #slots = new Int32Array(256).fill(NONE);
-  #hashes: number[] = [];
-
-  /** The number of the row in `rows`; the next one where it is not there, which is then to be appended. */
-  find(row: Int32Array, rows: Int32Array): number {
-    const hash = hashOf(row);
-    let mask = this.#slots.length - 1;
-    let place = hash & mask;
-    for (let number = this.#slots[place]; number !== NONE; number = this.#slots[place]) {
-      if (this.#hashes[number] === hash && isAt(row, rows, number * row.length)) return number;
-      place = (place + 1) & mask;
-    }
-    const number = this.#hashes.length;
-    this.#hashes.push(hash);
-    if (this.#hashes.length * 2 > this.#slots.length) {
-      this.#slots = new Int32Array(this.#slots.length * 2).fill(NONE);
-      mask = this.#slots.length - 1;
-      for (let i = 0; i <= number; i++) this.#insert(i, mask);
-    } else this.#slots[place] = number;
-    return number;
-  }
-
-  #insert(number: number, mask: number): void {
-    let place = this.#hashes[number] & mask;
-    while (this.#slots[place] !== NONE) place = (place + 1) & mask;
-    this.#slots[place] = number;
-  }
-}
-
-function hashOf(row: Int32Array): number {
-  let hash = 0;
-  for (let i = 0; i < row.length; i++) hash = Math.imul(hash ^ row[i], 0x9e3779b1) ^ (hash >>> 15);
-  return (hash ^ (hash >>> 16)) & 0x7fffffff;
-}
-
-function isAt(row: Int32Array, rows: Int32Array, start: number): boolean {
-  for (let i = 0; i < row.length; i++) if (rows[start + i] !== row[i]) return false;
-  return true;
 }

@@ -17,10 +17,11 @@
 import type { PodObject } from '../model/pod-object.ts';
 import type { SchedulerProfile } from '../model/scheduler-profile.ts';
 import { BudgetTable } from './budget-table.ts';
-import { ClassIndex, NODE_BYTES } from './class-index.ts';
+import { ClassIndex } from './class-index.ts';
 import { ClassKeys } from './class-keys.ts';
 import type { ClusterState, SweepUsers } from './cluster-state.ts';
-import type { FailureTable } from './failure-table.ts';
+import type { Failure, FailureTable } from './failure-table.ts';
+import { type IndexMaker, type IndexOrder, NODE_BYTES, type NodeIndex } from './node-index.ts';
 import { ExceptionMarks, OverlaidGroups } from './overlaid-groups.ts';
 import { Picker } from './pick.ts';
 import { PodClass } from './pod-class.ts';
@@ -42,6 +43,7 @@ const MAKING_COST = 10;
 
 interface Entry {
   readonly podClass: PodClass;
+  readonly order: IndexOrder;
   /** Undefined for classes with volumes: they are not alike. */
   readonly view: SharedView | undefined;
   picker: Picker | undefined;
@@ -57,14 +59,22 @@ interface Entry {
   changesSeen: number;
   usedMs: number;
   /** Larger for the one that was used later. */
-  order: number;
+  turn: number;
   bytes: number;
+}
+
+export interface ClassTableOptions {
+  /** Undefined: the usual limit. */
+  readonly bytesMax: number | undefined;
+  /** Makes indexes of classes without volumes. Undefined: on this thread. */
+  readonly makeIndex: IndexMaker | undefined;
 }
 
 export class ClassTable implements SweepUsers {
   readonly #state: ClusterState;
   readonly #failures: FailureTable;
   readonly #bytesMax: number | undefined;
+  readonly #makeIndex: IndexMaker;
   readonly #keys: ClassKeys;
   readonly #budgets: BudgetTable;
   /** By key, the one used last at the end. */
@@ -73,16 +83,16 @@ export class ClassTable implements SweepUsers {
   readonly #views = new Map<string, SharedView>();
   readonly #marks = new ExceptionMarks();
   #bytes = 0;
-  #order = 0;
+  #turn = 0;
   #mentionVersion = 0;
   /** As of the last dropIdle. */
   #nowMs = 0;
 
-  /** `bytesMax`: undefined for the usual limit. */
-  constructor(state: ClusterState, failures: FailureTable, bytesMax: number | undefined) {
+  constructor(state: ClusterState, failures: FailureTable, { bytesMax, makeIndex }: ClassTableOptions) {
     this.#state = state;
     this.#failures = failures;
     this.#bytesMax = bytesMax;
+    this.#makeIndex = makeIndex ?? (({ source }) => new ClassIndex(source));
     this.#keys = new ClassKeys(state);
     this.#budgets = new BudgetTable(state);
   }
@@ -109,8 +119,8 @@ export class ClassTable implements SweepUsers {
     return this.#keys.spreadOf(pod, profile).hard.length > 0;
   }
 
-  /** The pod's class, with its index up to date. `only`: names of the only nodes that come into question. */
-  pickerFor(pod: PodObject, profile: SchedulerProfile, only: ReadonlySet<string> | undefined): Picker {
+  /** The pod's class, with its index up to date; undefined while that is awaited. `only`: names of the only nodes that come into question. */
+  pickerFor(pod: PodObject, profile: SchedulerProfile, only: ReadonlySet<string> | undefined): Picker | undefined {
     const entry = this.#entryFor(pod, profile, only);
     if (entry.view === undefined) return this.#ownPicker(entry);
     this.#lean(entry, entry.view);
@@ -136,30 +146,34 @@ export class ClassTable implements SweepUsers {
     entry.lean = Math.max(-most, Math.min(most, lean));
   }
 
-  #ownPicker(entry: Entry): Picker {
-    const { picker } = entry;
-    if (entry.isOwn && picker?.index.refresh() === true) return picker;
-    const made = new Picker(entry.podClass, new ClassIndex(entry.podClass));
-    entry.picker = made;
-    entry.overlaid = undefined;
-    entry.isOwn = true;
-    entry.lean = MAKING_COST * this.#state.nodes.count;
-    this.#weigh(entry);
-    return made;
+  #ownPicker(entry: Entry): Picker | undefined {
+    const { picker, order, podClass, view } = entry;
+    let freshness = entry.isOwn && picker !== undefined ? picker.index.refresh() : 'outdated';
+    if (freshness === 'outdated') {
+      const index = view === undefined ? new ClassIndex(podClass) : this.#makeIndex(order);
+      entry.picker = new Picker(podClass, index);
+      entry.overlaid = undefined;
+      entry.isOwn = true;
+      entry.lean = MAKING_COST * this.#state.nodes.count;
+      this.#weigh(entry);
+      freshness = index.refresh();
+    }
+    return freshness === 'fresh' ? entry.picker : undefined;
   }
 
-  #sharedPicker(entry: Entry, view: SharedView): Picker {
+  #sharedPicker(entry: Entry, view: SharedView): Picker | undefined {
     const { podClass } = entry;
     const index = view.freshIndex();
     this.#weighView(view);
+    if (index === undefined) return undefined;
     // Without exceptions the view's groups are the class's.
     const isPlain = podClass.rules.hostFigures.length === 0 && this.#state.nominations.size === 0;
     if (!isPlain) entry.overlaid ??= new OverlaidGroups(podClass, view, this.#marks);
     const groups = isPlain ? index : (entry.overlaid ?? index);
     if (entry.picker?.index !== groups) entry.picker = new Picker(podClass, groups);
-    if (groups !== index) groups.refresh();
+    const freshness = groups === index ? 'fresh' : groups.refresh();
     this.#weigh(entry);
-    return entry.picker;
+    return freshness === 'fresh' ? entry.picker : undefined;
   }
 
   /** The pod's class. No index is made. */
@@ -232,7 +246,7 @@ export class ClassTable implements SweepUsers {
     }
     this.#drop(key);
     entry.usedMs = this.#nowMs;
-    entry.order = ++this.#order;
+    entry.turn = ++this.#turn;
     this.#entries.set(key, entry);
     entry.bytes = 0;
     this.#weigh(entry);
@@ -249,17 +263,22 @@ export class ClassTable implements SweepUsers {
   #makeEntry(pod: PodObject, profile: SchedulerProfile, only: ReadonlySet<string> | undefined): Entry {
     const spread = this.#keys.spreadOf(pod, profile);
     const podClass = new PodClass(this.#state, this.#failures, pod, profile, only, spread);
-    const view = pod.volumes.some(doesBear) ? undefined : this.#viewOf(pod, profile, podClass);
+    const failureId = (failure: Failure): number => this.#failures.idOf(failure);
+    const of = { source: podClass, pod, profile, only, spread };
+    const order = { ...of, keys: podClass.rules.keys, isShared: false, failureId };
+    const view = pod.volumes.some(doesBear) ? undefined : this.#viewOf(pod, profile, order);
     const { count: changesSeen } = this.#state.changes;
     const unmade = { picker: undefined, overlaid: undefined, preemption: undefined, isOwn: false, lean: 0 };
-    return { podClass, view, ...unmade, changesSeen, usedMs: 0, order: 0, bytes: 0 };
+    return { podClass, order, view, ...unmade, changesSeen, usedMs: 0, turn: 0, bytes: 0 };
   }
 
   /** The view of the class, which is its first one, or like that. */
-  #viewOf(pod: PodObject, profile: SchedulerProfile, podClass: PodClass): SharedView {
+  #viewOf(pod: PodObject, profile: SchedulerProfile, order: IndexOrder & { readonly source: PodClass }): SharedView {
+    const podClass = order.source;
     const key = this.#keys.viewKeyOf(pod, profile, podClass.rules.keys);
     const known = this.#views.get(key);
-    const view = known ?? new SharedView(key, podClass);
+    const make = (source: SharedView): NodeIndex => this.#makeIndex({ ...order, source, isShared: true });
+    const view = known ?? new SharedView(key, podClass, make);
     if (known === undefined) {
       view.usedMs = this.#nowMs;
       this.#views.set(key, view);
@@ -282,7 +301,7 @@ export class ClassTable implements SweepUsers {
     this.#views.delete(view.key);
     this.#views.set(view.key, view);
     view.usedMs = this.#nowMs;
-    view.order = ++this.#order;
+    view.turn = ++this.#turn;
     const bytes = view.index?.bytes ?? 0;
     this.#bytes += bytes - view.bytes;
     view.bytes = bytes;
@@ -295,7 +314,7 @@ export class ClassTable implements SweepUsers {
     while (this.#bytes > bytesMax) {
       const [entry] = this.#entries.size > 1 ? this.#entries : [];
       const [view] = this.#views.size > 1 ? this.#views.values() : [];
-      if (view !== undefined && (entry === undefined || view.order < entry[1].order)) this.#dropView(view);
+      if (view !== undefined && (entry === undefined || view.turn < entry[1].turn)) this.#dropView(view);
       else if (entry !== undefined) this.#drop(entry[0]);
       else return;
     }

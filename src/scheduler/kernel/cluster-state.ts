@@ -22,6 +22,7 @@ import type { NodeObject } from '../model/node-object.ts';
 import { ObjectTable } from '../model/object-table.ts';
 import type { PodObject } from '../model/pod-object.ts';
 import { ChangeRing } from './change-ring.ts';
+import type { ClusterObserver } from './cluster-observer.ts';
 import { CounterTable } from './counter-table.ts';
 import { HeldTermTable } from './held-terms.ts';
 import { ImageTable } from './image-table.ts';
@@ -43,6 +44,12 @@ export interface SweepUsers {
   markUsed(round: number): void;
   /** No node has these shapes any more: their numbers will stand for others. */
   forgetShapes(shapes: readonly number[]): void;
+}
+
+export interface ClusterStateOptions {
+  readonly observer?: ClusterObserver | undefined;
+  /** Of a node that changes; never smaller than one before. Undefined: they are counted. */
+  readonly stampOf?: () => number;
 }
 
 export class ClusterState implements ObjectLookup {
@@ -82,7 +89,16 @@ export class ClusterState implements ObjectLookup {
     countPods: (counter) => this.#countPlaced(counter),
   });
   readonly #objects = new ObjectTable();
+  readonly #observer: ClusterObserver | undefined;
+  readonly #stampOf: () => number;
+  /** Of the change that was the last one (NodeTable.stamps). */
+  lastStamp = 0;
   #order = 0;
+
+  constructor({ observer, stampOf }: ClusterStateOptions = {}) {
+    this.#observer = observer;
+    this.#stampOf = stampOf ?? (() => this.lastStamp + 1);
+  }
 
   apply(command: ClusterCommand): void {
     switch (command.kind) {
@@ -218,6 +234,7 @@ export class ClusterState implements ObjectLookup {
     switch (object?.kind) {
       case 'Namespace':
         this.namespaceVersion++;
+        this.#observer?.namespaceChanged(object.name, after?.kind === 'Namespace' ? after : undefined);
         break;
       case 'Service':
         this.#services.changed(before, after);
@@ -239,13 +256,15 @@ export class ClusterState implements ObjectLookup {
   #setNode(node: NodeObject): void {
     const { nodes, images } = this;
     const before = nodes.slotOf(node.name);
+    if (before !== undefined) this.#willChange(before);
     if (before !== undefined && nodes.isAlike(before, node)) {
       // What most updates are: its room and images at most. What is counted of its pods stays.
       images.remove(nodes.shapeAt(before).imageNames);
       nodes.set(node);
       images.add(node.images);
       this.volumes.nodeChanged(before);
-      this.changes.push(before);
+      this.#changed(before);
+      this.#observer?.nodeSet(before);
       return;
     }
     const pods = before === undefined ? [] : this.#clear(before);
@@ -258,25 +277,28 @@ export class ClusterState implements ObjectLookup {
     images.add(node.images);
     for (const topology of this.#topologies.values()) topology.place(slot, nodes.labelAt(slot, topology.name));
     this.counters.addNode(slot);
+    this.#changed(slot);
+    this.#observer?.nodeSet(slot);
     for (const record of pods) this.#put(record, slot);
     const waiting = this.#homeless.get(node.name);
     this.#homeless.delete(node.name);
     for (const record of waiting ?? []) this.#put(record, slot);
-    this.changes.push(slot);
   }
 
   #deleteNode(name: string): void {
     const { nodes } = this;
     const slot = nodes.slotOf(name);
     if (slot === undefined) return;
+    this.#willChange(slot);
     const pods = this.#clear(slot);
+    this.#observer?.nodeGone(slot);
     this.images.remove(nodes.shapeAt(slot).imageNames);
     this.counters.removeNode(slot);
     for (const topology of this.#topologies.values()) topology.place(slot, undefined);
     this.volumes.nodeChanged(slot);
     nodes.remove(slot);
     for (const record of pods) this.#waitForNode(record);
-    this.changes.push(slot);
+    this.#changed(slot);
   }
 
   #setPod(pod: PodObject): void {
@@ -284,8 +306,7 @@ export class ClusterState implements ObjectLookup {
     if (pod.nodeName === '') {
       this.pending.set(pod.uid, pod);
       if (pod.nominatedNodeName === '' || pod.isFinished) return;
-      this.nominations.add(pod, this.shapes.shapeFor(pod));
-      this.#nodeChanged(pod.nominatedNodeName);
+      this.#nominate(pod.nominatedNodeName, () => this.nominations.add(pod, this.shapes.shapeFor(pod)));
       return;
     }
     if (pod.isFinished) return;
@@ -298,10 +319,10 @@ export class ClusterState implements ObjectLookup {
 
   #forgetPod(uid: string): void {
     this.pending.delete(uid);
-    const nominated = this.nominations.remove(uid);
+    const nominated = this.nominations.of(uid);
     if (nominated !== undefined) {
+      this.#nominate(nominated.nodeName, () => this.nominations.remove(uid));
       this.shapes.release(nominated.shape);
-      this.#nodeChanged(nominated.nodeName);
     }
     const record = this.#placed.get(uid);
     if (record === undefined) return;
@@ -328,20 +349,24 @@ export class ClusterState implements ObjectLookup {
   }
 
   #put(record: PodRecord, slot: number): void {
+    this.#willChange(slot);
     this.#onNodes.put(record, slot);
     this.volumes.put(record, slot);
     this.#count(record, slot, 1);
+    this.#observer?.podPut(record);
   }
 
   #take(record: PodRecord): void {
     const { slot } = record;
+    this.#willChange(slot);
     this.volumes.take(record, slot);
     this.#count(record, slot, -1);
+    this.#observer?.podTaken(record);
     this.#onNodes.take(record);
   }
 
   #count({ shape }: PodRecord, slot: number, sign: 1 | -1): void {
-    const { nodes, changes } = this;
+    const { nodes } = this;
     const { onNode, onNodeScored } = shape.requests;
     nodes.podCounts[slot] += sign;
     nodes.milliCpu.requested[slot] += sign * onNode.milliCpu;
@@ -357,7 +382,7 @@ export class ClusterState implements ObjectLookup {
       }
     }
     if (nodes.podCounts[slot] === 0) nodes.clearSums(slot);
-    changes.push(slot);
+    this.#changed(slot);
     for (const selector of shape.kind.matchesOf(this.selectors)) {
       for (const counter of selector.counters) {
         const domain = counter.add(slot, sign, shape.isTerminating);
@@ -372,9 +397,39 @@ export class ClusterState implements ObjectLookup {
     }
   }
 
-  #nodeChanged(name: string): void {
-    const slot = this.nodes.slotOf(name);
-    if (slot !== undefined) this.changes.push(slot);
+  /** Changes what is nominated for the node, which need not be there. */
+  #nominate(nodeName: string, change: () => void): void {
+    const slot = this.nodes.slotOf(nodeName);
+    if (slot !== undefined) this.#willChange(slot);
+    change();
+    if (slot === undefined) return;
+    this.#changed(slot);
+    this.#observer?.nominationsChanged(slot);
+  }
+
+  /** Something else has changed about the node that bears on what it is taken for. */
+  touchNode(slot: number): void {
+    this.#changed(slot);
+  }
+
+  #changed(slot: number): void {
+    this.lastStamp = this.#stampOf();
+    this.nodes.stamps[slot] = this.lastStamp;
+    this.changes.push(slot);
+  }
+
+  #willChange(slot: number): void {
+    const observer = this.#observer;
+    if (observer === undefined) return;
+    observer.nodeWillChange(slot);
+    for (const other of this.#sharingHostname(slot)) observer.nodeWillChange(other);
+  }
+
+  /** The nodes that share the hostname of one, as far as anything is counted by it. */
+  #sharingHostname(slot: number): Iterable<number> {
+    const topology = this.#topologies.get(HOSTNAME);
+    const domain = topology?.domainOf[slot] ?? -1;
+    return topology === undefined || domain < 0 || topology.nodeCounts[domain] === 1 ? [] : topology.slotsOf(domain);
   }
 
   /** Nodes that share a hostname: what is counted there concerns each of them. */

@@ -39,6 +39,13 @@ export const NO_COUNTS: Counts = {
   withVolumes: 0,
 };
 
+/** Told the same, and to decide the same, to the node. */
+export interface Twin {
+  apply(command: ClusterCommand): void;
+  tick(nowMs: number): void;
+  decide(uid: string): Decision;
+}
+
 /** Kernel and reference side by side. */
 export class Pair {
   readonly kernel: Kernel;
@@ -48,7 +55,15 @@ export class Pair {
   /** Pods that wait with a node nominated for them, by uid. */
   readonly nominated: Map<string, PodObject> = new Map();
 
-  constructor(counts: Counts, profiles: readonly SchedulerProfile[], indexBytesMax: number) {
+  readonly #twins: readonly Twin[];
+
+  constructor(
+    counts: Counts,
+    profiles: readonly SchedulerProfile[],
+    indexBytesMax: number,
+    twins: readonly Twin[] = [],
+  ) {
+    this.#twins = twins;
     this.reference = new ReferenceScheduler(profiles);
     this.kernel = new Kernel(profiles, { indexBytesMax });
     this.counts = counts;
@@ -58,6 +73,12 @@ export class Pair {
     this.kernel.apply(command);
     this.reference.apply(command);
     this.storage.apply(command);
+    for (const twin of this.#twins) twin.apply(command);
+  }
+
+  tick(nowMs: number): void {
+    this.kernel.tick(nowMs);
+    for (const twin of this.#twins) twin.tick(nowMs);
   }
 
   /** Decides on the pod, and places it where the kernel did. `chance` says what becomes of victims. */
@@ -65,6 +86,7 @@ export class Pair {
     this.apply({ kind: 'pod-set', pod });
     const expected = this.reference.explain(pod.uid, NOW_MS);
     const decision = this.kernel.decide(pod.uid);
+    for (const twin of this.#twins) assert.deepEqual(twin.decide(pod.uid), decision);
     if (decision.kind !== 'left-alone' && pod.volumes.length > 0) this.counts.withVolumes++;
     this.nominated.delete(pod.uid);
     switch (decision.kind) {

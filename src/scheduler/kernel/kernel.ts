@@ -24,8 +24,10 @@ import { namedNodes } from '../model/node-selector.ts';
 import type { PodObject } from '../model/pod-object.ts';
 import type { SchedulerProfile } from '../model/scheduler-profile.ts';
 import { ClassTable } from './class-table.ts';
+import type { ClusterObserver } from './cluster-observer.ts';
 import { ClusterState } from './cluster-state.ts';
 import { type Failure, FailureTable } from './failure-table.ts';
+import type { IndexMaker } from './node-index.ts';
 import { ELSEWHERE, pinOf } from './node-pin.ts';
 import { LEFT_OUT, leftOut } from './node-verdict.ts';
 import { OneCandidate } from './one-candidate.ts';
@@ -39,46 +41,43 @@ import {
   type PreemptionOutcome,
   preempt,
 } from './preemption.ts';
+import { StateSweeper } from './state-sweeper.ts';
 import { HOSTNAME } from './topology.ts';
 import { volumePinOf, volumePlanAt } from './volume-check.ts';
 import { doesBear, isDoubtful } from './volume-users.ts';
 
-/** A round of the sweep begins when so much of its tables has changed, … */
-const SWEEP_SHARE = 1 / 8;
-/** … or anything, this long ago. */
-const SWEEP_MS = 60_000;
-/** After so many rounds without a change there is nothing left to forget. */
-const SWEEPS_AFTER_CHANGE = 3;
-/** Parts of a round in one tick at least, each of about a hundred entries; more when more has come. */
-const SWEEP_PARTS = 16;
 const FAILURES_MAX = 2_000;
 
 export type PlacedPod = Pick<PodObject, 'namespace' | 'name' | 'uid' | 'nodeName' | 'isTerminating' | 'isPreempted'>;
 
+/** Nothing is decided yet. */
+const AWAITED = { kind: 'awaited' } as const;
+
+export type Outcome = Decision | typeof AWAITED;
+
 export interface KernelOptions {
   /** Memory of class indexes; undefined for the usual limit. */
-  readonly indexBytesMax?: number;
+  readonly indexBytesMax?: number | undefined;
+  /** Makes indexes of the nodes for classes without volumes; undefined: they are made here. */
+  readonly makeIndex?: IndexMaker | undefined;
+  readonly observer?: ClusterObserver | undefined;
 }
 
 export class Kernel {
   readonly #profiles: ReadonlyMap<string, SchedulerProfile>;
   /** The same for what fits one node at most, and is not scored. */
   readonly #unscored: ReadonlyMap<SchedulerProfile, SchedulerProfile>;
-  readonly #state = new ClusterState();
+  readonly #state: ClusterState;
   readonly #failures = new FailureTable();
   readonly #classes: ClassTable;
-  /** Of the last tick. */
-  #nowMs = 0;
-  #sweep: Generator<void> | undefined;
-  #sweptMs = 0;
-  #sweepsDue = 0;
-  /** Changes that a tick has seen of the sweep's round. */
-  #changesSeen = 0;
+  readonly #sweeper: StateSweeper;
 
-  constructor(profiles: readonly SchedulerProfile[], { indexBytesMax }: KernelOptions = {}) {
+  constructor(profiles: readonly SchedulerProfile[], { indexBytesMax, makeIndex, observer }: KernelOptions = {}) {
+    this.#state = new ClusterState({ observer });
     this.#profiles = new Map(profiles.map((profile) => [profile.schedulerName, profile]));
     this.#unscored = new Map(profiles.map((profile) => [profile, { ...profile, scores: [] }]));
-    this.#classes = new ClassTable(this.#state, this.#failures, indexBytesMax);
+    this.#classes = new ClassTable(this.#state, this.#failures, { bytesMax: indexBytesMax, makeIndex });
+    this.#sweeper = new StateSweeper(this.#state, () => this.#sweepRound());
   }
 
   apply(command: ClusterCommand): void {
@@ -87,29 +86,8 @@ export class Kernel {
 
   /** Forgets what nobody uses any more, a part at a time. */
   tick(nowMs: number): void {
-    this.#nowMs = nowMs;
-    const { rounds } = this.#state;
     this.#classes.dropIdle(nowMs);
-    if (this.#sweep === undefined) {
-      if (!this.#isSweepDue()) return;
-      this.#sweepsDue = rounds.changeCount > 0 ? SWEEPS_AFTER_CHANGE : this.#sweepsDue - 1;
-      this.#sweptMs = nowMs;
-      this.#changesSeen = 0;
-      this.#sweep = this.#sweepRound();
-    }
-    const parts = SWEEP_PARTS + Math.ceil((rounds.changeCount - this.#changesSeen) / SWEEP_PARTS);
-    this.#changesSeen = rounds.changeCount;
-    for (let part = 0; part < parts; part++) {
-      if (this.#sweep.next().done !== true) continue;
-      this.#sweep = undefined;
-      return;
-    }
-  }
-
-  #isSweepDue(): boolean {
-    const { changeCount } = this.#state.rounds;
-    if (changeCount > SWEEP_SHARE * this.#state.entryCount) return true;
-    return (changeCount > 0 || this.#sweepsDue > 0) && this.#nowMs - this.#sweptMs >= SWEEP_MS;
+    this.#sweeper.tick(nowMs);
   }
 
   *#sweepRound(): Generator<void> {
@@ -125,6 +103,11 @@ export class Kernel {
   /** Entries of what is kept of pods and nodes beside themselves. */
   get tableSizes(): Readonly<Record<string, number>> {
     return { ...this.#state.tableSizes, ...this.#classes.tableSizes, failures: this.#failures.count };
+  }
+
+  /** For who arranges the nodes elsewhere. */
+  get state(): ClusterState {
+    return this.#state;
   }
 
   get nodeCount(): number {
@@ -159,7 +142,15 @@ export class Kernel {
     return this.#classes.keyOf(pod, profile);
   }
 
+  /** Of a kernel that has its indexes of the nodes here. */
   decide(uid: string): Decision {
+    const outcome = this.tryDecide(uid);
+    assert(outcome.kind !== 'awaited', 'nothing is awaited where no shards are asked');
+    return outcome;
+  }
+
+  /** Awaited: to be asked again when shards have answered. */
+  tryDecide(uid: string): Outcome {
     const pod = this.#state.pending.get(uid);
     if (pod === undefined) return { kind: 'left-alone', reason: `no pod ${uid} is to be placed` };
     const profile = this.#profiles.get(pod.schedulerName);
@@ -175,7 +166,7 @@ export class Kernel {
     return this.#place(pod, profile);
   }
 
-  #place(pod: PodObject, profile: SchedulerProfile): Decision {
+  #place(pod: PodObject, profile: SchedulerProfile): Outcome {
     const only = profile.filters.includes('NodeAffinity')
       ? namedNodes(pod.requiredNodes.selector?.terms ?? [])
       : undefined;
@@ -188,6 +179,7 @@ export class Kernel {
     const atVolumes = only === undefined ? this.#placeAtVolumes(pod, profile) : undefined;
     if (atVolumes !== undefined) return atVolumes;
     const picker = this.#classes.pickerFor(pod, profile, only);
+    if (picker === undefined) return AWAITED;
     const isBroken = own !== undefined && this.#failures.at(own.failure).isError === true;
     const broken = isBroken ? own.failure : picker.errorFound();
     if (broken !== undefined) return errorOf(this.#failures.at(broken));
@@ -231,7 +223,7 @@ export class Kernel {
   }
 
   /** A pod that names the one node it may go to; undefined where it does not, or that cannot be told by one look. */
-  #placePinned(pod: PodObject, profile: SchedulerProfile, only: ReadonlySet<string> | undefined): Decision | undefined {
+  #placePinned(pod: PodObject, profile: SchedulerProfile, only: ReadonlySet<string> | undefined): Outcome | undefined {
     if (!profile.filters.includes('NodeAffinity')) return undefined;
     if (pod.volumes.some(doesBear) && this.#mayFail(pod)) return undefined;
     const pin = pinOf(pod.requiredNodes);
@@ -249,6 +241,7 @@ export class Kernel {
     if (slot !== undefined && failure === 0) return this.#bound(pod, profile, slot, undefined);
     const isByName = pin.by === 'name';
     const counts = isByName ? new Map<number, number>() : this.#elsewhere(pod, unscored, slot);
+    if (counts === undefined) return AWAITED;
     // Other nodes would be candidates for preemption.
     if (
       profile.preempts &&
@@ -278,12 +271,12 @@ export class Kernel {
     return { slot, failure: this.#classes.classFor(pod, profile, only).failureAlone(slot, pod.uid) };
   }
 
-  /** Why nodes that have another hostname refuse the pod: all but the one at the slot. */
-  #elsewhere(pod: PodObject, profile: SchedulerProfile, slot: number | undefined): Map<number, number> {
+  /** Why nodes that have another hostname refuse the pod: all but the one at the slot. Undefined: that is awaited. */
+  #elsewhere(pod: PodObject, profile: SchedulerProfile, slot: number | undefined): Map<number, number> | undefined {
     const nowhere = { ...pod, requiredNodes: ELSEWHERE };
     const picker = this.#classes.pickerFor(nowhere, profile, undefined);
-    const counts = picker.failureCounts();
-    if (slot === undefined) return counts;
+    const counts = picker?.failureCounts();
+    if (picker === undefined || counts === undefined || slot === undefined) return counts;
     const failure = picker.failureOf(slot);
     counts.set(failure, (counts.get(failure) ?? 0) - 1);
     return counts;

@@ -12,6 +12,7 @@ import { type Labels, NO_LABELS } from '../model/label-selector.ts';
 import type { NodeObject } from '../model/node-object.ts';
 import { capacityFor, grownFloats, grownInts, NO_FLOATS, NO_INTS } from './column.ts';
 import { canonicalText } from './interner.ts';
+import { sortedByKey } from './key-sort.ts';
 import type { SweepRounds } from './sweep-rounds.ts';
 import { HOSTNAME } from './topology.ts';
 
@@ -78,6 +79,8 @@ export class NodeTable {
   shapeIds: Int32Array = NO_INTS;
   podsMax: Float64Array = NO_FLOATS;
   podCounts: Int32Array = NO_INTS;
+  /** When the node or one of its pods last changed: the later, the larger. Of equally good nodes the one that changed last is taken. */
+  stamps: Float64Array = NO_FLOATS;
   /** Σ of what pods ask for with defaults for what they do not name: for NodeResourcesFit's scores. */
   scoredMilliCpu: Float64Array = NO_FLOATS;
   scoredMemory: Float64Array = NO_FLOATS;
@@ -129,6 +132,12 @@ export class NodeTable {
     return this.shapeIds[slot] === this.#shapeOf(node) && this.hostnames[slot] === node.labels.get(HOSTNAME);
   }
 
+  /** Slots of all nodes, in the order in which they changed. */
+  slotsByStamp(): Int32Array {
+    const slots = Int32Array.from(this.slots());
+    return sortedByKey(slots, this.stamps);
+  }
+
   isFree(slot: number): boolean {
     return this.shapeIds[slot] < 0;
   }
@@ -142,6 +151,13 @@ export class NodeTable {
     const { labels } = this.shapeAt(slot);
     const hostname = this.hostnames[slot];
     return hostname === undefined ? labels : new Map(labels).set(HOSTNAME, hostname);
+  }
+
+  /** What the node has of other resources than CPUs, memory and ephemeral storage. */
+  scalarsAt(slot: number): Map<string, number> {
+    const scalars = new Map<string, number>();
+    for (const [name, { capacity }] of this.#scalars) if (capacity[slot] !== 0) scalars.set(name, capacity[slot]);
+    return scalars;
   }
 
   /** By resource name; made when it is first asked for. */
@@ -273,6 +289,7 @@ export class NodeTable {
     this.shapeIds = grownInts(this.shapeIds, length, -1);
     this.podsMax = grownFloats(this.podsMax, length);
     this.podCounts = grownInts(this.podCounts, length);
+    this.stamps = grownFloats(this.stamps, length);
     this.scoredMilliCpu = grownFloats(this.scoredMilliCpu, length);
     this.scoredMemory = grownFloats(this.scoredMemory, length);
     for (const column of [this.milliCpu, this.memory, this.ephemeralStorage, ...this.#scalars.values()]) {

@@ -56,16 +56,19 @@ export class Nominations {
     return this.#volumes.has(key);
   }
 
-  /** What it was; undefined: no node was nominated for it. */
-  remove(uid: string): NominatedPod | undefined {
+  /** Undefined: no node is nominated for it. */
+  of(uid: string): NominatedPod | undefined {
+    return this.#byUid.get(uid);
+  }
+
+  remove(uid: string): void {
     const pod = this.#byUid.get(uid);
-    if (pod === undefined) return undefined;
+    if (pod === undefined) return;
     this.#byUid.delete(uid);
     this.#countVolumes(pod.volumes, -1);
     const there = (this.#byNode.get(pod.nodeName) ?? []).filter((other) => other !== pod);
     if (there.length === 0) this.#byNode.delete(pod.nodeName);
     else this.#byNode.set(pod.nodeName, there);
-    return pod;
   }
 
   #countVolumes(use: VolumeUse | undefined, sign: 1 | -1): void {

@@ -10,8 +10,8 @@
 // Costs a pass over the view's groups and one over the exceptions. For classes with few of these that is less than to keep an index up to date (class-table.ts decides).
 
 import { assert } from '../../base/assert.ts';
-import type { ClassIndex, Groups } from './class-index.ts';
 import { grownInts, NO_INTS } from './column.ts';
+import type { Freshness, Groups, NodeIndex } from './node-index.ts';
 import type { PodClass } from './pod-class.ts';
 import type { SharedView } from './shared-view.ts';
 import { KEYS_PLACE } from './topology-rules.ts';
@@ -70,7 +70,7 @@ export class OverlaidGroups implements Groups {
   /** Groups of the view that have lost nodes to exceptions. */
   readonly #reduced: number[] = [];
   #count = 0;
-  #index: ClassIndex | undefined;
+  #index: NodeIndex | undefined;
 
   constructor(podClass: PodClass, view: SharedView, marks: ExceptionMarks) {
     this.#class = podClass;
@@ -87,9 +87,10 @@ export class OverlaidGroups implements Groups {
     return 4 * this.rows.length + 32 * this.#groupOf.length;
   }
 
-  refresh(): true {
+  refresh(): Freshness {
     const index = this.#view.freshIndex();
     this.#index = index;
+    if (index === undefined) return 'awaited';
     this.#take(index);
     this.#marks.begin(this.#view.state.nodes.end);
     this.#reduced.length = 0;
@@ -97,10 +98,10 @@ export class OverlaidGroups implements Groups {
     this.#class.rules.eachException((slot) => {
       if (this.#marks.add(slot)) this.#except(index, slot);
     });
-    for (const group of this.#reduced) this.#findBest(index, group);
+    for (const group of this.#reduced) if (!this.#findBest(index, group)) return 'awaited';
     this.live.length = 0;
     for (let group = 0; group < this.#count; group++) if (this.counts[group] > 0) this.live.push(group);
-    return true;
+    return 'fresh';
   }
 
   bestOf(group: number): number {
@@ -121,7 +122,7 @@ export class OverlaidGroups implements Groups {
   }
 
   /** The view's groups, as if there were no exceptions. */
-  #take(index: ClassIndex): void {
+  #take(index: NodeIndex): void {
     const { hostFigures, crowdPlace } = this.#class.rules;
     const { live, rows, width } = index;
     this.#count = live.length;
@@ -143,7 +144,7 @@ export class OverlaidGroups implements Groups {
     }
   }
 
-  #judgeNominated(index: ClassIndex): void {
+  #judgeNominated(index: NodeIndex): void {
     const { nominations, nodes } = this.#view.state;
     this.#nominated.clear();
     this.failed = index.failed;
@@ -175,21 +176,23 @@ export class OverlaidGroups implements Groups {
   }
 
   /** One node of the view's group. Returns the group here. */
-  #takeOut(index: ClassIndex, viewGroup: number): number {
+  #takeOut(index: NodeIndex, viewGroup: number): number {
     const group = this.#groupOf[viewGroup];
     if (this.counts[group] === index.counts[viewGroup]) this.#reduced.push(group);
     this.counts[group]--;
     return group;
   }
 
-  #except(index: ClassIndex, slot: number): void {
+  #except(index: NodeIndex, slot: number): void {
     const viewGroup = index.groupOf(slot);
     if (viewGroup < 0) return;
     const from = this.#takeOut(index, viewGroup);
     const group = this.#groupFor(from, slot);
     const bucket = index.bucketAt(slot);
     this.counts[group]++;
-    if (bucket <= this.tops[group]) return;
+    if (bucket < this.tops[group]) return;
+    const { stamps } = this.#view.state.nodes;
+    if (bucket === this.tops[group] && stamps[slot] < stamps[this.#best[group]]) return;
     this.tops[group] = bucket;
     this.#best[group] = slot;
   }
@@ -224,12 +227,14 @@ export class OverlaidGroups implements Groups {
     return true;
   }
 
-  /** Of a group that has lost nodes to exceptions. */
-  #findBest(index: ClassIndex, group: number): void {
-    if (this.counts[group] === 0) return;
+  /** Of a group that has lost nodes to exceptions. False: it is not known yet. */
+  #findBest(index: NodeIndex, group: number): boolean {
+    if (this.counts[group] === 0) return true;
     const slot = index.bestExcept(this.#viewGroups[group], this.#marks);
+    if (slot === NONE) return false;
     this.#best[group] = slot;
     this.tops[group] = index.bucketAt(slot);
+    return true;
   }
 
   #ensureRows(groups: number): void {

@@ -4,7 +4,7 @@
 import { hundredths } from '../model/division.ts';
 import { naturalLogarithm } from '../model/natural-logarithm.ts';
 import type { ScorePluginName } from '../model/scheduler-profile.ts';
-import type { Groups } from './class-index.ts';
+import type { Groups } from './node-index.ts';
 import type { PodClass } from './pod-class.ts';
 import type { TopologyFailures } from './topology-failures.ts';
 
@@ -48,7 +48,7 @@ export class Picker {
     this.#sizes = podClass.rules.soft.map(() => 0);
   }
 
-  /** The best node; undefined when no node fits. */
+  /** The best node, of several the one that changed last; undefined when no node fits. */
   pick(): Picked | undefined {
     const { counts, rows, width } = this.index;
     const groups = this.#groups;
@@ -93,7 +93,8 @@ export class Picker {
 
   #best(): Picked {
     const { rows, width, tops } = this.index;
-    const { rules, verdicts } = this.#class;
+    const { rules, verdicts, state } = this.#class;
+    const { stamps } = state.nodes;
     const { traits } = verdicts;
     const weights = this.#weights;
     const groups = this.#groups;
@@ -108,7 +109,7 @@ export class Picker {
     const attraction = rules.attraction.length > 0 ? this.#scoreAttraction() : NO_RANGE;
     this.#scoreImages();
     let bestTotal = -1;
-    let bestGroup = -1;
+    let bestSlot = -1;
     for (let i = 0; i < groups.length; i++) {
       const group = groups[i];
       const trait = rows[group * width];
@@ -124,12 +125,13 @@ export class Picker {
         total += weights.InterPodAffinity * part;
       }
       total += weights.ImageLocality * this.#imageScoreOf(trait);
-      if (total > bestTotal) {
-        bestTotal = total;
-        bestGroup = group;
-      }
+      if (total < bestTotal) continue;
+      const slot = this.index.bestOf(group);
+      if (total === bestTotal && stamps[slot] < stamps[bestSlot]) continue;
+      bestTotal = total;
+      bestSlot = slot;
     }
-    return { slot: this.index.bestOf(bestGroup), score: bestTotal };
+    return { slot: bestSlot, score: bestTotal };
   }
 
   /** Raw scores of PodTopologySpread; −1 for groups that score nothing since they lack a key. */

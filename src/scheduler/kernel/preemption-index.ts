@@ -20,7 +20,7 @@ import type { PodRecord, PodShape } from './pod-table.ts';
 import { type Candidates, NO_VICTIMS_FOUND, noVictimOn } from './preemption.ts';
 import { startOf, VictimSearch, type VictimsOnNode } from './victim-search.ts';
 
-const BYTES_A_NODE = 44;
+const BYTES_A_NODE = 52;
 
 /** What comes of a node; those above 0 are failures that stay, whichever pods go. */
 const NOT_HELPED = 0;
@@ -127,7 +127,9 @@ export class PreemptionIndex implements Candidates {
   }
 
   get error(): string | undefined {
-    return this.#broken.values().next().value;
+    // Of several the one of the first slot, however they were found.
+    const [first] = [...this.#broken.keys()].sort((a, b) => a - b);
+    return first === undefined ? undefined : this.#broken.get(first);
   }
 
   #look(slot: number): void {
@@ -142,7 +144,7 @@ export class PreemptionIndex implements Candidates {
     }
     const bound = this.#boundAt(slot);
     this.#become(slot, bound === undefined ? NO_VICTIMS : CANDIDATE);
-    if (bound !== undefined) this.#heap.set(slot, bound, false);
+    if (bound !== undefined) this.#heap.set(slot, bound, false, this.#stampOf(slot));
   }
 
   /** The what-if. */
@@ -154,7 +156,11 @@ export class PreemptionIndex implements Candidates {
       else this.#become(slot, found);
     } else if (found.victims.length === 0) {
       this.#fail(slot, noVictimOn(this.#class.state.nodes.names[slot]));
-    } else this.#heap.set(slot, keyOf(found), true);
+    } else this.#heap.set(slot, keyOf(found), true, this.#stampOf(slot));
+  }
+
+  #stampOf(slot: number): number {
+    return this.#class.state.nodes.stamps[slot];
   }
 
   #fail(slot: number, text: string): void {

@@ -5,9 +5,9 @@
 //
 // What a class adds to it by hostname is in overlaid-groups.ts.
 
-import { ClassIndex, type RowSource } from './class-index.ts';
 import type { ClusterState } from './cluster-state.ts';
 import type { RoomScore } from './node-fit.ts';
+import type { NodeIndex, RowSource } from './node-index.ts';
 import type { PodClass } from './pod-class.ts';
 import type { TopologyKey } from './topology.ts';
 import { KEYS_PLACE } from './topology-rules.ts';
@@ -19,34 +19,38 @@ export class SharedView implements RowSource {
   readonly state: ClusterState;
   readonly score: RoomScore;
   readonly width: number;
-  readonly #keys: readonly TopologyKey[];
-  #index: ClassIndex | undefined;
+  readonly keys: readonly TopologyKey[];
+  readonly #make: (view: SharedView) => NodeIndex;
+  #index: NodeIndex | undefined;
   /** Changes of nodes up to the last use. */
   #changesSeen = 0;
   usedMs = 0;
   /** Larger for the one that was used later. */
-  order = 0;
+  turn = 0;
   /** As it was last weighed. */
   bytes = 0;
 
-  constructor(key: string, first: PodClass) {
+  constructor(key: string, first: PodClass, make: (view: SharedView) => NodeIndex) {
     this.key = key;
     this.first = first;
     this.state = first.state;
     this.score = first.score;
-    this.#keys = [...first.rules.keys];
-    this.width = KEYS_PLACE + this.#keys.length + 1;
+    this.keys = [...first.rules.keys];
+    this.#make = make;
+    this.width = KEYS_PLACE + this.keys.length + 1;
   }
 
-  /** Made, or brought up to date. */
-  freshIndex(): ClassIndex {
-    if (this.#index?.refresh() !== true) {
+  /** Made, or brought up to date; undefined while that is awaited. */
+  freshIndex(): NodeIndex | undefined {
+    let freshness = this.#index?.refresh() ?? 'outdated';
+    if (freshness === 'outdated') {
       // Classes may still have it.
       this.#index?.release();
-      this.#index = new ClassIndex(this);
+      this.#index = this.#make(this);
+      freshness = this.#index.refresh();
     }
     this.#changesSeen = this.state.changes.count;
-    return this.#index;
+    return freshness === 'fresh' ? this.#index : undefined;
   }
 
   /** Nodes that it has to look at before it is up to date, so many at most; 0 where all of them come first, as they do for any index. */
@@ -56,7 +60,7 @@ export class SharedView implements RowSource {
   }
 
   /** As it was last asked for; undefined where there is none. */
-  get index(): ClassIndex | undefined {
+  get index(): NodeIndex | undefined {
     return this.#index;
   }
 
@@ -66,13 +70,13 @@ export class SharedView implements RowSource {
   }
 
   judge(slot: number, row: Int32Array): number {
-    const failure = this.first.judgeAlike(slot, row, this.#keys);
+    const failure = this.first.judgeAlike(slot, row, this.keys);
     row[this.width - 1] = this.state.nodes.hostnames[slot] === undefined ? 0 : 1;
     return failure;
   }
 
   markUsed(round: number): void {
     this.first.markUsed(round);
-    for (const topology of this.#keys) topology.round = round;
+    for (const topology of this.keys) topology.round = round;
   }
 }
