@@ -1,10 +1,11 @@
 // The scheduler's kernel alone: pods of templates placed on many nodes, all nodes considered for each, on one core.
-//   node bench/kernel.ts [--nodes 1000000] [--pods 1000000] [--templates 1] [--spread] [--replay 0]
+//   node bench/kernel.ts [--nodes 1000000] [--pods 1000000] [--templates 1] [--spread] [--replay 0] [--shards 0]
 // --spread adds a service for each template, so that the default spread constraints (hostname and zone) score; --feature NAME adds to each
 // template one of: anti (required anti-affinity on the hostname), near (required affinity on the zone), zone (hard spread on the zone),
 // host (hard spread on the hostname), mixed (preferences of all kinds), daemon (each pod names its node, as those of a DaemonSet do),
 // pinned (each selects its node's hostname), numbered (each has a label of its own, as those of a StatefulSet do), claims, disks or bound (volumes: kernel-storage.ts). --unschedulable N has every Nth pod ask for more than any node has; --node-changes N changes a
-// node (in turn its taints, its labels, its room) after every Nth pod. --replay N lets the reference decide every Nth pod too.
+// node (in turn its taints, its labels, its room) after every Nth pod. --replay N lets the reference decide every Nth pod too. --shards N has
+// the indexes of the nodes in N threads.
 
 import { parseArgs } from 'node:util';
 import { readClusterObject } from '../src/scheduler/model/cluster-objects.ts';
@@ -28,6 +29,7 @@ const { values } = parseArgs({
     unschedulable: { type: 'string', default: '0' },
     'node-changes': { type: 'string', default: '0' },
     replay: { type: 'string', default: '0' },
+    shards: { type: 'string', default: '0' },
   },
 });
 const nodeCount = Number(values.nodes);
@@ -37,7 +39,7 @@ const replayEvery = Number(values.replay);
 const ZONES = 16;
 
 const profile = { ...DEFAULT_PROFILE, preempts: false };
-const subject = new KernelSubject(profile, replayEvery > 0);
+const subject = new KernelSubject(profile, { isReplayed: replayEvery > 0, shards: Number(values.shards) });
 const { kernel, reference } = subject;
 const apply: KernelSubject['apply'] = (command) => subject.apply(command);
 
@@ -183,6 +185,7 @@ function podAt(index: number): PodObject {
 }
 
 const templates = Array.from({ length: templateCount }, (_, index) => templateOf(index));
+await subject.ready();
 process.stdout.write(`${nodeCount} nodes set in ${((performance.now() - startedMs) / 1000).toFixed(1)} s\n`);
 
 let placed = 0;
@@ -200,7 +203,8 @@ for (let i = 0; i < podCount; i++) {
     apply({ kind: 'node-set', node: must(readNode(nodeJson((change * 7907) % nodeCount, change))) });
   }
   apply({ kind: 'pod-set', pod });
-  const decision = kernel.decide(pod.uid);
+  const asked = subject.decide(pod.uid);
+  const decision = asked instanceof Promise ? await asked : asked;
   if (reference !== undefined && i % replayEvery === 0) {
     const before = performance.now();
     const { best, decision: expected } = reference.explain(pod.uid, 0);
@@ -238,4 +242,6 @@ process.stdout.write(
     `resident ${Math.round(rss / 1e6)} MB, heap ${Math.round(heapUsed / 1e6)} MB\n` +
     (replayed > 0 ? `${replayed} decisions replayed by the reference, ${different} differ\n` : ''),
 );
+process.stdout.write(subject.figures);
+subject.close();
 process.exitCode = different > 0 ? 1 : 0;

@@ -35,7 +35,7 @@ const HOSTNAME = 'kubernetes.io/hostname';
 const ZONE = 'topology.kubernetes.io/zone';
 const START_MS = 1_700_000_000_000;
 
-const subject = new KernelSubject(DEFAULT_PROFILE, replayEvery > 0);
+const subject = new KernelSubject(DEFAULT_PROFILE, { isReplayed: replayEvery > 0 });
 const { kernel, reference } = subject;
 const apply: KernelSubject['apply'] = (command) => subject.apply(command);
 

@@ -36,6 +36,8 @@ export const LAYERS: readonly Layer[] = [
   layer('scheduler/configuration', 'base scheduler/model', 'yaml'),
   layer('scheduler/reference', 'base scheduler/model'),
   layer('scheduler/kernel', 'base scheduler/model'),
+  layer('scheduler/shards', 'base scheduler/model scheduler/kernel'),
+  layer('scheduler/shard-links', 'base io scheduler/model scheduler/kernel scheduler/shards'),
   layer('scheduler/queue', 'base scheduler/model'),
   layer('scheduler/driver', 'base io kube kube-api scheduler/model scheduler/kernel scheduler/queue'),
   layer(
@@ -50,7 +52,7 @@ export const LAYERS: readonly Layer[] = [
   layer('lab', 'base io api client kube kube-api kube-store scheduler/model scheduler/inquiry bench', 'cli-progress'),
   layer(
     'cli',
-    'base io journal h2 client etcd backup repair bench lab kube-api kube-store scheduler/model scheduler/configuration scheduler/queue scheduler/driver scheduler/inquiry',
+    'base io journal h2 client etcd backup repair bench lab kube-api kube-store scheduler/model scheduler/configuration scheduler/queue scheduler/driver scheduler/inquiry scheduler/shards scheduler/shard-links',
     'commander pino yaml',
   ),
   layer('testing', 'base io api journal scheduler/model'),

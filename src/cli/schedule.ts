@@ -26,6 +26,7 @@ import {
   type SchedulerSettings,
   settingsOf,
 } from './schedule-settings.ts';
+import { addShardOptions, checkShards, type ShardFlags, shardCommand, shardOpener } from './schedule-shards.ts';
 import { addBindOptions, type BindFlags, type OpenedCluster, openCluster, profilesAt } from './schedule-store.ts';
 import { whatIfCommand } from './schedule-what-if.ts';
 import { addSecureServingOptions, checkDelegation, checkSecureServing, PORT_MAX } from './secure-serving.ts';
@@ -41,7 +42,7 @@ const LOG_LEVELS: readonly string[] = ['debug', 'info', 'warn', 'error'];
 const JITTER = 1.2;
 
 /** commander's names of the options. */
-interface Flags extends ClusterFlags, ElectionFlags, StatusPortFlags, BindFlags {
+interface Flags extends ClusterFlags, ElectionFlags, StatusPortFlags, BindFlags, ShardFlags {
   readonly logLevel: string;
   readonly writeConfigTo?: string;
 }
@@ -54,7 +55,7 @@ export function scheduleCommand(): Command {
   const command = new Command('schedule').description(
     'place pods on nodes in place of kube-scheduler, all nodes considered for each',
   );
-  return addUpstreamOptions(addSecureServingOptions(addBindOptions(addClusterOptions(command))))
+  return addUpstreamOptions(addSecureServingOptions(addShardOptions(addBindOptions(addClusterOptions(command)))))
     .option(
       '--leader-elect [yes]',
       'schedule only while this process holds the Lease; =false for a lone one',
@@ -77,6 +78,7 @@ export function scheduleCommand(): Command {
     .enablePositionalOptions()
     .addCommand(explainCommand())
     .addCommand(whatIfCommand())
+    .addCommand(shardCommand())
     .action((flags: Flags) => schedule(withElection(flags, command)));
 }
 
@@ -124,6 +126,7 @@ function checkElection(flags: Flags): void {
 async function schedule(settings: Settings): Promise<void> {
   const { flags } = settings;
   checkElection(flags);
+  checkShards(flags);
   checkSecureServing(flags);
   checkDelegation(flags);
   if (flags.writeConfigTo !== undefined) {
@@ -166,6 +169,7 @@ class Running {
   readonly #identity: string = `${hostname()}_${randomUUID()}`;
   readonly #limit: LogLimit;
   readonly #port: StatusPort;
+  readonly #openShards: ReturnType<typeof shardOpener>;
   readonly #led: LedScheduler;
 
   constructor(settings: Settings, cluster: OpenedCluster, clock: RealClock, logger: Logger) {
@@ -196,6 +200,7 @@ class Running {
       answer: (request) => answerStatus(sources, request),
       onProblem: (text) => limit.tell('status port', text, (line) => logger.warn(line)),
     });
+    this.#openShards = shardOpener({ flags: this.#flags, clock, profiles: this.#profiles, logger });
     this.#led = this.#makeLed();
   }
 
@@ -223,6 +228,7 @@ class Running {
         profiles: this.#profiles,
         backoff: this.#settings.backoff,
         ...(this.#bindingsMax === undefined ? {} : { bindingsMax: this.#bindingsMax }),
+        openShards: this.#openShards,
         instance: hostname(),
         notices: {
           onProblem: (resource, text) => limit.tell(resource, text, (line) => logger.warn({ resource }, line)),

@@ -3,6 +3,7 @@
 import type { Clock } from '../../io/clock.ts';
 import type { KubeApi, Reflection } from '../../kube-api/kube-api.ts';
 import type { ResourceName } from '../../kube-api/resource.ts';
+import type { Kernel, Outcome } from '../kernel/kernel.ts';
 import type { SchedulerProfile } from '../model/scheduler-profile.ts';
 import type { Backoff } from '../queue/backoff.ts';
 import type { Binder } from './binder.ts';
@@ -16,6 +17,28 @@ export interface SchedulerNotices {
   onPreemptionFailed(pod: string, text: string): void;
 }
 
+/** A kernel whose indexes of the nodes are elsewhere, so that decisions may have to be waited for. */
+export interface ShardedKernel {
+  readonly kernel: Kernel;
+  readonly figures: ShardFigures;
+  /** Awaited: to be asked again, before any other pod, when it is told that something was answered. */
+  decide(uid: string): Outcome;
+  close(): void;
+}
+
+export interface ShardFigures {
+  readonly shards: number;
+  readonly shardsUp: number;
+  /** Questions asked so far. */
+  readonly questions: number;
+  /** Indexes that were made here instead. */
+  readonly standIns: number;
+  /** Shards lost so far. */
+  readonly losses: number;
+  /** Of the question that has been open for longest. */
+  readonly waitingMs: number;
+}
+
 export interface SchedulerOptions {
   readonly api: KubeApi;
   readonly clock: Clock;
@@ -23,6 +46,8 @@ export interface SchedulerOptions {
   readonly backoff?: Backoff;
   /** By the clock's nowMs: when another process may lead; nothing is bound from then on. It may move on. */
   readonly leadsUntilMs?: () => number;
+  /** Undefined: the indexes of the nodes are here. `onAnswered` is to be called when what was awaited may be decided. */
+  readonly openShards?: ((onAnswered: () => void) => ShardedKernel) | undefined;
   /** Bindings on their way at a time. */
   readonly bindingsMax?: number;
   readonly instance: string;
@@ -40,4 +65,6 @@ export interface SchedulerFigures {
   readonly reflections: readonly Reflection[];
   /** How bindings are accepted. */
   readonly bindings: Pick<Binder, 'trouble' | 'failures'>;
+  /** Undefined without shards. */
+  readonly shards: ShardFigures | undefined;
 }

@@ -8,7 +8,7 @@
 
 import type { Timer } from '../../io/clock.ts';
 import type { ObjectHead } from '../../kube-api/object-head.ts';
-import { Kernel } from '../kernel/kernel.ts';
+import { Kernel, type Outcome } from '../kernel/kernel.ts';
 import type { ClusterKind, ClusterObject } from '../model/cluster-objects.ts';
 import type { NodeObject } from '../model/node-object.ts';
 import type { ClusterEvent } from '../queue/cluster-event.ts';
@@ -20,7 +20,7 @@ import type { SharedPod } from './pod-models.ts';
 import { PodPreemption } from './pod-preemption.ts';
 import { isStorage, PodVolumes } from './pod-volumes.ts';
 import { SchedulerCounters } from './scheduler-counters.ts';
-import type { SchedulerFigures, SchedulerOptions } from './scheduler-options.ts';
+import type { SchedulerFigures, SchedulerOptions, ShardedKernel } from './scheduler-options.ts';
 import { StatusWriter } from './status-writer.ts';
 
 /** Decisions in a row before other work gets its chance. */
@@ -33,6 +33,10 @@ export class Scheduler {
   readonly queue: SchedulingQueue;
   readonly #options: SchedulerOptions;
   readonly #kernel: Kernel;
+  /** Undefined: the kernel decides alone. */
+  readonly #shards: ShardedKernel | undefined;
+  /** The pod whose decision waits for shards, and since when. */
+  #awaited: { readonly uid: string; readonly sinceMs: number } | undefined;
   readonly #names: ReadonlySet<string>;
   readonly #bindings: PodBindings;
   readonly #volumes: PodVolumes;
@@ -54,7 +58,8 @@ export class Scheduler {
     const leadsUntilMs = (): number => this.#leadsUntilMs();
     this.#options = options;
     this.queue = new SchedulingQueue(backoff);
-    this.#kernel = new Kernel(profiles);
+    this.#shards = options.openShards?.(() => this.#kick());
+    this.#kernel = this.#shards?.kernel ?? new Kernel(profiles);
     this.#names = new Set(profiles.map(({ schedulerName }) => schedulerName));
     this.#volumes = new PodVolumes({
       api,
@@ -131,6 +136,7 @@ export class Scheduler {
       droppedWrites: this.#status.dropped,
       reflections: this.#feed.reflections,
       bindings: this.#bindings.acceptance,
+      shards: this.#shards?.figures,
     };
   }
 
@@ -152,6 +158,7 @@ export class Scheduler {
     this.#flushTimer?.cancel();
     this.#tickTimer?.cancel();
     this.#feed.close();
+    this.#shards?.close();
     this.#bindings.close();
     this.#volumes.close();
     this.#preemption.close();
@@ -221,7 +228,7 @@ export class Scheduler {
 
   #waitsNoMore(uid: string): void {
     this.#own.delete(uid);
-    this.queue.remove(uid);
+    this.#leaveQueue(uid);
     this.#volumes.podLeft(uid);
     this.#preemption.forget(uid);
   }
@@ -307,9 +314,10 @@ export class Scheduler {
         return;
       }
       if (this.#bindings.sendReady()) continue;
-      const uid = this.queue.pop(nowMs);
-      if (uid === undefined) break;
-      this.#decide(uid, nowMs);
+      const next = this.#awaited ?? this.#next(nowMs);
+      if (next === undefined) break;
+      this.#decide(next.uid, next.sinceMs, nowMs);
+      if (this.#awaited !== undefined) break;
     }
     this.#timer?.cancel();
     const dueMs = this.queue.nextDueMs;
@@ -317,11 +325,28 @@ export class Scheduler {
     this.#timer = clock.setTimer(Math.max(1, dueMs - clock.nowMs()), () => this.#kick());
   }
 
+  #next(nowMs: number): { readonly uid: string; readonly sinceMs: number } | undefined {
+    const uid = this.queue.pop(nowMs);
+    return uid === undefined ? undefined : { uid, sinceMs: nowMs };
+  }
+
+  #ask(uid: string): Outcome {
+    return this.#shards?.decide(uid) ?? this.#kernel.decide(uid);
+  }
+
+  /** It is not to be decided on any more. */
+  #leaveQueue(uid: string): void {
+    this.queue.remove(uid);
+    if (this.#awaited?.uid === uid) this.#awaited = undefined;
+  }
+
   #leadsUntilMs(): number {
     return this.#options.leadsUntilMs?.() ?? Number.POSITIVE_INFINITY;
   }
 
-  #decide(uid: string, nowMs: number): void {
+  /** `sinceMs`: when the attempt began. */
+  #decide(uid: string, sinceMs: number, nowMs: number): void {
+    this.#awaited = undefined;
     const own = this.#own.get(uid);
     if (own === undefined) {
       this.queue.placed(uid);
@@ -330,8 +355,12 @@ export class Scheduler {
     if (this.#preemption.holds(uid, nowMs)) return;
     if (!own.isTold) this.#tell(own);
     const { pod } = own;
-    const decision = this.#kernel.decide(uid);
-    this.counters.decided(decision.kind, (this.#options.clock.nowMs() - nowMs) / 1000);
+    const decision = this.#ask(uid);
+    if (decision.kind === 'awaited') {
+      this.#awaited = { uid, sinceMs };
+      return;
+    }
+    this.counters.decided(decision.kind, (this.#options.clock.nowMs() - sinceMs) / 1000);
     switch (decision.kind) {
       case 'bound':
         this.#bindings.found(own, decision.node, decision.volumes, nowMs);

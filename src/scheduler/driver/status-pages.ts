@@ -5,6 +5,7 @@ import type { KubeApi, Reflection } from '../../kube-api/kube-api.ts';
 import type { OngoingTrouble } from '../../kube-api/trouble.ts';
 import { answerChecks, type HealthCheck } from './health-checks.ts';
 import type { Scheduler } from './scheduler.ts';
+import type { ShardFigures } from './scheduler-options.ts';
 
 /** Trouble that has lasted for so long makes a scheduler unready. */
 const UNREADY_SECONDS = 30;
@@ -89,7 +90,7 @@ function metricsOf(sources: StatusSources, scheduler: Scheduler | undefined): st
   ];
   if (scheduler === undefined) return parts.join('');
   const queues = Object.entries(scheduler.queue.counts);
-  const { nodes, pods, assumedPods, droppedWrites, reflections, bindings } = scheduler.figures;
+  const { nodes, pods, assumedPods, droppedWrites, reflections, bindings, shards } = scheduler.figures;
   const nowMs = sources.nowMs();
   const perResource = (figureOf: (reflection: Reflection) => number): { labels: string; value: number }[] =>
     reflections.map((one) => ({ labels: `resource="${one.resource}"`, value: figureOf(one) }));
@@ -134,7 +135,21 @@ function metricsOf(sources: StatusSources, scheduler: Scheduler | undefined): st
     metric('counter', 'k1m_scheduler_status_writes_dropped_total', 'Events and conditions that were left out.', [
       { labels: '', value: droppedWrites },
     ]),
+    ...(shards === undefined ? [] : shardMetrics(shards)),
   ].join('');
+}
+
+function shardMetrics({ shards, shardsUp, questions, standIns, losses, waitingMs }: ShardFigures): string[] {
+  const plain = (type: 'counter' | 'gauge', name: string, help: string, value: number): string =>
+    metric(type, name, help, [{ labels: '', value }]);
+  return [
+    plain('gauge', 'k1m_scheduler_shards', 'Shards that are wanted.', shards),
+    plain('gauge', 'k1m_scheduler_shards_up', 'Shards that can be asked; fewer than wanted: none is.', shardsUp),
+    plain('counter', 'k1m_scheduler_shard_losses_total', 'Shards that were lost, too slow or wrong.', losses),
+    plain('counter', 'k1m_scheduler_shard_questions_total', 'Questions that were put to all shards.', questions),
+    plain('gauge', 'k1m_scheduler_shard_waiting_seconds', 'For how long an answer is awaited.', waitingMs / 1000),
+    plain('counter', 'k1m_scheduler_own_indexes_total', 'Indexes that were made without shards.', standIns),
+  ];
 }
 
 function metric(

@@ -1,0 +1,423 @@
+// The nodes as one class of pods sees them, put together from what shards have answered: what class-index.ts is for all nodes on one thread.
+//
+//   ask ─► each shard: its groups, how many nodes each has, and the best of them in order ─► base, of the moment of the question
+//   a node that changes afterwards ─► taken out of the base (its group is told before it changes), and looked at here: an exception
+//
+// The row of a group, and its number here, are those of any of its nodes, which is looked at here: so nothing but nodes, buckets and counts goes over
+// the wire, and no two sides need the same numbers for anything. A shard may split what is one group here; it must not join what is two.
+//
+// The best of a group is the best of the shards' lists and the exceptions. Where a list has been used up and the shard has more nodes of the group, nothing is known
+// until it is asked again. So a batch of pods is placed with one question, whatever pods are placed in between.
+//
+//   asleep ─ ask ─► asked ─ all have answered ─► awake ─ a list used up, or exceptionsMax changes ─► asked …
+//
+// Limits: MergeLimits. What still cannot be told with lists of listMax is given up, and indexed on this thread.
+
+import { assert } from '../../base/assert.ts';
+import { Heap } from '../../base/heap.ts';
+import { capacityFor, grownInts, NO_INTS } from '../kernel/column.ts';
+import type { Freshness, IndexOrder, NodeIndex, RowSource } from '../kernel/node-index.ts';
+import type { ExceptionMarks } from '../kernel/overlaid-groups.ts';
+import { RowTable } from '../kernel/row-table.ts';
+import type { Answer } from './shard-message.ts';
+
+export interface MergeLimits {
+  /** Nodes that may change before the shards are asked again. */
+  readonly exceptionsMax: number;
+  /** Nodes of each group that a shard tells, at first and at most. */
+  readonly listFirst: number;
+  readonly listMax: number;
+}
+
+export const MERGE_LIMITS: MergeLimits = { exceptionsMax: 1_024, listFirst: 64, listMax: 4_096 };
+
+const NONE = -1;
+/** Of a node that is not there, or was none of the base's. */
+const NOWHERE = -0x8000_0000;
+
+export interface Asked {
+  readonly question: number;
+  /** By shard: nodes that it is to tell of. */
+  readonly nodeCounts: readonly number[];
+}
+
+/** Whom it asks. */
+export interface Questioner {
+  /** Undefined: the shards are not all there. Else each will answer, once. */
+  ask(index: MergedIndex, listMax: number): Asked | undefined;
+  readonly limits: MergeLimits;
+  /** Whether there is any use in asking. */
+  readonly mayAsk: boolean;
+  /** It is to be made on this thread from now on. */
+  giveUp(order: IndexOrder): void;
+  /** Nodes that the shards have been told to leave out. */
+  withheld(): Iterable<number>;
+}
+
+interface Exception {
+  /** Where it was in the base: its group, or −1 − failure, or NOWHERE. */
+  readonly base: number;
+  /** The same as it is now. */
+  place: number;
+  bucket: number;
+  stamp: number;
+  isDirty: boolean;
+}
+
+interface Listed {
+  readonly slot: number;
+  readonly bucket: number;
+  readonly stamp: number;
+}
+
+/** Of one shard's answer: nodes of a group, the best first. */
+interface List {
+  readonly slots: readonly number[];
+  readonly buckets: readonly number[];
+  /** Nodes before it are exceptions. */
+  next: number;
+  /** More nodes of the group, none better than those listed. */
+  readonly unlisted: number;
+}
+
+type State = 'asleep' | 'asked' | 'awake' | 'released';
+
+export class MergedIndex implements NodeIndex {
+  rows: Int32Array = NO_INTS;
+  readonly width: number;
+  readonly counts: number[] = [];
+  readonly tops: number[] = [];
+  readonly live: number[] = [];
+  readonly failed: number[] = [];
+  readonly order: IndexOrder;
+  readonly #source: RowSource;
+  readonly #questioner: Questioner;
+  readonly #row: Int32Array;
+  #state: State = 'asleep';
+  #listMax: number;
+  #question = NONE;
+  /** Shards that have not answered yet, with the number of nodes that they were told of. */
+  readonly #awaited = new Map<number, number>();
+  /** Something was decided by this base. */
+  #isUsed = false;
+  #groups = new RowTable();
+  readonly #liveAt: number[] = [];
+  /** By group: its best node; NONE: it is not known. */
+  readonly #best: number[] = [];
+  readonly #lists: List[][] = [];
+  readonly #exceptions = new Map<number, Exception>();
+  readonly #dirty: number[] = [];
+  /** By group: the exceptions that are in it, and the same with others that were, the best first. */
+  readonly #members: Set<number>[] = [];
+  readonly #heaps: Heap<Listed>[] = [];
+  /** Groups whose best node may be another one. */
+  readonly #affected = new Set<number>();
+
+  constructor(order: IndexOrder, questioner: Questioner) {
+    this.order = order;
+    this.#source = order.source;
+    this.#questioner = questioner;
+    this.#listMax = questioner.limits.listFirst;
+    this.width = order.source.width;
+    this.#row = new Int32Array(this.width);
+  }
+
+  get isAwake(): boolean {
+    return this.#state === 'awake' || this.#state === 'asked';
+  }
+
+  get bytes(): number {
+    return 4 * this.rows.length + 128 * (this.#exceptions.size + this.#lists.length);
+  }
+
+  refresh(): Freshness {
+    if (!this.#questioner.mayAsk) return 'outdated';
+    if (this.#state === 'awake') {
+      if (this.#lookAtDirty()) {
+        this.#isUsed = true;
+        return 'fresh';
+      }
+      if (!this.#wantMore()) return 'outdated';
+    } else if (this.#state === 'asleep') this.#ask();
+    return this.#state === 'asked' ? 'awaited' : 'outdated';
+  }
+
+  release(): void {
+    this.#clear('released');
+  }
+
+  /** Forgets its base; it is asked for when it is needed again. */
+  sleep(): void {
+    if (this.isAwake) this.#clear('asleep');
+  }
+
+  bestOf(group: number): number {
+    return this.#best[group];
+  }
+
+  bestExcept(group: number, marks: ExceptionMarks): number {
+    const best = this.#bestAmong(group, (slot) => !marks.has(slot));
+    if (best === NONE) this.#wantMore();
+    return best;
+  }
+
+  groupOf(slot: number): number {
+    const exception = this.#exceptions.get(slot);
+    return exception === undefined ? this.#lookAt(slot) : exception.place;
+  }
+
+  bucketAt(slot: number): number {
+    return this.#exceptions.get(slot)?.bucket ?? this.#source.score.at(slot);
+  }
+
+  /** Before anything of it changes. */
+  nodeWillChange(slot: number): void {
+    if (!this.isAwake || this.#isMarked(slot)) return;
+    if (this.#exceptions.size >= this.#questioner.limits.exceptionsMax) {
+      this.sleep();
+      return;
+    }
+    const base = this.#lookAt(slot);
+    this.#except(slot, base);
+    if (base >= 0) {
+      this.#addTo(base, -1);
+      this.#affected.add(base);
+    } else this.#addFailed(-1 - base, -1);
+  }
+
+  /** After it has; it may be a new one. */
+  nodeSet(slot: number): void {
+    if (this.isAwake && !this.#isMarked(slot)) this.#except(slot, NOWHERE);
+  }
+
+  /** What a shard says, as nodes were when it was asked. Returns what is wrong with it. */
+  answered(shard: number, answer: Answer): string | undefined {
+    // It sleeps by now, or has asked again.
+    if (answer.question !== this.#question) return undefined;
+    const expected = this.#awaited.get(shard);
+    assert(expected !== undefined, 'a shard answers a question once');
+    this.#awaited.delete(shard);
+    let sum = 0;
+    for (const { count, slots, buckets } of answer.groups) {
+      sum += count;
+      const group = this.#baseOf(slots[0], buckets[0]);
+      if (group < 0) return `node ${slots[0]} is in no such group`;
+      this.#addTo(group, count);
+      this.#lists[group].push({ slots, buckets, next: 0, unlisted: count - slots.length });
+      this.#affected.add(group);
+    }
+    for (const { failure, count } of answer.failures) {
+      sum += count;
+      this.#addFailed(this.order.failureId(failure), count);
+    }
+    if (sum !== expected) return `it has counted ${sum} nodes where it was told of ${expected}`;
+    if (this.#awaited.size === 0) this.#state = 'awake';
+    return undefined;
+  }
+
+  #ask(): void {
+    this.#clear('asleep');
+    const asked = this.#questioner.ask(this, this.#listMax);
+    if (asked === undefined) {
+      this.release();
+      return;
+    }
+    const { question, nodeCounts } = asked;
+    this.#state = 'asked';
+    this.#question = question;
+    for (const [shard, count] of nodeCounts.entries()) this.#awaited.set(shard, count);
+    for (const slot of this.#questioner.withheld()) this.#except(slot, NOWHERE);
+  }
+
+  /** Longer lists; false where that is of no use. */
+  #wantMore(): boolean {
+    const { listMax } = this.#questioner.limits;
+    if (!this.#isUsed && this.#listMax >= listMax) {
+      this.#questioner.giveUp(this.order);
+      this.release();
+      return false;
+    }
+    this.#listMax = Math.min(listMax, 4 * this.#listMax);
+    this.#ask();
+    return true;
+  }
+
+  #clear(state: State): void {
+    this.#state = state;
+    this.#question = NONE;
+    this.#isUsed = false;
+    this.#groups = new RowTable();
+    this.rows = NO_INTS;
+    const columns = [this.counts, this.tops, this.live, this.failed, this.#liveAt, this.#best, this.#dirty];
+    for (const column of columns) column.length = 0;
+    this.#lists.length = 0;
+    this.#members.length = 0;
+    this.#heaps.length = 0;
+    this.#awaited.clear();
+    this.#exceptions.clear();
+    this.#affected.clear();
+  }
+
+  /** It is an exception already, and to be looked at again. */
+  #isMarked(slot: number): boolean {
+    const exception = this.#exceptions.get(slot);
+    if (exception === undefined) return false;
+    if (!exception.isDirty) {
+      exception.isDirty = true;
+      this.#dirty.push(slot);
+    }
+    return true;
+  }
+
+  #except(slot: number, base: number): void {
+    this.#exceptions.set(slot, { base, place: NOWHERE, bucket: 0, stamp: 0, isDirty: true });
+    this.#dirty.push(slot);
+  }
+
+  /** The group that a listed node was in when the shards were asked; below 0: it was in none, or its bucket was another. */
+  #baseOf(slot: number, bucket: number): number {
+    if (this.#source.state.nodes.end <= slot) return NONE;
+    const exception = this.#exceptions.get(slot);
+    if (exception !== undefined) return exception.base;
+    if (this.#source.state.nodes.isFree(slot) || this.#source.score.at(slot) !== bucket) return NONE;
+    return this.#lookAt(slot);
+  }
+
+  /** Where the node belongs, as it is. */
+  #lookAt(slot: number): number {
+    const failure = this.#source.judge(slot, this.#row);
+    return failure === 0 ? this.#groupWith(this.#row) : -1 - failure;
+  }
+
+  /** False: of some group it is not known which node is the best. */
+  #lookAtDirty(): boolean {
+    const { nodes } = this.#source.state;
+    for (const slot of this.#dirty) {
+      const exception = this.#exceptions.get(slot);
+      assert(exception !== undefined, 'a node that is to be looked at is an exception');
+      exception.isDirty = false;
+      const place = nodes.isFree(slot) ? NOWHERE : this.#lookAt(slot);
+      this.#move(slot, exception, place);
+    }
+    this.#dirty.length = 0;
+    for (const group of this.#affected) if (!this.#settle(group)) return false;
+    this.#affected.clear();
+    return true;
+  }
+
+  #move(slot: number, exception: Exception, place: number): void {
+    const { state, score } = this.#source;
+    const before = exception.place;
+    if (before >= 0) {
+      this.#members[before].delete(slot);
+      this.#addTo(before, -1);
+      this.#affected.add(before);
+    } else if (before !== NOWHERE) this.#addFailed(-1 - before, -1);
+    exception.place = place;
+    if (place >= 0) {
+      exception.bucket = score.at(slot);
+      exception.stamp = state.nodes.stamps[slot];
+      this.#members[place].add(slot);
+      this.#heaps[place].push({ slot, bucket: exception.bucket, stamp: exception.stamp });
+      this.#addTo(place, 1);
+      this.#affected.add(place);
+    } else if (place !== NOWHERE) this.#addFailed(-1 - place, 1);
+  }
+
+  /** Finds the best node of the group; false: it is not known. */
+  #settle(group: number): boolean {
+    this.#list(group, this.counts[group] > 0);
+    if (this.counts[group] === 0) {
+      this.#best[group] = NONE;
+      this.tops[group] = NONE;
+      return true;
+    }
+    const heap = this.#heaps[group];
+    for (let top = heap.peek(); top !== undefined && !this.#isCurrent(top, group); top = heap.peek()) heap.pop();
+    let best = heap.peek();
+    for (const list of this.#lists[group]) {
+      while (list.next < list.slots.length && this.#exceptions.has(list.slots[list.next])) list.next++;
+      if (list.next < list.slots.length) best = this.#better(best, list, list.next);
+      else if (list.unlisted > 0) return false;
+    }
+    assert(best !== undefined, 'a group that has nodes has a best one');
+    this.#best[group] = best.slot;
+    this.tops[group] = best.bucket;
+    return true;
+  }
+
+  /** The same of nodes that are allowed; NONE: it is not known. */
+  #bestAmong(group: number, isAllowed: (slot: number) => boolean): number {
+    let best: Listed | undefined;
+    for (const slot of this.#members[group]) {
+      const exception = this.#exceptions.get(slot);
+      if (exception === undefined || !isAllowed(slot)) continue;
+      const { bucket, stamp } = exception;
+      if (best === undefined || isBetter(bucket, stamp, best)) best = { slot, bucket, stamp };
+    }
+    for (const list of this.#lists[group]) {
+      const { slots, unlisted } = list;
+      let at = list.next;
+      while (at < slots.length && (this.#exceptions.has(slots[at]) || !isAllowed(slots[at]))) at++;
+      if (at < slots.length) best = this.#better(best, list, at);
+      else if (unlisted > 0) return NONE;
+    }
+    assert(best !== undefined, 'a group that has nodes left has a best one');
+    return best.slot;
+  }
+
+  #better(best: Listed | undefined, { slots, buckets }: List, at: number): Listed {
+    const slot = slots[at];
+    const stamp = this.#source.state.nodes.stamps[slot];
+    const bucket = buckets[at];
+    return best === undefined || isBetter(bucket, stamp, best) ? { slot, bucket, stamp } : best;
+  }
+
+  #isCurrent({ slot, bucket, stamp }: Listed, group: number): boolean {
+    const exception = this.#exceptions.get(slot);
+    return exception?.place === group && exception.bucket === bucket && exception.stamp === stamp;
+  }
+
+  #addTo(group: number, count: number): void {
+    this.counts[group] += count;
+  }
+
+  #addFailed(failure: number, count: number): void {
+    this.failed[failure] = (this.failed[failure] ?? 0) + count;
+  }
+
+  /** Whether the group is one of those that have nodes. */
+  #list(group: number, isLive: boolean): void {
+    const at = this.#liveAt[group];
+    if (isLive === at >= 0) return;
+    if (isLive) {
+      this.#liveAt[group] = this.live.push(group) - 1;
+      return;
+    }
+    this.#liveAt[group] = NONE;
+    const last = this.live.pop();
+    if (last === undefined || last === group) return;
+    this.live[at] = last;
+    this.#liveAt[last] = at;
+  }
+
+  #groupWith(row: Int32Array): number {
+    const group = this.#groups.find(row, this.rows);
+    if (group < this.counts.length) return group;
+    const end = (group + 1) * this.width;
+    if (end > this.rows.length) this.rows = grownInts(this.rows, capacityFor(end));
+    this.rows.set(row, group * this.width);
+    this.counts.push(0);
+    this.tops.push(NONE);
+    this.#best.push(NONE);
+    this.#liveAt.push(NONE);
+    this.#lists.push([]);
+    this.#members.push(new Set());
+    this.#heaps.push(new Heap<Listed>((a, b) => b.bucket - a.bucket || b.stamp - a.stamp));
+    return group;
+  }
+}
+
+function isBetter(bucket: number, stamp: number, than: Listed): boolean {
+  return bucket > than.bucket || (bucket === than.bucket && stamp > than.stamp);
+}

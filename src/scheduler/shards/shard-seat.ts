@@ -1,0 +1,92 @@
+// One shard as the sequencer knows it: what is to be sent to it, how much of that it has taken in, and what it owes.
+
+import { ByteWriter } from '../../base/byte-writer.ts';
+import type { ClusterState } from '../kernel/cluster-state.ts';
+import type { Failure } from '../kernel/failure-table.ts';
+import { ShardFeed } from './shard-feed.ts';
+
+/** Sent as soon as there is so much. */
+const FLUSH_BYTES = 64 * 1024;
+/** Of what it has not taken in, while it is told what was there before it. */
+const LOADING_BYTES = 4 * 1024 * 1024;
+const LOADING_SLOTS = 1_024;
+
+export type SeatState = 'gone' | 'loading' | 'up';
+
+export class ShardSeat {
+  state: SeatState = 'gone';
+  readonly out: ByteWriter = new ByteWriter();
+  feed: ShardFeed;
+  /** As the shard numbers them. */
+  readonly failures: Map<number, Failure> = new Map();
+  /** Questions that it has not answered, with when they were asked, the oldest first. */
+  readonly owed: Map<number, number> = new Map();
+  /** When it was last heard of, or began to owe something. */
+  heardMs = 0;
+  readonly #newFeed: () => ShardFeed;
+  #sentBytes = 0;
+  #seenBytes = 0;
+  /** All that was there before it is within so many bytes; undefined: it is not all told yet. */
+  #loadedBytes: number | undefined;
+
+  constructor(state: ClusterState, isOwn: (slot: number) => boolean) {
+    this.#newFeed = () => new ShardFeed(state, this.out, isOwn);
+    this.feed = this.#newFeed();
+  }
+
+  get unseenBytes(): number {
+    return this.#sentBytes + this.out.position - this.#seenBytes;
+  }
+
+  /** Since when it owes an answer; undefined: it owes none. */
+  get owesSinceMs(): number | undefined {
+    return this.owed.values().next().value;
+  }
+
+  get isFull(): boolean {
+    return this.out.position >= FLUSH_BYTES;
+  }
+
+  join(epoch: number, nowMs: number): void {
+    this.leave();
+    this.state = 'loading';
+    this.heardMs = nowMs;
+    this.feed.begin(epoch);
+    this.load();
+  }
+
+  leave(): void {
+    this.state = 'gone';
+    this.out.reset();
+    this.failures.clear();
+    this.owed.clear();
+    this.feed = this.#newFeed();
+    this.#sentBytes = 0;
+    this.#seenBytes = 0;
+    this.#loadedBytes = undefined;
+  }
+
+  /** Tells more of what was there before it, as long as it keeps up. */
+  load(): void {
+    while (this.state === 'loading' && this.#loadedBytes === undefined) {
+      if (this.isFull || this.unseenBytes > LOADING_BYTES) return;
+      if (this.feed.advance(LOADING_SLOTS)) this.#loadedBytes = this.#sentBytes + this.out.position;
+    }
+  }
+
+  /** What is to be sent; undefined: nothing. */
+  take(): Uint8Array | undefined {
+    if (this.out.position === 0) return undefined;
+    const message = this.out.take();
+    this.#sentBytes += message.length;
+    return message;
+  }
+
+  /** It has taken in so much. False: it was not sent that. */
+  saw(bytes: number): boolean {
+    if (bytes < this.#seenBytes || bytes > this.#sentBytes) return false;
+    this.#seenBytes = bytes;
+    if (this.#loadedBytes !== undefined && bytes >= this.#loadedBytes) this.state = 'up';
+    return true;
+  }
+}
