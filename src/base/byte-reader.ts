@@ -26,7 +26,8 @@ export class ByteReader {
   }
 
   reset(buffer: Uint8Array, start: number, end: number): void {
-    this.buffer = buffer;
+    // Storing a young object in an old one costs more than the look; one buffer is read again and again.
+    if (this.buffer !== buffer) this.buffer = buffer;
     this.position = start;
     this.end = end;
   }

@@ -2,6 +2,8 @@
 
 /** Below this many bytes a loop beats a call into the runtime for copies. */
 const COPY_LOOP_BYTES_MAX = 48;
+/** Node's global `Buffer` is a getter, which is looked up anew at each use. */
+const nativeCopy = Buffer.prototype.copy;
 
 export const EMPTY_BYTES: Uint8Array = new Uint8Array(0);
 
@@ -52,7 +54,7 @@ export function copyBytes(target: Uint8Array, at: number, source: Uint8Array, st
     for (let i = start; i < end; i++) target[at++] = source[i];
     return;
   }
-  Buffer.prototype.copy.call(source, target, at, start, end);
+  nativeCopy.call(source, target, at, start, end);
 }
 
 /** Big endian. */

@@ -11,6 +11,7 @@
 // The reading functions trust the bytes: they are only for KeyValues that this file wrote.
 // Revisions and versions are doubles below 2^53; a lease uses all 64 bits.
 
+import { copyBytes } from '../base/bytes.ts';
 import { varintBytes } from '../base/varint.ts';
 
 const TAG_KEY = 0x0a;
@@ -20,9 +21,6 @@ const TAG_VERSION = 0x20;
 const TAG_VALUE = 0x2a;
 const TAG_LEASE = 0x30;
 const TWO_28 = 0x1000_0000;
-
-/** Above this many bytes Node's native copy beats a loop. */
-const COPY_LOOP_BYTES_MAX = 48;
 
 function leaseBytes(lease: bigint): number {
   let bytes = 1;
@@ -42,12 +40,6 @@ function writeVarint(target: Uint8Array, at: number, value: number): number {
   }
   target[at++] = rest;
   return at;
-}
-
-/** Copies into a segment. Buffer's own copy is a plain memcpy; TypedArray.set into shared memory goes byte by byte. */
-export function copyToSegment(target: Uint8Array, at: number, source: Uint8Array, start: number, end: number): void {
-  if (end - start > COPY_LOOP_BYTES_MAX) Buffer.prototype.copy.call(source, target, at, start, end);
-  else for (let i = start; i < end; i++) target[at++] = source[i];
 }
 
 /** The size of the KeyValue that head and tail write. */
@@ -77,7 +69,7 @@ export function writeKeyValueHead(
 ): number {
   target[at] = TAG_KEY;
   at = writeVarint(target, at + 1, keyEnd - keyStart);
-  copyToSegment(target, at, key, keyStart, keyEnd);
+  copyBytes(target, at, key, keyStart, keyEnd);
   at += keyEnd - keyStart;
   target[at] = TAG_CREATE_REVISION;
   return writeVarint(target, at + 1, createRevision);
@@ -101,7 +93,7 @@ export function writeKeyValueTail(
   if (valueEnd !== valueStart) {
     target[at] = TAG_VALUE;
     at = writeVarint(target, at + 1, valueEnd - valueStart);
-    copyToSegment(target, at, value, valueStart, valueEnd);
+    copyBytes(target, at, value, valueStart, valueEnd);
     at += valueEnd - valueStart;
   }
   if (lease !== 0n) {

@@ -18,6 +18,7 @@
 // has no live record is dropped; while pinned (`pin`), it stays reachable by address until the last pin is gone.
 
 import { assert } from '../base/assert.ts';
+import { copyBytes } from '../base/bytes.ts';
 import type { StoreMemory } from './memory.ts';
 
 /** With the header of the C library's allocator 4 MiB: two huge pages where it asks for them (docs/operating.md). */
@@ -241,7 +242,7 @@ export class Segments {
   ): number {
     const head = this.#words[segment][offset >>> 2] & (LENGTH_MASK | FLAG_SUB);
     const bytes = sizeOf(head);
-    Buffer.prototype.copy.call(this.#bytes[segment], target, at, offset, offset + bytes);
+    copyBytes(target, at, this.#bytes[segment], offset, offset + bytes);
     words[at >>> 2] = isSuperseded ? head | FLAG_SUPERSEDED : head;
     words[(at >>> 2) + 1] = owner;
     return bytes;
@@ -311,5 +312,5 @@ function sizeOf(head: number): number {
 }
 
 function pages(bytes: number): number {
-  return Math.ceil(bytes / PAGE_BYTES) * PAGE_BYTES;
+  return (bytes + PAGE_BYTES - 1) & -PAGE_BYTES;
 }

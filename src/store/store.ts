@@ -13,14 +13,13 @@
 // An empty store is at revision 1, compacted at −1, as etcd is. Revisions are doubles below 2^53.
 
 import { assert } from '../base/assert.ts';
-import { compareArrays } from '../base/bytes.ts';
+import { compareArrays, copyBytes } from '../base/bytes.ts';
 import { Compaction } from './compaction.ts';
 import { HashKvJob } from './hash-kv.ts';
 import { SUB_MAX } from './history.ts';
 import { ImageLoader } from './image-loader.ts';
 import { ImageMaker } from './image-maker.ts';
 import {
-  copyToSegment,
   KeyValueView,
   keyValueBytes,
   keyValueKeyBytes,
@@ -227,7 +226,7 @@ export class Store {
     const row = this.find(bytes, keyStart, keyEnd);
     const offset = segments.append(segments.hot, end - start, sub, main);
     const segment = segments.lastSegment;
-    copyToSegment(segments.bytes(segment), offset + RECORD_HEADER_BYTES, bytes, start, end);
+    copyBytes(segments.bytes(segment), offset + RECORD_HEADER_BYTES, bytes, start, end);
     return this.#setVersion(main, sub, row, segment, offset, bytes, keyStart, keyEnd, createRevision === main);
   }
 
