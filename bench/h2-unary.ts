@@ -57,6 +57,7 @@ class Handler implements ConnectionHandler {
   onDrain(): void {}
   onSettings(): void {}
   onGoaway(): void {}
+  onBatchEnd(): void {}
   onPingAck(): void {}
   onClose(errorCode: number, reason: string): void {
     throw new Error(`closed: ${errorCode} ${reason}`);

@@ -86,6 +86,7 @@ class EchoConnection implements ConnectionHandler {
   onDrain(): void {}
   onSettings(): void {}
   onGoaway(): void {}
+  onBatchEnd(): void {}
   onPingAck(): void {}
   onClose(): void {}
 }

@@ -110,6 +110,7 @@ export class LoadConnection implements ConnectionHandler {
 
   onDrain(): void {}
   onGoaway(): void {}
+  onBatchEnd(): void {}
   onPingAck(): void {}
 
   onClose(_errorCode: number, reason: string): void {

@@ -101,6 +101,7 @@ export class WatchConnection implements ConnectionHandler {
 
   onDrain(): void {}
   onGoaway(): void {}
+  onBatchEnd(): void {}
   onPingAck(): void {}
 
   onClose(): void {

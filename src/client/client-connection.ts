@@ -111,6 +111,7 @@ export class ClientConnection implements ConnectionHandler {
   }
 
   onDrain(): void {}
+  onBatchEnd(): void {}
   onPingAck(): void {}
 
   onClose(_errorCode: number, reason: string): void {

@@ -79,6 +79,7 @@ class FakeConnection implements ConnectionHandler {
   onDrain(): void {}
   onSettings(): void {}
   onGoaway(): void {}
+  onBatchEnd(): void {}
   onPingAck(): void {}
   onClose(): void {}
 }

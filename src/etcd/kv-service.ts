@@ -6,7 +6,7 @@
 import { requestTimedOut, StatusError, UNIMPLEMENTED } from '../api/errors.ts';
 import { CompactionRequest, SORT_BY_VALUE, SORT_NONE } from '../api/messages.ts';
 import * as methods from '../api/methods.ts';
-import type { CallListener, Registry } from '../grpc/registry.ts';
+import type { CallListener, Registry, RequestHint, UnaryHandler } from '../grpc/registry.ts';
 import type { ServerCall } from '../grpc/server-call.ts';
 import type { Store } from '../store/store.ts';
 import type { Committer } from './committer.ts';
@@ -18,6 +18,7 @@ import { RangeReply, RangeReplySize, SCRATCH_BYTES } from './range-reply.ts';
 import { RangeStream } from './range-stream.ts';
 import type { ReplyBudget } from './reply-budget.ts';
 import { checkRange } from './request-check.ts';
+import { RequestKey } from './request-key.ts';
 import type { Slices } from './slices.ts';
 
 /** Keys looked at in one piece of work: about a millisecond. */
@@ -58,16 +59,24 @@ export class KvService {
   }
 
   register(registry: Registry): void {
-    registry.unary(methods.range, (call, buffer, start, end) => this.#range(call, buffer, start, end));
     const engine = this.#engine;
-    registry.unary(methods.put, (call, buffer, start, end) => {
-      this.#write(call, () => engine.put(buffer, start, end));
-    });
+    const { hints } = this.#store;
+    const key = new RequestKey();
+    const hintKeyed: RequestHint = (buffer, start, end) => {
+      if (key.ofKeyed(buffer, start, end)) hints.add(buffer, key.start, key.end);
+    };
+    const hintTxn: RequestHint = (buffer, start, end) => {
+      if (key.ofTxn(buffer, start, end)) hints.add(buffer, key.start, key.end);
+    };
+    registry.onHinted = () => hints.read();
+    const range: UnaryHandler = (call, buffer, start, end) => this.#range(call, buffer, start, end);
+    const put: UnaryHandler = (call, buffer, start, end) => this.#write(call, () => engine.put(buffer, start, end));
+    const txn: UnaryHandler = (call, buffer, start, end) => this.#write(call, () => engine.txn(buffer, start, end));
+    registry.unary(methods.range, range, hintKeyed);
+    registry.unary(methods.put, put, hintKeyed);
+    registry.unary(methods.txn, txn, hintTxn);
     registry.unary(methods.deleteRange, (call, buffer, start, end) => {
       this.#write(call, () => engine.deleteRange(buffer, start, end));
-    });
-    registry.unary(methods.txn, (call, buffer, start, end) => {
-      this.#write(call, () => engine.txn(buffer, start, end));
     });
     registry.unary(methods.compact, (call, buffer, start, end) => this.#compact(call, buffer, start, end));
     registry.stream(methods.rangeStream, (call) => this.#rangeStream(call));

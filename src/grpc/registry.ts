@@ -10,6 +10,9 @@ import type { ServerCall } from './server-call.ts';
 
 export type UnaryHandler = (call: ServerCall, buffer: Uint8Array, start: number, end: number) => void;
 
+/** Told of a request that runs soon, beside others: what is kept of it lasts until they have run. */
+export type RequestHint = (buffer: Uint8Array, start: number, end: number) => void;
+
 /** What a streaming call's handler wants to hear of it. */
 export interface CallListener {
   /** One message of the peer; valid during the call only. */
@@ -29,16 +32,23 @@ export class MethodEntry {
   readonly method: Method;
   readonly unary: UnaryHandler | undefined;
   readonly stream: StreamHandler | undefined;
+  readonly hint: RequestHint | undefined;
   started = 0;
   messagesReceived = 0;
   messagesSent = 0;
   /** By gRPC code. */
   readonly handled: Float64Array = new Float64Array(CODE_NAMES.length);
 
-  constructor(method: Method, unary: UnaryHandler | undefined, stream: StreamHandler | undefined) {
+  constructor(
+    method: Method,
+    unary: UnaryHandler | undefined,
+    stream: StreamHandler | undefined,
+    hint: RequestHint | undefined,
+  ) {
     this.method = method;
     this.unary = unary;
     this.stream = stream;
+    this.hint = hint;
   }
 }
 
@@ -46,12 +56,15 @@ export class Registry {
   readonly #entries = new Map<string, MethodEntry>();
   readonly #services = new Set<string>();
 
-  unary(method: Method, handler: UnaryHandler): void {
-    this.#add(new MethodEntry(method, handler, undefined));
+  /** Called when hints were given, before the first of their requests runs. */
+  onHinted: () => void = () => {};
+
+  unary(method: Method, handler: UnaryHandler, hint?: RequestHint): void {
+    this.#add(new MethodEntry(method, handler, undefined, hint));
   }
 
   stream(method: Method, handler: StreamHandler): void {
-    this.#add(new MethodEntry(method, undefined, handler));
+    this.#add(new MethodEntry(method, undefined, handler, undefined));
   }
 
   get entries(): Iterable<MethodEntry> {

@@ -4,10 +4,15 @@
 // names the method, the handler reads the message where it lies in the receive buffer, and the reply is written
 // in one go by respondUnary. Everything else goes through ServerCall.receive.
 //
-// `stream.userData` is the RequestHead until the first DATA of a unary call, then the ServerCall.
+// Such requests run when all that were read together are there, in their order: first each method is given a hint of what comes
+// (`MethodEntry.hint`), so that the waits for memory of many requests overlap. Whatever else happens on the connection finds that they
+// have run.
+//
+// `stream.userData` is the RequestHead until a unary call runs, then the ServerCall.
 
 import { CANCELLED, DEADLINE_EXCEEDED, INTERNAL, StatusError, UNAVAILABLE } from '../api/errors.ts';
 import { WireError } from '../base/byte-reader.ts';
+import { EMPTY_BYTES } from '../base/bytes.ts';
 import { Connection } from '../h2/connection.ts';
 import type { ConnectionHandler } from '../h2/connection-handler.ts';
 import type { ConnectionOptions } from '../h2/connection-options.ts';
@@ -16,10 +21,11 @@ import { PreparedHeaders } from '../h2/prepared-headers.ts';
 import type { DataSource } from '../h2/send-queue.ts';
 import type { Stream } from '../h2/stream.ts';
 import type { Deadlines } from './deadlines.ts';
-import type { Registry } from './registry.ts';
+import type { MethodEntry, Registry } from './registry.ts';
 import { RequestHead } from './request-head.ts';
 import { messagePrefixError, ReplySource, ServerCall } from './server-call.ts';
 import { OK_FIELDS, RESPONSE_FIELDS, statusFields } from './status-fields.ts';
+import { UnaryBatch } from './unary-batch.ts';
 
 const PREFIX_BYTES = 5;
 
@@ -66,6 +72,7 @@ export class ServerConnection implements ConnectionHandler {
   readonly #okTrailers = new PreparedHeaders(OK_FIELDS);
   readonly #onDirty: (connection: ServerConnection) => void;
   #isDirty = false;
+  readonly #batch = new UnaryBatch();
 
   constructor(options: ServerConnectionOptions) {
     this.h2 = new Connection('server', options.h2, this);
@@ -99,6 +106,7 @@ export class ServerConnection implements ConnectionHandler {
       stream.userData = head;
       return;
     }
+    this.onBatchEnd();
     this.#startCall(stream, head, endStream);
   }
 
@@ -108,19 +116,38 @@ export class ServerConnection implements ConnectionHandler {
       if (endStream && end - start >= PREFIX_BYTES && isWholeMessage(buffer, start, end)) {
         const { entry } = data;
         if (entry?.unary !== undefined && end - start - PREFIX_BYTES <= this.#messageBytesMax) {
-          const call = new ServerCall(this, stream, data, entry);
-          stream.userData = call;
-          this.runUnary(call, buffer, start + PREFIX_BYTES, end);
+          this.#putOff(stream, data, entry, buffer, start + PREFIX_BYTES, end);
           return;
         }
       }
+      this.onBatchEnd();
       if (!data.isGrpc) {
         if (endStream) this.#handleHttp(stream, data);
         return;
       }
       const call = this.#startCall(stream, data, false);
       call?.receive(buffer, start, end, endStream);
-    } else if (data instanceof ServerCall) data.receive(buffer, start, end, endStream);
+    } else if (data instanceof ServerCall) {
+      this.onBatchEnd();
+      data.receive(buffer, start, end, endStream);
+    }
+  }
+
+  onBatchEnd(): void {
+    const batch = this.#batch;
+    const { buffer, count } = batch;
+    if (count === 0) return;
+    if (count > 1) this.#hint(batch);
+    batch.count = 0;
+    batch.buffer = EMPTY_BYTES;
+    for (let i = 0; i < count; i++) {
+      const stream = batch.streams[i];
+      // One that ran before may have ended the connection.
+      if (stream.id !== batch.ids[i]) continue;
+      const call = new ServerCall(this, stream, batch.heads[i], batch.entries[i]);
+      stream.userData = call;
+      this.runUnary(call, buffer, batch.starts[i], batch.ends[i]);
+    }
   }
 
   onTrailers(stream: Stream, _block: HeaderBlock): void {
@@ -221,6 +248,21 @@ export class ServerConnection implements ConnectionHandler {
     const { listener } = call;
     call.fail(new StatusError(DEADLINE_EXCEEDED, 'context deadline exceeded'));
     listener?.onCancel();
+  }
+
+  /** Arguments are flat because this is the hot path. */
+  #putOff(stream: Stream, head: RequestHead, entry: MethodEntry, buffer: Uint8Array, start: number, end: number): void {
+    const batch = this.#batch;
+    if (batch.buffer !== buffer || batch.isFull) {
+      this.onBatchEnd();
+      batch.buffer = buffer;
+    }
+    batch.add(stream, head, entry, start, end);
+  }
+
+  #hint({ buffer, count, entries, starts, ends }: UnaryBatch): void {
+    for (let i = 0; i < count; i++) entries[i].hint?.(buffer, starts[i], ends[i]);
+    this.#registry.onHinted();
   }
 
   #touch(): void {

@@ -42,6 +42,7 @@ export class RecordingHandler implements ConnectionHandler {
   onGoaway(lastStreamId: number, errorCode: number, debug: Uint8Array): void {
     this.lines.push(`goaway ${lastStreamId} ${errorCodeName(errorCode)} ${Buffer.from(debug).toString()}`);
   }
+  onBatchEnd(): void {}
   onPingAck(payload: number): void {
     this.lines.push(`pong ${payload}`);
   }

@@ -9,8 +9,13 @@ export interface ConnectionHandler {
   onHeaders(stream: Stream, block: HeaderBlock, endStream: boolean): void;
   /** Trailers; they always end the peer's side. */
   onTrailers(stream: Stream, block: HeaderBlock): void;
-  /** The bytes are valid during the call only; start === end for an empty frame that ends the stream. */
+  /** The bytes are valid until `onBatchEnd`; start === end for an empty frame that ends the stream. */
   onData(stream: Stream, buffer: Uint8Array, start: number, end: number, endStream: boolean): void;
+  /**
+   * DATA and HEADERS that came together have been handed on, and something else follows: what the handler has put off, it does now.
+   * Often there is nothing.
+   */
+  onBatchEnd(): void;
   /**
    * The stream ended before both sides finished: by the peer's RST_STREAM, a stream error, GOAWAY (REFUSED_STREAM: it was
    * not processed, a retry is safe), or the connection's end (the connection's code, or CANCEL). Once per stream;

@@ -104,6 +104,7 @@ export class Connection {
       this.#reader.receive(chunk);
     } catch (error) {
       if (!(error instanceof ConnectionError)) throw error;
+      this.#handler.onBatchEnd();
       this.#fail(error.code, error.message);
     }
   }

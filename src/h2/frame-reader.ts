@@ -11,6 +11,8 @@ export interface FrameSink {
   readonly isStopped: boolean;
   /** A frame's payload is buffer[start, end). */
   onFrame(type: number, flags: number, id: number, buffer: Uint8Array, start: number, end: number): void;
+  /** The buffers of the frames so far will be used for others. */
+  onBatchEnd(): void;
 }
 
 /** A tail that grew above this is given back when it is empty. */
@@ -35,6 +37,7 @@ export class FrameReader {
     if (this.#prefaceAt < PREFACE.length) at = this.#readPreface(chunk);
     if (this.#tailBytes > 0) at = this.#fillTail(chunk, at);
     if (at < chunk.length) at = this.#readWhole(chunk, at);
+    this.#sink.onBatchEnd();
     if (at < chunk.length && !this.#sink.isStopped) this.#keep(chunk, at, chunk.length);
   }
 

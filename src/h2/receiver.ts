@@ -129,13 +129,18 @@ export class Receiver implements FrameSink {
   onFrame(type: number, flags: number, id: number, buffer: Uint8Array, start: number, end: number): void {
     this.#stats.framesReceived++;
     if (this.#isExpecting) this.#checkExpected(type, flags, id);
+    if (type === DATA) this.#onData(flags, id, buffer, start, end);
+    else if (type === HEADERS) this.#onHeaders(flags, id, buffer, start, end);
+    else this.#onOther(type, flags, id, buffer, start, end);
+  }
+
+  onBatchEnd(): void {
+    this.#handler.onBatchEnd();
+  }
+
+  #onOther(type: number, flags: number, id: number, buffer: Uint8Array, start: number, end: number): void {
+    this.#handler.onBatchEnd();
     switch (type) {
-      case DATA:
-        this.#onData(flags, id, buffer, start, end);
-        return;
-      case HEADERS:
-        this.#onHeaders(flags, id, buffer, start, end);
-        return;
       case WINDOW_UPDATE:
         this.#onWindowUpdate(id, buffer, start, end);
         return;
@@ -212,7 +217,7 @@ export class Receiver implements FrameSink {
     const to = end - padBytes;
     if (id === 0) throw new ConnectionError(PROTOCOL_ERROR, 'DATA on stream 0');
     this.#takeConnectionWindow(frameBytes);
-    const stream = this.#table.find(id);
+    const stream = this.#find(id);
     if (stream === null) {
       this.#onClosedStream(id);
       return;
@@ -231,6 +236,14 @@ export class Receiver implements FrameSink {
     }
     this.#handler.onData(stream, buffer, from, to, endStream);
     if (endStream) this.#closeRemote(stream, id);
+  }
+
+  /** The stream of a frame, if it is open. One that the peer has ended may be so only until the end of the batch. */
+  #find(id: number): Stream | null {
+    const stream = this.#table.find(id);
+    if (stream === null || !stream.isRemoteClosed) return stream;
+    this.#handler.onBatchEnd();
+    return this.#table.find(id);
   }
 
   /** What is wrong with DATA in this state, or 0. */
@@ -321,7 +334,7 @@ export class Receiver implements FrameSink {
   }
 
   #onSection(id: number, block: DecodedBlock, endStream: boolean, dependsOnItself: boolean): void {
-    const stream = this.#table.find(id);
+    const stream = this.#find(id);
     if (stream === null) {
       if (this.#isServer && id > this.lastPeerStreamId && (id & 1) === 1) {
         this.#onRequest(id, block, endStream, dependsOnItself);
@@ -351,6 +364,8 @@ export class Receiver implements FrameSink {
       this.#streamErrorById(id, PROTOCOL_ERROR);
       return;
     }
+    // Some of them may only wait for the end of the batch.
+    if (this.#table.count >= this.#options.concurrentStreamsMax) this.#handler.onBatchEnd();
     if (this.#table.count >= this.#options.concurrentStreamsMax) {
       this.#stats.streamsRefused++;
       this.#stats.resetsSent++;

@@ -158,6 +158,7 @@ export class Http2Connection implements ConnectionHandler {
   }
 
   onDrain(): void {}
+  onBatchEnd(): void {}
   onPingAck(): void {}
 
   onClose(_errorCode: number, reason: string): void {

@@ -106,6 +106,7 @@ export class ServedConnection implements ConnectionHandler {
   onDrain(): void {}
   onSettings(): void {}
   onGoaway(): void {}
+  onBatchEnd(): void {}
   onPingAck(): void {}
   onClose(): void {}
 }

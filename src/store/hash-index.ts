@@ -69,6 +69,29 @@ export class HashIndex {
     for (let i = 0; i < SUBTABLE_COUNT; i++) this.#tables[i] = this.#newTable(slots);
   }
 
+  /** What the keys in the index are found by. */
+  tagOf(bytes: Uint8Array, start: number, end: number): number {
+    return hashKey(bytes, start, end, this.#seed);
+  }
+
+  /** Reads where the search for a tag begins; the value is of no use. */
+  touch(tag: number): number {
+    const table = this.#tables[tag >>> SUBTABLE_SHIFT];
+    return table[home(tag, table.length >>> 1) << 1];
+  }
+
+  /** The first row with a tag, which may be of another key; −1: there is none. */
+  likelyRow(tag: number): number {
+    const table = this.#tables[tag >>> SUBTABLE_SHIFT];
+    const { length } = table;
+    for (let at = home(tag, length >>> 1) << 1; ; ) {
+      const entry = table[at + 1];
+      if (entry === 0 || table[at] === tag) return entry - 1;
+      at += 2;
+      if (at === length) at = 0;
+    }
+  }
+
   /** The row of a key, or −1. */
   find(bytes: Uint8Array, start: number, end: number): number {
     const tag = hashKey(bytes, start, end, this.#seed);

@@ -35,6 +35,8 @@ const FLAG_SUPERSEDED = 0x4000_0000;
 const FLAG_DEAD = 0x8000_0000;
 const REUSE_AFTER_COUNT = 1024;
 const PAGE_BYTES = 4096;
+/** Of a processor's cache line. */
+const LINE_WORDS = 16;
 const NO_BYTES: Uint8Array = Buffer.alloc(0);
 const NO_WORDS: Uint32Array = new Uint32Array(0);
 
@@ -162,6 +164,13 @@ export class Segments {
     let from = (offset + RECORD_HEADER_BYTES) >>> 2;
     let to = (toOffset + RECORD_HEADER_BYTES) >>> 2;
     for (const end = from + ((bytes + 3) >>> 2); from < end; from++) target[to++] = words[from];
+  }
+
+  /** Reads the first 64 bytes of a record and some behind them, where the fields of a usual key are; the value is of no use. */
+  touch(segment: number, offset: number): number {
+    const words = this.#words[segment];
+    const at = offset >>> 2;
+    return words[at] ^ words[Math.min(at + LINE_WORDS, words.length - 1)];
   }
 
   keyValueBytes(segment: number, offset: number): number {

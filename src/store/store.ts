@@ -19,6 +19,7 @@ import { HashKvJob } from './hash-kv.ts';
 import { SUB_MAX } from './history.ts';
 import { ImageLoader } from './image-loader.ts';
 import { ImageMaker } from './image-maker.ts';
+import { KeyHints } from './key-hints.ts';
 import {
   KeyValueView,
   keyValueBytes,
@@ -50,6 +51,8 @@ const SCAN_SKIPS_MIN = 256;
 export class Store {
   readonly #parts: StoreParts;
   readonly #compaction: Compaction;
+  /** Of keys that will be looked up soon: costs less than what the look-ups save, when there are several. */
+  readonly hints: KeyHints;
   readonly #view = new KeyValueView();
   #current = 1;
   /** The newest change, committed or not. */
@@ -61,6 +64,7 @@ export class Store {
     const segmentBytes = options.segmentBytes ?? SEGMENT_BYTES_DEFAULT;
     this.#parts = new StoreParts(segmentBytes, options.hashSeed ?? 0x6b316d, options.memory ?? PRIVATE_MEMORY);
     this.#compaction = new Compaction(this.#parts);
+    this.hints = new KeyHints(this.#parts.hash, this.#parts.rows, this.#parts.segments);
   }
 
   get currentRevision(): number {
