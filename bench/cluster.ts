@@ -1,8 +1,8 @@
 // A whole control plane's load without an API server: `k1m serve` with fsync, `k1m lab` and `k1m schedule --bind=store`, each a process, on this machine.
-//   node bench/cluster.ts [--nodes 10000] [--pods 20000] [--template plain] [--renew 0.1] [--rate 0] [--restart] [--folder DIR]
+//   node bench/cluster.ts [--nodes 10000] [--pods 20000] [--template plain] [--renew 0.1] [--rate 0] [--kubelets] [--restart] [--folder DIR]
 // Nodes and leases are made, leases renewed at that fraction of the real rate, then pods are made, all at once or at a rate. Printed: from the first pod
 // created to the last one bound, latency from created to bound (a sample), CPU a pod of scheduler, store and lab, memory; every pod is looked up in the
-// store afterwards. --restart: also how long a new scheduler takes with that state to its first decision.
+// store afterwards. --kubelets: the nodes run their pods, as fast as the store takes it; also printed is when all run, and CPU a pod of the nodes' process. --restart: also how long a new scheduler takes with that state to its first decision.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -15,7 +15,10 @@ import { EtcdClient } from '../src/client/etcd-client.ts';
 import { keyBytes, prefixEnd } from '../src/client/key-range.ts';
 import { RealClock } from '../src/io/clock.ts';
 import { TcpNetwork } from '../src/io/tcp-network.ts';
+import { MessageDecoder } from '../src/kube/message-decoder.ts';
+import { readEnvelope } from '../src/kube/stored-object.ts';
 import { readPodHead } from '../src/kube/stored-pod.ts';
+import { podViewOf, UNVIEWED_FIELDS } from '../src/lab/pod-view.ts';
 
 const { values } = parseArgs({
   options: {
@@ -24,6 +27,7 @@ const { values } = parseArgs({
     template: { type: 'string', default: 'plain' },
     renew: { type: 'string', default: '0.1' },
     rate: { type: 'string', default: '0' },
+    kubelets: { type: 'boolean', default: false },
     restart: { type: 'boolean', default: false },
     folder: { type: 'string', default: tmpdir() },
   },
@@ -131,6 +135,23 @@ async function countPods(endpoint: string): Promise<{ pods: number; bound: numbe
   return { pods, bound };
 }
 
+/** Looks at a pod in a hundred until the last one runs; how long it took. */
+async function untilRunning(endpoint: string, pods: number, startMs: number): Promise<string> {
+  const client = new EtcdClient({ network: new TcpNetwork(), clock: new RealClock(), endpoints: [endpoint] });
+  const decoder = new MessageDecoder(UNVIEWED_FIELDS);
+  for (let index = 0; index < pods; ) {
+    const pair = await client.get(`/registry/pods/default/lab-pod-${String(index).padStart(7, '0')}`);
+    const { kind, rawStart, rawEnd } = readEnvelope(pair?.value ?? new Uint8Array());
+    const isRunning =
+      podViewOf(decoder.decode(kind, pair?.value ?? new Uint8Array(), rawStart, rawEnd) ?? {}).phase === 'Running';
+    if (isRunning) index = index === pods - 1 ? pods : Math.min(pods - 1, index + 100);
+    else await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  client.close();
+  const seconds = (performance.now() - startMs) / 1000;
+  return `${seconds.toFixed(1)} s, ${Math.round(pods / seconds)}/s`;
+}
+
 async function startScheduler(endpoint: string): Promise<{ scheduler: Command; seconds: number }> {
   const startMs = performance.now();
   const port = await freePort();
@@ -153,18 +174,20 @@ async function run(folder: string): Promise<void> {
     values.nodes,
     `--endpoint=${endpoint}`,
     `--renew=${values.renew}`,
-    '--no-kubelets',
+    ...(values.kubelets ? ['--pod-rate=0'] : ['--no-kubelets']),
   );
   say('nodes', await labNodes.line('nodes made in'));
   if (Number(values.renew) > 0) say('leases', await labNodes.line('renewing'));
   const { scheduler, seconds } = await startScheduler(endpoint);
   say('scheduler ready', `${seconds.toFixed(1)} s, ${scheduler.residentMib} MiB`);
-  const before = [scheduler.cpuSeconds, store.cpuSeconds];
+  const before = [scheduler.cpuSeconds, store.cpuSeconds, labNodes.cpuSeconds];
+  const startMs = performance.now();
   const flags = [`--template=${values.template}`, `--rate=${values.rate}`, '--wait-bound', '--json'];
   const labPods = start('lab', 'pods', values.pods, `--endpoint=${endpoint}`, ...flags);
   const figures = JSON.parse(await labPods.line('"boundSeconds"'));
-  const after = [scheduler.cpuSeconds, store.cpuSeconds];
-  const [ofScheduler, ofStore] = after.map((cpu, i) => Math.round(((cpu - before[i]) / pods) * 1e6));
+  if (values.kubelets) say('first created to last running', await untilRunning(endpoint, pods, startMs));
+  const after = [scheduler.cpuSeconds, store.cpuSeconds, labNodes.cpuSeconds];
+  const [ofScheduler, ofStore, ofNodes] = after.map((cpu, i) => Math.round(((cpu - before[i]) / pods) * 1e6));
   say('pods created', `${figures.pods} in ${figures.seconds.toFixed(1)} s, ${Math.round(pods / figures.seconds)}/s`);
   say(
     'first created to last bound',
@@ -172,8 +195,11 @@ async function run(folder: string): Promise<void> {
   );
   const { p50Ms, p99Ms, maxMs } = figures;
   say('created to bound, a sample', `p50 ${p50Ms.toFixed(0)}, p99 ${p99Ms.toFixed(0)}, max ${maxMs.toFixed(0)} ms`);
-  say('CPU a pod', `scheduler ${ofScheduler} µs, store ${ofStore} µs (with leases)`);
-  say('resident', `scheduler ${scheduler.residentMib} MiB, store ${store.residentMib} MiB`);
+  say('CPU a pod', `scheduler ${ofScheduler} µs, store ${ofStore} µs, nodes ${ofNodes} µs (with leases)`);
+  say(
+    'resident',
+    `scheduler ${scheduler.residentMib} MiB, store ${store.residentMib} MiB, nodes ${labNodes.residentMib} MiB`,
+  );
   await labNodes.end();
   const counted = await countPods(endpoint);
   say('in the store', `${counted.pods} pods of ${nodes} nodes' cluster, ${counted.bound} on a node`);

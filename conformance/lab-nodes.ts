@@ -5,7 +5,8 @@
  *
  * Twice, once with the lab at the store and once with it behind the API server: the nodes are Ready and stay so; a Deployment with a Service and a Job,
  * made by kubectl, run to Ready and Complete; the Deployment is scaled down, its pods and the Job go; the lab's own pods run; after an
- * interruption `k1m lab clean` leaves nothing. What clients of the API server see of a pod's status is the same both times.
+ * interruption `k1m lab clean` leaves nothing. Pods are stored alike both times: the spec of those that the lab makes out of manifests, with all that is filled
+ * in, and the status that its kubelets write.
  *
  * Exits with 0 when all holds, 1 when something does not.
  */
@@ -15,10 +16,17 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { EtcdClient } from '../src/client/etcd-client.ts';
+import { keyBytes, prefixEnd } from '../src/client/key-range.ts';
+import { RealClock } from '../src/io/clock.ts';
+import { TcpNetwork } from '../src/io/tcp-network.ts';
+import { MessageDecoder } from '../src/kube/message-decoder.ts';
+import { readEnvelope } from '../src/kube/stored-object.ts';
 import type { ControlPlane } from './kubernetes/control-plane.ts';
 import type { JsonObject, KubeClient, KubeObject } from './kubernetes/kube-client.ts';
 import * as manifests from './kubernetes/manifests.ts';
 import { openPlane } from './kubernetes/open-plane.ts';
+import { richPods } from './kubernetes/rich-pods.ts';
 import { type Child, Children } from './lab/child.ts';
 import { peerPath, requirePeers } from './lab/peer-path.ts';
 import { runMain } from './lab/run-main.ts';
@@ -37,6 +45,7 @@ type Place = 'store' | 'api';
 interface Run {
   readonly plane: ControlPlane;
   readonly client: KubeClient;
+  readonly store: EtcdClient;
   readonly children: Children;
   readonly nodeCount: number;
   readonly namespace: string;
@@ -134,6 +143,28 @@ async function labPods(run: Run): Promise<void> {
   });
 }
 
+/** Pods of manifests, as they are stored once their containers run: reading them through the API server would fill in what is missing. */
+async function manifestPods(run: Run): Promise<unknown[]> {
+  const { client, store, namespace, where } = run;
+  const input = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: richPods });
+  const args = ['--start=1000', '--filename=-', `--namespace=${namespace}`, ...where];
+  execFileSync(process.execPath, [program, 'lab', 'pods', ...args], { encoding: 'utf8', input });
+  await until('the pods of manifests to run', wait, async () => {
+    const { items } = await client.list(`/api/v1/namespaces/${namespace}/pods?labelSelector=rich`);
+    const running = items.filter(({ status }) => status?.phase === 'Running').length;
+    return running === richPods.length || `${running} of ${items.length}`;
+  });
+  const key = keyBytes(`/registry/pods/${namespace}/lab-pod-0001`);
+  const { kvs } = await store.range({ key, range_end: prefixEnd(key) });
+  assert.equal(kvs.length, richPods.length);
+  return kvs.map(({ value }) => {
+    const { kind, rawStart, rawEnd } = readEnvelope(value);
+    const { metadata, spec, status } = new MessageDecoder().decode(kind, value, rawStart, rawEnd) ?? {};
+    const { uid, labels, annotations, generation } = Object(metadata);
+    return alike(uid, { labels, annotations, generation, spec, status });
+  });
+}
+
 async function renewedLeases(run: Run): Promise<void> {
   const times = async (): Promise<(string | undefined)[]> =>
     (await labItems(run, leasesPath)).map(({ spec }) => spec?.renewTime);
@@ -155,13 +186,13 @@ async function cleaned(run: Run, lab: Child): Promise<void> {
   }
 }
 
-/** Without what differs between any two pods: names, addresses, moments. */
-function alike({ metadata, status }: KubeObject): unknown {
-  const text = JSON.stringify(status, (key, value) => {
-    if (/^(?:ip|hostIP|podIP|containerID)$/.test(key)) return '…';
+/** Without what differs between any two pods: uids, addresses, moments, the node, the name of the token's volume. */
+function alike(uid: string, of: unknown): unknown {
+  const text = JSON.stringify(of, (key, value) => {
+    if (/^(?:ip|hostIP|podIP|containerID|nodeName)$/.test(key)) return '…';
     return typeof value === 'string' && /^\d{4}-\d\d-\d\dT[0-9:.]+Z$/.test(value) ? 'a time' : value;
   });
-  return JSON.parse(text.replaceAll(metadata.uid, 'UID').replaceAll(/kube-api-access-\w{5}/g, 'TOKEN'));
+  return JSON.parse(text.replaceAll(uid, 'UID').replaceAll(/kube-api-access-\w{5}/g, 'TOKEN'));
 }
 
 async function runOn(place: Place, base: Omit<Run, 'where' | 'namespace'>, endpoint: string): Promise<unknown> {
@@ -177,13 +208,14 @@ async function runOn(place: Place, base: Omit<Run, 'where' | 'namespace'>, endpo
   const pod = await workloads(run);
   await removal(run);
   await labPods(run);
+  const manifested = await manifestPods(run);
   await renewedLeases(run);
   await readyNodes(run);
   lab.assertRunning();
   await cleaned(run, lab);
   base.plane.assertRunning();
   process.stdout.write(`lab ${place}: ok, ${((Date.now() - startMs) / 1000).toFixed(1)} s\n`);
-  return alike(pod);
+  return [alike(pod.metadata.uid, pod.status), ...manifested];
 }
 
 async function main(): Promise<number> {
@@ -196,12 +228,14 @@ async function main(): Promise<number> {
     const { plane, subject } = await openPlane({ children, folder, users, scheduler: 'k1m-store' });
     plane.startControllers();
     const { client } = plane;
+    const store = new EtcdClient({ network: new TcpNetwork(), clock: new RealClock(), endpoints: [subject.endpoint] });
     try {
-      const base = { plane, client, children, nodeCount: Number(values.nodes) };
+      const base = { plane, client, store, children, nodeCount: Number(values.nodes) };
       const atStore = await runOn('store', base, subject.endpoint);
       const byApi = await runOn('api', base, subject.endpoint);
-      assert.deepEqual(atStore, byApi, "a pod's status at the store, and through the API");
+      assert.deepEqual(atStore, byApi, 'pods of a lab at the store, and of one behind the API server');
     } finally {
+      store.close();
       client.close();
     }
     return 0;

@@ -2,15 +2,13 @@
 
 import type { Command } from 'commander';
 import { readChunks } from '../io/file-chunks.ts';
-import { readTextFile } from '../io/text-file.ts';
+import { readStandardInput, readTextFile } from '../io/text-file.ts';
 import { readCluster } from '../scheduler/inquiry/cluster-reading.ts';
 import { ClusterSnapshot } from '../scheduler/inquiry/cluster-snapshot.ts';
 import { isJsonText, type Manifest, readManifests, scanManifests } from '../scheduler/inquiry/manifest-file.ts';
 import { isClusterKind } from '../scheduler/model/cluster-objects.ts';
 import { UsageError } from './flag-values.ts';
 import { addClusterOptions, type ClusterFlags, openApi } from './schedule-settings.ts';
-
-const STANDARD_INPUT = '/dev/stdin';
 
 /** commander's names of the options. */
 export interface SnapshotFlags extends ClusterFlags {
@@ -55,7 +53,7 @@ function clusterObjectsIn(path: string): Iterable<Manifest> {
 
 /** Of a file, or of standard input for `-`. Throws ManifestError or UsageError. */
 export function manifestsIn(path: string): Manifest[] {
-  const text = readTextFile(path === '-' ? STANDARD_INPUT : path);
+  const text = path === '-' ? readStandardInput() : readTextFile(path);
   if (text === undefined) throw new UsageError(`the path "${path}" does not exist`, 'schedule');
   return readManifests(text, path);
 }
