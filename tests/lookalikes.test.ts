@@ -4,15 +4,15 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { KvView } from '../src/client/kv-view.ts';
-import type { PlainObject } from '../src/kube/message-decoder.ts';
+import { KubeWriter } from '../src/kube/kube-writer.ts';
+import { MessageDecoder, type PlainObject } from '../src/kube/message-decoder.ts';
 import { MessageEncoder } from '../src/kube/message-encoder.ts';
 import { restore } from '../src/kube/object-forms.ts';
 import { storedObject } from '../src/kube/stored-object.ts';
 import { sampleOf, storedSamples } from '../src/kube/stored-objects-fixture.ts';
 import type { JsonObject, Lookalike } from '../src/kube-api/kube-api.ts';
+import { type FormedBytes, Lookalikes } from '../src/kube-api/lookalikes.ts';
 import { headOf } from '../src/kube-api/object-head.ts';
-import { type FormedBytes, Lookalikes } from '../src/kube-store/lookalikes.ts';
 import { ObjectReader } from '../src/kube-store/object-reader.ts';
 import { NodeModels } from '../src/scheduler/driver/node-models.ts';
 import { PodModels } from '../src/scheduler/driver/pod-models.ts';
@@ -22,6 +22,7 @@ import { readPod } from '../src/scheduler/model/pod-reader.ts';
 
 const RUNS = Number(process.env.K1M_RUNS ?? 100);
 const encoder = new MessageEncoder();
+const decoder = new MessageDecoder();
 const reader = new ObjectReader();
 
 function stored(kind: 'Pod' | 'Node', object: PlainObject): Uint8Array {
@@ -30,15 +31,32 @@ function stored(kind: 'Pod' | 'Node', object: PlainObject): Uint8Array {
 
 /** Looks for the object's form, and learns it where there is none yet. Undefined: it had to be read whole. */
 function found(alikes: Lookalikes, value: Uint8Array, revision: number): Lookalike | undefined {
-  const kv = new KvView();
-  Object.assign(kv, { bytes: Buffer.concat([Buffer.of(1), value]), valueStart: 1, valueEnd: 1 + value.length });
-  kv.modRevision = revision;
-  const alike = alikes.find(kv);
+  const alike = alikes.findStored(Buffer.concat([Buffer.of(1), value]), 1, 1 + value.length, revision);
   const read = reader.read(value, revision);
   if (alike !== undefined || 'reason' in read) return alike;
   const head = headOf(read.object);
   if (head !== undefined) alikes.learn(read.object, head);
   return undefined;
+}
+
+/** The message of an object as an API server sends it. */
+function sent(kind: 'Pod' | 'Node', object: PlainObject, version: number): Buffer {
+  const writer = new KubeWriter();
+  const metadata = { ...Object(object.metadata), resourceVersion: String(version) };
+  encoder.encode(kind, { ...object, metadata }, writer);
+  // Something stands before it.
+  return Buffer.concat([Buffer.of(1), writer.view()]);
+}
+
+/** The same as `found` for what was sent, and what reading it whole gives. */
+function foundSent(alikes: Lookalikes, kind: 'Pod' | 'Node', bytes: Buffer): [Lookalike | undefined, JsonObject] {
+  const alike = alikes.findMessage(bytes, 1, bytes.length);
+  const whole = decoder.decode(kind, bytes, 1);
+  const head = whole === undefined ? undefined : headOf(whole);
+  assert(whole !== undefined && head !== undefined);
+  if (alike === undefined) alikes.learn(whole, head);
+  else assert.deepEqual(head, headOf({ metadata: alike }));
+  return [alike, whole];
 }
 
 function readWhole(value: Uint8Array, revision: number): JsonObject {
@@ -212,6 +230,41 @@ describe('a pod of a known form', () => {
     assert(alikeCount > RUNS, `only ${alikeCount} pods were like others`);
   });
 
+  it('is what reading it whole gives as an API server sends it, too', () => {
+    let alikeCount = 0;
+    fc.assert(
+      fc.property(somePods, (pods) => {
+        const alikes = Lookalikes.of('pods');
+        const models = new PodModels();
+        assert(alikes !== undefined);
+        for (const [index, some] of pods.entries()) {
+          const [alike, whole] = foundSent(alikes, 'Pod', sent('Pod', podOf(some), index + 1));
+          const shared = alike === undefined ? undefined : models.alike(alike);
+          if (shared === undefined) continue;
+          alikeCount++;
+          const alone = readPod(whole);
+          assert('object' in alone);
+          assert.deepEqual(withoutTokens(shared.pod), withoutTokens(alone.object));
+          assert.equal(shared.resourceVersion, String(index + 1));
+        }
+      }),
+      { numRuns: RUNS },
+    );
+    assert(alikeCount > RUNS, `only ${alikeCount} pods were like others`);
+  });
+
+  it('has a version where an API server has sent it', () => {
+    const alikes = Lookalikes.of('pods');
+    assert(alikes !== undefined);
+    const writer = new KubeWriter();
+    encoder.encode('Pod', podOf(PLAIN), writer);
+    const bytes = Buffer.from(writer.view());
+    for (let i = 0; i < 2; i++) {
+      assert.equal(alikes.findMessage(bytes, 0, bytes.length), undefined);
+      alikes.learn({}, { namespace: 'default', name: 'a', uid: 'a', resourceVersion: '' });
+    }
+  });
+
   it('is read whole once its bytes are others than an API server writes', () => {
     const value = stored('Pod', podOf(PLAIN));
     const numbers = fc.record({ at: fc.nat(value.length - 1), how: fc.nat(255), withNode: fc.boolean() });
@@ -283,12 +336,12 @@ describe('a node of a known form', () => {
     let alikeCount = 0;
     fc.assert(
       fc.property(fc.array(someNode, { minLength: 2, maxLength: 80, size: 'max' }), (nodes) => {
-        const alikes = Lookalikes.of('nodes');
+        const [alikes, others] = [Lookalikes.of('nodes'), Lookalikes.of('nodes')];
         const models = new NodeModels();
-        assert(alikes !== undefined);
+        assert(alikes !== undefined && others !== undefined);
         for (const [index, some] of nodes.entries()) {
           const { name, hostname, zone, cpu, address, taints, unschedulable, images } = some;
-          const value = stored('Node', {
+          const object = {
             metadata: {
               name,
               uid: `uid-${name}`,
@@ -302,15 +355,19 @@ describe('a node of a known form', () => {
               addresses: [{ type: 'InternalIP', address }],
               images: Array.from({ length: images }, (_, i) => ({ names: [`image-${i}`], sizeBytes: 5 })),
             },
-          });
-          const alike = found(alikes, value, index);
-          const model = alike === undefined ? undefined : models.alike(alike);
-          if (model === undefined) continue;
-          alikeCount++;
-          const { shape, ...node } = model;
-          const whole = readNode(readWhole(value, index));
-          assert('object' in whole && shape !== undefined);
-          assert.deepEqual(node, whole.object);
+          };
+          const value = stored('Node', object);
+          const fromStore = found(alikes, value, index);
+          const [fromApi, json] = foundSent(others, 'Node', sent('Node', object, index + 1));
+          for (const [alike, read] of [[fromStore, readWhole(value, index)] as const, [fromApi, json] as const]) {
+            const model = alike === undefined ? undefined : models.alike(alike);
+            if (model === undefined) continue;
+            alikeCount++;
+            const { shape, ...node } = model;
+            const whole = readNode(read);
+            assert('object' in whole && shape !== undefined);
+            assert.deepEqual(node, whole.object);
+          }
         }
       }),
       { numRuns: RUNS },

@@ -7,10 +7,19 @@ import { ListScanner } from './list-scanner.ts';
 import { guessKey, isObject } from './object-head.ts';
 import { parseObject } from './outcome.ts';
 
-/** An object of a list. */
+/** Where an object's own message lies in bytes. */
+export interface MessageRange {
+  readonly bytes: Buffer;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** An object of a list. It is to be used before the next chunk is pushed, and while the last one lasts. */
 export interface ListPiece {
-  /** Undefined for what cannot be read. */
+  /** Undefined for what cannot be read. It may be read now. */
   readonly object: JsonObject | undefined;
+  /** Of an object in protobuf. */
+  readonly message?: MessageRange;
   /** Which one it seems to be, for a log, where it is none that can be used. */
   readonly guess: () => string;
   /** It was longer than is allowed. */
@@ -23,14 +32,14 @@ export interface WatchPiece extends ListPiece {
 }
 
 export interface ListStream {
-  /** What ends in this chunk, which is not used afterwards. Throws ListError where the list is none. */
+  /** What ends in this chunk. Throws ListError where the list is none. */
   push(chunk: Uint8Array): ListPiece[];
   /** The list without its items. Throws ListError when it ended early. */
   end(): JsonObject;
 }
 
 export interface WatchStream {
-  /** What ends in this chunk, which is not used afterwards. Throws ListError where nothing after it can be read. */
+  /** What ends in this chunk. Throws ListError where nothing after it can be read. */
   push(chunk: Uint8Array): WatchPiece[];
 }
 

@@ -185,4 +185,44 @@ describe('protobuf of an API server', () => {
     assert.equal(reflection.isSynced, true);
     await api.close();
   });
+
+  it('is told by its likeness where that is enough, and read where it is not', async () => {
+    const own = (index: number, more: PlainObject = {}): PlainObject => ({
+      metadata: { name: `p${index}`, namespace: 'ns', uid: `uid-${index}`, resourceVersion: `${100 + index}`, ...more },
+      spec: { containers: [{ name: 'c', resources: {}, image: 'x' }] },
+      status: {},
+    });
+    const clock = new SimulatedClock();
+    const watch = new FakeBody();
+    const headers = { 'content-type': PROTOBUF };
+    const { api } = fakeApi(clock, ({ path }: HttpRequest) => {
+      const list = new FakeBody().writeBytes(listOf('Pod', [own(0), own(1)], '102')).end();
+      return { headers, body: path.includes('watch=true') ? watch : list };
+    });
+    const heard: string[] = [];
+    let isEnough = true;
+    api.reflect('pods', {
+      onSet: (object) => heard.push(`set ${headOf(object)?.name}`),
+      onAlike: ({ name, resourceVersion, like }) => {
+        heard.push(`${name}@${resourceVersion} like ${headOf(like)?.name}`);
+        return isEnough;
+      },
+      onDeleted: ({ name }) => heard.push(`deleted ${name}`),
+      onSynced: () => heard.push('synced'),
+      onProblem: (text) => heard.push(text),
+    });
+    await clock.pass(1);
+    assert.deepEqual(heard.splice(0), ['set p0', 'p1@101 like p0', 'synced']);
+    watch.writeBytes(event('ADDED', 'Pod', own(2)));
+    watch.writeBytes(event('MODIFIED', 'Pod', own(1, { resourceVersion: '110', labels: { app: 'web' } })));
+    await clock.pass(1);
+    isEnough = false;
+    watch.writeBytes(event('ADDED', 'Pod', own(20)));
+    watch.writeBytes(event('DELETED', 'Pod', own(2, { resourceVersion: '121' })));
+    // Told already.
+    watch.writeBytes(event('MODIFIED', 'Pod', own(20)));
+    await clock.pass(1);
+    assert.deepEqual(heard, ['p2@102 like p0', 'set p1', 'p20@120 like p0', 'set p20', 'deleted p2']);
+    await api.close();
+  });
 });

@@ -11,7 +11,7 @@ import { ByteReader, WireError } from '../base/byte-reader.ts';
 import type { MessageDecoder, PlainObject } from '../kube/message-decoder.ts';
 import { formOf, readEnvelope } from '../kube/stored-object.ts';
 import { ByteQueue } from './byte-queue.ts';
-import type { ListPiece, ListStream, WatchPiece, WatchStream } from './collection-stream.ts';
+import type { ListPiece, ListStream, MessageRange, WatchPiece, WatchStream } from './collection-stream.ts';
 import type { JsonObject } from './kube-api.ts';
 import { ListError } from './list-scanner.ts';
 import { isObject, keyOf } from './object-head.ts';
@@ -119,10 +119,9 @@ export class ProtobufList implements ListStream {
     this.#queue.skip(bytes);
     const value = this.#queue.take(length);
     this.#rawLeft = left - bytes - length;
-    if (field === 1) this.#metadata = decoded(this.#decoder, 'ListMeta', value);
+    if (field === 1) this.#metadata = decoded(this.#decoder, 'ListMeta', { bytes: value, start: 0, end: length });
     if (field !== 2) return true;
-    const object = decoded(this.#decoder, this.#kind, value);
-    pieces.push({ object, guess: () => guessOf(object), isCut: false });
+    pieces.push(new ProtobufPiece(this.#decoder, undefined, this.#kind, { bytes: value, start: 0, end: length }));
     return true;
   }
 }
@@ -170,30 +169,66 @@ export class ProtobufWatch implements WatchStream {
     try {
       const reader = new ByteReader(frame);
       let type = '';
-      let object: JsonObject | undefined;
+      let object: Uint8Array | undefined;
       while (reader.hasMore) {
         const tag = reader.tag();
         if (tag === 10) type = reader.string();
-        else if (tag === 18) object = this.#extension(reader.view());
+        else if (tag === 18) object = extended(reader.view());
         else reader.skip(tag);
       }
-      return { type, object, guess: () => guessOf(object), isCut: false };
+      if (object === undefined || formOf(object) !== 'protobuf') return unreadable(type);
+      const { kind, rawStart, rawEnd } = readEnvelope(object);
+      const bytes = Buffer.from(object.buffer, object.byteOffset, object.length);
+      return new ProtobufPiece(this.#decoder, type, kind, { bytes, start: rawStart, end: rawEnd });
     } catch (error) {
       if (!(error instanceof WireError)) throw error;
-      return { type: undefined, object: undefined, guess: () => UNREADABLE, isCut: false };
+      return unreadable(undefined);
     }
+  }
+}
+
+/** An object that is decoded when it is asked for. */
+class ProtobufPiece implements WatchPiece {
+  readonly type: unknown;
+  readonly message: MessageRange;
+  readonly isCut = false;
+  readonly #decoder: MessageDecoder;
+  readonly #kind: string;
+  #object: JsonObject | undefined;
+  #isDecoded = false;
+
+  constructor(decoder: MessageDecoder, type: unknown, kind: string, message: MessageRange) {
+    this.#decoder = decoder;
+    this.type = type;
+    this.#kind = kind;
+    this.message = message;
   }
 
-  #extension(bytes: Uint8Array): JsonObject | undefined {
-    const reader = new ByteReader(bytes);
-    let object: JsonObject | undefined;
-    while (reader.hasMore) {
-      const tag = reader.tag();
-      if (tag === 10) object = enveloped(this.#decoder, reader.view());
-      else reader.skip(tag);
+  get object(): JsonObject | undefined {
+    if (!this.#isDecoded) {
+      this.#isDecoded = true;
+      this.#object = decoded(this.#decoder, this.#kind, this.message);
     }
-    return object;
+    return this.#object;
   }
+
+  readonly guess = (): string => guessOf(this.object);
+}
+
+function unreadable(type: unknown): WatchPiece {
+  return { type, object: undefined, guess: () => UNREADABLE, isCut: false };
+}
+
+/** What a RawExtension has. */
+function extended(bytes: Uint8Array): Uint8Array | undefined {
+  const reader = new ByteReader(bytes);
+  let object: Uint8Array | undefined;
+  while (reader.hasMore) {
+    const tag = reader.tag();
+    if (tag === 10) object = reader.view();
+    else reader.skip(tag);
+  }
+  return object;
 }
 
 /** The object of a body that is one; undefined where it is none. */
@@ -212,9 +247,9 @@ function enveloped(decoder: MessageDecoder, bytes: Uint8Array): PlainObject | un
   return decoder.decode(kind, bytes, rawStart, rawEnd);
 }
 
-function decoded(decoder: MessageDecoder, kind: string, bytes: Uint8Array): PlainObject | undefined {
+function decoded(decoder: MessageDecoder, kind: string, { bytes, start, end }: MessageRange): PlainObject | undefined {
   try {
-    return decoder.decode(kind, bytes);
+    return decoder.decode(kind, bytes, start, end);
   } catch (error) {
     if (error instanceof WireError) return undefined;
     throw error;

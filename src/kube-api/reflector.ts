@@ -24,8 +24,9 @@ import {
   type WatchStream,
 } from './collection-stream.ts';
 import { KnownObjects } from './known-objects.ts';
-import type { JsonObject, ReflectHandler, Reflection, ReflectionCounts } from './kube-api.ts';
+import type { JsonObject, Lookalike, ReflectHandler, Reflection, ReflectionCounts } from './kube-api.ts';
 import { ListError } from './list-scanner.ts';
+import { Lookalikes } from './lookalikes.ts';
 import { headOf, isObject, isOlder, keyOf, type ObjectHead } from './object-head.ts';
 import { readRetryAfter, refusalText } from './outcome.ts';
 import { isProtobuf, PROTOBUF_OR_JSON, ProtobufList, ProtobufWatch } from './protobuf-stream.ts';
@@ -81,6 +82,7 @@ export class Reflector implements Reflection {
   readonly #backoff: Backoff;
   readonly #chance: () => number;
   readonly #known: KnownObjects;
+  readonly #lookalikes: Lookalikes | undefined;
   readonly #counts = { lists: 0, watches: 0, events: 0, stale: 0, malformed: 0, failures: 0 };
   /** Of the attempt that is under way. */
   #controller = new AbortController();
@@ -107,6 +109,7 @@ export class Reflector implements Reflection {
     this.#backoff = backoff;
     this.#chance = chance;
     this.#trouble = new Trouble(clock, `${resource}: followed again`, (text) => handler.onProblem(text));
+    this.#lookalikes = handler.onAlike === undefined ? undefined : Lookalikes.of(resource);
     this.#known = new KnownObjects((identity) => this.#isClosed || handler.onDeleted(identity));
   }
 
@@ -214,22 +217,38 @@ export class Reflector implements Reflection {
       : new JsonWatch(OBJECT_BYTES_MAX);
   }
 
-  #onItem({ object, guess, isCut }: ListPiece): void {
-    const head = object === undefined ? undefined : headOf(object);
-    if (object === undefined || head === undefined) {
-      const key = guess();
+  #onItem(piece: ListPiece): void {
+    const head = this.#headOf(piece);
+    if (head === undefined) {
+      const key = piece.guess();
       this.#known.keepListed(key);
-      this.#skip(key, isCut);
+      this.#skip(key, piece.isCut);
       return;
     }
     this.#counts.events++;
-    this.#set(head, object);
+    this.#set(head, piece);
+  }
+
+  /** Undefined for what cannot be read. An object that is like another one is not decoded for it. */
+  #headOf(piece: ListPiece): ObjectHead | Lookalike | undefined {
+    const { message } = piece;
+    if (message !== undefined) {
+      const alike = this.#lookalikes?.findMessage(message.bytes, message.start, message.end);
+      if (alike !== undefined) return alike;
+    }
+    const { object } = piece;
+    const head = object === undefined ? undefined : headOf(object);
+    if (object !== undefined && head !== undefined && message !== undefined) this.#lookalikes?.learn(object, head);
+    return head;
   }
 
   /** Whether it is news. */
-  #set(head: ObjectHead, object: JsonObject): boolean {
+  #set(head: ObjectHead | Lookalike, piece: ListPiece): boolean {
     if (!this.#known.set(head)) return false;
-    if (!this.#isClosed) this.#handler.onSet(object);
+    if (this.#isClosed || ('like' in head && this.#handler.onAlike?.(head) === true)) return true;
+    const { object } = piece;
+    if (object !== undefined) this.#handler.onSet(object);
+    else this.#skip(keyOf(head), false);
     return true;
   }
 
@@ -254,7 +273,29 @@ export class Reflector implements Reflection {
     }
   }
 
-  #onEvent({ type, object, guess, isCut }: WatchPiece): void {
+  #onEvent(piece: WatchPiece): void {
+    const { type } = piece;
+    if (type === 'ERROR' || type === 'BOOKMARK') {
+      this.#onNotice(piece);
+      return;
+    }
+    const head = EVENT_TYPES.has(type) ? this.#headOf(piece) : undefined;
+    if (head === undefined) {
+      this.#skip(piece.guess(), piece.isCut);
+      return;
+    }
+    // A stream goes forward: what is older than it has been told, or was deleted since.
+    const isNews =
+      !isOlder(head.resourceVersion, this.#version) &&
+      (type === 'DELETED' ? this.#known.delete(head) : this.#set(head, piece));
+    if (isNews) this.#counts.events++;
+    else this.#counts.stale++;
+    this.#advance(head.resourceVersion);
+    this.#recover();
+  }
+
+  /** What is of no object: that the watch cannot go on, or how far it has come. */
+  #onNotice({ type, object, guess, isCut }: WatchPiece): void {
     if (object === undefined) {
       this.#skip(guess(), isCut);
       return;
@@ -263,25 +304,9 @@ export class Reflector implements Reflection {
       const message = typeof object.message === 'string' ? object.message.slice(0, 1000) : 'without a message';
       throw new AttemptError(`watch ${this.resource}: ${message}`, { isExpired: object.code === 410 });
     }
-    if (type === 'BOOKMARK') {
-      const metadata = isObject(object.metadata) ? object.metadata : {};
-      if (typeof metadata.resourceVersion === 'string') this.#advance(metadata.resourceVersion);
-      this.#counts.events++;
-      this.#recover();
-      return;
-    }
-    const head = headOf(object);
-    if (head === undefined || !EVENT_TYPES.has(type)) {
-      this.#skip(head === undefined ? guess() : keyOf(head), false);
-      return;
-    }
-    // A stream goes forward: what is older than it has been told, or was deleted since.
-    const isNews =
-      !isOlder(head.resourceVersion, this.#version) &&
-      (type === 'DELETED' ? this.#known.delete(head) : this.#set(head, object));
-    if (isNews) this.#counts.events++;
-    else this.#counts.stale++;
-    this.#advance(head.resourceVersion);
+    const metadata = isObject(object.metadata) ? object.metadata : {};
+    if (typeof metadata.resourceVersion === 'string') this.#advance(metadata.resourceVersion);
+    this.#counts.events++;
     this.#recover();
   }
 

@@ -10,7 +10,7 @@
 import type { KeyValue } from '../api/messages.ts';
 import type { KvView } from '../client/kv-view.ts';
 import { restore } from '../kube/object-forms.ts';
-import type { FormedBytes } from './lookalikes.ts';
+import type { FormedBytes } from '../kube-api/lookalikes.ts';
 
 const BYTES_MAX = 256 * 1024 * 1024;
 /** Of what stands around a pod's bytes. */

@@ -29,10 +29,10 @@ import type {
   ReflectionCounts,
   ReflectOptions,
 } from '../kube-api/kube-api.ts';
+import { Lookalikes } from '../kube-api/lookalikes.ts';
 import { headOf, isObject, type ObjectHead } from '../kube-api/object-head.ts';
 import type { ResourceName } from '../kube-api/resource.ts';
 import { type OngoingTrouble, Trouble } from '../kube-api/trouble.ts';
-import { Lookalikes } from './lookalikes.ts';
 import { ObjectReader } from './object-reader.ts';
 import type { PodBytes } from './pod-bytes.ts';
 import type { RegistryKeys } from './registry-key.ts';
@@ -242,7 +242,7 @@ export class StoreReflector implements Reflection {
   #set(kv: KvView): void {
     const slot = this.#slotOf(kv);
     if (slot >= 0 && this.#isOwnBinding(slot, kv)) return;
-    const alike = this.#lookalikes?.find(kv);
+    const alike = this.#lookalikes?.findStored(kv.bytes, kv.valueStart, kv.valueEnd, kv.modRevision);
     if (alike === undefined) this.#setWhole(slot, kv);
     else this.#setAlike(slot, kv, alike);
   }

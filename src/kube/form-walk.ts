@@ -28,19 +28,36 @@ export abstract class FormWalk {
   nameEnd = 0;
   uidStart = 0;
   uidEnd = 0;
+  /** Empty in a store. */
+  versionStart = 0;
+  versionEnd = 0;
 
   /** `bytes[start, end)` is an object stored as protobuf. False: it has to be read whole. */
   walk(bytes: Uint8Array, start: number, end: number): boolean {
+    return this.#walk(bytes, start, end, () => {
+      this.reader.position += MAGIC_BYTES;
+      return this.#envelope(end);
+    });
+  }
+
+  /** The same of an object's message alone, without an envelope around it. */
+  walkMessage(bytes: Uint8Array, start: number, end: number): boolean {
+    return this.#walk(bytes, start, end, () => this.#object(end));
+  }
+
+  #walk(bytes: Uint8Array, start: number, end: number, go: () => boolean): boolean {
     this.cuts.reset(bytes, start, end);
     this.nameStart = 0;
     this.nameEnd = 0;
     this.uidStart = 0;
     this.uidEnd = 0;
+    this.versionStart = 0;
+    this.versionEnd = 0;
     this.begin();
     if (end - start > OBJECT_BYTES_MAX) return false;
-    this.reader.reset(bytes, start + MAGIC_BYTES, end);
+    this.reader.reset(bytes, start, end);
     try {
-      return this.#envelope(end) && this.nameEnd > this.nameStart && this.uidEnd > this.uidStart;
+      return go() && this.nameEnd > this.nameStart && this.uidEnd > this.uidStart;
     } catch (error) {
       if (error instanceof WireError) return false;
       throw error;

@@ -7,6 +7,7 @@ import { FormWalk } from './form-walk.ts';
 /** Tags. Of ObjectMeta: */
 const NAME = 0x0a;
 const UID = 0x2a;
+const VERSION = 0x32;
 const LABELS = 0x5a;
 /** Of an entry of labels. */
 const KEY = 0x0a;
@@ -48,6 +49,11 @@ export class NodeCuts extends FormWalk {
           this.uidStart = reader.valueStart;
           this.uidEnd = reader.valueEnd;
           this.cutValue();
+          break;
+        case VERSION:
+          this.versionStart = reader.valueStart;
+          this.versionEnd = reader.valueEnd;
+          this.cutField(start);
           break;
         case LABELS:
           if (this.#isHostname()) {

@@ -1,6 +1,6 @@
 // What of a stored pod is its own, and what of it counts for whoever follows pods: a walk over its bytes without decoding it.
 //
-//   cut of every pod        name, uid, times of creation and deletion, node, the random letters of its token's volume
+//   cut of every pod        name, uid, resourceVersion, times of creation and deletion, node, the random letters of its token's volume
 //   of one without a node   times in managedFields and conditions. Nothing is left out: its bytes can be restored.
 //   of one with a node      annotations, managedFields, and its status but for resources: what kubelet and network write is another on every pod
 //
@@ -13,6 +13,7 @@ import { FormWalk } from './form-walk.ts';
 /** Tags of length-delimited fields. Of ObjectMeta: */
 const NAME = 0x0a;
 const UID = 0x2a;
+const VERSION = 0x32;
 const CREATED = 0x42;
 const DELETED = 0x4a;
 const ANNOTATIONS = 0x62;
@@ -98,6 +99,12 @@ export class PodCuts extends FormWalk {
           this.uidStart = reader.valueStart;
           this.uidEnd = reader.valueEnd;
           this.cutValue();
+          break;
+        case VERSION:
+          this.versionStart = reader.valueStart;
+          this.versionEnd = reader.valueEnd;
+          // In a store it is empty, and has nothing to be kept.
+          if (reader.valueEnd > reader.valueStart) this.cutValue();
           break;
         case CREATED:
           this.createdSeconds = this.seconds();

@@ -1,14 +1,14 @@
 // Pods and nodes that are read by their form (kube/object-forms.ts): of a million of a few templates each is one walk over its bytes and a small
 // object that names what it is like. What is of a new form is read whole, once, and learned.
 
-import type { KvView } from '../client/kv-view.ts';
+import type { FormWalk } from '../kube/form-walk.ts';
 import { NodeCuts } from '../kube/node-cuts.ts';
 import { type ObjectForm, ObjectForms, ownBytes } from '../kube/object-forms.ts';
 import { PodCuts } from '../kube/pod-cuts.ts';
 import { formOf } from '../kube/stored-object.ts';
-import type { JsonObject, Lookalike } from '../kube-api/kube-api.ts';
-import type { ObjectHead } from '../kube-api/object-head.ts';
-import type { ResourceName } from '../kube-api/resource.ts';
+import type { JsonObject, Lookalike } from './kube-api.ts';
+import type { ObjectHead } from './object-head.ts';
+import type { ResourceName } from './resource.ts';
 
 const MILLIS_A_SECOND = 1000;
 const OWN_BYTES_MAX = 16 * 1024;
@@ -29,7 +29,7 @@ export class Lookalikes {
   readonly #node: NodeCuts | undefined;
   readonly #forms = new ObjectForms<Known>();
   readonly #scratch = Buffer.allocUnsafe(OWN_BYTES_MAX);
-  /** Of the object that `find` was asked for last: it can be read by a form, and by which. */
+  /** Of the object that was looked for last: it can be read by a form, and by which. */
   #isPlain = false;
   #form: ObjectForm<Known> | undefined;
 
@@ -43,18 +43,28 @@ export class Lookalikes {
     else this.#node = new NodeCuts();
   }
 
-  /** Undefined for an object that has to be read whole. */
-  find({ bytes, valueStart: start, valueEnd: end, modRevision }: KvView): Lookalike | undefined {
+  /** An object as it is stored, of that revision. Undefined: it has to be read whole. */
+  findStored(bytes: Buffer, start: number, end: number, revision: number): Lookalike | undefined {
     const walk = this.#pod ?? this.#node;
-    this.#form = undefined;
     this.#isPlain = formOf(bytes, start, end) === 'protobuf' && walk?.walk(bytes, start, end) === true;
-    if (!this.#isPlain || walk === undefined) return undefined;
-    this.#form = this.#forms.find(walk.cuts);
-    if (this.#form === undefined) return undefined;
+    return this.#find(bytes, () => String(revision));
+  }
+
+  /** The same of an object's message as an API server sends it, with its version in it. */
+  findMessage(bytes: Buffer, start: number, end: number): Lookalike | undefined {
+    const walk = this.#pod ?? this.#node;
+    this.#isPlain = walk?.walkMessage(bytes, start, end) === true && walk.versionEnd > walk.versionStart;
+    return this.#find(bytes, ({ versionStart, versionEnd }) => textAt(bytes, versionStart, versionEnd));
+  }
+
+  #find(bytes: Buffer, versionOf: (walk: FormWalk) => string): Lookalike | undefined {
+    const walk = this.#pod ?? this.#node;
+    this.#form = this.#isPlain && walk !== undefined ? this.#forms.find(walk.cuts) : undefined;
+    if (this.#form === undefined || walk === undefined) return undefined;
     const { object, namespace } = this.#form.kept;
     const name = textAt(bytes, walk.nameStart, walk.nameEnd);
     const uid = textAt(bytes, walk.uidStart, walk.uidEnd);
-    const resourceVersion = String(modRevision);
+    const resourceVersion = versionOf(walk);
     const pod = this.#pod;
     return pod === undefined
       ? {
@@ -81,7 +91,7 @@ export class Lookalikes {
         };
   }
 
-  /** The object that `find` did not find has been read. */
+  /** The object that was looked for last, and not found, has been read. */
   learn(object: JsonObject, { namespace }: ObjectHead): void {
     if (this.#isPlain) this.#form = this.#forms.learn({ object, namespace });
   }
