@@ -154,6 +154,19 @@ describe('writes', () => {
     assert.deepEqual(http.lastBody, { apiVersion: 'v1', kind: 'DeleteOptions', preconditions: { uid: 'uid-1' } });
   });
 
+  test('carry what is left of their time, and are not sent when it is over', async () => {
+    const { api, http, clock } = setUp(() => ({ body: {} }));
+    const deadlineMs = clock.nowMs() + 1500;
+    await Promise.all([api.deletePod(POD, { deadlineMs }), api.patchPodStatus(POD, {}, { deadlineMs })]);
+    assert.deepEqual(
+      http.paths.map((path) => path.split('?')[1]),
+      ['timeout=1500ms', 'timeout=1500ms'],
+    );
+    await clock.pass(1500);
+    assert.equal((await api.deletePod(POD, { deadlineMs })).kind, 'unreachable');
+    assert.equal(http.requests.length, 2);
+  });
+
   test('give up after ten repeats', async () => {
     const { api, clock, http } = setUp(() => ({ status: 429, headers: { 'retry-after': '1' } }));
     const outcome = await clock.runUntil(api.deletePod(POD));

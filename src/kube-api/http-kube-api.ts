@@ -7,7 +7,6 @@ import { Backoff } from './backoff.ts';
 import type { Reviewer, ReviewKind } from './delegated-access.ts';
 import type {
   AccessProblem,
-  BindOptions,
   BindOutcome,
   Failure,
   JsonObject,
@@ -23,6 +22,7 @@ import type {
   ReflectOptions,
   RequestCount,
   SchedulerEvent,
+  WriteOptions,
   WriteOutcome,
 } from './kube-api.ts';
 import { NEEDED_RIGHTS, type Right } from './needed-rights.ts';
@@ -109,7 +109,7 @@ export class HttpKubeApi implements KubeApi, Reviewer {
     return reflector;
   }
 
-  async bind(pod: PodToBind, nodeName: string, options: BindOptions = {}): Promise<BindOutcome> {
+  async bind(pod: PodToBind, nodeName: string, options: WriteOptions = {}): Promise<BindOutcome> {
     const subject = { verb: 'create', resource: 'pods/binding' };
     const answer = await this.#call({
       ...subject,
@@ -124,7 +124,7 @@ export class HttpKubeApi implements KubeApi, Reviewer {
     return failureOf(answer, subject);
   }
 
-  patchPodStatus(pod: PodToBind, patch: PodStatusPatch): Promise<WriteOutcome> {
+  patchPodStatus(pod: PodToBind, patch: PodStatusPatch, options: WriteOptions = {}): Promise<WriteOutcome> {
     return this.#write({
       verb: 'patch',
       resource: 'pods/status',
@@ -132,16 +132,18 @@ export class HttpKubeApi implements KubeApi, Reviewer {
       path: objectPath('pods', pod, 'status'),
       body: podStatusBody(pod, patch),
       contentType: STRATEGIC_MERGE,
+      ...options,
     });
   }
 
-  deletePod(pod: ObjectIdentity): Promise<WriteOutcome> {
+  deletePod(pod: ObjectIdentity, options: WriteOptions = {}): Promise<WriteOutcome> {
     return this.#write({
       verb: 'delete',
       resource: 'pods',
       method: 'DELETE',
       path: objectPath('pods', pod),
       body: deleteBody(pod),
+      ...options,
     });
   }
 

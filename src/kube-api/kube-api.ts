@@ -118,8 +118,8 @@ export interface PodToBind extends ObjectIdentity {
   readonly resourceVersion?: string;
 }
 
-export interface BindOptions {
-  /** By the clock's nowMs: the request is not sent later, and given up then. */
+export interface WriteOptions {
+  /** By the clock's nowMs: the request is not sent later, and given up then, by the API server too. */
   readonly deadlineMs?: number;
 }
 
@@ -197,11 +197,11 @@ export interface KubeApi {
    * POST of the binding subresource. Never repeated here, also not after 429. `conflict` says that the pod is bound already, is being
    * deleted, or that a precondition does not hold.
    */
-  bind(pod: PodToBind, nodeName: string, options?: BindOptions): Promise<BindOutcome>;
+  bind(pod: PodToBind, nodeName: string, options?: WriteOptions): Promise<BindOutcome>;
   /** A strategic merge patch of pods/status with the uid as precondition, and the resourceVersion where given. */
-  patchPodStatus(pod: PodToBind, patch: PodStatusPatch): Promise<WriteOutcome>;
+  patchPodStatus(pod: PodToBind, patch: PodStatusPatch, options?: WriteOptions): Promise<WriteOutcome>;
   /** With the uid as precondition. */
-  deletePod(pod: ObjectIdentity): Promise<WriteOutcome>;
+  deletePod(pod: ObjectIdentity, options?: WriteOptions): Promise<WriteOutcome>;
   /** `done` has the event with its name, for a series. */
   createEvent(event: SchedulerEvent): Promise<WriteOutcome>;
   /** Says that the event has happened so often by now (`count` ≥ 2), the last time now. */

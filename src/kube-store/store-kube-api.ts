@@ -18,7 +18,6 @@ import { formOf } from '../kube/stored-object.ts';
 import { PodRewriter } from '../kube/stored-pod.ts';
 import type {
   AccessProblem,
-  BindOptions,
   BindOutcome,
   Failure,
   JsonObject,
@@ -34,6 +33,7 @@ import type {
   ReflectOptions,
   RequestCount,
   SchedulerEvent,
+  WriteOptions,
   WriteOutcome,
 } from '../kube-api/kube-api.ts';
 import { headOf, keyOf } from '../kube-api/object-head.ts';
@@ -97,7 +97,7 @@ export class StoreKubeApi implements KubeApi {
     return reflector;
   }
 
-  async bind(pod: PodToBind, nodeName: string, options: BindOptions = {}): Promise<BindOutcome> {
+  async bind(pod: PodToBind, nodeName: string, options: WriteOptions = {}): Promise<BindOutcome> {
     const slot = this.#pods?.reflector.slotOf(keyOf(pod)) ?? -1;
     let kv: StoredPod | undefined = this.#pods?.bytes.get(slot);
     let isSent = false;
@@ -128,9 +128,9 @@ export class StoreKubeApi implements KubeApi {
     }
   }
 
-  async patchPodStatus(pod: PodToBind, patch: PodStatusPatch): Promise<WriteOutcome> {
+  async patchPodStatus(pod: PodToBind, patch: PodStatusPatch, options: WriteOptions = {}): Promise<WriteOutcome> {
     const { api } = this.#options;
-    if (api !== undefined) return api.patchPodStatus(pod, patch);
+    if (api !== undefined) return api.patchPodStatus(pod, patch, options);
     if (patch.nominatedNodeName !== undefined) return this.#unable('nominate a node');
     try {
       for (let tries = 0; tries < TRIES_MAX; tries++) {
@@ -168,8 +168,8 @@ export class StoreKubeApi implements KubeApi {
     }
   }
 
-  async deletePod(pod: ObjectIdentity): Promise<WriteOutcome> {
-    return this.#options.api?.deletePod(pod) ?? this.#unable('delete a pod');
+  async deletePod(pod: ObjectIdentity, options: WriteOptions = {}): Promise<WriteOutcome> {
+    return this.#options.api?.deletePod(pod, options) ?? this.#unable('delete a pod');
   }
 
   async createEvent(event: SchedulerEvent): Promise<WriteOutcome> {
@@ -222,11 +222,16 @@ export class StoreKubeApi implements KubeApi {
   }
 
   /** Milliseconds in which the binding has to be answered. */
-  #timeLeft({ deadlineMs = Number.POSITIVE_INFINITY }: BindOptions): number {
+  #timeLeft({ deadlineMs = Number.POSITIVE_INFINITY }: WriteOptions): number {
     return Math.min(TIMEOUT_MS, deadlineMs - this.#options.clock.nowMs());
   }
 
-  async #bindByApi({ value }: StoredPod, pod: PodToBind, nodeName: string, options: BindOptions): Promise<BindOutcome> {
+  async #bindByApi(
+    { value }: StoredPod,
+    pod: PodToBind,
+    nodeName: string,
+    options: WriteOptions,
+  ): Promise<BindOutcome> {
     const { api } = this.#options;
     if (api !== undefined) return api.bind(pod, nodeName, options);
     return this.#unable(`bind a pod whose stored form is ${formOf(value)}`);

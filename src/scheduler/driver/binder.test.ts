@@ -112,7 +112,21 @@ describe('a binding', () => {
     elsewhere.nodeName = 'n2';
     elsewhere.binder.bind(POD, 'n1');
     await elsewhere.clock.pass(0);
-    assert.deepEqual(elsewhere.told, [{ kind: 'failed', text: 'it is on node n2' }]);
+    assert.deepEqual(elsewhere.told, [{ kind: 'overtaken', text: 'it is on node n2' }]);
+  });
+
+  it('that conflicts is told as failed while nobody else has written the pod', async () => {
+    for (const [version, kind] of [
+      [7, 'failed'],
+      [8, 'overtaken'],
+    ] as const) {
+      const play = new Play();
+      play.fates.push({ kind: 'conflict', text: 'pod a has non-empty .spec.schedulingGates' });
+      play.version = version;
+      play.binder.bind(POD, 'n1');
+      await play.clock.pass(0);
+      assert.deepEqual(play.told, [{ kind, text: 'pod a has non-empty .spec.schedulingGates' }]);
+    }
   });
 
   it('is not sent again once another scheduler may lead', async () => {
@@ -130,7 +144,7 @@ describe('a binding', () => {
       play.clock.rest(20_000);
       await play.clock.pass(60_000);
       assert.equal(play.log.length, sent, fate.kind);
-      assert.deepEqual(play.told, [{ kind: 'failed', text: 'another scheduler may lead' }]);
+      assert.deepEqual(play.told, [{ kind: 'overtaken', text: 'another scheduler may lead' }]);
       assert.equal(play.binder.inFlight, 0);
     }
   });

@@ -26,10 +26,12 @@ export type Binding =
   | { readonly kind: 'bound' }
   /** It is not on that node, and is not about to be; the text says why. */
   | { readonly kind: 'failed'; readonly text: string }
+  /** The same, and nothing is wrong with the binding: somebody else has written the pod, or leads. */
+  | { readonly kind: 'overtaken'; readonly text: string }
   /** There is no such pod any more. */
   | { readonly kind: 'gone' };
 
-const NOT_SENT: Binding = { kind: 'failed', text: ANOTHER_MAY_LEAD };
+const NOT_SENT: Binding = { kind: 'overtaken', text: ANOTHER_MAY_LEAD };
 
 export interface BinderOptions {
   readonly api: KubeApi;
@@ -149,7 +151,7 @@ export class Binder {
   /** Gives the pod another version; what is said is true. The time makes it a change. */
   async #renew(pod: PodToBind, nodeName: string): Promise<void> {
     const now = new Date(this.#options.clock.wallMs()).toISOString();
-    const message = `binding rejected: running Bind plugin "DefaultBinder": no answer by ${now} whether the pod is bound to node "${nodeName}"`;
+    const message = `running Bind plugin "DefaultBinder": no answer by ${now} whether the pod is bound to node "${nodeName}"`;
     const condition = { type: 'PodScheduled', status: 'False', reason: 'SchedulerError', message } as const;
     await this.#options.api.patchPodStatus(pod, { conditions: [condition] });
   }
@@ -159,7 +161,10 @@ export class Binder {
     while (!this.#isClosed) {
       const found = await this.#options.api.read('pods', pod);
       if (found.kind === 'gone') return { kind: 'gone' };
-      if (found.kind === 'found') return bindingIn(found.object, pod, nodeName) ?? { kind: 'failed', text };
+      if (found.kind === 'found') {
+        const isWritten = headOf(found.object)?.resourceVersion !== pod.resourceVersion;
+        return bindingIn(found.object, pod, nodeName) ?? { kind: isWritten ? 'overtaken' : 'failed', text };
+      }
       await pause(this.#options.clock, READ_AGAIN_MS);
     }
     return NOT_SENT;
@@ -178,5 +183,5 @@ function bindingIn(object: JsonObject, { uid }: PodToBind, nodeName: string): Bi
   if (headOf(object)?.uid !== uid) return { kind: 'gone' };
   const there = isObject(object.spec) ? object.spec.nodeName : undefined;
   if (there === nodeName) return { kind: 'bound' };
-  return typeof there !== 'string' || there === '' ? undefined : { kind: 'failed', text: `it is on node ${there}` };
+  return typeof there !== 'string' || there === '' ? undefined : { kind: 'overtaken', text: `it is on node ${there}` };
 }

@@ -145,7 +145,7 @@ export class PodBindings {
     kernel.apply({ kind: 'pod-set', pod: boundTo(pod, nodeName) });
     queue.placed(pod.uid);
     queue.wake('pod-added');
-    status.forget(pod.uid);
+    status.withhold(pod.uid);
   }
 
   #send(own: OwnPod): void {
@@ -161,7 +161,7 @@ export class PodBindings {
   }
 
   #onBinding(uid: string, nodeName: string, binding: Binding): void {
-    const { own: pods, clock, counters, status, onGone, onRoom, onDue } = this.#options;
+    const { own: pods, clock, counters, status, preemption, onGone, onRoom, onDue } = this.#options;
     const sent = this.#sent.get(uid);
     this.#sent.delete(uid);
     onDue();
@@ -180,7 +180,11 @@ export class PodBindings {
       onRoom();
       return;
     }
-    this.#takeBack(own, binding.text);
+    const waits = this.#takeBack(own, binding.text);
+    // As kube-scheduler tells of a plugin that fails.
+    if (waits && binding.kind === 'failed') {
+      preemption.fail(own.pod, `running Bind plugin "DefaultBinder": ${binding.text}`);
+    }
   }
 
   /** A pod that was assumed on a node waits again. False: it does not, since it is on its way out. */

@@ -15,7 +15,7 @@
 // SEEN_MS_MAX until all that is seen.
 
 import { type Clock, pause, type Timer } from '../../io/clock.ts';
-import type { KubeApi, ObjectIdentity, WriteOutcome } from '../../kube-api/kube-api.ts';
+import type { KubeApi, ObjectIdentity, WriteOptions, WriteOutcome } from '../../kube-api/kube-api.ts';
 import { ANOTHER_MAY_LEAD } from './leader-elector.ts';
 
 const VICTIMS_MAX = 10_000;
@@ -165,16 +165,20 @@ export class Preemptor {
       const lastTransitionTime = `${new Date(clock.wallMs()).toISOString().slice(0, 19)}Z`;
       const condition = { type: 'DisruptionTarget', status: 'True' as const, reason: 'PreemptionByScheduler', message };
       const marked = await this.#persist(() =>
-        api.patchPodStatus(victim, { conditions: [{ ...condition, lastTransitionTime }] }),
+        api.patchPodStatus(victim, { conditions: [{ ...condition, lastTransitionTime }] }, this.#inTime),
       );
       if (marked.kind === 'gone') return undefined;
       if (marked.kind !== 'done') return textOf(marked);
     }
-    const deleted = await this.#persist(() => api.deletePod(victim));
+    const deleted = await this.#persist(() => api.deletePod(victim, this.#inTime));
     if (deleted.kind === 'gone') return undefined;
     if (deleted.kind !== 'done') return textOf(deleted);
     if (!this.#isEnding) onPreempted(victim, toDo);
     return undefined;
+  }
+
+  get #inTime(): WriteOptions {
+    return { deadlineMs: this.#options.leadsUntilMs() };
   }
 
   /** Until it is answered for good, or has been tried often enough. */

@@ -83,6 +83,29 @@ describe('the scheduler', () => {
     lab.scheduler.close();
   });
 
+  it("says of a binding that is refused what kube-scheduler says, in the pod's condition and in an event", async () => {
+    const lab = new Lab();
+    const fates: BindFault[] = ['refused', 'refused'];
+    lab.cluster.nextFault = () => fates.shift() ?? 'none';
+    lab.cluster.createNode('n1', '8');
+    lab.cluster.createPod('a', '1');
+    await lab.pass(20_000);
+    const text = 'running Bind plugin "DefaultBinder": pod a is forbidden';
+    assert.deepEqual(
+      lab.cluster.patches.map(({ patch }) => patch.conditions?.map(({ reason, message }) => [reason, message])),
+      [[['SchedulerError', text]]],
+    );
+    assert.deepEqual(
+      lab.cluster.events.map(({ reason, note }) => [reason, note]),
+      [
+        ['FailedScheduling', text],
+        ['Scheduled', 'Successfully assigned default/a to n1'],
+      ],
+    );
+    assert.equal(lab.nodeOf('a'), 'n1');
+    lab.scheduler.close();
+  });
+
   it('leaves pods of other schedulers, and those with gates, alone', async () => {
     const lab = new Lab();
     lab.cluster.createNode('n1', '8');

@@ -9,7 +9,6 @@
 import { assert } from '../../base/assert.ts';
 import type { Clock } from '../../io/clock.ts';
 import type {
-  BindOptions,
   BindOutcome,
   JsonObject,
   KubeApi,
@@ -21,6 +20,7 @@ import type {
   ReflectHandler,
   Reflection,
   ReflectOptions,
+  WriteOptions,
   WriteOutcome,
 } from '../../kube-api/kube-api.ts';
 import { headOf, isObject } from '../../kube-api/object-head.ts';
@@ -202,8 +202,9 @@ export class SimulatedClient {
     const api: Partial<KubeApi> = {
       reflect: (resource, handler, options) => this.#reflect(resource, handler, options),
       bind: (pod, nodeName, options) => this.#request<BindOutcome>(() => cluster.bind(pod, nodeName), options),
-      patchPodStatus: (pod, patch) => this.#request<WriteOutcome>(() => cluster.patchStatus(pod, patch)),
-      deletePod: (pod) => this.#request<WriteOutcome>(() => cluster.deletePod(pod)),
+      patchPodStatus: (pod, patch, options) =>
+        this.#request<WriteOutcome>(() => cluster.patchStatus(pod, patch), options),
+      deletePod: (pod, options) => this.#request<WriteOutcome>(() => cluster.deletePod(pod), options),
       createEvent: () => Promise.resolve({ kind: 'done', object: {} }),
       read: (resource, { name }) => this.#request<ReadOutcome>(() => readOf(resource, name)),
       readLease: ({ name }) => this.#request<ReadOutcome>(() => readOf('leases', name)),
@@ -219,7 +220,7 @@ export class SimulatedClient {
   }
 
   /** One request: when it arrives, if, how often, and whether its answer comes back. */
-  #request<T>(act: () => T, { deadlineMs = Number.POSITIVE_INFINITY }: BindOptions = {}): Promise<T | Lost> {
+  #request<T>(act: () => T, { deadlineMs = Number.POSITIVE_INFINITY }: WriteOptions = {}): Promise<T | Lost> {
     const { clock, own, random, trouble } = this.#options;
     const chance = trouble();
     const { promise, resolve } = Promise.withResolvers<T | Lost>();

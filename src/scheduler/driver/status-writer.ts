@@ -10,7 +10,7 @@
 // Limits: WAITING_MAX writes wait; the oldest is left out beyond it. SCHEDULED_EVENTS_A_SECOND.
 
 import type { Clock } from '../../io/clock.ts';
-import type { KubeApi, ObjectIdentity, SchedulerEvent } from '../../kube-api/kube-api.ts';
+import type { KubeApi, ObjectIdentity, SchedulerEvent, WriteOptions } from '../../kube-api/kube-api.ts';
 
 const IN_FLIGHT_MAX = 16;
 const WAITING_MAX = 10_000;
@@ -30,7 +30,8 @@ export interface StatusWriterOptions {
 export class StatusWriter {
   readonly #options: StatusWriterOptions;
   readonly #waiting: Write[] = [];
-  readonly #written = new Map<string, string>();
+  /** What was last said of a pod, by its uid; `isHeld`: not to be sent while the pod is assumed on a node. */
+  readonly #written = new Map<string, { readonly said: string; isHeld: boolean }>();
   #inFlight = 0;
   #eventsThisSecond = 0;
   #secondMs = 0;
@@ -54,20 +55,29 @@ export class StatusWriter {
     nominatedNodeName?: string,
   ): void {
     const said = `${reason} ${message.replaceAll(/\d+/g, '')}${nominatedNodeName ?? ''}`;
-    if (this.#written.get(pod.uid) === said && nominatedNodeName === undefined) return;
-    this.#written.set(pod.uid, said);
+    const before = this.#written.get(pod.uid);
+    if (before?.said === said && nominatedNodeName === undefined) {
+      before.isHeld = false;
+      return;
+    }
+    const written = { said, isHeld: false };
+    this.#written.set(pod.uid, written);
     const { api, clock } = this.#options;
     const lastTransitionTime = timeOf(clock.wallMs());
     const condition = { type: 'PodScheduled', status: 'False' as const, reason, message, lastTransitionTime };
     this.#enqueue(async () => {
       // It may have been placed, or have other reasons, meanwhile.
-      if (this.#written.get(pod.uid) !== said) return;
+      if (this.#written.get(pod.uid) !== written) return;
+      if (written.isHeld) {
+        this.#written.delete(pod.uid);
+        return;
+      }
       const nomination = nominatedNodeName === undefined ? {} : { nominatedNodeName };
-      const outcome = await api.patchPodStatus(pod, { conditions: [condition], ...nomination });
+      const outcome = await api.patchPodStatus(pod, { conditions: [condition], ...nomination }, this.#inTime);
       if (outcome.kind === 'done' || outcome.kind === 'gone') return;
       this.dropped++;
       // To be said again at the next attempt.
-      if (this.#written.get(pod.uid) === said) this.#written.delete(pod.uid);
+      if (this.#written.get(pod.uid) === written) this.#written.delete(pod.uid);
     });
     this.#event(pod, schedulerName, 'Warning', 'FailedScheduling', 'Scheduling', message);
   }
@@ -75,7 +85,7 @@ export class StatusWriter {
   /** A nomination is taken back from a pod that is not tried now. */
   nominationLost(pod: ObjectIdentity): void {
     this.#enqueue(async () => {
-      const outcome = await this.#options.api.patchPodStatus(pod, { nominatedNodeName: '' });
+      const outcome = await this.#options.api.patchPodStatus(pod, { nominatedNodeName: '' }, this.#inTime);
       if (outcome.kind !== 'done' && outcome.kind !== 'gone') this.dropped++;
     });
   }
@@ -102,6 +112,12 @@ export class StatusWriter {
     this.#event(pod, schedulerName, 'Normal', 'Scheduled', 'Binding', note);
   }
 
+  /** The pod is assumed on a node: what waits to be said of it is left out, what has been said is remembered in case that fails. */
+  withhold(uid: string): void {
+    const written = this.#written.get(uid);
+    if (written !== undefined) written.isHeld = true;
+  }
+
   forget(uid: string): void {
     this.#written.delete(uid);
   }
@@ -109,6 +125,10 @@ export class StatusWriter {
   close(): void {
     this.#isClosed = true;
     this.#waiting.length = 0;
+  }
+
+  get #inTime(): WriteOptions {
+    return { deadlineMs: this.#options.leadsUntilMs() };
   }
 
   #event(
