@@ -111,12 +111,13 @@ figure() {
     count) both count count --keys 100000 --connections 1 --in-flight 1 ;;
     watch) both watch watch --keys 100000 --watchers 3 --rate 17000 --connections 10 ;;
     classes)
-      echo "== classes: fsync (first) against buffered, 1,000 in flight"
-      start_two_classes
-      "$root/bin/k1m.js" bench put --value-bytes 1024 --keys 10000 --connections 20 --in-flight 50 \
-        --endpoint http://127.0.0.1:33791 --against http://127.0.0.1:33792 --duration "${seconds}s" --rounds "$rounds" |
-        sed -n '/^medians/,$p'
-      stop
+      for load in "renew --keys 100000" "put --value-bytes 1024 --keys 10000"; do
+        echo "== classes: fsync (first) against buffered, 1,000 in flight: k1m bench $load"
+        start_two_classes
+        "$root/bin/k1m.js" bench $load --connections 20 --in-flight 50 --endpoint http://127.0.0.1:33791 \
+          --against http://127.0.0.1:33792 --duration "${seconds}s" --rounds "$rounds" | sed -n '/^medians/,$p'
+        stop
+      done
       ;;
     *) echo "no figure $1" >&2; exit 2 ;;
   esac
