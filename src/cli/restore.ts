@@ -15,6 +15,7 @@ import { FileDisk } from '../io/file-disk.ts';
 import { backupIn, databaseOf, isFolderOfOurs, lockHolder, raftFilesOf } from './backup-source.ts';
 import { UsageError } from './flag-values.ts';
 import { addNewFolderOptions, folderFrom, identityFrom, type NewFolderFlags, refuseUsed } from './new-folder.ts';
+import { onStopped } from './stopped-folder.ts';
 import { wholeNumber } from './whole-number.ts';
 
 /** commander's names of the options. */
@@ -81,15 +82,10 @@ async function restoreOurs(
   folder: string,
   wallMs: number | undefined,
 ): Promise<Restored> {
-  const lock = await common.disk.lockDirectory(source);
-  try {
-    const toRevision = wallMs === undefined ? common.toRevision : await revisionAt(common.disk, source, wallMs);
-    return await intoFolder(common.disk, folder, (part) => {
-      return restoreFolder({ ...common, toRevision, source, folder: part });
-    });
-  } finally {
-    await lock.release();
-  }
+  return await onStopped(source, async (disk) => {
+    const toRevision = wallMs === undefined ? common.toRevision : await revisionAt(disk, source, wallMs);
+    return await intoFolder(disk, folder, (part) => restoreFolder({ ...common, toRevision, source, folder: part }));
+  });
 }
 
 /** Says which one it is. */

@@ -11,6 +11,7 @@ import { FileDisk } from '../io/file-disk.ts';
 import { TcpNetwork } from '../io/tcp-network.ts';
 import { databaseOf, isFolderOfOurs } from './backup-source.ts';
 import { restoreCommand } from './restore.ts';
+import { onStopped } from './stopped-folder.ts';
 
 const FORMATS = ['simple', 'table', 'json', 'fields'] as const;
 type Format = (typeof FORMATS)[number];
@@ -45,12 +46,11 @@ function statusCommand(): Command {
     .argument('<filename>', 'a snapshot file, or the data folder of an etcd or a k1m that has stopped')
     .addOption(new Option('-w, --write-out <format>', 'how').choices(FORMATS).default('simple'))
     .action(async (path: string, { writeOut }: { writeOut: Format }) => {
-      const disk = new FileDisk();
       if (isFolderOfOurs(path)) {
-        process.stdout.write(statusText(await folderStatus(disk, path), writeOut));
+        process.stdout.write(statusText(await onStopped(path, folderStatus), writeOut));
         return;
       }
-      const file = await openFile(disk, databaseOf(path));
+      const file = await openFile(new FileDisk(), databaseOf(path));
       try {
         process.stdout.write(statusText(await databaseStatus(file), writeOut));
       } finally {

@@ -10,7 +10,8 @@ import { dumpLog } from '../repair/wal-dump.ts';
 import { jsonDump, textDump } from './dump-text.ts';
 import { addFormatOptions, type FormatFlags, isJson, withOutput } from './output.ts';
 import { repairText } from './repair-text.ts';
-import { onStopped, surveyed } from './stopped-folder.ts';
+import { onStopped } from './stopped-folder.ts';
+import { surveyed } from './surveyed-folder.ts';
 import { surveyJson, surveyText } from './wal-text.ts';
 import { positiveNumber, wholeNumber } from './whole-number.ts';
 

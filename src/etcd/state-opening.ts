@@ -3,8 +3,8 @@
 
 import { join } from 'node:path';
 import type { Clock } from '../io/clock.ts';
-import type { Disk } from '../io/disk.ts';
-import type { CorruptionError } from '../journal/errors.ts';
+import { type Disk, DiskError } from '../io/disk.ts';
+import { type CorruptionError, ForeignLogError } from '../journal/errors.ts';
 import { openFileJournal } from '../journal/file-journal-opening.ts';
 import type {
   Journal,
@@ -59,6 +59,7 @@ export interface OpenedState {
 /** Rejects with what is wrong with the folder: see file-journal-opening.ts and restore.ts. Nothing is left open then. */
 export async function openState(opening: StateOpening): Promise<OpenedState> {
   const { disk, folder } = opening;
+  await refuseEtcds(disk, folder);
   await disk.ensureDirectory(folder);
   const lock = await disk.lockDirectory(folder);
   const loading = { ...opening, memory: new SharedMemory(opening.collect) };
@@ -85,6 +86,20 @@ export async function openState(opening: StateOpening): Promise<OpenedState> {
   });
   restorer.finish(recovery.revision, recovery.isClean);
   return { store, lessor, alarms: restorer.alarms, journal, recovery, snapshot };
+}
+
+/** A log of ours beside etcd's data would look like a server that has lost everything. */
+async function refuseEtcds(disk: Disk, folder: string): Promise<void> {
+  const member = join(folder, 'member');
+  const names = await disk.list(member).catch((error: unknown): string[] => {
+    if (error instanceof DiskError && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) return [];
+    throw error;
+  });
+  if (!names.includes('snap') && !names.includes('wal')) return;
+  throw new ForeignLogError(
+    member,
+    `is the data of an etcd; 'k1m snapshot restore ${folder} --data-dir NEW' makes a folder of k1m from it`,
+  );
 }
 
 export interface StateReading {

@@ -154,6 +154,16 @@ describe('k1m serve', { concurrency: 3 }, () => {
     await refused(folder, new RegExp(`^k1m: ${file} [^\\n]*(?:format|version)[^\\n]*$`));
   });
 
+  it("refuses an etcd's folder, says what takes it in, and changes nothing", async (test) => {
+    const folder = temporaryFolder(test);
+    mkdirSync(join(folder, 'member', 'snap'), { recursive: true });
+    const says = `is the data of an etcd; 'k1m snapshot restore ${folder} --data-dir NEW' makes a folder of k1m from it`;
+    const outcome = await run(['serve', '--data-dir', folder, ...LISTEN]);
+    assert.equal(message(outcome), `k1m: ${folder}/member ${says}`);
+    assert.equal(outcome.code, 1);
+    assert.deepEqual(readdirSync(folder), ['member']);
+  });
+
   it('refuses a folder with files of something else, and changes nothing', async (test) => {
     const folder = temporaryFolder(test);
     mkdirSync(join(folder, 'wal'));

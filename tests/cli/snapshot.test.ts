@@ -94,6 +94,7 @@ describe('k1m snapshot', () => {
     const saved = await run(['snapshot', 'save', again, '--endpoint', server.endpoint]);
     assert.equal(saved.stdout, `Snapshot saved at ${again}\nServer version 3.7.0\n`);
     assert.equal(existsSync(`${again}.part`), false);
+    assert.match(message(await run(['snapshot', 'status', data])), /^k1m: \S+ is in use by process \d+$/);
     await server.end('SIGTERM');
 
     const status = async (path: string): Promise<{ revision: number; totalKey: number }> => {
