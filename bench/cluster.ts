@@ -1,8 +1,9 @@
 // A whole control plane's load without an API server: `k1m serve` with fsync, `k1m lab` and `k1m schedule --bind=store`, each a process, on this machine.
-//   node bench/cluster.ts [--nodes 10000] [--pods 20000] [--template plain] [--renew 0.1] [--rate 0] [--kubelets] [--restart] [--folder DIR]
-// Nodes and leases are made, leases renewed at that fraction of the real rate, then pods are made, all at once or at a rate. Printed: from the first pod
-// created to the last one bound, latency from created to bound (a sample), CPU a pod of scheduler, store and lab, memory; every pod is looked up in the
-// store afterwards. --kubelets: the nodes run their pods, as fast as the store takes it; also printed is when all run, and CPU a pod of the nodes' process. --restart: also how long a new scheduler takes with that state to its first decision.
+//   node bench/cluster.ts --help
+// Nodes and leases are made, leases renewed at a fraction of the real rate, then pods are made, all at once or at a rate. Printed: from the first pod
+// created to the last one bound, latency from created to bound (a sample), CPU a pod of scheduler and store, memory; every pod is looked up in the
+// store afterwards.
+// A run of less than 60,000 pods is mostly that of processes which have just begun to compile.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -28,10 +29,23 @@ const { values } = parseArgs({
     renew: { type: 'string', default: '0.1' },
     rate: { type: 'string', default: '0' },
     kubelets: { type: 'boolean', default: false },
+    half: { type: 'boolean', default: false },
     restart: { type: 'boolean', default: false },
     folder: { type: 'string', default: tmpdir() },
+    help: { type: 'boolean', default: false },
   },
 });
+const HELP = `node bench/cluster.ts [options]
+  --nodes N          nodes, each with its lease (10000)
+  --pods N           pods (20000)
+  --template NAME    what they want: plain, anti (at most as many as nodes without taints), near, zone, host, mixed (plain)
+  --renew SHARE      of the leases' real rate, a renewal every 10 s (0.1)
+  --rate N           pods made a second; 0: all at once (0)
+  --kubelets         the nodes run their pods, as fast as the store takes it; also printed is when all run, and CPU a pod of the nodes' process
+  --half             then once more, with a new cluster, at half of the rate that they were bound at
+  --restart          then how long a new scheduler takes with that state to its first decision
+  --folder DIR       where the store's data folder is made (${tmpdir()})
+`;
 const PROGRAM = join(import.meta.dirname, '..', 'bin', 'k1m.js');
 const LINE_TIMEOUT_MS = 600_000;
 const END_MS = 10_000;
@@ -161,7 +175,8 @@ async function startScheduler(endpoint: string): Promise<{ scheduler: Command; s
   return { scheduler, seconds: (performance.now() - startMs) / 1000 };
 }
 
-async function run(folder: string): Promise<void> {
+/** How many pods a second were bound. */
+async function run(folder: string, podsASecond: number): Promise<number> {
   const nodes = Number(values.nodes);
   const pods = Number(values.pods);
   const endpoint = `http://127.0.0.1:${await freePort()}`;
@@ -182,7 +197,7 @@ async function run(folder: string): Promise<void> {
   say('scheduler ready', `${seconds.toFixed(1)} s, ${scheduler.residentMib} MiB`);
   const before = [scheduler.cpuSeconds, store.cpuSeconds, labNodes.cpuSeconds];
   const startMs = performance.now();
-  const flags = [`--template=${values.template}`, `--rate=${values.rate}`, '--wait-bound', '--json'];
+  const flags = [`--template=${values.template}`, `--rate=${podsASecond}`, '--wait-bound', '--json'];
   const labPods = start('lab', 'pods', values.pods, `--endpoint=${endpoint}`, ...flags);
   const figures = JSON.parse(await labPods.line('"boundSeconds"'));
   if (values.kubelets) say('first created to last running', await untilRunning(endpoint, pods, startMs));
@@ -204,10 +219,16 @@ async function run(folder: string): Promise<void> {
   const counted = await countPods(endpoint);
   say('in the store', `${counted.pods} pods of ${nodes} nodes' cluster, ${counted.bound} on a node`);
   if (counted.bound !== pods) process.exitCode = 1;
-  if (!values.restart) return;
   await scheduler.end();
-  const again = await startScheduler(endpoint);
-  say('a new scheduler, to its first decision', `${again.seconds.toFixed(1)} s, ${again.scheduler.residentMib} MiB`);
+  if (values.restart) {
+    const again = await startScheduler(endpoint);
+    say('a new scheduler, to its first decision', `${again.seconds.toFixed(1)} s, ${again.scheduler.residentMib} MiB`);
+  }
+  return pods / figures.boundSeconds;
+}
+
+async function endAll(): Promise<void> {
+  for (const command of running.splice(0).reverse()) await command.end();
 }
 
 const folder = mkdtempSync(join(values.folder, 'k1m-cluster-'));
@@ -218,8 +239,17 @@ process.on('exit', () => {
 });
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 try {
-  await run(folder);
+  if (values.help) process.stdout.write(HELP);
+  else {
+    const bound = await run(join(folder, 'full'), Number(values.rate));
+    await endAll();
+    if (values.half) {
+      const half = Math.round(bound / 2);
+      say('at half of that rate', `${half}/s`);
+      await run(join(folder, 'half'), half);
+    }
+  }
 } finally {
-  for (const command of running.reverse()) await command.end();
+  await endAll();
   rmSync(folder, { recursive: true, force: true });
 }

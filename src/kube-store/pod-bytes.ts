@@ -16,6 +16,8 @@ const BYTES_MAX = 256 * 1024 * 1024;
 /** Of what stands around a pod's bytes. */
 const ENTRY_BYTES = 100;
 const SENT_MAX = 16_384;
+/** Room for most pods. */
+const RESTORED_BYTES = 16 * 1024;
 
 /** A pod as it is stored. */
 export type StoredPod = Pick<KeyValue, 'value' | 'mod_revision'>;
@@ -35,6 +37,7 @@ export class PodBytes {
   /** By slot. */
   readonly #kept: (KeptPod | undefined)[] = [];
   #keptBytes = 0;
+  readonly #restored = Buffer.allocUnsafe(RESTORED_BYTES);
   readonly #sent = new Map<number, SentBinding>();
 
   /** `formed`: its value, if that is of a form. */
@@ -48,11 +51,12 @@ export class PodBytes {
     this.#kept[slot] = kept;
   }
 
+  /** Its value is valid until the next call. */
   get(slot: number): StoredPod | undefined {
     const kept = this.#kept[slot];
     if (kept === undefined) return undefined;
     const { bytes, revision: mod_revision } = kept;
-    return { value: 'form' in bytes ? restore(bytes.form, bytes.own) : bytes, mod_revision };
+    return { value: 'form' in bytes ? restore(bytes.form, bytes.own, this.#restored) : bytes, mod_revision };
   }
 
   /** It is on a node, or gone. */

@@ -99,6 +99,7 @@ export class StoreKubeApi implements KubeApi {
 
   async bind(pod: PodToBind, nodeName: string, options: WriteOptions = {}): Promise<BindOutcome> {
     const slot = this.#pods?.reflector.slotOf(keyOf(pod)) ?? -1;
+    // Valid until something is awaited: by then it is rewritten, or read.
     let kv: StoredPod | undefined = this.#pods?.bytes.get(slot);
     let isSent = false;
     try {

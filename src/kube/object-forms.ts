@@ -128,9 +128,10 @@ export function ownBytes({ bytes, count, starts, ends }: Cuts, scratch: Buffer):
   return scratch.toString('latin1', 0, at);
 }
 
-/** The object that has these own bytes. */
-export function restore({ text, fixedBytes }: ObjectForm<unknown>, own: string): Uint8Array {
-  const object = Buffer.allocUnsafe(fixedBytes + own.length);
+/** The object that has these own bytes, in `scratch` where it has room. */
+export function restore({ text, fixedBytes }: ObjectForm<unknown>, own: string, scratch: Buffer): Uint8Array {
+  const bytesMax = fixedBytes + own.length;
+  const object = bytesMax > scratch.length ? Buffer.allocUnsafe(bytesMax) : scratch;
   let at = 0;
   let from = 0;
   let ownAt = 0;

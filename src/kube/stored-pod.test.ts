@@ -5,6 +5,7 @@ import { WireError } from '../base/byte-reader.ts';
 import { KubeWriter } from './kube-writer.ts';
 import { MessageDecoder, type PlainObject } from './message-decoder.ts';
 import { MessageEncoder } from './message-encoder.ts';
+import { PlainBinding } from './plain-binding.ts';
 import { readEnvelope, storedObject } from './stored-object.ts';
 import { sampleOf } from './stored-objects-fixture.ts';
 import { PodRewriter, readPodHead } from './stored-pod.ts';
@@ -179,3 +180,71 @@ test('damaged bytes are refused, or the pod stays readable', () => {
     { numRuns: RUNS },
   );
 });
+
+test('a plain pod is bound as any pod is, also when its bytes are others than an API server writes', () => {
+  const condition = fc.record({
+    type: fc.constantFrom('PodScheduled', 'Ready', 'PodScheduledX'),
+    status: fc.constantFrom('True', 'False'),
+  });
+  const somePod = fc.record({
+    uid: fc.constantFrom('u', 'u', 'u', 'u', 'v', 'ü'),
+    name: fc.string({ maxLength: 200 }),
+    padding: fc.nat(300),
+    nodeName: fc.constantFrom('', '', '', 'n'),
+    nominatedNodeName: fc.constantFrom('', '', '', '', 'n'),
+    conditions: fc.array(condition, { maxLength: 2 }),
+    isTerminating: fc.nat(19).map((n) => n === 0),
+    isGated: fc.nat(19).map((n) => n === 0),
+    target: fc.constantFrom('node-7', 'node-7', 'n'.repeat(130), 'nöde'),
+    change: fc.option(fc.record({ at: fc.nat(), to: fc.nat(255), kind: fc.constantFrom('set', 'cut', 'double') })),
+  });
+  const scheduled = new KubeWriter();
+  const lastTransitionTime = NOW;
+  scheduled.message(2, () => {
+    encoder.encode('PodCondition', { type: 'PodScheduled', status: 'True', lastTransitionTime }, scheduled);
+  });
+  const plain = new PlainBinding();
+  let plainCount = 0;
+  fc.assert(
+    fc.property(somePod, ({ uid, name, padding, target, change, ...some }) => {
+      const { nodeName, nominatedNodeName, conditions } = some;
+      const pod = stored({
+        metadata: { name, uid, ...(some.isTerminating ? { deletionTimestamp: NOW } : {}) },
+        spec: {
+          containers: [{ name: 'x'.repeat(padding) }],
+          nodeName,
+          ...(some.isGated ? { schedulingGates: [{ name: 'g' }] } : {}),
+        },
+        status: { phase: 'Pending', conditions, nominatedNodeName, qosClass: 'Burstable' },
+      });
+      const bytes = change === null ? pod : changed(pod, change);
+      const binding = { uid: 'u', nodeName: target, wallMs: WALL_MS };
+      const fast = outcomeOf(() => plain.bind(bytes, 'u', target, scheduled.view()));
+      if (!(fast instanceof Uint8Array)) return;
+      plainCount++;
+      const slow = outcomeOf(() => rewriter.bindAny(bytes, binding));
+      assert(slow instanceof Uint8Array, String(slow));
+      assert.equal(Buffer.from(fast).toString('hex'), Buffer.from(slow).toString('hex'));
+    }),
+    { numRuns: 10 * RUNS },
+  );
+  assert(plainCount > RUNS / 2, `only ${plainCount} were plain`);
+});
+
+function changed(pod: Uint8Array, { at, to, kind }: { at: number; to: number; kind: string }): Uint8Array {
+  // Behind its type, which a binding does not look at.
+  const start = readEnvelope(pod).rawStart - 3;
+  const place = start + (at % (pod.length - start));
+  const [before, behind] = [pod.subarray(0, place), pod.subarray(place + 1)];
+  if (kind === 'cut') return Buffer.concat([before, behind]);
+  return Buffer.concat([before, Buffer.of(to), kind === 'set' ? behind : pod.subarray(place)]);
+}
+
+function outcomeOf(bind: () => unknown): unknown {
+  try {
+    return bind();
+  } catch (error) {
+    if (error instanceof WireError) return 'damaged';
+    throw error;
+  }
+}

@@ -8,17 +8,16 @@
 //
 // `setCondition` is what a status patch with one condition does: the condition of that type is replaced, or one is added.
 
-import { ByteReader } from '../base/byte-reader.ts';
 import { EMPTY_BYTES } from '../base/bytes.ts';
 import { KubeWriter } from './kube-writer.ts';
 import { eachLengthDelimited } from './length-delimited.ts';
 import { MessageDecoder, type PlainObject } from './message-decoder.ts';
-import { copyFields, type Edit, type Range, rawOf, rewriteObject } from './message-edit.ts';
+import { copyFields, type Edit, type Range, rewriteObject } from './message-edit.ts';
 import { MessageEncoder } from './message-encoder.ts';
+import { PlainBinding } from './plain-binding.ts';
 import { readEnvelope } from './stored-object.ts';
 
 const MILLIS_A_SECOND = 1000;
-const LENGTH_DELIMITED = 2;
 /** Of Pod. */
 const METADATA = 1;
 const SPEC = 2;
@@ -83,47 +82,30 @@ export class PodRewriter {
   readonly #encoder = new MessageEncoder();
   readonly #decoder = new MessageDecoder();
   readonly #writer = new KubeWriter();
-  readonly #reader = new ByteReader();
-  /** The condition of a pod that had none of its type, and the second that it is of. */
-  #scheduled: { readonly seconds: number; readonly bytes: Uint8Array } = { seconds: -1, bytes: EMPTY_BYTES };
+  readonly #plain = new PlainBinding();
+  #scheduled: { readonly seconds: number; readonly field: Uint8Array } = { seconds: -1, field: EMPTY_BYTES };
 
   /** The bytes of the bound pod, or why it cannot be bound. Throws WireError where the bytes are no pod. */
   bind(stored: Uint8Array, { uid, nodeName, wallMs }: PodBinding): Uint8Array | BindRefusal {
-    if (!this.#isBindable(stored, uid)) {
-      const refusal = refusalOf(readPodHead(stored), uid);
-      if (refusal !== undefined) return refusal;
-    }
-    return this.#rewrite(stored, { nodeName, condition: SCHEDULED, wallMs });
+    const plain = this.#plain.bind(stored, uid, nodeName, this.#scheduledAt(wallMs));
+    return plain ?? this.bindAny(stored, { uid, nodeName, wallMs });
   }
 
-  /** Whether nothing is there to refuse; false where it takes a closer look. */
-  #isBindable(stored: Uint8Array, uid: string): boolean {
-    const reader = this.#reader;
-    const { start, end } = rawOf(stored);
-    let isUid = false;
-    reader.reset(stored, start, end);
-    while (reader.position < end) {
-      const tag = reader.tag();
-      reader.skip(tag);
-      const isMetadata = tag === METADATA * 8 + LENGTH_DELIMITED;
-      if (!isMetadata && tag !== SPEC * 8 + LENGTH_DELIMITED) continue;
-      const next = reader.position;
-      const { valueStart, valueEnd } = reader;
-      reader.reset(stored, valueStart, valueEnd);
-      while (reader.position < valueEnd) {
-        const field = reader.tag();
-        reader.skip(field);
-        const isEmpty = reader.valueStart === reader.valueEnd;
-        if (isMetadata) {
-          if (field === DELETION_TIMESTAMP * 8 + LENGTH_DELIMITED) return false;
-          if (field === UID * 8 + LENGTH_DELIMITED) isUid = isAscii(stored, reader.valueStart, reader.valueEnd, uid);
-        } else if (field === NODE_NAME * 8 + LENGTH_DELIMITED) {
-          if (!isEmpty) return false;
-        } else if (field === SCHEDULING_GATES * 8 + LENGTH_DELIMITED) return false;
-      }
-      reader.reset(stored, next, end);
+  /** The same without a look whether the pod is plain. */
+  bindAny(stored: Uint8Array, { uid, nodeName, wallMs }: PodBinding): Uint8Array | BindRefusal {
+    return refusalOf(readPodHead(stored), uid) ?? this.#rewrite(stored, { nodeName, condition: SCHEDULED, wallMs });
+  }
+
+  /** The condition that a binding adds to a pod that has none of its type: the same for all of a second. */
+  #scheduledAt(wallMs: number): Uint8Array {
+    const seconds = Math.floor(wallMs / MILLIS_A_SECOND);
+    if (this.#scheduled.seconds !== seconds) {
+      const writer = new KubeWriter();
+      const condition = { ...SCHEDULED, lastTransitionTime: timeOf(wallMs) };
+      writer.message(CONDITIONS, () => this.#encoder.encode('PodCondition', condition, writer));
+      this.#scheduled = { seconds, field: writer.copy() };
     }
-    return isUid;
+    return this.#scheduled.field;
   }
 
   /** Undefined where the pod has that condition already, but for the time of its last transition. */
@@ -182,31 +164,11 @@ export class PodRewriter {
 
   /** podutil.UpdatePodCondition: another condition in its place, that keeps the time of its last transition where its status stays. */
   #writeCondition(writer: KubeWriter, stored: Uint8Array, { condition, wallMs, old }: ConditionChange): void {
-    const seconds = Math.floor(wallMs / MILLIS_A_SECOND);
-    if (condition === SCHEDULED && old.start === old.end) {
-      if (this.#scheduled.seconds !== seconds) {
-        const made = new KubeWriter();
-        this.#encoder.encode('PodCondition', { ...condition, lastTransitionTime: timeOf(wallMs) }, made);
-        this.#scheduled = { seconds, bytes: made.copy() };
-      }
-      writer.bytes(this.#scheduled.bytes);
-      return;
-    }
     const told = this.#decoder.decode('PodCondition', stored, old.start, old.end);
     const isSame = told?.status === condition.status && typeof told.lastTransitionTime === 'string';
     const lastTransitionTime = isSame ? told.lastTransitionTime : timeOf(wallMs);
     this.#encoder.encode('PodCondition', { ...condition, lastTransitionTime }, writer);
   }
-}
-
-/** False also for texts that are not ASCII. */
-function isAscii(bytes: Uint8Array, start: number, end: number, text: string): boolean {
-  if (end - start !== text.length) return false;
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i);
-    if (code > 0x7f || code !== bytes[start + i]) return false;
-  }
-  return true;
 }
 
 function refusalOf(head: PodHead, uid: string): BindRefusal | undefined {

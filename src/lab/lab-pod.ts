@@ -45,7 +45,8 @@ function constraintsOf(template: PodTemplate, labels: PodTemplateSpec['labels'])
     case 'zone':
       return { topologySpreadConstraints: [spread(ZONE, 'DoNotSchedule')] };
     case 'host':
-      return { topologySpreadConstraints: [spread(HOSTNAME, 'DoNotSchedule')] };
+      // Nodes with a taint that keeps them away count for nothing: none of them would get the pod that lets others get a second one.
+      return { topologySpreadConstraints: [{ ...spread(HOSTNAME, 'DoNotSchedule'), nodeTaintsPolicy: 'Honor' }] };
     case 'mixed':
       return {
         affinity: {
