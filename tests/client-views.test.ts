@@ -114,6 +114,12 @@ describe('what is read where it lies', () => {
     const late = await server.drive(client.putIfUnchanged({ key, value: keyBytes('late'), modRevision }));
     assert(late.kind === 'other' && late.kv !== undefined);
     assert.deepEqual([late.kv.value.length, late.kv.mod_revision], [20_000, modRevision + 1]);
+    const fence = { key, modRevision: modRevision + 1 };
+    const other = await server.drive(client.put('/v/b', 'two'));
+    const fenced = { key: keyBytes('/v/b'), value, modRevision: other.header?.revision ?? 0 };
+    const refused = await server.drive(client.putIfUnchanged({ ...fenced, fence: { key, modRevision } }));
+    assert(refused.kind === 'other' && refused.kv?.mod_revision === fenced.modRevision);
+    assert.deepEqual(await server.drive(client.putIfUnchanged({ ...fenced, fence })), { kind: 'done' });
     const nobody = keyBytes('/v/nobody');
     const gone = await server.drive(client.putIfUnchanged({ key: nobody, value, modRevision: 7 }));
     assert.deepEqual(gone, { kind: 'other', kv: undefined });

@@ -9,7 +9,7 @@ import { keyBytes } from '../src/client/key-range.ts';
 import { MessageDecoder, type PlainObject } from '../src/kube/message-decoder.ts';
 import { MessageEncoder } from '../src/kube/message-encoder.ts';
 import { readEnvelope, storedObject } from '../src/kube/stored-object.ts';
-import type { JsonObject, KubeApi, PodToBind, ReflectHandler } from '../src/kube-api/kube-api.ts';
+import type { JsonObject, KubeApi, PodToBind, ReflectHandler, WriteOutcome } from '../src/kube-api/kube-api.ts';
 import { headOf, keyOf } from '../src/kube-api/object-head.ts';
 import { StoreKubeApi } from '../src/kube-store/store-kube-api.ts';
 import { SimulatedServer } from './compat/server-fixture.ts';
@@ -272,6 +272,93 @@ describe('a cluster at the store', () => {
       const kinds = [outcomes[2 * i].kind, outcomes[2 * i + 1].kind].sort();
       assert.deepEqual(kinds, ['bound', 'conflict']);
     }
+  });
+
+  describe('with a Lease', () => {
+    const LEASE = { namespace: 'kube-system', name: 'kube-scheduler' };
+    const LEASE_KEY = '/registry/leases/kube-system/kube-scheduler';
+    const SPEC = { leaseDurationSeconds: 15, acquireTime: '', renewTime: '', leaseTransitions: 0 };
+    /** As the API server would read it. */
+    let holder: string;
+    let version: string;
+    let reads: number;
+    let isThere: boolean;
+
+    async function write(holderIdentity: string): Promise<WriteOutcome> {
+      if (isThere) {
+        const { header } = await client.put(LEASE_KEY, holderIdentity);
+        version = String(header?.revision);
+      } else version = '77';
+      holder = holderIdentity;
+      return { kind: 'done', object: leaseObject() };
+    }
+
+    function leaseObject(): JsonObject {
+      const metadata = { ...LEASE, uid: 'uid-lease', resourceVersion: version };
+      return { metadata, spec: { ...SPEC, holderIdentity: holder } };
+    }
+
+    beforeEach(async () => {
+      await api.close();
+      await server.close();
+      isThere = true;
+      reads = 0;
+      await start(1, {
+        createLease: (_, { holderIdentity }) => write(holderIdentity),
+        updateLease: (_, { holderIdentity }) => write(holderIdentity),
+        readLease: async () => {
+          reads++;
+          return { kind: 'found', object: leaseObject() };
+        },
+        close: async () => {},
+      });
+    });
+
+    const lead = (): Promise<WriteOutcome> => drive(api.updateLease(LEASE, { ...SPEC, holderIdentity: 'me' }, ''));
+
+    it('binds nothing once another one has it', async () => {
+      await put('a', podBytes('a', 'uid-a'));
+      await drive(api.createLease(LEASE, { ...SPEC, holderIdentity: 'me' }));
+      await drive(write('another'));
+      const outcome = await drive(api.bind(pod('a'), 'node-1'));
+      assert.deepEqual(outcome, { kind: 'unreachable', text: 'another scheduler leads: another' });
+      assert.equal(Object((await stored('a')).spec).nodeName, undefined);
+      await lead();
+      assert.deepEqual(await drive(api.bind(pod('a'), 'node-1')), { kind: 'bound' });
+    });
+
+    it('binds again after a renewal that it had not heard of, or was about to hear of', async () => {
+      for (const name of ['a', 'b']) await put(name, podBytes(name, `uid-${name}`));
+      await lead();
+      await drive(write('me'));
+      assert.deepEqual(await drive(api.bind(pod('a'), 'node-1')), { kind: 'bound' });
+      assert.equal(reads, 1);
+      // The renewal is in the store before its answer is here.
+      const renewal = api.updateLease(LEASE, { ...SPEC, holderIdentity: 'me' }, '');
+      const binding = api.bind(pod('b'), 'node-1');
+      assert.deepEqual(await drive(binding), { kind: 'bound' });
+      await drive(renewal);
+      assert.equal(reads, 1);
+    });
+
+    it('reads it once for all bindings that are lost together', async () => {
+      const names = Array.from({ length: 20 }, (_, i) => `p${i}`);
+      for (const name of names) await put(name, podBytes(name, `uid-${name}`));
+      await lead();
+      await drive(write('another'));
+      const outcomes = await drive(Promise.all(names.map((name) => api.bind(pod(name), 'node-1'))));
+      assert.deepEqual(new Set(outcomes.map(({ kind }) => kind)), new Set(['unreachable']));
+      assert(reads < 5, String(reads));
+    });
+
+    it('binds without it where Leases are in another store', async () => {
+      for (const name of ['a', 'b']) await put(name, podBytes(name, `uid-${name}`));
+      isThere = false;
+      await lead();
+      assert.deepEqual(await drive(api.bind(pod('a'), 'node-1')), { kind: 'bound' });
+      assert.deepEqual(await drive(api.bind(pod('b'), 'node-1')), { kind: 'bound' });
+      assert.equal(reads, 1);
+    });
   });
 
   it('hands what is encrypted or JSON to the API server, if there is one', async () => {

@@ -1,7 +1,7 @@
 // The transaction that an API server updates an object with, and a scheduler binds a pod with: put if nobody has written the key since, else read it.
 // Encoded and read by hand, since there are a million of them.
 //
-//   If MOD(key) = modRevision Then Put(key, value) Else Range(key)
+//   If MOD(key) = modRevision [and MOD(fence.key) = fence.modRevision] Then Put(key, value) Else Range(key)
 
 import type { KeyValue } from '../api/messages.ts';
 import { TxnResponse } from '../api/messages.ts';
@@ -30,23 +30,21 @@ export interface ConditionalPut {
   readonly key: Uint8Array;
   readonly value: Uint8Array;
   readonly modRevision: number;
+  /** Another key, nobody may have written either. */
+  readonly fence?: { readonly key: Uint8Array; readonly modRevision: number } | undefined;
 }
 
 export type PutOutcome =
   | { readonly kind: 'done' }
-  /** Somebody else has written it; undefined: it is gone. */
+  /** Somebody else has written it; undefined: it is gone. As it was where it is the fence that somebody has written. */
   | { readonly kind: 'other'; readonly kv: KeyValue | undefined };
 
 const DONE: PutOutcome = { kind: 'done' };
 
 /** Adds the request to an empty writer. */
-export function encodeConditionalPut(writer: ByteWriter, { key, value, modRevision }: ConditionalPut): void {
-  const compare = writer.open(COMPARE);
-  writer.int(TARGET, TARGET_MOD);
-  writer.lengthDelimited(COMPARED_KEY, key);
-  writer.varint(MOD_REVISION);
-  writer.varint(modRevision);
-  writer.close(compare);
+export function encodeConditionalPut(writer: ByteWriter, { key, value, modRevision, fence }: ConditionalPut): void {
+  encodeCompare(writer, key, modRevision);
+  if (fence !== undefined) encodeCompare(writer, fence.key, fence.modRevision);
   const put = fieldBytes(key.length) + fieldBytes(value.length);
   writer.varint(SUCCESS);
   writer.varint(fieldBytes(put));
@@ -65,6 +63,15 @@ export function encodeConditionalPut(writer: ByteWriter, { key, value, modRevisi
   writer.lengthDelimited(KEY, key);
   writer.close(range);
   writer.close(failure);
+}
+
+function encodeCompare(writer: ByteWriter, key: Uint8Array, modRevision: number): void {
+  const compare = writer.open(COMPARE);
+  writer.int(TARGET, TARGET_MOD);
+  writer.lengthDelimited(COMPARED_KEY, key);
+  writer.varint(MOD_REVISION);
+  writer.varint(modRevision);
+  writer.close(compare);
 }
 
 /** Throws WireError where the answer is malformed. */

@@ -1,8 +1,8 @@
 // A cluster as a scheduler sees it, at the store instead of through an API server: collections are followed and pods bound by the etcd API.
 // The objects are the same, and so is what API servers, kubelets and controllers see of a binding (docs/scheduler.md).
 //
-//   bind ─► the pod's stored bytes ─► rewritten (kube/stored-pod.ts) ─► Txn If MOD(key) = revision Then Put Else Range
-//             from its last event, or read
+//   bind ─► the pod's stored bytes ─► rewritten (kube/stored-pod.ts) ─► Txn If MOD(key) = revision and the Lease is ours Then Put Else Range
+//             from its last event, or read                                                              (lease-fence.ts)
 //
 // What the store cannot do is done by the API server, where one is given: bindings of pods that are encrypted or stored as JSON, events, deletions,
 // leases, any other write. Without one these are refused, but for the conditions of pods, which are written at the store too.
@@ -38,6 +38,7 @@ import type {
 } from '../kube-api/kube-api.ts';
 import { headOf, keyOf } from '../kube-api/object-head.ts';
 import type { ResourceName } from '../kube-api/resource.ts';
+import { type FencedBy, LeaseFence } from './lease-fence.ts';
 import { ObjectReader } from './object-reader.ts';
 import { PodBytes, type StoredPod } from './pod-bytes.ts';
 import { RegistryKeys } from './registry-key.ts';
@@ -67,6 +68,7 @@ interface FollowedPods {
 export class StoreKubeApi implements KubeApi {
   readonly #options: StoreKubeApiOptions;
   readonly #keys: RegistryKeys;
+  readonly #fence: LeaseFence;
   readonly #reader = new ObjectReader();
   readonly #rewriter = new PodRewriter();
   /** Of the reflector that follows the pods, once there is one. */
@@ -76,6 +78,7 @@ export class StoreKubeApi implements KubeApi {
   constructor(options: StoreKubeApiOptions) {
     this.#options = options;
     this.#keys = new RegistryKeys(options.prefix);
+    this.#fence = new LeaseFence(options.client, this.#keys);
   }
 
   reflect(resource: ResourceName, handler: ReflectHandler, options: ReflectOptions = {}): Reflection {
@@ -116,10 +119,15 @@ export class StoreKubeApi implements KubeApi {
         const sent = { value: bound, uid: pod.uid, nodeName };
         // The watch tells of it, sooner or later than the answer comes.
         if (slot >= 0) this.#pods?.bytes.send(slot, sent);
-        const outcome = await this.#put(pod, kv, bound, timeoutMs);
+        const fence = this.#fence.current;
+        const outcome = await this.#put(pod, kv, bound, { timeoutMs, fence });
         if (outcome.kind === 'done') return { kind: 'bound' };
         isSent = false;
         this.#pods?.bytes.unsend(slot, sent);
+        if (fence !== undefined && outcome.kv?.mod_revision === kv.mod_revision) {
+          const text = await this.#fence.lost(fence, this.#options.api);
+          if (text !== undefined) return { kind: 'unreachable', text };
+        }
         kv = outcome.kv;
         if (kv === undefined) return podIsGone(pod);
       }
@@ -197,11 +205,15 @@ export class StoreKubeApi implements KubeApi {
   }
 
   async createLease(lease: LeaseName, spec: LeaseSpec): Promise<WriteOutcome> {
-    return this.#options.api?.createLease(lease, spec) ?? this.#unable('elect a leader');
+    const { api } = this.#options;
+    if (api === undefined) return this.#unable('elect a leader');
+    return this.#fence.written(lease, spec, api.createLease(lease, spec));
   }
 
   async updateLease(lease: LeaseName, spec: LeaseSpec, resourceVersion: string): Promise<WriteOutcome> {
-    return this.#options.api?.updateLease(lease, spec, resourceVersion) ?? this.#unable('elect a leader');
+    const { api } = this.#options;
+    if (api === undefined) return this.#unable('elect a leader');
+    return this.#fence.written(lease, spec, api.updateLease(lease, spec, resourceVersion));
   }
 
   async readVersion(): Promise<ReadOutcome> {
@@ -257,11 +269,11 @@ export class StoreKubeApi implements KubeApi {
     pod: ObjectIdentity,
     { mod_revision }: StoredPod,
     value: Uint8Array,
-    timeoutMs: number = TIMEOUT_MS,
+    { timeoutMs = TIMEOUT_MS, fence }: { readonly timeoutMs?: number; readonly fence?: FencedBy | undefined } = {},
   ): Promise<PutOutcome> {
     this.#counted('txn');
     const key = keyBytes(this.#keys.key('pods', pod));
-    return this.#options.client.putIfUnchanged({ key, value, modRevision: mod_revision }, { timeoutMs });
+    return this.#options.client.putIfUnchanged({ key, value, modRevision: mod_revision, fence }, { timeoutMs });
   }
 
   #counted(verb: string): void {
