@@ -1,4 +1,5 @@
-// Follows the collections that scheduling depends on, and reads their objects; what cannot be read is told and left out.
+// Follows the collections that scheduling depends on, and reads their objects; what cannot be read is told and left out. Pods come after the nodes that
+// they are on.
 
 import type { Clock } from '../../io/clock.ts';
 import type {
@@ -60,6 +61,7 @@ export class ClusterFeed {
   readonly #reflections: Reflection[] = [];
   readonly #startedMs: number;
   #unsynced = 0;
+  #isClosed = false;
 
   constructor(api: KubeApi, clock: Clock, handler: ClusterHandler) {
     this.#api = api;
@@ -78,12 +80,16 @@ export class ClusterFeed {
 
   start(): void {
     const handler = this.#handler;
+    // The pods'.
+    this.#unsynced++;
     this.#follow(
       'nodes',
       (json) => this.#read('nodes', readNode(json), (node) => handler.onNode(node)),
       ({ name }) => handler.onNodeDeleted(name),
       {},
       (object) => this.#setAlike(this.#nodes.alike(object), (node) => handler.onNode(node)),
+      // A million pods whose nodes are not known yet would have to be kept by themselves.
+      () => this.#followPods(),
     );
     for (const [resource, kind] of CLUSTER_RESOURCES) {
       this.#follow(
@@ -92,6 +98,17 @@ export class ClusterFeed {
         (identity) => handler.onObjectDeleted(kind, keyOf(identity)),
       );
     }
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    for (const reflection of this.#reflections) reflection.close();
+  }
+
+  #followPods(): void {
+    const handler = this.#handler;
+    this.#unsynced--;
+    if (this.#isClosed) return;
     this.#follow(
       'pods',
       (json) => this.#read('pods', this.#pods.read(json), (pod) => handler.onPod(pod)),
@@ -100,10 +117,6 @@ export class ClusterFeed {
       { fieldSelector: UNFINISHED, isNewest: true },
       (object) => this.#setAlike(this.#pods.alike(object), (pod) => handler.onPod(pod)),
     );
-  }
-
-  close(): void {
-    for (const reflection of this.#reflections) reflection.close();
   }
 
   #setObject(resource: ResourceName, kind: ClusterKind, json: JsonObject): void {
@@ -129,6 +142,7 @@ export class ClusterFeed {
     onDeleted: (identity: ObjectIdentity) => void,
     options: ReflectOptions = {},
     onAlike?: (object: Lookalike) => boolean,
+    afterwards: () => void = () => {},
   ): void {
     this.#unsynced++;
     const handler = {
@@ -137,6 +151,7 @@ export class ClusterFeed {
       onBound: (uid: string, nodeName: string) => this.#handler.onPodBound(uid, nodeName),
       onDeleted,
       onSynced: () => {
+        afterwards();
         this.#unsynced--;
         if (this.#unsynced === 0) this.#handler.onSynced((this.#clock.nowMs() - this.#startedMs) / 1000);
       },

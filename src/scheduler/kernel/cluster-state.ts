@@ -310,9 +310,11 @@ export class ClusterState implements ObjectLookup {
       return;
     }
     if (pod.isFinished) return;
-    const record = recordOf(pod, this.shapes.shapeFor(pod), this.#order++);
-    this.#placed.set(pod.uid, record);
     const slot = this.nodes.slotOf(pod.nodeName);
+    // One string for all pods of a node.
+    const nodeName = slot === undefined ? pod.nodeName : this.nodes.names[slot];
+    const record = recordOf(pod, { nodeName, shape: this.shapes.shapeFor(pod), order: this.#order++ });
+    this.#placed.set(pod.uid, record);
     if (slot === undefined) this.#waitForNode(record);
     else this.#put(record, slot);
   }

@@ -87,8 +87,11 @@ export interface PodRecord {
 }
 
 /** Of a pod that names its node; it is on none yet. */
-export function recordOf(pod: PodObject, shape: PodShape, order: number): PodRecord {
-  const { uid, name, nodeName, startedAtMs } = pod;
+export function recordOf(
+  pod: PodObject,
+  { nodeName, shape, order }: Pick<PodRecord, 'nodeName' | 'shape' | 'order'>,
+): PodRecord {
+  const { uid, name, startedAtMs } = pod;
   return {
     uid,
     name,
