@@ -3,6 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { KubeConfig } from '@kubernetes/client-node';
+import { readTextFile } from '../io/text-file.ts';
 import { SimulatedClock } from '../testing/clock.ts';
 import { type Credentials, CredentialsError } from './credentials.ts';
 import { type KubeconfigOptions, readKubeconfig } from './kubeconfig.ts';
@@ -30,7 +32,7 @@ describe('a kubeconfig', () => {
   function read(files: Record<string, string>, options: Partial<KubeconfigOptions> = {}): Promise<Credentials> {
     return readKubeconfig({
       environment: { HOME: '/home/me' },
-      readText: (path) => files[path],
+      readText: (path) => files[path] ?? readTextFile(path),
       clock: new SimulatedClock(),
       ...options,
     });
@@ -107,6 +109,74 @@ describe('a kubeconfig', () => {
     assert.equal((await read({}, { master: 'http://127.0.0.1:8001' })).origin, 'http://127.0.0.1:8001');
   });
 
+  test('is the service account where the program runs in a pod', async () => {
+    const account = '/var/run/secrets/kubernetes.io/serviceaccount';
+    const files = { [`${account}/token`]: 'pod-token\n', [`${account}/ca.crt`]: 'CA' };
+    for (const [host, port, origin] of [
+      ['10.96.0.1', '443', 'https://10.96.0.1'],
+      ['fd00::1', '6443', 'https://[fd00::1]:6443'],
+      ['10.96.0.1', '8080', 'http://10.96.0.1:8080'],
+    ]) {
+      const environment = { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port };
+      const credentials = await read(files, { environment });
+      assert.equal(credentials.origin, origin);
+      assert.deepEqual(credentials.tls(), { isUnchecked: false, ca: 'CA' });
+      assert.deepEqual(await credentials.headers(), { authorization: 'Bearer pod-token' });
+    }
+  });
+
+  test('gives the same headers object as long as they say the same', async () => {
+    const clock = new SimulatedClock();
+    const files: Record<string, string> = { '/token': 'one', '/c': config({ tokenFile: '/token' }) };
+    const credentials = await read(files, { path: '/c', clock });
+    const first = await credentials.headers();
+    await clock.pass(20_000);
+    assert.equal(await credentials.headers(), first);
+    files['/token'] = 'two';
+    assert.equal(await credentials.headers(), first, 'kept for a while');
+    await clock.pass(20_000);
+    assert.deepEqual(await credentials.headers(), { authorization: 'Bearer two' });
+  });
+
+  test('is what @kubernetes/client-node makes of it', async () => {
+    writeFileSync(join(folder, 'cert.pem'), 'CERT');
+    writeFileSync(join(folder, 'key.pem'), 'KEY');
+    writeFileSync(join(folder, 'ca.pem'), 'CA');
+    const files = { 'client-certificate': 'cert.pem', 'client-key': join(folder, 'key.pem') };
+    const script = `process.stdout.write(JSON.stringify({ status: { token: 'fresh', clientCertificateData: 'C', clientKeyData: 'K' } }))`;
+    const exec = { apiVersion: 'client.authentication.k8s.io/v1', command: process.execPath, args: ['-e', script] };
+    const provider = { name: 'gcp', config: { 'access-token': 'granted', expiry: '2999-01-01T00:00:00Z' } };
+    for (const user of [
+      {},
+      { token: 'secret' },
+      files,
+      { ...files, token: 'secret', as: 'jürgen' },
+      { username: 'me', password: 'pw:with' },
+      { username: 'me', password: 'pw', token: 'secret' },
+      { exec },
+      { exec, token: 'secret', ...files },
+      { 'auth-provider': provider },
+    ]) {
+      const path = join(folder, 'config');
+      const text = config(user, { 'certificate-authority': 'ca.pem', 'tls-server-name': 'api.example' });
+      const theirs = new KubeConfig();
+      theirs.loadFromString(text);
+      theirs.makePathsAbsolute(folder);
+      const options: Parameters<KubeConfig['applyToHTTPSOptions']>[0] = { headers: {} };
+      await theirs.applyToHTTPSOptions(options);
+      const credentials = await read({ [path]: text }, { path });
+      const { certificate, key, ca, serverName } = credentials.tls();
+      assert.deepEqual(
+        [certificate, key, ca].map((pem) => pem?.toString()),
+        [options.cert, options.key, options.ca].map((pem) => pem?.toString()),
+      );
+      assert.equal(serverName, options.servername);
+      const basic = options.auth == null ? {} : { authorization: `Basic ${base64(options.auth)}` };
+      const headers = Object.entries({ ...options.headers }).map(([name, value]) => [name.toLowerCase(), value]);
+      assert.deepEqual(await credentials.headers(), { ...Object.fromEntries(headers), ...basic }, JSON.stringify(user));
+    }
+  });
+
   for (const [name, files, options, message] of [
     ['nothing', {}, {}, /^no kubeconfig: use --kubeconfig, KUBECONFIG or ~\/.kube\/config, or run in a pod$/],
     ['a missing file', {}, { path: '/none' }, /^\/none: there is no such kubeconfig$/],
@@ -124,6 +194,24 @@ describe('a kubeconfig', () => {
       { '/c': config({}, { server: 'nonsense' }) },
       { path: '/c' },
       /not an http or https address/,
+    ],
+    [
+      'a cluster without a server',
+      { '/c': config({}, { server: '' }) },
+      { path: '/c' },
+      /^\/c: clusters\[0\]\.cluster\.server is missing$/,
+    ],
+    [
+      'a user without a name',
+      { '/c': '{"users":[{"user":{}}]}' },
+      { path: '/c' },
+      /^\/c: users\[0\]\.name is missing$/,
+    ],
+    [
+      'a context without a cluster',
+      { '/c': '{"contexts":[{"name":"x","context":{}}]}' },
+      { path: '/c' },
+      /contexts\[0\]\.context\.cluster is missing$/,
     ],
     ['a proxy', { '/c': config({}, { 'proxy-url': 'http://p' }) }, { path: '/c' }, /proxy-url is not supported/],
     ['groups', { '/c': config({ as: 'x', 'as-groups': ['g'] }) }, { path: '/c' }, /no groups/],

@@ -1,23 +1,25 @@
-// Credentials from where kubectl and kube-scheduler look for them, by @kubernetes/client-node's KubeConfig:
+// Credentials from where kubectl and kube-scheduler look for them:
 //
 //   --kubeconfig, else the files of KUBECONFIG, else ~/.kube/config, else the service account of the pod we run in; --master
 //   replaces the server's address
 //
-// Known forms: client certificate, token, tokenFile, basic, exec plugin, OIDC, impersonation of a user. Of several files the first that names
-// something counts. What the library does not know is added here: `tokenFile`, and KUBERNETES_EXEC_INFO for plugins that ask for it. What
-// neither knows is refused rather than left out: proxies, impersonated groups.
+// Known forms: client certificate, token, tokenFile, basic, exec plugin, OIDC and other auth providers (plugin-login.ts), impersonation of a user. What is not
+// known is refused rather than left out: proxies, impersonated groups.
 //
-// Headers are kept for HEADERS_MS_MAX, since making them reads files; a token that ends sooner is renewed by the 401 it earns.
+// Headers are kept for HEADERS_MS_MAX, since making them reads files; a token that ends sooner is renewed by the 401 it earns. They are the same object as long
+// as they say the same, by which the HTTP client knows them again.
 
-import { bufferFromFileOrString, type Cluster, KubeConfig, type User } from '@kubernetes/client-node';
-import { parse } from 'yaml';
 import type { Clock } from '../io/clock.ts';
 import type { TlsOptions } from '../io/dialer.ts';
 import { type Credentials, CredentialsError } from './credentials.ts';
-import { isObject } from './object-head.ts';
+import { type Cluster, type Kubeconfig, readKubeconfigFiles, type User } from './kubeconfig-file.ts';
+import { isPluginUser, type Login, type LoginSource, pluginLogin } from './plugin-login.ts';
 
 const HEADERS_MS_MAX = 10_000;
-const SERVICE_ACCOUNT_TOKEN = '/var/run/secrets/kubernetes.io/serviceaccount/token';
+const SERVICE_ACCOUNT = '/var/run/secrets/kubernetes.io/serviceaccount';
+/** Where a pod's environment names such a port, the API server is reached in plain HTTP. */
+const PLAIN_PORTS: readonly string[] = ['80', '8080', '8001'];
+const NOBODY: User = { name: 'nobody' };
 
 export interface KubeconfigOptions {
   /** --kubeconfig. */
@@ -27,7 +29,7 @@ export interface KubeconfigOptions {
   /** In place of the current one. */
   readonly context?: string;
   readonly environment: Readonly<Record<string, string | undefined>>;
-  /** Undefined when there is no such file. */
+  /** Undefined when there is no such file; throws when it cannot be read. */
   readonly readText: (path: string) => string | undefined;
   readonly clock: Clock;
 }
@@ -39,33 +41,28 @@ export async function readKubeconfig(options: KubeconfigOptions): Promise<Creden
   return credentials;
 }
 
-interface Loaded {
-  readonly config: KubeConfig;
+/** Whom we speak with, and as whom. */
+interface Access {
   readonly cluster: Cluster;
-}
-
-/** What https.request and the library's authenticators take. */
-interface HttpsOptions {
-  headers: Record<string, string>;
-  auth?: string;
-  cert?: string | Buffer;
-  key?: string | Buffer;
+  readonly user: User;
 }
 
 class KubeconfigCredentials implements Credentials {
   readonly #options: KubeconfigOptions;
-  #loaded: Loaded;
+  readonly #url: URL;
+  #access: Access;
+  /** Of a user for whom a plugin logs in. */
+  #plugin: LoginSource | undefined;
   #tls: TlsOptions;
   #headers: Readonly<Record<string, string>> = {};
   #headersAtMs = Number.NEGATIVE_INFINITY;
   #refreshing: Promise<void> | undefined;
-  readonly #url: URL;
 
   constructor(options: KubeconfigOptions) {
     this.#options = options;
-    this.#loaded = load(options);
-    this.#url = serverUrl(this.#loaded.cluster);
-    this.#tls = tlsOf(this.#loaded.cluster, {});
+    this.#access = accessOf(options);
+    this.#url = serverUrl(this.#access.cluster);
+    this.#tls = this.#tlsOf({ headers: {} });
   }
 
   get origin(): string {
@@ -92,46 +89,83 @@ class KubeconfigCredentials implements Credentials {
 
   async renew(): Promise<boolean> {
     const before = this.#tls;
-    this.#loaded = load(this.#options);
+    this.#access = accessOf(this.#options);
+    this.#plugin = undefined;
     this.#headersAtMs = Number.NEGATIVE_INFINITY;
     await this.headers();
     return String(before.certificate) !== String(this.#tls.certificate);
   }
 
   async #refresh(): Promise<void> {
-    const { config, cluster } = this.#loaded;
-    const options: HttpsOptions = { headers: {} };
+    const { cluster, user } = this.#access;
+    let login: Login = { headers: {} };
     try {
-      await config.applyToHTTPSOptions(options);
+      if (isPluginUser(user)) {
+        this.#plugin ??= await pluginLogin(cluster, user);
+        login = await this.#plugin();
+      }
+      login = { ...login, ...ownCertificate(login, user, this.#fileText), headers: this.#headersOf(login, user) };
     } catch (error) {
-      throw new CredentialsError(`credentials of user ${config.getCurrentUser()?.name ?? ''}: ${textOf(error)}`);
+      throw new CredentialsError(`credentials of user ${user.name}: ${textOf(error)}`);
     }
-    const headers = Object.entries(options.headers).map(([name, value]) => [name.toLowerCase(), value.trim()]);
-    const basic =
-      options.auth === undefined ? {} : { authorization: `Basic ${Buffer.from(options.auth).toString('base64')}` };
-    this.#tls = tlsOf(cluster, options);
-    this.#headers = { ...Object.fromEntries(headers), ...basic };
+    this.#tls = this.#tlsOf(login);
+    if (JSON.stringify(this.#headers) !== JSON.stringify(login.headers)) this.#headers = login.headers;
     this.#headersAtMs = this.#options.clock.nowMs();
   }
+
+  /** A password counts more than a token, and that more than what a plugin says, as @kubernetes/client-node has it. */
+  #headersOf({ headers }: Login, user: User): Readonly<Record<string, string>> {
+    const { username, password = '', impersonated, tokenFile } = user;
+    const token = tokenFile === undefined ? user.token : this.#fileText(tokenFile);
+    return {
+      ...headers,
+      ...(token === undefined ? {} : { authorization: `Bearer ${token.trim()}` }),
+      ...(username === undefined
+        ? {}
+        : { authorization: `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}` }),
+      ...(impersonated === undefined ? {} : { 'impersonate-user': impersonated }),
+    };
+  }
+
+  #tlsOf({ certificate, key }: Login): TlsOptions {
+    const { cluster } = this.#access;
+    let ca: string | Buffer | undefined;
+    try {
+      ca = dataOrFile(cluster.caData, cluster.caFile, this.#fileText);
+    } catch (error) {
+      throw new CredentialsError(`the certificate authority of cluster ${cluster.name}: ${textOf(error)}`);
+    }
+    return {
+      isUnchecked: cluster.skipTlsVerify,
+      ...(ca === undefined ? {} : { ca }),
+      ...(certificate === undefined ? {} : { certificate }),
+      ...(key === undefined ? {} : { key }),
+      ...(cluster.tlsServerName === undefined ? {} : { serverName: cluster.tlsServerName }),
+    };
+  }
+
+  /** Of a file that has to be there. */
+  readonly #fileText = (path: string): string => {
+    const text = this.#options.readText(path);
+    if (text === undefined) throw new Error(`ENOENT: no such file or directory, open '${path}'`);
+    return text;
+  };
 }
 
-function tlsOf(
-  cluster: Cluster,
-  { cert, key }: { readonly cert?: string | Buffer; readonly key?: string | Buffer },
-): TlsOptions {
-  let ca: Buffer | null;
-  try {
-    ca = bufferFromFileOrString(cluster.caFile, cluster.caData);
-  } catch (error) {
-    throw new CredentialsError(`the certificate authority of cluster ${cluster.name}: ${textOf(error)}`);
-  }
-  return {
-    isUnchecked: cluster.skipTLSVerify,
-    ...(ca === null ? {} : { ca }),
-    ...(cert === undefined ? {} : { certificate: cert }),
-    ...(key === undefined ? {} : { key }),
-    ...(cluster.tlsServerName === undefined ? {} : { serverName: cluster.tlsServerName }),
-  };
+/** The user's own, where no plugin has brought one. */
+function ownCertificate(login: Login, user: User, fileText: (path: string) => string): Partial<Login> {
+  const certificate = login.certificate ?? dataOrFile(user.certData, user.certFile, fileText);
+  const key = login.key ?? dataOrFile(user.keyData, user.keyFile, fileText);
+  return { ...(certificate === undefined ? {} : { certificate }), ...(key === undefined ? {} : { key }) };
+}
+
+function dataOrFile(
+  data: string | undefined,
+  file: string | undefined,
+  fileText: (path: string) => string,
+): string | Buffer | undefined {
+  if (data !== undefined) return Buffer.from(data, 'base64');
+  return file === undefined ? undefined : fileText(file);
 }
 
 function serverUrl({ name, server }: Cluster): URL {
@@ -142,42 +176,46 @@ function serverUrl({ name, server }: Cluster): URL {
   return url;
 }
 
-function load(options: KubeconfigOptions): Loaded {
+function accessOf(options: KubeconfigOptions): Access {
   const { context, master, readText } = options;
-  const texts = configPaths(options).flatMap((path) => {
+  const files = configPaths(options).flatMap((path) => {
     const text = readText(path);
     return text === undefined ? [] : [{ path, text }];
   });
-  const config = new KubeConfig();
-  if (texts.length > 0) loadFiles(config, texts);
-  else if (options.path !== undefined) throw new CredentialsError(`${options.path}: there is no such kubeconfig`);
-  else if (isInCluster(options)) config.loadFromCluster();
-  else if (master !== undefined) {
-    config.loadFromClusterAndUser({ name: 'master', server: master, skipTLSVerify: false }, { name: 'nobody' });
-  } else throw new CredentialsError('no kubeconfig: use --kubeconfig, KUBECONFIG or ~/.kube/config, or run in a pod');
-  if (context !== undefined) config.setCurrentContext(context);
-  const cluster = currentCluster(config, master);
-  // The library makes a connection of its own from this, which nobody uses, and refuses plain HTTP with checks that it has not.
-  const skipTLSVerify = cluster.skipTLSVerify || cluster.server.startsWith('http:');
-  const { users, contexts, currentContext } = config;
-  config.loadFromOptions({ clusters: [{ ...cluster, skipTLSVerify }], users, contexts, currentContext });
-  return { config, cluster };
+  if (files.length > 0) return replaced(accessIn(readKubeconfigFiles(files), context), master);
+  if (options.path !== undefined) throw new CredentialsError(`${options.path}: there is no such kubeconfig`);
+  if (isInCluster(options)) return replaced(accessOfPod(options), master);
+  if (master === undefined) {
+    throw new CredentialsError('no kubeconfig: use --kubeconfig, KUBECONFIG or ~/.kube/config, or run in a pod');
+  }
+  return { cluster: { name: 'master', server: master, skipTlsVerify: false }, user: NOBODY };
 }
 
-function currentCluster(config: KubeConfig, master: string | undefined): Cluster {
-  const name = config.getCurrentContext();
-  const cluster = config.getCurrentCluster();
-  if (cluster === null) {
-    throw new CredentialsError(
-      name === undefined || name === ''
-        ? 'the kubeconfig names no current-context'
-        : `context ${name} of the kubeconfig has no cluster`,
-    );
+function accessIn({ clusters, users, contexts, currentContext }: Kubeconfig, wanted = currentContext): Access {
+  if (wanted === '') throw new CredentialsError('the kubeconfig names no current-context');
+  const context = contexts.get(wanted);
+  const cluster = context === undefined ? undefined : clusters.get(context.cluster);
+  if (context === undefined || cluster === undefined) {
+    throw new CredentialsError(`context ${wanted} of the kubeconfig has no cluster`);
   }
-  if (cluster.proxyUrl !== undefined && cluster.proxyUrl !== null) {
+  if (cluster.proxyUrl !== undefined) {
     throw new CredentialsError(`cluster ${cluster.name}: proxy-url is not supported`);
   }
-  return master === undefined ? cluster : { ...cluster, server: master };
+  return { cluster, user: users.get(context.user) ?? NOBODY };
+}
+
+function accessOfPod({ environment }: KubeconfigOptions): Access {
+  const { KUBERNETES_SERVICE_HOST: host = '', KUBERNETES_SERVICE_PORT: port = '' } = environment;
+  const scheme = PLAIN_PORTS.includes(port) ? 'http' : 'https';
+  const server = `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`;
+  return {
+    cluster: { name: 'inCluster', server, caFile: `${SERVICE_ACCOUNT}/ca.crt`, skipTlsVerify: false },
+    user: { name: 'inClusterUser', tokenFile: `${SERVICE_ACCOUNT}/token` },
+  };
+}
+
+function replaced({ cluster, user }: Access, master: string | undefined): Access {
+  return { cluster: master === undefined ? cluster : { ...cluster, server: master }, user };
 }
 
 function configPaths({ path, environment }: KubeconfigOptions): string[] {
@@ -188,69 +226,7 @@ function configPaths({ path, environment }: KubeconfigOptions): string[] {
 }
 
 function isInCluster({ environment, readText }: KubeconfigOptions): boolean {
-  return (environment.KUBERNETES_SERVICE_HOST ?? '') !== '' && readText(SERVICE_ACCOUNT_TOKEN) !== undefined;
-}
-
-function loadFiles(config: KubeConfig, files: readonly { readonly path: string; readonly text: string }[]): void {
-  let current: string | undefined;
-  const [clusters, users, contexts] = [new Map<string, Cluster>(), new Map<string, User>(), new Map()];
-  for (const { path, text } of files) {
-    const one = new KubeConfig();
-    try {
-      one.loadFromString(text);
-      one.makePathsAbsolute(folderOf(path));
-    } catch (error) {
-      throw new CredentialsError(`${path}: ${textOf(error)}`);
-    }
-    for (const cluster of one.clusters ?? []) if (!clusters.has(cluster.name)) clusters.set(cluster.name, cluster);
-    for (const user of one.users ?? []) {
-      if (!users.has(user.name)) users.set(user.name, completeUser(user, rawUser(text, user.name), path));
-    }
-    for (const context of one.contexts ?? []) if (!contexts.has(context.name)) contexts.set(context.name, context);
-    if (current === undefined && typeof one.currentContext === 'string' && one.currentContext !== '') {
-      current = one.currentContext;
-    }
-  }
-  config.loadFromOptions({
-    clusters: [...clusters.values()],
-    users: [...users.values()],
-    contexts: [...contexts.values()],
-    currentContext: current ?? '',
-  });
-}
-
-function rawUser(text: string, name: string): Readonly<Record<string, unknown>> {
-  const document: unknown = parse(text);
-  const users: unknown = isObject(document) ? document.users : undefined;
-  if (!Array.isArray(users)) return {};
-  const found: unknown = users.find((entry) => isObject(entry) && entry.name === name);
-  return isObject(found) && isObject(found.user) ? found.user : {};
-}
-
-function completeUser(user: User, raw: Readonly<Record<string, unknown>>, path: string): User {
-  const { tokenFile } = raw;
-  if (raw['as-groups'] !== undefined || raw['as-uid'] !== undefined || raw['as-user-extra'] !== undefined) {
-    throw new CredentialsError(`${path}: user ${user.name}: only a user can be impersonated (as), no groups`);
-  }
-  if (typeof tokenFile === 'string' && tokenFile !== '') {
-    // As client-go: the file counts, also where there is a token.
-    const file = tokenFile.startsWith('/') ? tokenFile : `${folderOf(path)}/${tokenFile}`;
-    const { token: _, ...others } = user;
-    return { ...others, authProvider: { name: 'tokenFile', config: { tokenFile: file } } };
-  }
-  if (!isObject(user.exec)) return user;
-  const { apiVersion = 'client.authentication.k8s.io/v1', env } = user.exec;
-  const info = { apiVersion, kind: 'ExecCredential', spec: { interactive: false } };
-  const variables: unknown[] = Array.isArray(env) ? env : [];
-  return {
-    ...user,
-    exec: { ...user.exec, env: [...variables, { name: 'KUBERNETES_EXEC_INFO', value: JSON.stringify(info) }] },
-  };
-}
-
-function folderOf(path: string): string {
-  const end = path.lastIndexOf('/');
-  return end < 0 ? '.' : end === 0 ? '/' : path.slice(0, end);
+  return (environment.KUBERNETES_SERVICE_HOST ?? '') !== '' && readText(`${SERVICE_ACCOUNT}/token`) !== undefined;
 }
 
 function textOf(error: unknown): string {
