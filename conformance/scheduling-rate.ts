@@ -2,7 +2,10 @@
  * How fast pods are placed, and at what CPU: kube-scheduler 1.36 and `k1m schedule` in turn on the same real kube-apiserver, with k1m
  * as its store. Nodes and pods are there before the scheduler is started; what is measured is from the first binding to the last.
  *
- *   node conformance/scheduling-rate.ts [--nodes 5000] [--pods 3000] [--feature plain|anti|zone|mixed|preempt] [--rounds 1] [--only k1m]
+ *   node conformance/scheduling-rate.ts [--nodes 5000] [--pods 3000] [--feature plain|anti|zone|mixed|preempt] [--rounds 1] [--only k1m,bare]
+ *
+ * `bare` is what the API server takes of bindings alone: the pods are bound to one node after another by our client, as many at a time as by the scheduler, and
+ * nobody follows them. Its CPU is this script's.
  *
  * With preempt each node is full of two pods of 16 CPUs, and those to be placed are as large and of a higher priority: one of them has to go
  * for each. Nothing holds them up: their grace period is 0. What is measured then is from the creation of the pods, but for a first one, to the last binding.
@@ -11,7 +14,10 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import type { ControlPlane, SchedulerName } from './kubernetes/control-plane.ts';
+import { RealClock } from '../src/io/clock.ts';
+import { readTextFile } from '../src/io/text-file.ts';
+import { openKubeApi } from '../src/kube-api/open-kube-api.ts';
+import type { ControlPlane } from './kubernetes/control-plane.ts';
 import type { JsonObject, KubeClient } from './kubernetes/kube-client.ts';
 import { openPlane } from './kubernetes/open-plane.ts';
 import { Children } from './lab/child.ts';
@@ -31,6 +37,14 @@ interface Load {
   readonly nodeCount: number;
   readonly podCount: number;
   readonly feature: string;
+}
+
+/** Who binds. */
+type SubjectName = 'kube-scheduler' | 'k1m' | 'bare';
+
+interface Subject {
+  readonly cpuSeconds: number;
+  assertRunning(): void;
 }
 
 interface Measured {
@@ -132,7 +146,48 @@ async function countBound(client: KubeClient): Promise<number> {
   return items.length + (metadata.remainingItemCount ?? 0);
 }
 
-async function measure(plane: ControlPlane, { nodeCount, podCount, feature }: Load): Promise<Measured> {
+/** Our client alone: resolves when all that there is has been bound. */
+async function bindAll(plane: ControlPlane, nodeCount: number): Promise<void> {
+  const { items } = await plane.client.list(podsPath);
+  const api = await openKubeApi({
+    kubeconfig: plane.adminConfigPath,
+    environment: {},
+    readText: readTextFile,
+    clock: new RealClock(),
+    chance: Math.random,
+    userAgent: 'k1m/bare',
+  });
+  const outcomes = await Promise.all(
+    items.map(({ metadata: { name, uid } }, index) =>
+      api.bind({ namespace: 'default', name, uid }, nodeName(index % nodeCount)),
+    ),
+  );
+  const failed = outcomes.find(({ kind }) => kind !== 'bound');
+  if (failed !== undefined) throw new Error(`not bound: ${JSON.stringify(failed)}`);
+  await api.close();
+}
+
+function startBare(plane: ControlPlane, nodeCount: number): Subject {
+  let failure: unknown;
+  bindAll(plane, nodeCount).catch((error: unknown) => {
+    failure = error;
+  });
+  return {
+    get cpuSeconds(): number {
+      const { user, system } = process.cpuUsage();
+      return (user + system) / 1e6;
+    },
+    assertRunning(): void {
+      if (failure !== undefined) throw failure;
+    },
+  };
+}
+
+async function measure(
+  plane: ControlPlane,
+  subject: SubjectName,
+  { nodeCount, podCount, feature }: Load,
+): Promise<Measured> {
   const { client } = plane;
   await createAll(nodeCount, (index) => client.create('/api/v1/nodes', nodeBody(index)));
   if (feature === 'preempt') {
@@ -145,7 +200,7 @@ async function measure(plane: ControlPlane, { nodeCount, podCount, feature }: Lo
   const create = (index: number): Promise<unknown> => client.create(podsPath, podBody(index, feature));
   await createAll(earlyCount, create);
   const startedMs = performance.now();
-  const child = plane.startUsualScheduler();
+  const child: Subject = subject === 'bare' ? startBare(plane, nodeCount) : plane.startUsualScheduler();
   const isUnbound = async (): Promise<number> => {
     child.assertRunning();
     if (performance.now() - startedMs > timeoutMs)
@@ -169,7 +224,7 @@ async function measure(plane: ControlPlane, { nodeCount, podCount, feature }: Lo
   };
 }
 
-async function runOn(scheduler: SchedulerName, folder: string, load: Load): Promise<Measured> {
+async function runOn(subject: SubjectName, folder: string, load: Load): Promise<Measured> {
   mkdirSync(folder, { recursive: true });
   const children = new Children(folder);
   try {
@@ -178,11 +233,11 @@ async function runOn(scheduler: SchedulerName, folder: string, load: Load): Prom
       children,
       folder,
       users,
-      scheduler,
+      ...(subject === 'bare' ? {} : { scheduler: subject }),
       // Other controllers would have to answer these.
       apiServerArgs: ['--disable-admission-plugins=TaintNodesByCondition,ServiceAccount'],
     });
-    const measured = await measure(plane, load);
+    const measured = await measure(plane, subject, load);
     plane.client.close();
     return measured;
   } finally {
@@ -191,6 +246,8 @@ async function runOn(scheduler: SchedulerName, folder: string, load: Load): Prom
     }
   }
 }
+
+const SUBJECTS: readonly SubjectName[] = ['kube-scheduler', 'k1m', 'bare'];
 
 async function main(): Promise<number> {
   const { values } = parseArgs({
@@ -203,21 +260,25 @@ async function main(): Promise<number> {
     },
   });
   requirePeers(['kube-apiserver', 'kube-scheduler']);
+  const wanted = values.only?.split(',') ?? SUBJECTS;
+  const subjects = SUBJECTS.filter((name) => wanted.includes(name));
   const load = { nodeCount: Number(values.nodes), podCount: Number(values.pods), feature: values.feature };
   const folder = mkdtempSync(join(tmpdir(), 'k1m-scheduling-'));
   for (let round = 0; round < Number(values.rounds); round++) {
-    const found = new Map<SchedulerName, Measured>();
-    for (const scheduler of ['kube-scheduler', 'k1m'] as const) {
-      if (values.only !== undefined && values.only !== scheduler) continue;
-      const measured = await runOn(scheduler, join(folder, `${scheduler}-${round}`), load);
-      found.set(scheduler, measured);
+    const found = new Map<SubjectName, Measured>();
+    for (const subject of subjects) {
+      const measured = await runOn(subject, join(folder, `${subject}-${round}`), load);
+      found.set(subject, measured);
       const { podsPerSecond, microsPerPod, startSeconds, bound } = measured;
       process.stdout.write(
-        `${scheduler.padEnd(14)} ${podsPerSecond.toFixed(0).padStart(6)} pods/s  CPU ${microsPerPod.toFixed(0).padStart(6)} µs a pod  ` +
+        `${subject.padEnd(14)} ${podsPerSecond.toFixed(0).padStart(6)} pods/s  CPU ${microsPerPod.toFixed(0).padStart(6)} µs a pod  ` +
           `(${bound} pods; ${startSeconds.toFixed(1)} s from start to the first binding seen)\n`,
       );
     }
-    const [theirs, ours] = [found.get('kube-scheduler'), found.get('k1m')];
+    const [theirs, ours, bare] = [found.get('kube-scheduler'), found.get('k1m'), found.get('bare')];
+    if (bare !== undefined && ours !== undefined) {
+      process.stdout.write(`${(ours.podsPerSecond / bare.podsPerSecond).toFixed(2)} of bare bindings\n`);
+    }
     if (theirs === undefined || ours === undefined) continue;
     process.stdout.write(
       `rate ${(ours.podsPerSecond / theirs.podsPerSecond).toFixed(1)} times, CPU 1/${(theirs.microsPerPod / ours.microsPerPod).toFixed(1)}\n`,

@@ -1,13 +1,15 @@
 // A socket of node:net or node:tls as a ByteStream.
 //
 // noDelay is the caller's: whoever writes has gathered what belongs together. Several chunks go out in one writev between cork
-// and uncork. What node's stream queues (`writableLength`) is what the operating system has not taken.
+// and uncork. What node's stream queues (`writableLength`) is what the operating system has not taken. Over TCP most is taken at once; over TLS nothing is, and each
+// write says when it was.
 //
 // Sockets read into a buffer that their owner shares among them, whose bytes are valid until onData returns. Without it node makes
 // 64 KiB of external memory for each read, which fills the heap's budget and causes a major collection every 100 ms
 // under load. Node offers this (`onread`) for sockets that it makes.
 
 import type { OnReadOpts, Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import type { ByteStream, ByteStreamHandler } from './network.ts';
 
 export const READ_BYTES_MAX: number = 256 << 10;
@@ -35,11 +37,18 @@ export class SocketStream implements ByteStream {
   #failure: Error | undefined;
   /** An empty write with a callback stands behind the last one. */
   #isMarked = false;
+  /** What a write over TLS calls when it was taken. */
+  readonly #onTaken: (() => void) | undefined;
 
   constructor(socket: Socket, target: ReadTarget, remoteAddress: string) {
     this.remoteAddress = remoteAddress;
     this.#socket = socket;
     this.#target = target;
+    if (socket instanceof TLSSocket) {
+      this.#onTaken = () => {
+        if (!socket.destroyed && socket.writableLength === 0) target.handler?.onDrain();
+      };
+    }
     socket.on('error', (error) => {
       this.#failure = error;
     });
@@ -61,7 +70,7 @@ export class SocketStream implements ByteStream {
   write(chunk: Uint8Array): void {
     const socket = this.#socket;
     if (!socket.writable) return;
-    socket.write(chunk);
+    socket.write(chunk, this.#onTaken);
     if (socket.writableLength > 0) this.#mark();
   }
 
@@ -69,7 +78,9 @@ export class SocketStream implements ByteStream {
     const socket = this.#socket;
     if (!socket.writable) return;
     socket.cork();
-    for (let i = 0; i < chunks.length; i++) socket.write(chunks[i]);
+    const last = chunks.length - 1;
+    for (let i = 0; i < last; i++) socket.write(chunks[i]);
+    if (last >= 0) socket.write(chunks[last], this.#onTaken);
     socket.uncork();
     if (socket.writableLength > 0) this.#mark();
   }
@@ -93,7 +104,7 @@ export class SocketStream implements ByteStream {
   /** Node tells 'drain' only above its high-water mark; below it the callback of an empty write does. */
   #mark(): void {
     const socket = this.#socket;
-    if (this.#isMarked || socket.writableNeedDrain) return;
+    if (this.#isMarked || this.#onTaken !== undefined || socket.writableNeedDrain) return;
     this.#isMarked = true;
     socket.write(EMPTY, () => {
       this.#isMarked = false;

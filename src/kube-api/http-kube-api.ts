@@ -29,7 +29,7 @@ import { NEEDED_RIGHTS, type Right } from './needed-rights.ts';
 import { ObjectApi } from './object-api.ts';
 import { isObject } from './object-head.ts';
 import { type Answer, failureOf, isSuccess, parseObject, type RequestSubject } from './outcome.ts';
-import { bindingBytes, eventBytes } from './protobuf-bodies.ts';
+import { BodyEncoder } from './protobuf-bodies.ts';
 import { PROTOBUF, PROTOBUF_OR_JSON } from './protobuf-stream.ts';
 import { Reflector } from './reflector.ts';
 import { deleteBody, eventBody, eventNamespace, leaseBody, podStatusBody, seriesBody } from './request-bodies.ts';
@@ -76,6 +76,7 @@ export class HttpKubeApi implements KubeApi, Reviewer {
   readonly #chance: () => number;
   readonly #decoder: MessageDecoder;
   readonly #reflections = new Set<Reflector>();
+  readonly #bodies = new BodyEncoder();
   #eventOrdinal = 0;
 
   constructor(options: HttpKubeApiOptions) {
@@ -116,7 +117,7 @@ export class HttpKubeApi implements KubeApi, Reviewer {
       method: 'POST',
       path: objectPath('pods', pod, 'binding'),
       ...PROTOBUF_CALL,
-      body: bindingBytes(pod, nodeName),
+      body: this.#bodies.binding(pod, nodeName),
       repeatsMax: 0,
       ...options,
     });
@@ -157,7 +158,7 @@ export class HttpKubeApi implements KubeApi, Reviewer {
       method: 'POST',
       path: namespacePath('events', eventNamespace(event)),
       ...PROTOBUF_CALL,
-      body: eventBytes(body, wallMs),
+      body: this.#bodies.event(body, wallMs),
     });
     // The API server adds nothing that anybody wants to know.
     if (answer.kind === 'answer' && isSuccess(answer.status)) return { kind: 'done', object: body };

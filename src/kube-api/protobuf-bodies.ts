@@ -6,49 +6,57 @@
 //   ObjectMeta               1 name, 3 namespace, 5 uid, 6 resourceVersion
 //   core/v1 ObjectReference  1 kind, 2 namespace, 3 name, 4 uid, 5 apiVersion, 6 resourceVersion
 
-import type { KubeWriter } from '../kube/kube-writer.ts';
-import { storedObject } from '../kube/stored-object.ts';
+import { KubeWriter } from '../kube/kube-writer.ts';
+import { writeObject } from '../kube/stored-object.ts';
 import type { PodToBind } from './kube-api.ts';
 import type { EventBody, ReferenceBody } from './request-bodies.ts';
 
 const MILLIS_A_SECOND = 1000;
 
-/** For DefaultBinder. */
-export function bindingBytes({ namespace, name, uid, resourceVersion = '' }: PodToBind, nodeName: string): Uint8Array {
-  return storedObject('v1', 'Binding', (writer) => {
-    writer.message(1, () => {
-      text(writer, 1, name);
-      text(writer, 3, namespace);
-      text(writer, 5, uid);
-      text(writer, 6, resourceVersion);
-    });
-    writer.message(2, () => {
-      text(writer, 1, 'Node');
-      text(writer, 3, nodeName);
-    });
-  });
-}
+export class BodyEncoder {
+  readonly #writer = new KubeWriter(1024);
 
-/** `wallMs` is its time. */
-export function eventBytes(event: EventBody, wallMs: number): Uint8Array {
-  const { metadata, related } = event;
-  const seconds = Math.floor(wallMs / MILLIS_A_SECOND);
-  const micros = Math.floor(wallMs - seconds * MILLIS_A_SECOND) * 1000;
-  return storedObject('events.k8s.io/v1', 'Event', (writer) => {
-    writer.message(1, () => {
-      text(writer, 1, metadata.name);
-      text(writer, 3, metadata.namespace);
+  /** For DefaultBinder. */
+  binding({ namespace, name, uid, resourceVersion = '' }: PodToBind, nodeName: string): Uint8Array {
+    const writer = this.#writer;
+    writeObject(writer, 'v1', 'Binding', () => {
+      writer.message(1, () => {
+        text(writer, 1, name);
+        text(writer, 3, namespace);
+        text(writer, 5, uid);
+        text(writer, 6, resourceVersion);
+      });
+      writer.message(2, () => {
+        text(writer, 1, 'Node');
+        text(writer, 3, nodeName);
+      });
     });
-    writer.microTime(2, seconds, micros);
-    text(writer, 4, event.reportingController);
-    text(writer, 5, event.reportingInstance);
-    text(writer, 6, event.action);
-    text(writer, 7, event.reason);
-    writer.message(8, () => reference(writer, event.regarding));
-    if (related !== undefined) writer.message(9, () => reference(writer, related));
-    text(writer, 10, event.note);
-    text(writer, 11, event.type);
-  });
+    return writer.take();
+  }
+
+  /** `wallMs` is its time. */
+  event(event: EventBody, wallMs: number): Uint8Array {
+    const writer = this.#writer;
+    const { metadata, related } = event;
+    const seconds = Math.floor(wallMs / MILLIS_A_SECOND);
+    const micros = Math.floor(wallMs - seconds * MILLIS_A_SECOND) * 1000;
+    writeObject(writer, 'events.k8s.io/v1', 'Event', () => {
+      writer.message(1, () => {
+        text(writer, 1, metadata.name);
+        text(writer, 3, metadata.namespace);
+      });
+      writer.microTime(2, seconds, micros);
+      text(writer, 4, event.reportingController);
+      text(writer, 5, event.reportingInstance);
+      text(writer, 6, event.action);
+      text(writer, 7, event.reason);
+      writer.message(8, () => reference(writer, event.regarding));
+      if (related !== undefined) writer.message(9, () => reference(writer, related));
+      text(writer, 10, event.note);
+      text(writer, 11, event.type);
+    });
+    return writer.take();
+  }
 }
 
 function reference(writer: KubeWriter, object: ReferenceBody): void {

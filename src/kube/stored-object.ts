@@ -15,6 +15,17 @@ const OPENING_BRACE = 0x7b;
 /** `writeRaw` writes the object's own message. */
 export function storedObject(apiVersion: string, kind: string, writeRaw: (writer: KubeWriter) => void): Uint8Array {
   const writer = new KubeWriter(1024);
+  writeObject(writer, apiVersion, kind, writeRaw);
+  return writer.copy();
+}
+
+/** The same into a writer. */
+export function writeObject(
+  writer: KubeWriter,
+  apiVersion: string,
+  kind: string,
+  writeRaw: (writer: KubeWriter) => void,
+): void {
   writer.bytes(MAGIC);
   writer.message(1, () => {
     writer.text(1, apiVersion);
@@ -23,7 +34,6 @@ export function storedObject(apiVersion: string, kind: string, writeRaw: (writer
   writer.message(2, () => writeRaw(writer));
   writer.text(3, '');
   writer.text(4, '');
-  return writer.copy();
 }
 
 export type StoredForm = 'protobuf' | 'json' | 'encrypted' | 'unknown';
