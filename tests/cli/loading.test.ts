@@ -1,4 +1,4 @@
-// A command loads its own file only: what one needs (the client of Kubernetes: 80 MB, half a second) is no burden to the others. Looked up in the
+// A command loads its own file only: what one needs (the library of Kubernetes: 80 MB, half a second) is no burden to the others. Looked up in the
 // sources: everything that is imported before anything runs.
 
 import assert from 'node:assert/strict';
@@ -26,8 +26,13 @@ test('main.ts loads nothing but the parser of the command line, until it knows t
 test('serve loads no client of Kubernetes, and no load generator', () => {
   const packages = packagesOf(new URL('serve.ts', COMMANDS));
   assert.deepEqual([...packages].sort(), ['commander', 'pino', 'prom-client', 'yaml']);
+});
+
+test('schedule loads neither what logs in by plugins nor what speaks HTTP/1.1 before it is needed', () => {
+  const packages = packagesOf(new URL('schedule.ts', COMMANDS));
+  assert.deepEqual([...packages].sort(), ['commander', 'pino', 'yaml']);
   assert.ok(
-    packagesOf(new URL('schedule.ts', COMMANDS)).has('@kubernetes/client-node'),
+    packagesOf(new URL('../io/undici-http-client.ts', COMMANDS)).has('undici'),
     'the search finds it where it is',
   );
 });
