@@ -195,6 +195,7 @@ let different = 0;
 let replayMs = 0;
 const beginMs = performance.now();
 const beginCpu = process.cpuUsage();
+const beginThread = process.threadCpuUsage();
 let lastMs = beginMs;
 for (let i = 0; i < podCount; i++) {
   const pod = storage.withClaim(podAt(i), i);
@@ -235,10 +236,12 @@ for (let i = 0; i < podCount; i++) {
 const seconds = (performance.now() - beginMs - replayMs) / 1000;
 const { user, system } = process.cpuUsage(beginCpu);
 const cpuSeconds = (user + system) / 1e6;
+const thread = process.threadCpuUsage(beginThread);
+const threadMicros = (thread.user + thread.system) / podCount;
 const { rss, heapUsed } = process.memoryUsage();
 process.stdout.write(
   `${placed} placed, ${refused} refused in ${seconds.toFixed(2)} s: ${((seconds * 1e6) / podCount).toFixed(2)} µs a pod, ` +
-    `${Math.round(podCount / seconds)} pods/s; CPU ${cpuSeconds.toFixed(2)} s, all threads\n` +
+    `${Math.round(podCount / seconds)} pods/s; CPU ${cpuSeconds.toFixed(2)} s, all threads; the deciding one ${threadMicros.toFixed(2)} µs a pod\n` +
     `resident ${Math.round(rss / 1e6)} MB, heap ${Math.round(heapUsed / 1e6)} MB\n` +
     (replayed > 0 ? `${replayed} decisions replayed by the reference, ${different} differ\n` : ''),
 );

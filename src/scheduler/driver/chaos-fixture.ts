@@ -2,6 +2,7 @@
 // schedulers are stopped and continued, killed, and ended in order, also while bindings are on their way. Then all heals, room is
 // made for everything, and the history is judged (src/testing/placement-checker.ts).
 
+import type { Clock } from '../../io/clock.ts';
 import { isObject } from '../../kube-api/object-head.ts';
 import { SimulatedClock } from '../../testing/clock.ts';
 import { checkPlacements, type PlacementCounts, type PlacementViolation } from '../../testing/placement-checker.ts';
@@ -19,6 +20,7 @@ import { Random } from '../../testing/random.ts';
 import { StallingClock } from '../../testing/stalling-clock.ts';
 import { DEFAULT_PROFILE } from '../model/scheduler-profile.ts';
 import { LedScheduler } from './led-scheduler.ts';
+import type { ShardedKernel } from './scheduler-options.ts';
 import { SimulatedClient, SimulatedCluster } from './simulated-cluster-fixture.ts';
 
 const LEASE = { namespace: 'kube-system', name: 'kube-scheduler' };
@@ -44,8 +46,19 @@ export interface ChaosResult {
   readonly waiting: readonly string[];
 }
 
-export async function simulateChaos(seed: number): Promise<ChaosResult> {
-  const chaos = new Chaos(seed);
+/** Shards that the schedulers use. */
+export interface ChaosShards {
+  /** For a scheduler whose process has that clock. */
+  open(clock: Clock): (onAnswered: () => void) => ShardedKernel;
+  /** Something happens to them. */
+  disturb(): void;
+}
+
+export async function simulateChaos(
+  seed: number,
+  shardsOf?: (clock: SimulatedClock, random: Random) => ChaosShards,
+): Promise<ChaosResult> {
+  const chaos = new Chaos(seed, shardsOf);
   await chaos.run();
   return chaos.judge();
 }
@@ -87,6 +100,7 @@ class Process {
         api,
         clock,
         profiles: [DEFAULT_PROFILE],
+        openShards: chaos.shards?.open(clock),
         instance: identity,
         notices: { onProblem: nothing, onSynced: nothing, onBindingFailed: nothing, onPreemptionFailed: nothing },
       },
@@ -112,14 +126,16 @@ class Chaos {
   readonly cluster = new SimulatedCluster(this.clock);
   trouble: number;
   leaders = 0;
+  readonly shards: ChaosShards | undefined;
   readonly #nodes = new Map<string, NodeState | 'away'>();
   readonly #processes: (Process | undefined)[] = [undefined, undefined];
   #pods = 0;
   #lives = 0;
 
-  constructor(seed: number) {
+  constructor(seed: number, shardsOf: Parameters<typeof simulateChaos>[1]) {
     this.random = new Random(seed);
     this.trouble = this.random.pick([0, 0.3, 1]);
+    this.shards = shardsOf?.(this.clock, this.random);
   }
 
   async run(): Promise<void> {
@@ -148,6 +164,7 @@ class Chaos {
 
   #step(): void {
     const { random } = this;
+    this.shards?.disturb();
     const draw = random.fraction();
     if (draw < 0.5) for (let i = random.between(1, 8); i > 0; i--) this.#createPod();
     else if (draw < 0.7) for (let i = random.between(1, 6); i > 0; i--) this.#deletePod();

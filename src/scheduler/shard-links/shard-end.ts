@@ -1,6 +1,5 @@
 // A shard at its end of a pipe: takes in what comes, says what it has to say, and ends the pipe for what it cannot read.
 
-import { WireError } from '../../base/byte-reader.ts';
 import type { MessagePipe } from '../../io/message-pipe.ts';
 import { Shard } from '../shards/shard.ts';
 
@@ -26,9 +25,9 @@ export function serveShard({ pipe, epoch, onBegun, onClose }: ShardEndOptions): 
       try {
         shard.receive(message);
       } catch (error) {
-        if (!(error instanceof WireError || error instanceof SyntaxError)) throw error;
+        // Whatever it is, it concerns this sequencer alone: nothing of the shard is kept.
         pipe.close();
-        onClose(error.message);
+        onClose(error instanceof Error ? error.message : String(error));
         return;
       }
       if (shard.epoch !== before) onBegun(shard.epoch);

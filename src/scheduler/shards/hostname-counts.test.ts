@@ -19,8 +19,8 @@ const SEED = Number(process.env.K1M_SEED ?? 1);
 const TURNS = 80;
 const NODES = 9;
 const HOSTNAME = 'kubernetes.io/hostname';
-const WEATHER: Weather = { loss: 0.0003, stall: 0, delay: 0.6 };
-const LIMITS = [undefined, { exceptionsMax: 2, listFirst: 1, listMax: 8 }];
+const WEATHER: Weather = { loss: 0.0003, stall: 0, delay: 0.1 };
+const LIMITS = [undefined, { exceptionsMax: 2, listFirst: 1, listMax: 8, loadingSlots: 1, loadingBytes: 1 }];
 const PROFILE = { ...DEFAULT_PROFILE, preempts: false };
 
 const app = (name: string): object => ({ matchLabels: { app: name } });

@@ -14,11 +14,11 @@
 // Limits: MergeLimits. What still cannot be told with lists of listMax is given up, and indexed on this thread.
 
 import { assert } from '../../base/assert.ts';
-import { Heap } from '../../base/heap.ts';
 import { capacityFor, grownInts, NO_INTS } from '../kernel/column.ts';
 import type { Freshness, IndexOrder, NodeIndex, RowSource } from '../kernel/node-index.ts';
 import type { ExceptionMarks } from '../kernel/overlaid-groups.ts';
 import { RowTable } from '../kernel/row-table.ts';
+import { type Candidate, type CandidateList, GroupCandidates, isBetter } from './group-candidates.ts';
 import type { Answer } from './shard-message.ts';
 
 export interface MergeLimits {
@@ -52,6 +52,10 @@ export interface Questioner {
   giveUp(order: IndexOrder): void;
   /** Nodes that the shards have been told to leave out. */
   withheld(): Iterable<number>;
+  /** Of a node that is there. */
+  shardOf(slot: number): number;
+  /** What the shard has said is not so: it is lost, and every index is outdated. */
+  distrust(shard: number, reason: string): void;
 }
 
 interface Exception {
@@ -62,22 +66,6 @@ interface Exception {
   bucket: number;
   stamp: number;
   isDirty: boolean;
-}
-
-interface Listed {
-  readonly slot: number;
-  readonly bucket: number;
-  readonly stamp: number;
-}
-
-/** Of one shard's answer: nodes of a group, the best first. */
-interface List {
-  readonly slots: readonly number[];
-  readonly buckets: readonly number[];
-  /** Nodes before it are exceptions. */
-  next: number;
-  /** More nodes of the group, none better than those listed. */
-  readonly unlisted: number;
 }
 
 type State = 'asleep' | 'asked' | 'awake' | 'released';
@@ -104,12 +92,9 @@ export class MergedIndex implements NodeIndex {
   readonly #liveAt: number[] = [];
   /** By group: its best node; NONE: it is not known. */
   readonly #best: number[] = [];
-  readonly #lists: List[][] = [];
+  readonly #candidates: GroupCandidates[] = [];
   readonly #exceptions = new Map<number, Exception>();
   readonly #dirty: number[] = [];
-  /** By group: the exceptions that are in it, and the same with others that were, the best first. */
-  readonly #members: Set<number>[] = [];
-  readonly #heaps: Heap<Listed>[] = [];
   /** Groups whose best node may be another one. */
   readonly #affected = new Set<number>();
 
@@ -127,7 +112,7 @@ export class MergedIndex implements NodeIndex {
   }
 
   get bytes(): number {
-    return 4 * this.rows.length + 128 * (this.#exceptions.size + this.#lists.length);
+    return 4 * this.rows.length + 128 * (this.#exceptions.size + this.#candidates.length);
   }
 
   refresh(): Freshness {
@@ -137,7 +122,7 @@ export class MergedIndex implements NodeIndex {
         this.#isUsed = true;
         return 'fresh';
       }
-      if (!this.#wantMore()) return 'outdated';
+      if (this.#state !== 'awake' || !this.#wantMore()) return 'outdated';
     } else if (this.#state === 'asleep') this.#ask();
     return this.#state === 'asked' ? 'awaited' : 'outdated';
   }
@@ -157,7 +142,7 @@ export class MergedIndex implements NodeIndex {
 
   bestExcept(group: number, marks: ExceptionMarks): number {
     const best = this.#bestAmong(group, (slot) => !marks.has(slot));
-    if (best === NONE) this.#wantMore();
+    if (best === NONE && this.#state === 'awake') this.#wantMore();
     return best;
   }
 
@@ -198,12 +183,19 @@ export class MergedIndex implements NodeIndex {
     assert(expected !== undefined, 'a shard answers a question once');
     this.#awaited.delete(shard);
     let sum = 0;
+    const listed = new Set<number>();
     for (const { count, slots, buckets } of answer.groups) {
       sum += count;
-      const group = this.#baseOf(slots[0], buckets[0]);
+      const group = this.#questioner.shardOf(slots[0]) === shard ? this.#baseOf(slots[0], buckets[0]) : NONE;
       if (group < 0) return `node ${slots[0]} is in no such group`;
+      for (const slot of slots) {
+        const base = this.#exceptions.get(slot)?.base ?? group;
+        const isOwn = this.#questioner.shardOf(slot) === shard;
+        if (!isOwn || base !== group || listed.has(slot)) return `node ${slot} is not one of the group`;
+        listed.add(slot);
+      }
       this.#addTo(group, count);
-      this.#lists[group].push({ slots, buckets, next: 0, unlisted: count - slots.length });
+      this.#candidates[group].lists.push({ shard, slots, buckets, next: 0, unlisted: count - slots.length });
       this.#affected.add(group);
     }
     for (const { failure, count } of answer.failures) {
@@ -250,9 +242,7 @@ export class MergedIndex implements NodeIndex {
     this.rows = NO_INTS;
     const columns = [this.counts, this.tops, this.live, this.failed, this.#liveAt, this.#best, this.#dirty];
     for (const column of columns) column.length = 0;
-    this.#lists.length = 0;
-    this.#members.length = 0;
-    this.#heaps.length = 0;
+    this.#candidates.length = 0;
     this.#awaited.clear();
     this.#exceptions.clear();
     this.#affected.clear();
@@ -309,7 +299,7 @@ export class MergedIndex implements NodeIndex {
     const { state, score } = this.#source;
     const before = exception.place;
     if (before >= 0) {
-      this.#members[before].delete(slot);
+      this.#candidates[before].leave(slot);
       this.#addTo(before, -1);
       this.#affected.add(before);
     } else if (before !== NOWHERE) this.#addFailed(-1 - before, -1);
@@ -317,8 +307,7 @@ export class MergedIndex implements NodeIndex {
     if (place >= 0) {
       exception.bucket = score.at(slot);
       exception.stamp = state.nodes.stamps[slot];
-      this.#members[place].add(slot);
-      this.#heaps[place].push({ slot, bucket: exception.bucket, stamp: exception.stamp });
+      this.#candidates[place].join({ slot, bucket: exception.bucket, stamp: exception.stamp });
       this.#addTo(place, 1);
       this.#affected.add(place);
     } else if (place !== NOWHERE) this.#addFailed(-1 - place, 1);
@@ -332,50 +321,65 @@ export class MergedIndex implements NodeIndex {
       this.tops[group] = NONE;
       return true;
     }
-    const heap = this.#heaps[group];
-    for (let top = heap.peek(); top !== undefined && !this.#isCurrent(top, group); top = heap.peek()) heap.pop();
-    let best = heap.peek();
-    for (const list of this.#lists[group]) {
-      while (list.next < list.slots.length && this.#exceptions.has(list.slots[list.next])) list.next++;
+    const candidates = this.#candidates[group];
+    let best = candidates.bestMember;
+    for (const list of candidates.lists) {
+      if (!this.#advance(list, group)) return false;
       if (list.next < list.slots.length) best = this.#better(best, list, list.next);
       else if (list.unlisted > 0) return false;
     }
-    assert(best !== undefined, 'a group that has nodes has a best one');
+    if (best === undefined) {
+      const [list] = candidates.lists;
+      assert(list !== undefined, 'a group that has nodes has a best one');
+      this.#questioner.distrust(list.shard, 'it has counted more nodes of a group than it has');
+      return false;
+    }
     this.#best[group] = best.slot;
     this.tops[group] = best.bucket;
     return true;
   }
 
+  /** To the first node that is no exception, which is looked at before it may be taken. False: it is not as it is listed. */
+  #advance(list: CandidateList, group: number): boolean {
+    const { shard, slots, buckets, next } = list;
+    while (list.next < slots.length && this.#exceptions.has(slots[list.next])) list.next++;
+    if (list.next === next || list.next === slots.length) return true;
+    const slot = slots[list.next];
+    if (this.#baseOf(slot, buckets[list.next]) === group) return true;
+    this.#questioner.distrust(shard, `node ${slot} is not as it is listed`);
+    return false;
+  }
+
   /** The same of nodes that are allowed; NONE: it is not known. */
   #bestAmong(group: number, isAllowed: (slot: number) => boolean): number {
-    let best: Listed | undefined;
-    for (const slot of this.#members[group]) {
-      const exception = this.#exceptions.get(slot);
-      if (exception === undefined || !isAllowed(slot)) continue;
-      const { bucket, stamp } = exception;
-      if (best === undefined || isBetter(bucket, stamp, best)) best = { slot, bucket, stamp };
-    }
-    for (const list of this.#lists[group]) {
+    const candidates = this.#candidates[group];
+    let best = candidates.bestMemberOf(isAllowed);
+    let from: CandidateList | undefined;
+    for (const list of candidates.lists) {
       const { slots, unlisted } = list;
       let at = list.next;
       while (at < slots.length && (this.#exceptions.has(slots[at]) || !isAllowed(slots[at]))) at++;
-      if (at < slots.length) best = this.#better(best, list, at);
-      else if (unlisted > 0) return NONE;
+      if (at === slots.length) {
+        if (unlisted > 0) return NONE;
+        continue;
+      }
+      const better = this.#better(best, list, at);
+      if (better !== best) from = list;
+      best = better;
     }
-    assert(best !== undefined, 'a group that has nodes left has a best one');
-    return best.slot;
+    const isTrue = best !== undefined && (from === undefined || this.#baseOf(best.slot, best.bucket) === group);
+    if (best !== undefined && isTrue) return best.slot;
+    const [list] = from === undefined ? candidates.lists : [from];
+    assert(list !== undefined, 'a group that has nodes left has a best one');
+    this.#questioner.distrust(list.shard, 'a group is not as it is listed');
+    return NONE;
   }
 
-  #better(best: Listed | undefined, { slots, buckets }: List, at: number): Listed {
+  #better(best: Candidate | undefined, { slots, buckets }: CandidateList, at: number): Candidate {
     const slot = slots[at];
     const stamp = this.#source.state.nodes.stamps[slot];
     const bucket = buckets[at];
-    return best === undefined || isBetter(bucket, stamp, best) ? { slot, bucket, stamp } : best;
-  }
-
-  #isCurrent({ slot, bucket, stamp }: Listed, group: number): boolean {
-    const exception = this.#exceptions.get(slot);
-    return exception?.place === group && exception.bucket === bucket && exception.stamp === stamp;
+    return best !== undefined && !isBetter(bucket, stamp, best) ? best : { slot, bucket, stamp };
   }
 
   #addTo(group: number, count: number): void {
@@ -411,13 +415,7 @@ export class MergedIndex implements NodeIndex {
     this.tops.push(NONE);
     this.#best.push(NONE);
     this.#liveAt.push(NONE);
-    this.#lists.push([]);
-    this.#members.push(new Set());
-    this.#heaps.push(new Heap<Listed>((a, b) => b.bucket - a.bucket || b.stamp - a.stamp));
+    this.#candidates.push(new GroupCandidates(group, (slot) => this.#exceptions.get(slot)));
     return group;
   }
-}
-
-function isBetter(bucket: number, stamp: number, than: Listed): boolean {
-  return bucket > than.bucket || (bucket === than.bucket && stamp > than.stamp);
 }

@@ -20,18 +20,17 @@ import { ByteReader, WireError } from '../../base/byte-reader.ts';
 import { ClassIndex } from '../kernel/class-index.ts';
 import type { ClusterObserver } from '../kernel/cluster-observer.ts';
 import type { ClusterState } from '../kernel/cluster-state.ts';
-import type { Failure } from '../kernel/failure-table.ts';
 import { Kernel, type KernelOptions, type Outcome } from '../kernel/kernel.ts';
 import { type Freshness, type IndexOrder, NODE_BYTES, type NodeIndex, type RowSource } from '../kernel/node-index.ts';
 import type { PodRecord } from '../kernel/pod-table.ts';
 import type { ObjectOf } from '../model/cluster-objects.ts';
 import type { SchedulerProfile } from '../model/scheduler-profile.ts';
 import { type Asked, MERGE_LIMITS, MergedIndex, type MergeLimits, type Questioner } from './merged-index.ts';
-import { partOf, partText } from './model-text.ts';
+import { partText } from './model-text.ts';
 import type { Answer } from './shard-message.ts';
 import * as wire from './shard-message.ts';
-import { readAnswer, readCount, readText, writeText } from './shard-message.ts';
-import { ShardSeat } from './shard-seat.ts';
+import { readAnswer, readCount, readFailure, writeText } from './shard-message.ts';
+import { LOADING_LIMITS, type LoadingLimits, ShardSeat } from './shard-seat.ts';
 import { orderPartsOf } from './shard-source.ts';
 
 export const SHARDS_MAX = 64;
@@ -45,13 +44,17 @@ const ANSWER_MS_MAX = 10_000;
 const STANDSTILL_MS = 1_000;
 const TRIES_MAX = 16;
 
+export interface SequencerLimits extends MergeLimits, LoadingLimits {}
+
+const LIMITS: SequencerLimits = { ...MERGE_LIMITS, ...LOADING_LIMITS };
+
 export interface SequencerOptions extends Pick<KernelOptions, 'indexBytesMax'> {
   /** From 1 to SHARDS_MAX. */
   readonly shardCount: number;
   /** Larger than that of any sequencer before. */
   readonly epoch: number;
   /** Undefined: the usual ones. */
-  readonly limits?: MergeLimits | undefined;
+  readonly limits?: SequencerLimits | undefined;
   /** There is something to be taken for the shard. Not to call back. */
   readonly onOutput: (shard: number) => void;
   /** What was awaited may be decided now. */
@@ -80,7 +83,7 @@ export interface SequencerFigures {
 
 export class Sequencer implements ClusterObserver, Questioner {
   readonly kernel: Kernel;
-  readonly limits: MergeLimits;
+  readonly limits: SequencerLimits;
   readonly #options: SequencerOptions;
   readonly #state: ClusterState;
   readonly #seats: readonly ShardSeat[];
@@ -106,13 +109,13 @@ export class Sequencer implements ClusterObserver, Questioner {
   constructor(profiles: readonly SchedulerProfile[], options: SequencerOptions) {
     const { shardCount, indexBytesMax } = options;
     this.#options = options;
-    this.limits = options.limits ?? MERGE_LIMITS;
+    this.limits = options.limits ?? LIMITS;
     const makeIndex = (order: IndexOrder): NodeIndex => this.#makeIndex(order);
     this.kernel = new Kernel(profiles, { indexBytesMax, makeIndex, observer: this });
     this.#state = this.kernel.state;
     this.#seats = Array.from(
       { length: shardCount },
-      (_, shard) => new ShardSeat(this.#state, (slot) => this.#shardOf[slot] === shard),
+      (_, shard) => new ShardSeat(this.#state, (slot) => this.#shardOf[slot] === shard, this.limits),
     );
   }
 
@@ -227,7 +230,7 @@ export class Sequencer implements ClusterObserver, Questioner {
         return;
       }
       case wire.FAILURE:
-        seat.failures.set(readCount(reader), partOf(readText(reader)) as Failure);
+        seat.failures.set(readCount(reader), readFailure(reader));
         return;
       case wire.ANSWER:
         this.#answer(shard, readAnswer(reader, seat.failures));
@@ -296,6 +299,14 @@ export class Sequencer implements ClusterObserver, Questioner {
       const slot = nodes.slotOf(name);
       if (slot !== undefined) yield slot;
     }
+  }
+
+  shardOf(slot: number): number {
+    return slot < this.#state.nodes.end ? this.#shardOf[slot] : -1;
+  }
+
+  distrust(shard: number, reason: string): void {
+    this.lost(shard, reason);
   }
 
   // ClusterObserver

@@ -36,6 +36,7 @@
 import { type ByteReader, WireError } from '../../base/byte-reader.ts';
 import type { ByteWriter } from '../../base/byte-writer.ts';
 import type { Failure } from '../kernel/failure-table.ts';
+import { partOf } from './model-text.ts';
 
 export const VERSION = 1;
 export const MESSAGE_BYTES_MAX: number = 16 * 1024 * 1024;
@@ -115,6 +116,20 @@ export function readAnswer(reader: ByteReader, failures: ReadonlyMap<number, Fai
     return { failure, count: readCount(reader) };
   });
   return { question, groups, failures: refused };
+}
+
+/** What follows FAILURE and its number. */
+export function readFailure(reader: ByteReader): Failure {
+  const part = partOf(readText(reader));
+  if (!isFailure(part)) throw new WireError('a failure has no plugin or no reasons');
+  return part;
+}
+
+function isFailure(part: unknown): part is Failure {
+  if (typeof part !== 'object' || part === null) return false;
+  const { plugin, reasons, isUnresolvable } = part as Partial<Record<keyof Failure, unknown>>;
+  const isTold = Array.isArray(reasons) && reasons.every((reason) => typeof reason === 'string');
+  return isTold && typeof plugin === 'string' && typeof isUnresolvable === 'boolean';
 }
 
 function readGroup(reader: ByteReader): AnsweredGroup {

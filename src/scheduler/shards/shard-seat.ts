@@ -7,9 +7,16 @@ import { ShardFeed } from './shard-feed.ts';
 
 /** Sent as soon as there is so much. */
 const FLUSH_BYTES = 64 * 1024;
-/** Of what it has not taken in, while it is told what was there before it. */
-const LOADING_BYTES = 4 * 1024 * 1024;
-const LOADING_SLOTS = 1_024;
+
+/** While a shard is told what was there before it. */
+export interface LoadingLimits {
+  /** Nodes told at a time, … */
+  readonly loadingSlots: number;
+  /** … and bytes that it has not taken in. */
+  readonly loadingBytes: number;
+}
+
+export const LOADING_LIMITS: LoadingLimits = { loadingSlots: 1_024, loadingBytes: 4 * 1024 * 1024 };
 
 export type SeatState = 'gone' | 'loading' | 'up';
 
@@ -23,13 +30,15 @@ export class ShardSeat {
   readonly owed: Map<number, number> = new Map();
   /** When it was last heard of, or began to owe something. */
   heardMs = 0;
+  readonly #limits: LoadingLimits;
   readonly #newFeed: () => ShardFeed;
   #sentBytes = 0;
   #seenBytes = 0;
   /** All that was there before it is within so many bytes; undefined: it is not all told yet. */
   #loadedBytes: number | undefined;
 
-  constructor(state: ClusterState, isOwn: (slot: number) => boolean) {
+  constructor(state: ClusterState, isOwn: (slot: number) => boolean, limits: LoadingLimits) {
+    this.#limits = limits;
     this.#newFeed = () => new ShardFeed(state, this.out, isOwn);
     this.feed = this.#newFeed();
   }
@@ -69,8 +78,9 @@ export class ShardSeat {
   /** Tells more of what was there before it, as long as it keeps up. */
   load(): void {
     while (this.state === 'loading' && this.#loadedBytes === undefined) {
-      if (this.isFull || this.unseenBytes > LOADING_BYTES) return;
-      if (this.feed.advance(LOADING_SLOTS)) this.#loadedBytes = this.#sentBytes + this.out.position;
+      const { loadingSlots, loadingBytes } = this.#limits;
+      if (this.isFull || this.unseenBytes > loadingBytes) return;
+      if (this.feed.advance(loadingSlots)) this.#loadedBytes = this.#sentBytes + this.out.position;
     }
   }
 

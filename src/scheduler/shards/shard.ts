@@ -50,7 +50,7 @@ export class Shard {
     this.#out.varint(wire.VERSION);
   }
 
-  /** Throws WireError for what is none, or of another version or an epoch that is over; nothing can be said to it after that. */
+  /** Throws for what is none, or of another version or an epoch that is over: it is of no more use then. */
   receive(message: Uint8Array): void {
     const reader = this.#reader;
     reader.reset(message, 0, message.length);

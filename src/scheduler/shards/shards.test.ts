@@ -10,15 +10,15 @@ import { type Counts, NO_COUNTS, Pair } from '../kernel/kernel-pair-fixture.ts';
 import { FILTERS, play, profilesWith, SHUFFLED, turn } from '../kernel/kernel-play-fixture.ts';
 import { clusterPlan } from '../model/plan-fixture.ts';
 import { PROFILES } from '../model/profile-fixture.ts';
-import type { MergeLimits } from './merged-index.ts';
+import type { SequencerLimits } from './sequencer.ts';
 import { CALM, SimulatedShards, type Weather } from './simulated-shards-fixture.ts';
 
 const RUNS = propertyRuns(60, process.env);
 const STORM: Weather = { loss: 0.02, stall: 0.01, delay: 0.5 };
 /** So that lists are used up, and indexes have seen too many changes, all the time; or never. */
-const LIMITS: readonly (MergeLimits | undefined)[] = [
-  { exceptionsMax: 2, listFirst: 1, listMax: 4 },
-  { exceptionsMax: 16, listFirst: 1, listMax: 1 },
+const LIMITS: readonly (SequencerLimits | undefined)[] = [
+  { exceptionsMax: 2, listFirst: 1, listMax: 4, loadingSlots: 1, loadingBytes: 1 },
+  { exceptionsMax: 16, listFirst: 1, listMax: 1, loadingSlots: 2, loadingBytes: 1_000 },
   undefined,
 ];
 const names = [...PROFILES, ...SHUFFLED].map(({ schedulerName }) => schedulerName);

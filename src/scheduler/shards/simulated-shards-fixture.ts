@@ -76,6 +76,7 @@ export class SimulatedShards {
 
   apply(command: ClusterCommand): void {
     this.sequencer.kernel.apply(command);
+    if (this.#random.chance(0.1)) this.#happen();
     while (!this.#random.chance(this.#weather.delay) && this.#step());
   }
 
