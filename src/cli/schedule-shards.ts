@@ -1,7 +1,7 @@
 // Shards of `k1m schedule`: threads of its own, or processes that `k1m schedule shard` runs.
 
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { pino } from 'pino';
+import type { Logger } from 'pino';
 import type { Clock } from '../io/clock.ts';
 import type { MessagePipe } from '../io/message-pipe.ts';
 import type { ListenOptions } from '../io/network.ts';
@@ -13,6 +13,7 @@ import { ShardServer, socketOpening } from '../scheduler/shard-links/shard-serve
 import { threadOpenings } from '../scheduler/shard-links/shard-threads.ts';
 import { SHARDS_MAX } from '../scheduler/shards/sequencer.ts';
 import { UsageError } from './flag-values.ts';
+import { jsonLogger } from './json-log.ts';
 import { wholeNumberWithin } from './whole-number.ts';
 
 const LISTEN_DEFAULT = '127.0.0.1:7300';
@@ -54,7 +55,7 @@ export interface ShardsOptions {
   readonly flags: ShardFlags;
   readonly clock: Clock;
   readonly profiles: readonly SchedulerProfile[];
-  readonly logger: pino.Logger;
+  readonly logger: Logger;
 }
 
 /** Throws UsageError. */
@@ -117,17 +118,17 @@ async function runShard({ listen, trustNetwork }: ServerFlags): Promise<void> {
       'schedule',
     );
   }
-  const logger = pino({ base: null }, pino.destination({ dest: 2, sync: true }));
+  const logger = jsonLogger('info');
   const server = new ShardServer({
     onBegun: (from, epoch) => logger.info({ from, epoch }, 'a scheduler has begun'),
     onClosed: (from, reason) => logger.info({ from, reason }, 'connection ended'),
   });
+  const { promise: ended, resolve: end } = Promise.withResolvers<void>();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => end());
   const port = await server.listen(new TcpNetwork(), listen);
   logger.info({ host: listen.host, port }, 'listening');
   const alive = setInterval(() => {}, ALIVE_MS);
-  await new Promise<void>((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());
-  });
+  await ended;
   clearInterval(alive);
   await server.close();
 }

@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { Command, Option } from 'commander';
-import { pino } from 'pino';
+import type { Logger } from 'pino';
 import { stringify } from 'yaml';
 import { RealClock, within } from '../io/clock.ts';
 import { processUsage } from '../io/process-usage.ts';
@@ -14,6 +14,7 @@ import { LedScheduler } from '../scheduler/driver/led-scheduler.ts';
 import { answerStatus } from '../scheduler/driver/status-pages.ts';
 import type { SchedulerProfile } from '../scheduler/model/scheduler-profile.ts';
 import { UsageError } from './flag-values.ts';
+import { jsonLogger } from './json-log.ts';
 import { LogLimit } from './log-limit.ts';
 import { explainCommand } from './schedule-explain.ts';
 import {
@@ -97,21 +98,6 @@ function withElection(flags: Flags, command: Command): Settings {
   };
 }
 
-type Logger = ReturnType<typeof makeLogger>;
-
-/** JSON lines on standard error. */
-function makeLogger(level: string): pino.Logger {
-  return pino(
-    {
-      level,
-      base: null,
-      timestamp: () => `,"ts":"${new Date().toISOString()}"`,
-      formatters: { level: (label) => ({ level: label }) },
-    },
-    pino.destination({ dest: 2, sync: true }),
-  );
-}
-
 /** As client-go's NewLeaderElector: otherwise two may lead. */
 function checkElection(flags: Flags): void {
   const { leaderElectLeaseDuration, leaderElectRenewDeadline, leaderElectRetryPeriod } = flags;
@@ -133,7 +119,7 @@ async function schedule(settings: Settings): Promise<void> {
     writeFileSync(flags.writeConfigTo, stringify(settings.configuration, { aliasDuplicateObjects: false }));
     return;
   }
-  const logger = makeLogger(flags.logLevel);
+  const logger = jsonLogger(flags.logLevel);
   for (const remark of settings.remarks) logger.warn(remark);
   const clock = new RealClock();
   const cluster = await openCluster(flags, settings.kubeconfig);

@@ -44,6 +44,33 @@ describe('k1m schedule', () => {
   });
 });
 
+describe('k1m schedule with shards', () => {
+  it('refuses what contradicts itself, and addresses that are none', async () => {
+    const both = await run(['schedule', '--shards', '2', '--shards-at', '127.0.0.1:7300']);
+    assert.deepEqual([both.code, message(both)], [2, 'k1m: --shards and --shards-at cannot be used together']);
+    const address = await run(['schedule', '--shards-at', '127.0.0.1:7300,nowhere']);
+    assert.equal(address.code, 2);
+    assert.match(address.stderr, /an address like 127\.0\.0\.1:7300 is expected\./);
+    assert.equal((await run(['schedule', '--shards', '65'])).code, 2);
+  });
+
+  it('does not listen for schedulers on an open network unless told so', async () => {
+    const outcome = await run(['schedule', 'shard', '--listen', '0.0.0.0:0']);
+    assert.equal(outcome.code, 2);
+    assert.match(message(outcome), /^k1m: 0\.0\.0\.0 is not loopback, and nothing protects the connection/);
+  });
+
+  it('listens on loopback until it is told to end', async (test) => {
+    const child = start(['schedule', 'shard', '--listen', '127.0.0.1:0'], {});
+    test.after(() => child.kill('SIGKILL'));
+    const texts = collect(child);
+    while (!texts.stderr.includes('listening')) await once(child.stderr ?? child, 'data');
+    child.kill('SIGTERM');
+    const [code] = await once(child, 'close');
+    assert.equal(code, 0, texts.stderr);
+  });
+});
+
 describe('k1m schedule explain', () => {
   it('explains a pod of a cluster in a file, in words and as JSON', async (test) => {
     const { cluster } = filesFor(test);

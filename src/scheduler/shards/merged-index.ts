@@ -31,6 +31,11 @@ export interface MergeLimits {
 
 export const MERGE_LIMITS: MergeLimits = { exceptionsMax: 1_024, listFirst: 64, listMax: 4_096 };
 
+/** More than any bucket; a power of two. */
+const BUCKETS = 0x1_0000;
+/** Nodes of the base whose group is remembered. */
+const KNOWN_MAX = 32_768;
+
 const NONE = -1;
 /** Of a node that is not there, or was none of the base's. */
 const NOWHERE = -0x8000_0000;
@@ -95,6 +100,7 @@ export class MergedIndex implements NodeIndex {
   readonly #candidates: GroupCandidates[] = [];
   readonly #exceptions = new Map<number, Exception>();
   readonly #dirty: number[] = [];
+  readonly #known = new Map<number, number>();
   /** Groups whose best node may be another one. */
   readonly #affected = new Set<number>();
 
@@ -112,7 +118,7 @@ export class MergedIndex implements NodeIndex {
   }
 
   get bytes(): number {
-    return 4 * this.rows.length + 128 * (this.#exceptions.size + this.#candidates.length);
+    return 4 * this.rows.length + 128 * (this.#exceptions.size + this.#candidates.length) + 32 * this.#known.size;
   }
 
   refresh(): Freshness {
@@ -147,12 +153,23 @@ export class MergedIndex implements NodeIndex {
   }
 
   groupOf(slot: number): number {
-    const exception = this.#exceptions.get(slot);
-    return exception === undefined ? this.#lookAt(slot) : exception.place;
+    return this.#exceptions.get(slot)?.place ?? Math.floor(this.#recall(slot) / BUCKETS);
   }
 
   bucketAt(slot: number): number {
-    return this.#exceptions.get(slot)?.bucket ?? this.#source.score.at(slot);
+    return this.#exceptions.get(slot)?.bucket ?? this.#recall(slot) & (BUCKETS - 1);
+  }
+
+  /** Of a node of the base: its place × BUCKETS + its bucket. Classes that share the index ask for the same nodes again and again. */
+  #recall(slot: number): number {
+    let known = this.#known.get(slot);
+    if (known === undefined) {
+      const place = this.#lookAt(slot);
+      known = place * BUCKETS + (place < 0 ? 0 : this.#source.score.at(slot));
+      if (this.#known.size >= KNOWN_MAX) this.#known.clear();
+      this.#known.set(slot, known);
+    }
+    return known;
   }
 
   /** Before anything of it changes. */
@@ -162,7 +179,8 @@ export class MergedIndex implements NodeIndex {
       this.sleep();
       return;
     }
-    const base = this.#lookAt(slot);
+    const known = this.#known.get(slot);
+    const base = known === undefined ? this.#lookAt(slot) : Math.floor(known / BUCKETS);
     this.#except(slot, base);
     if (base >= 0) {
       this.#addTo(base, -1);
@@ -245,6 +263,7 @@ export class MergedIndex implements NodeIndex {
     this.#candidates.length = 0;
     this.#awaited.clear();
     this.#exceptions.clear();
+    this.#known.clear();
     this.#affected.clear();
   }
 

@@ -13,7 +13,7 @@ import { PROFILES } from '../model/profile-fixture.ts';
 import type { SequencerLimits } from './sequencer.ts';
 import { CALM, SimulatedShards, type Weather } from './simulated-shards-fixture.ts';
 
-const RUNS = propertyRuns(60, process.env);
+const RUNS = propertyRuns(30, process.env);
 const STORM: Weather = { loss: 0.02, stall: 0.01, delay: 0.5 };
 /** So that lists are used up, and indexes have seen too many changes, all the time; or never. */
 const LIMITS: readonly (SequencerLimits | undefined)[] = [
