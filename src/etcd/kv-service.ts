@@ -14,7 +14,7 @@ import { type Engine, writeRange } from './engine.ts';
 import { isSingleKey } from './key-interval.ts';
 import { OperationDecoder, type RangeOp } from './operations.ts';
 import { isNaturalOrder, RangeQuery } from './range-query.ts';
-import { RangeReply, RangeReplySize, SCRATCH_BYTES } from './range-reply.ts';
+import { RangeReply, RangeReplySize } from './range-reply.ts';
 import { RangeStream } from './range-stream.ts';
 import type { ReplyBudget } from './reply-budget.ts';
 import { checkRange } from './request-check.ts';
@@ -47,8 +47,6 @@ export class KvService {
   #isCompacting = false;
   /** Whoever waits for the end of the removal. */
   readonly #compactionWaiters: (() => void)[] = [];
-  /** Where large replies are gathered. */
-  readonly #scratch: Uint8Array = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
 
   constructor(options: KvServiceOptions) {
     this.#engine = options.engine;
@@ -218,7 +216,6 @@ export class KvService {
         op,
         query,
         headerRevision,
-        scratch: this.#scratch,
         onEnd: () => this.#releaseLater(pairBytes),
       });
       store.unpin();

@@ -12,8 +12,6 @@ import type { RangeQuery } from './range-query.ts';
 import { ReplyWriter } from './reply-writer.ts';
 
 const TAG_KV = 0x12;
-/** Of the memory that pairs are gathered in. */
-export const SCRATCH_BYTES: number = 64 << 10;
 /** A value from this size on is sent from the store's memory instead of being copied. */
 const REFERENCED_BYTES_MIN = 16 << 10;
 
@@ -41,8 +39,6 @@ export interface RangeReplyOptions {
   readonly op: RangeOp;
   readonly query: RangeQuery;
   readonly headerRevision: number;
-  /** SCRATCH_BYTES, shared by all replies: what is in it is copied before the next read. */
-  readonly scratch: Uint8Array;
   /** Called once, when the reply has been read whole or abandoned. */
   readonly onEnd: () => void;
 }
@@ -57,7 +53,6 @@ export class RangeReply extends ReplySource {
   /** The rest of a pair that did not fit. */
   #rest: Uint8Array | undefined;
   #isEnded = false;
-  override isStable = true;
 
   constructor(options: RangeReplyOptions) {
     super();
@@ -81,31 +76,28 @@ export class RangeReply extends ReplySource {
     return this.#state === 'done' && this.#rest === undefined;
   }
 
-  override read(bytesMax: number): Uint8Array | null {
-    this.isStable = true;
-    if (this.#rest !== undefined) return this.#readRest(bytesMax);
-    const { scratch } = this.#options;
-    const chunk = bytesMax < SCRATCH_BYTES ? scratch.subarray(0, bytesMax) : scratch;
+  override read(room: Uint8Array): Uint8Array | null {
+    if (this.#rest !== undefined) return this.#readRest(room.length);
     let used = 0;
     if (this.#state === 'head') {
-      if (chunk.length < this.#head.length) return this.#cut(this.#head, bytesMax, 'pairs');
-      used = this.#put(chunk, 0, this.#head);
+      if (room.length < this.#head.length) return this.#cut(this.#head, room.length, 'pairs');
+      used = this.#put(room, 0, this.#head);
       this.#state = 'pairs';
     }
     while (this.#state === 'pairs') {
-      const next = this.#copyPair(chunk, used);
-      if (next < 0 && used === 0) return this.#large(bytesMax);
-      if (next < 0) return this.#gathered(used);
+      const next = this.#copyPair(room, used);
+      if (next < 0 && used === 0) return this.#large(room.length);
+      if (next < 0) return room.subarray(0, used);
       used = next;
     }
     if (this.#state === 'tail') {
-      if (chunk.length - used < this.#tail.length) {
-        return used > 0 ? this.#gathered(used) : this.#cut(this.#tail, bytesMax, 'done');
+      if (room.length - used < this.#tail.length) {
+        return used > 0 ? room.subarray(0, used) : this.#cut(this.#tail, room.length, 'done');
       }
-      used = this.#put(chunk, used, this.#tail);
+      used = this.#put(room, used, this.#tail);
       this.#finish();
     }
-    return this.#gathered(used);
+    return room.subarray(0, used);
   }
 
   /** The peer went away. */
@@ -114,7 +106,7 @@ export class RangeReply extends ReplySource {
   }
 
   /** Copies the next pair behind `used`; −1 when there is no room for it. */
-  #copyPair(chunk: Uint8Array, used: number): number {
+  #copyPair(room: Uint8Array, used: number): number {
     const { query, store } = this.#options;
     if (this.#next === query.addresses.length) {
       this.#state = 'tail';
@@ -124,17 +116,12 @@ export class RangeReply extends ReplySource {
     const start = store.kvStart(address);
     const end = store.kvEnd(address);
     const needed = 1 + varintBytes(end - start) + end - start;
-    if (chunk.length - used < needed) return -1;
-    chunk[used++] = TAG_KV;
-    used = writeLength(chunk, used, end - start);
-    copyBytes(chunk, used, store.segmentOf(address), start, end);
+    if (room.length - used < needed) return -1;
+    room[used++] = TAG_KV;
+    used = writeLength(room, used, end - start);
+    copyBytes(room, used, store.segmentOf(address), start, end);
     this.#next++;
     return used + end - start;
-  }
-
-  #gathered(bytes: number): Uint8Array {
-    this.isStable = false;
-    return this.#options.scratch.subarray(0, bytes);
   }
 
   /** The next pair does not fit although it is the first: it is cut or referenced. */

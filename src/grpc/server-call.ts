@@ -18,8 +18,7 @@ const PREFIX_BYTES = 5;
 /** A reply that is produced while it is sent. */
 export abstract class ReplySource implements DataSource {
   abstract readonly isDone: boolean;
-  abstract read(bytesMax: number): Uint8Array | null;
-  abstract readonly isStable: boolean;
+  abstract read(room: Uint8Array): Uint8Array | null;
   /** Nobody will read on. */
   abstract abandon(): void;
 }

@@ -273,18 +273,16 @@ function answer(
   const bytes = want.get(stream.id)?.response ?? Buffer.alloc(0);
   if (call.isSource) {
     let at = 0;
-    const scratch = Buffer.alloc(bytes.length);
     connection.sendSource(
       stream,
       {
-        read(bytesMax: number): Uint8Array {
-          const part = bytes.subarray(at, at + bytesMax);
+        read(room: Uint8Array): Uint8Array {
+          const part = bytes.subarray(at, at + room.length);
           at += part.length;
           if (call.isStable) return part;
-          scratch.set(part);
-          return scratch.subarray(0, part.length);
+          room.set(part);
+          return room.subarray(0, part.length);
         },
-        isStable: call.isStable,
         get isDone(): boolean {
           return at === bytes.length;
         },

@@ -69,11 +69,20 @@ export class FrameWriter {
     this.output.reference(bytes.subarray(start, end));
   }
 
-  /** One DATA frame of bytes that may change afterwards, at most frameBytesMax. */
-  copiedData(id: number, bytes: Uint8Array, endStream: boolean): void {
+  /** Where the payload of the next DATA frame may be written, before `dataInRoom` or anything else. */
+  room(bytesMax: number): Uint8Array {
+    const { output } = this;
+    output.reserve(FRAME_HEADER_BYTES + bytesMax);
+    const start = output.position + FRAME_HEADER_BYTES;
+    return output.buffer.subarray(start, start + bytesMax);
+  }
+
+  /** One DATA frame whose payload is the first bytes of the room given last. */
+  dataInRoom(id: number, bytes: number, endStream: boolean): void {
     this.hasWrittenStream = true;
     this.dataFrameCount++;
-    this.#frame(bytes, 0, bytes.length, DATA, endStream ? FLAG_END_STREAM : 0, id);
+    this.#header(bytes, DATA, endStream ? FLAG_END_STREAM : 0, id, bytes);
+    this.output.position += bytes;
   }
 
   /** DATA frames of one message with its prefix; as many as its size needs. */

@@ -213,12 +213,11 @@ test('what a slow reader does not take waits in the source, and goes on when it 
   let pulled = 0;
   const piece = Buffer.alloc(16_384, 7);
   const source = {
-    read(bytesMax: number): Uint8Array {
-      const part = piece.subarray(0, Math.min(bytesMax, total - pulled, piece.length));
+    read(room: Uint8Array): Uint8Array {
+      const part = piece.subarray(0, Math.min(room.length, total - pulled, piece.length));
       pulled += part.length;
       return part;
     },
-    isStable: true,
     get isDone(): boolean {
       return pulled === total;
     },

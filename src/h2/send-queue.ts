@@ -7,10 +7,11 @@ import type { PreparedHeaders, SplitHeaders } from './prepared-headers.ts';
 
 /** Data that is produced as windows and the socket allow, so that a large reply never exists as a whole. */
 export interface DataSource {
-  /** Up to bytesMax bytes; null when nothing is there now (then call Connection.wake). */
-  read(bytesMax: number): Uint8Array | null;
-  /** Whether the bytes last read never change. Otherwise they are the source's memory and copied before the next read. */
-  readonly isStable: boolean;
+  /**
+   * Up to room.length bytes: written to the beginning of `room`, and then a view of that, or elsewhere in memory that never changes.
+   * Null when nothing is there now (then call Connection.wake). Nothing may be sent on the connection meanwhile.
+   */
+  read(room: Uint8Array): Uint8Array | null;
   /** Nothing more will come. */
   readonly isDone: boolean;
 }

@@ -299,14 +299,10 @@ export class Sender {
     if (endStream) this.#closeLocal(stream);
   }
 
-  #writePulled(stream: Stream, bytes: Uint8Array, isStable: boolean, endStream: boolean): void {
-    if (isStable) {
-      this.#writeData(stream, bytes, 0, bytes.length, endStream);
-      return;
-    }
-    this.writer.copiedData(stream.id, bytes, endStream);
-    stream.sendWindow -= bytes.length;
-    this.connectionWindow -= bytes.length;
+  #writeInRoom(stream: Stream, bytes: number, endStream: boolean): void {
+    this.writer.dataInRoom(stream.id, bytes, endStream);
+    stream.sendWindow -= bytes;
+    this.connectionWindow -= bytes;
     if (endStream) this.#closeLocal(stream);
   }
 
@@ -402,7 +398,8 @@ export class Sender {
   #sendPulled(stream: Stream, item: QueuedSource, bytesMax: number): boolean {
     if (bytesMax === 0) return false;
     const id = stream.id;
-    const bytes = item.source.read(bytesMax);
+    const room = this.writer.room(bytesMax);
+    const bytes = item.source.read(room);
     if (stream.id !== id) return false;
     const isDone = item.source.isDone;
     if (bytes === null && !isDone) return false;
@@ -410,7 +407,9 @@ export class Sender {
     assert(data.length <= bytesMax, 'a source gave more than was asked for');
     if (isDone) this.#queueOf(stream).shift();
     const endStream = isDone && item.endStream;
-    if (data.length > 0 || endStream) this.#writePulled(stream, data, item.source.isStable, endStream);
+    if (data.length === 0 && !endStream) return true;
+    if (data.buffer === room.buffer) this.#writeInRoom(stream, data.length, endStream);
+    else this.#writeData(stream, data, 0, data.length, endStream);
     return true;
   }
 }
