@@ -14,6 +14,7 @@ import { KvService } from '../src/etcd/kv-service.ts';
 import { ReplyBudget } from '../src/etcd/reply-budget.ts';
 import { Slices } from '../src/etcd/slices.ts';
 import { Deadlines } from '../src/grpc/deadlines.ts';
+import { MessageMemory } from '../src/grpc/message-memory.ts';
 import { Registry } from '../src/grpc/registry.ts';
 import { ServerConnection } from '../src/grpc/server-connection.ts';
 import { Connection } from '../src/h2/connection.ts';
@@ -94,6 +95,7 @@ const server = new ServerConnection({
   h2: SERVER_DEFAULTS,
   registry,
   deadlines: new Deadlines(),
+  memory: new MessageMemory(),
   http: () => {},
   messageBytesMax: 1 << 20,
   nowMs: () => 0,

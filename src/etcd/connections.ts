@@ -7,6 +7,7 @@
 // ended a turn (a batch became durable, sliced work paused, a tick), or by itself at the end of the turn.
 
 import { Deadlines } from '../grpc/deadlines.ts';
+import { MessageMemory } from '../grpc/message-memory.ts';
 import type { Registry } from '../grpc/registry.ts';
 import { ServerConnection } from '../grpc/server-connection.ts';
 import { type ConnectionOptions, ConnectionStats } from '../h2/connection-options.ts';
@@ -31,6 +32,7 @@ export interface ConnectionsOptions {
 export class Connections {
   readonly #options: ConnectionsOptions;
   readonly #deadlines = new Deadlines();
+  readonly #memory = new MessageMemory();
   readonly #drivers: DriverSet;
   readonly #http1: Http1;
   readonly #listeners: Listener[] = [];
@@ -111,6 +113,7 @@ export class Connections {
       h2,
       registry,
       deadlines: this.#deadlines,
+      memory: this.#memory,
       http: (request, reply) => http.handle(request, reply),
       messageBytesMax,
       nowMs: () => clock.nowMs(),

@@ -27,8 +27,11 @@ export abstract class ReplySource implements DataSource {
 class IncomingMessage {
   readonly prefix: Uint8Array = new Uint8Array(PREFIX_BYTES);
   prefixBytes = 0;
+  /** Its memory, which may be larger. */
   message: Uint8Array | undefined;
+  /** How long it is, and how much of it is there. */
   messageBytes = 0;
+  receivedBytes = 0;
   /** A unary call has its one message. */
   isUnaryComplete = false;
 }
@@ -126,6 +129,7 @@ export class ServerCall {
     if (this.entry.stream !== undefined && incoming.prefixBytes === 0) this.listener?.onHalfClose();
     else if (incoming.isUnaryComplete && incoming.message !== undefined) {
       this.connection.runUnary(this, incoming.message, 0, incoming.messageBytes);
+      this.connection.memory.give(incoming.message);
     } else this.fail(new StatusError(INTERNAL, 'unexpected EOF'));
   }
 
@@ -137,10 +141,10 @@ export class ServerCall {
     }
     const { message } = incoming;
     if (message === undefined) return end;
-    const bytes = Math.min(end - start, message.length - incoming.messageBytes);
-    copyBytes(message, incoming.messageBytes, buffer, start, start + bytes);
-    incoming.messageBytes += bytes;
-    if (incoming.messageBytes === message.length) this.#endMessage(incoming, message);
+    const bytes = Math.min(end - start, incoming.messageBytes - incoming.receivedBytes);
+    copyBytes(message, incoming.receivedBytes, buffer, start, start + bytes);
+    incoming.receivedBytes += bytes;
+    if (incoming.receivedBytes === incoming.messageBytes) this.#endMessage(incoming, message);
     return start + bytes;
   }
 
@@ -156,8 +160,10 @@ export class ServerCall {
       this.fail(new StatusError(INTERNAL, 'received more than one message for a unary call'));
       return;
     }
-    incoming.message = new Uint8Array(length);
-    incoming.messageBytes = 0;
+    // A stream's listener may keep what it is given.
+    incoming.message = this.entry.unary === undefined ? new Uint8Array(length) : this.connection.memory.take(length);
+    incoming.messageBytes = length;
+    incoming.receivedBytes = 0;
     if (length === 0) this.#endMessage(incoming, incoming.message);
   }
 
@@ -168,7 +174,7 @@ export class ServerCall {
       return;
     }
     incoming.message = undefined;
-    this.connection.deliver(this, message, 0, message.length);
+    this.connection.deliver(this, message, 0, incoming.messageBytes);
   }
 
   #open(stream: Stream): void {

@@ -9,6 +9,7 @@ import { CLIENT_DEFAULTS, SERVER_DEFAULTS } from '../h2/connection-options.ts';
 import { type HeaderBlock, headerValue } from '../h2/header-block.ts';
 import type { Stream } from '../h2/stream.ts';
 import { Deadlines } from './deadlines.ts';
+import { MessageMemory } from './message-memory.ts';
 import { Registry } from './registry.ts';
 import { ServerConnection } from './server-connection.ts';
 
@@ -55,6 +56,7 @@ class Pair {
       h2: SERVER_DEFAULTS,
       registry,
       deadlines: new Deadlines(),
+      memory: new MessageMemory(),
       http: () => assert.fail('no plain request was sent'),
       messageBytesMax: MESSAGE_BYTES_MAX,
       nowMs: () => 0,

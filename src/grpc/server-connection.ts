@@ -21,6 +21,7 @@ import { PreparedHeaders } from '../h2/prepared-headers.ts';
 import type { DataSource } from '../h2/send-queue.ts';
 import type { Stream } from '../h2/stream.ts';
 import type { Deadlines } from './deadlines.ts';
+import type { MessageMemory } from './message-memory.ts';
 import type { MethodEntry, Registry } from './registry.ts';
 import { RequestHead } from './request-head.ts';
 import { messagePrefixError, ReplySource, ServerCall } from './server-call.ts';
@@ -48,6 +49,8 @@ export interface ServerConnectionOptions {
   readonly h2: ConnectionOptions;
   readonly registry: Registry;
   readonly deadlines: Deadlines;
+  /** Of requests in pieces; shared by connections. */
+  readonly memory: MessageMemory;
   readonly http: HttpHandler;
   /** Longest request message, without its prefix; beyond it RESOURCE_EXHAUSTED. */
   readonly messageBytesMax: number;
@@ -62,6 +65,7 @@ export interface ServerConnectionOptions {
 export class ServerConnection implements ConnectionHandler {
   readonly h2: Connection;
   readonly deadlines: Deadlines;
+  readonly memory: MessageMemory;
   readonly #registry: Registry;
   readonly #http: HttpHandler;
   readonly #messageBytesMax: number;
@@ -77,6 +81,7 @@ export class ServerConnection implements ConnectionHandler {
   constructor(options: ServerConnectionOptions) {
     this.h2 = new Connection('server', options.h2, this);
     this.deadlines = options.deadlines;
+    this.memory = options.memory;
     this.#registry = options.registry;
     this.#http = options.http;
     this.#messageBytesMax = options.messageBytesMax;

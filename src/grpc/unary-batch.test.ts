@@ -12,6 +12,7 @@ import { CLIENT_DEFAULTS, SERVER_DEFAULTS } from '../h2/connection-options.ts';
 import { CANCEL } from '../h2/error-code.ts';
 import type { Stream } from '../h2/stream.ts';
 import { Deadlines } from './deadlines.ts';
+import { MessageMemory } from './message-memory.ts';
 import { Registry } from './registry.ts';
 import { ServerConnection } from './server-connection.ts';
 
@@ -93,6 +94,7 @@ function outcome(chunks: readonly Uint8Array[]): unknown {
     h2: { ...SERVER_DEFAULTS, concurrentStreamsMax: STREAMS_MAX },
     registry,
     deadlines: new Deadlines(),
+    memory: new MessageMemory(),
     http: () => assert.fail('no plain request was sent'),
     messageBytesMax: 1_000,
     nowMs: () => 0,
