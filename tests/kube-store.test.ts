@@ -230,6 +230,22 @@ describe('a cluster at the store', () => {
     assert(lists > RUNS);
   });
 
+  it('is followed again after an outage, which is told once and not by every collection', async () => {
+    const heard = [new Heard(), new Heard(), new Heard()];
+    const followed = (['pods', 'nodes', 'services'] as const).map((resource, i) => api.reflect(resource, heard[i]));
+    await settle();
+    server.kill();
+    await settle(15_000);
+    assert.equal(followed.filter(({ trouble }) => trouble !== undefined).length, 3);
+    await server.start();
+    await settle(20_000);
+    assert.equal(followed.filter(({ trouble }) => trouble !== undefined).length, 0);
+    const told = heard.flatMap(({ problems }) => problems);
+    assert.match(told[0], /^the store cannot be reached: /);
+    assert.match(told.at(-1) ?? '', /^the store: all is followed again after \d\d s$/);
+    assert(told.length <= 3, told.join());
+  });
+
   it('binds a pod once, at the version that was decided on', async () => {
     const version = await put('a', podBytes('a', 'uid-a'));
     assert.deepEqual(await drive(api.bind(pod('a', version), 'node-1')), { kind: 'bound' });

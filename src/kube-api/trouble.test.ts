@@ -23,6 +23,20 @@ describe('trouble', () => {
     assert.deepEqual(told, ['refused', 'refused (for 60 s now)', 'refused (for 120 s now)', 'bound again after 125 s']);
   });
 
+  it('that somebody else tells of is known, and not told', async () => {
+    const { clock, told, trouble } = lab();
+    trouble.fail('gone', false);
+    await clock.pass(20_000);
+    assert.deepEqual(trouble.current, { text: 'gone', sinceMs: 0 });
+    trouble.end();
+    trouble.fail('gone', false);
+    await clock.pass(5000);
+    trouble.fail('refused');
+    await clock.pass(5000);
+    trouble.end();
+    assert.deepEqual(told, ['refused', 'bound again after 10 s']);
+  });
+
   it('of many reasons is told every ten seconds', async () => {
     const { clock, told, trouble } = lab();
     for (let i = 0; i < 250; i++) {

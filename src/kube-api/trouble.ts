@@ -20,6 +20,8 @@ export class Trouble {
   /** What is told with the duration when it is over, like "pods: followed again". */
   readonly #ending: string;
   #current: OngoingTrouble | undefined;
+  /** Of the current one something has been told. */
+  #isTold = false;
   #told = '';
   #toldMs = 0;
 
@@ -33,11 +35,14 @@ export class Trouble {
     return this.#current;
   }
 
-  fail(text: string): void {
+  /** `isTellable`: false when somebody else tells of it. */
+  fail(text: string, isTellable = true): void {
     const nowMs = this.#clock.nowMs();
-    const isFirst = this.#current === undefined;
     const sinceMs = this.#current?.sinceMs ?? nowMs;
     this.#current = { text, sinceMs };
+    if (!isTellable) return;
+    const isFirst = !this.#isTold;
+    this.#isTold = true;
     const waitMs = text === this.#told ? TELL_AGAIN_MS : TELL_OTHER_MS;
     if (!isFirst && nowMs - this.#toldMs < waitMs) return;
     this.#told = text;
@@ -50,6 +55,8 @@ export class Trouble {
     if (this.#current === undefined) return;
     const lastedMs = atMs - this.#current.sinceMs;
     this.#current = undefined;
-    if (lastedMs >= TELL_END_MS) this.#tell(`${this.#ending} after ${Math.round(lastedMs / 1000)} s`);
+    const isTold = this.#isTold;
+    this.#isTold = false;
+    if (isTold && lastedMs >= TELL_END_MS) this.#tell(`${this.#ending} after ${Math.round(lastedMs / 1000)} s`);
   }
 }

@@ -42,6 +42,7 @@ import { type FencedBy, LeaseFence } from './lease-fence.ts';
 import { ObjectReader } from './object-reader.ts';
 import { PodBytes, type StoredPod } from './pod-bytes.ts';
 import { RegistryKeys } from './registry-key.ts';
+import { StoreOutage } from './store-outage.ts';
 import { StoreReflector } from './store-reflector.ts';
 
 const TIMEOUT_MS = 10_000;
@@ -69,6 +70,7 @@ export class StoreKubeApi implements KubeApi {
   readonly #options: StoreKubeApiOptions;
   readonly #keys: RegistryKeys;
   readonly #fence: LeaseFence;
+  readonly #outage: StoreOutage;
   readonly #reader = new ObjectReader();
   readonly #rewriter = new PodRewriter();
   /** Of the reflector that follows the pods, once there is one. */
@@ -78,6 +80,7 @@ export class StoreKubeApi implements KubeApi {
   constructor(options: StoreKubeApiOptions) {
     this.#options = options;
     this.#keys = new RegistryKeys(options.prefix);
+    this.#outage = new StoreOutage(options.clock);
     this.#fence = new LeaseFence(options.client, this.#keys);
   }
 
@@ -94,6 +97,7 @@ export class StoreKubeApi implements KubeApi {
       options,
       keys: this.#keys,
       podBytes,
+      outage: this.#outage,
     });
     if (podBytes !== undefined) this.#pods = { reflector, bytes: podBytes };
     reflector.start();

@@ -11,7 +11,7 @@
 //
 // Limits: PAGE_KEYS a page; a page is asked for while the one before is read.
 
-import { StatusError } from '../api/errors.ts';
+import { StatusError, UNAVAILABLE } from '../api/errors.ts';
 import type { EtcdClient } from '../client/etcd-client.ts';
 import { prefixEnd } from '../client/key-range.ts';
 import { type KvView, KvViews, RangePage } from '../client/kv-view.ts';
@@ -36,6 +36,7 @@ import { type OngoingTrouble, Trouble } from '../kube-api/trouble.ts';
 import { ObjectReader } from './object-reader.ts';
 import type { PodBytes } from './pod-bytes.ts';
 import type { RegistryKeys } from './registry-key.ts';
+import type { StoreOutage } from './store-outage.ts';
 
 const PAGE_KEYS = 500;
 const PAGE_TIMEOUT_MS = 30_000;
@@ -48,6 +49,8 @@ export interface StoreReflectorOptions {
   readonly keys: RegistryKeys;
   readonly clock: Clock;
   readonly chance: () => number;
+  /** Of the store, for all that is followed there. */
+  readonly outage: StoreOutage;
   /** Where collections go that cannot be read in the store. */
   readonly api: KubeApi | undefined;
   readonly resource: ResourceName;
@@ -133,6 +136,7 @@ export class StoreReflector implements Reflection {
     this.#pause?.cancel();
     this.#watch?.cancel();
     this.#instead?.close();
+    this.#options.outage.end(this.resource, () => {});
   }
 
   /** Lists, then watches; again after a wait where the list failed. */
@@ -143,7 +147,7 @@ export class StoreReflector implements Reflection {
       if (this.#instead === undefined && !this.#isClosed) this.#watchFrom(revision + 1);
     } catch (error) {
       if (!(error instanceof StatusError)) throw error;
-      this.#fail(`list ${this.resource}: ${error.message}`);
+      this.#fail('list', error);
       this.#again();
     }
   }
@@ -191,7 +195,7 @@ export class StoreReflector implements Reflection {
   #listed(): void {
     this.#known.endList();
     if (this.#isClosed) return;
-    this.#trouble.end();
+    this.#works();
     if (this.#isSynced) return;
     this.#isSynced = true;
     this.#options.handler.onSynced();
@@ -209,8 +213,8 @@ export class StoreReflector implements Reflection {
       fragment: true,
     };
     const watch = this.#options.client.watch(options, {
-      onCreated: () => this.#trouble.end(),
-      onBroken: (error) => this.#fail(`watch ${this.resource}: ${error.message}`),
+      onCreated: () => this.#works(),
+      onBroken: (error) => this.#fail('watch', error),
       onView: (kv) => {
         if (this.#watch === watch) this.#onEvent(kv);
       },
@@ -218,7 +222,7 @@ export class StoreReflector implements Reflection {
         if (this.#watch !== watch) return;
         this.#watch = undefined;
         if (this.#isClosed || error === undefined) return;
-        this.#fail(`watch ${this.resource}: ${error.message}`);
+        this.#fail('watch', error);
         this.#again();
       },
     });
@@ -338,10 +342,19 @@ export class StoreReflector implements Reflection {
     this.#instead = api.reflect(this.resource, through, options);
   }
 
-  #fail(text: string): void {
+  #fail(verb: 'list' | 'watch', { code, message }: StatusError): void {
     if (this.#isClosed) return;
     this.#counts.failures++;
-    this.#trouble.fail(text);
+    const isOutage = code === UNAVAILABLE;
+    this.#trouble.fail(`${verb} ${this.resource}: ${message}`, !isOutage);
+    const { outage, handler } = this.#options;
+    if (isOutage) outage.fail(this.resource, message, (text) => handler.onProblem(text));
+  }
+
+  #works(): void {
+    const { outage, handler } = this.#options;
+    this.#trouble.end();
+    outage.end(this.resource, (text) => handler.onProblem(text));
   }
 }
 
