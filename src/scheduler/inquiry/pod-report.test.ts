@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { Kernel } from '../kernel/kernel.ts';
-import { type ClusterPlan, clusterPlan, mustRead, podSet } from '../model/plan-fixture.ts';
+import { type ClusterPlan, clusterPlan, type JsonFields, mustRead, podSet } from '../model/plan-fixture.ts';
 import type { PodObject } from '../model/pod-object.ts';
 import { readPod } from '../model/pod-reader.ts';
 import { PROFILES } from '../model/profile-fixture.ts';
@@ -111,6 +111,31 @@ describe('a report on a pod', () => {
       'TaintToleration: dedicated=gpu:NoSchedule on n1 n2',
       'TaintToleration: away:NoExecute on n3',
       'NodeAffinity: nodeSelector disk=ssd, the node has "hdd" on n4',
+    ]);
+  });
+
+  it('names the pod whose anti-affinity refuses, and the one that its own refuses', () => {
+    const away = (topologyKey: string, app: string): JsonFields => ({
+      affinity: {
+        podAntiAffinity: {
+          requiredDuringSchedulingIgnoredDuringExecution: [{ topologyKey, labelSelector: { matchLabels: { app } } }],
+        },
+      },
+    });
+    const zone = 'topology.kubernetes.io/zone';
+    const fixture = new Fixture()
+      .node('n1', { zone: 'a' })
+      .node('n2', { zone: 'a' })
+      .node('n3', { zone: 'b' })
+      .node('n4', { zone: 'c' })
+      .node('n5', { zone: 'd' })
+      .pod('db', { on: 'n1', spec: away(zone, 'web') })
+      .pod('w', { on: 'n3', labels: { app: 'x' } })
+      .pod('y', { on: 'n4', labels: { app: 'x' } });
+    const web = { labels: { app: 'web' }, spec: away('kubernetes.io/hostname', 'x') };
+    assert.deepEqual(refusalsOf(fixture, web), [
+      'InterPodAffinity: default/db on n1 refuses it in topology.kubernetes.io/zone a on n1 n2',
+      'InterPodAffinity: default/w on n3 is one that it refuses, for one on n3 n4',
     ]);
   });
 

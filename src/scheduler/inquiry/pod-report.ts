@@ -19,6 +19,7 @@ import type { SchedulerProfile } from '../model/scheduler-profile.ts';
 import type { NodeState } from '../reference/cluster.ts';
 import type { Explanation, NodeScore } from '../reference/explanation.ts';
 import { ReferenceScheduler } from '../reference/reference-scheduler.ts';
+import { AffinityDetail } from './affinity-detail.ts';
 import type { ClusterSnapshot } from './cluster-snapshot.ts';
 import { otherScheduler } from './errors.ts';
 import { refusalDetail, type Shortage, shortagesOn } from './refusal-detail.ts';
@@ -38,7 +39,7 @@ export interface RefusalGroup {
   readonly reasons: readonly string[];
   /** Removing other pods might help. */
   readonly isResolvable: boolean;
-  /** The taint or label to blame, or ''. */
+  /** The taint, label or pod to blame, or ''. */
   readonly detail: string;
   /** Of each resource that is short, where the most of it is left. */
   readonly shortages: readonly (Shortage & { readonly node: string })[];
@@ -184,13 +185,16 @@ type Growing = Mutable<Omit<RefusalGroup, 'nodes' | 'shortages'>> & {
 function refusalGroups({ snapshot, profile, pod, explanation }: Explained): RefusalGroup[] {
   const states = nodeStates(snapshot, pod);
   const spread = new SpreadDetail(pod, profile, snapshot, [...states.values()]);
+  const affinity = new AffinityDetail(pod, snapshot, [...states.values()]);
   const groups = new Map<string, Growing>();
   for (const [name, refusal] of explanation.refusals) {
     const state = states.get(name);
     assert(state !== undefined, 'a node that is refused is there');
     const { plugin, reasons, code } = refusal;
-    const detail = plugin === 'PodTopologySpread' ? spread.of(state) : refusalDetail(refusal, pod, state);
-    const key = JSON.stringify([plugin, reasons, detail]);
+    const cause = affinity.of(refusal, state);
+    const other = plugin === 'PodTopologySpread' ? spread.of(state) : refusalDetail(refusal, pod, state);
+    const detail = cause?.text ?? other;
+    const key = JSON.stringify([plugin, reasons, cause?.domain ?? other]);
     let group = groups.get(key);
     if (group === undefined) {
       group = { plugin, reasons, isResolvable: code === 'unschedulable', detail, shortages: [], nodes: [] };

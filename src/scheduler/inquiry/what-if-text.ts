@@ -27,8 +27,13 @@ function podsText(count: number): string {
   return `${count} ${count === 1 ? 'pod' : 'pods'}`;
 }
 
-function outcomeLines({ origin, placed, unplaced, groups, remedies }: Outcome, all: boolean): string[] {
+function outcomeLines({ origin, isHeld, placed, unplaced, groups, remedies }: Outcome, all: boolean): string[] {
   const count = placed.length + unplaced.length;
+  if (isHeld) {
+    const reasons = messagesOf(unplaced).map(([message, pods]) => `${String(pods).padStart(8)}  ${message}`);
+    const names = all ? unplaced.map(({ pod }) => `    ${podKey(pod)}`) : [];
+    return [`${origin}, ${podsText(count)}: the drain waits`, ...reasons, ...names];
+  }
   const verdict = unplaced.length === 0 ? 'all fit' : `${placed.length} fit, ${unplaced.length} do not`;
   const lines = [`${origin}, ${podsText(count)}: ${verdict}`];
   for (const [group, pods] of groups.slice(0, GROUPS_MAX)) lines.push(`${String(pods).padStart(8)}  ${group}`);

@@ -5,7 +5,7 @@ import type { JsonFields } from '../model/plan-fixture.ts';
 import { DEFAULT_PROFILE } from '../model/scheduler-profile.ts';
 import { InquiryError, ManifestError } from './errors.ts';
 import type { Manifest } from './manifest-file.ts';
-import { Fixture, type NodeWords, podJson } from './snapshot-fixture.ts';
+import { Fixture, type NodeWords, type PodWords, podJson } from './snapshot-fixture.ts';
 import { askWhatIf, type Outcome, type WhatIf, type WhatIfReport } from './what-if.ts';
 import { doAllFit, whatIfJson, whatIfText } from './what-if-text.ts';
 import type { WorkloadOptions } from './workload.ts';
@@ -206,6 +206,51 @@ describe('a what-if', () => {
     assert.deepEqual(
       [...fixture.snapshot.pods.values()].map(({ name }) => name),
       ['daemon'],
+    );
+  });
+
+  it('drains nodes as budgets allow it', () => {
+    const owned = (app: string): PodWords => ({
+      labels: { app },
+      metadata: {
+        ownerReferences: [{ apiVersion: 'apps/v1', kind: 'ReplicaSet', name: 'o', uid: 'o', controller: true }],
+      },
+    });
+    const fixture = new Fixture().node('n1').node('n2').node('n3');
+    for (const name of ['a1', 'a2', 'a3']) fixture.pod(name, { on: 'n1', ...owned('some') });
+    fixture.pod('b1', { on: 'n1', ...owned('none') }).pod('c1', { on: 'n2', ...owned('two') });
+    const budget = (name: string, app: string, disruptionsAllowed: number): void =>
+      fixture.snapshot.set('PodDisruptionBudget', {
+        metadata: { namespace: 'default', name },
+        spec: { selector: { matchLabels: { app } } },
+        status: { disruptionsAllowed },
+      });
+    budget('some', 'some', 2);
+    budget('none', 'none', 0);
+    budget('two', 'two', 1);
+    budget('two-more', 'two', 1);
+    const report = ask(fixture, [], { drained: ['n1', 'n2'] });
+    assert.deepEqual(
+      report.outcomes.map(({ origin, placed, unplaced }) => [origin, placed.length, unplaced[0]?.message]),
+      [
+        ['drained from n1', 3, undefined],
+        ['held on n1', 0, "Cannot evict pod as it would violate the pod's disruption budget. (default/none)"],
+        [
+          'held on n2',
+          0,
+          'This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.',
+        ],
+      ],
+    );
+    assert.deepEqual(report.remarks, [
+      'budget default/some lets 2 of 3 pods go at a time: the others follow as these are ready elsewhere',
+    ]);
+    assert.equal(doAllFit(report), false);
+    assert.match(whatIfText(report, { all: false, bindingsPerSecond: 500 }), /^held on n1, 1 pod: the drain waits$/m);
+    // What is held counts where it is.
+    assert.deepEqual(
+      [...fixture.snapshot.pods.values()].map(({ name }) => name),
+      ['b1', 'c1'],
     );
   });
 

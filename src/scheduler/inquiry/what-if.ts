@@ -15,6 +15,7 @@ import type { NodeObject } from '../model/node-object.ts';
 import type { PodObject } from '../model/pod-object.ts';
 import type { SchedulerProfile } from '../model/scheduler-profile.ts';
 import type { ClusterSnapshot } from './cluster-snapshot.ts';
+import { Drain, type Held } from './drain.ts';
 import { InquiryError, otherScheduler } from './errors.ts';
 import { groupOf, place } from './placing.ts';
 import { type Remedy, remediesFor } from './shortage.ts';
@@ -53,9 +54,11 @@ export interface Outcome {
   readonly origin: string;
   /** The question is about these pods; the others wait already. */
   readonly isAsked: boolean;
+  /** They stay where they are, on a node that is to be drained. */
+  readonly isHeld: boolean;
   readonly placed: readonly Placement[];
   readonly unplaced: readonly Unplaced[];
-  /** Pods by group of nodes, the largest first. */
+  /** Pods by group of nodes, the largest first, equal ones by name. */
   readonly groups: readonly (readonly [string, number])[];
   /** What would make room for those that do not fit. */
   readonly remedies: readonly Remedy[];
@@ -80,7 +83,17 @@ export function askWhatIf(question: WhatIf): WhatIfReport {
   const profiles = question.profiles.map((profile) => ({ ...profile, preempts: false }));
   const remarks: string[] = [];
   for (const name of [...question.cordoned, ...question.drained]) cordon(snapshot, name);
-  const entries = question.drained.flatMap((name) => evicted(snapshot, name, remarks));
+  const drain = new Drain(snapshot);
+  const entries = question.drained.flatMap((name) => {
+    const { moved, lost } = drain.evict(name);
+    if (lost > 0) {
+      remarks.push(
+        `pods of ${name} without a controller would be gone (kubectl drain wants --force for them): ${lost}`,
+      );
+    }
+    return moved.map((pod) => ({ origin: `drained from ${name}`, pod: boundTo(pod, '') }));
+  });
+  remarks.push(...drain.waits());
   if (!question.ignoresWaiting) entries.unshift(...waiting(snapshot, profiles));
   for (const { origin, pods } of added) for (const pod of pods) entries.push({ origin, pod });
   checkSchedulers(added, profiles, remarks);
@@ -93,13 +106,14 @@ export function askWhatIf(question: WhatIf): WhatIfReport {
     .sort((a, b) => b.pod.priority - a.pod.priority || a.index - b.index)
     .map(({ origin, pod }) => ({ origin, pod, decision: place(kernel, pod) }));
   const decidingMs = nowMs() - startMs;
-  const outcomes = [...Map.groupBy(decided, ({ origin }) => origin)].map(([origin, ofOrigin]) => {
+  const outcomes: Outcome[] = [...Map.groupBy(decided, ({ origin }) => origin)].map(([origin, ofOrigin]) => {
     const outcome = outcomeOf(question, origin, ofOrigin);
     const pods = outcome.unplaced.map(({ pod }) => pod);
     const { groupLabels } = question;
     const remedies = pods.length === 0 ? [] : remediesFor({ kernel, snapshot, profiles, pods, groupLabels });
     return { ...outcome, remedies };
   });
+  for (const [node, held] of drain.held) outcomes.push(heldOutcome(node, held));
   return { outcomes, remarks, nodeCount: snapshot.nodes.size, decisions: decided.length, decidingMs };
 }
 
@@ -114,23 +128,6 @@ function cordon(snapshot: ClusterSnapshot, name: string): void {
   const node = nodeOf(snapshot, name);
   if (node.isUnschedulable) return;
   snapshot.nodes.set(name, { ...node, isUnschedulable: true, taints: [...node.taints, CORDON_TAINT] });
-}
-
-/** The pods that would come again elsewhere; those of DaemonSets and of the node itself stay (kubectl drain --ignore-daemonsets --force). */
-function evicted(snapshot: ClusterSnapshot, name: string, remarks: string[]): Entry[] {
-  const entries: Entry[] = [];
-  let lost = 0;
-  for (const [uid, pod] of snapshot.pods) {
-    const owner = pod.controller?.kind;
-    if (pod.nodeName !== name || owner === 'DaemonSet' || owner === 'Node') continue;
-    snapshot.pods.delete(uid);
-    if (pod.isTerminating) continue;
-    if (owner === undefined) lost++;
-    else entries.push({ origin: `drained from ${name}`, pod: boundTo(pod, '') });
-  }
-  if (lost > 0)
-    remarks.push(`pods of ${name} without a controller would be gone (kubectl drain wants --force for them): ${lost}`);
-  return entries;
 }
 
 function waiting(snapshot: ClusterSnapshot, profiles: readonly SchedulerProfile[]): Entry[] {
@@ -154,6 +151,11 @@ function checkSchedulers(added: readonly NewPods[], profiles: readonly Scheduler
   }
 }
 
+function heldOutcome(node: string, held: readonly Held[]): Outcome {
+  const unplaced = held.map(({ pod, message }) => ({ pod, message, reasons: new Map<string, number>() }));
+  return { origin: `held on ${node}`, isAsked: true, isHeld: true, placed: [], unplaced, groups: [], remedies: [] };
+}
+
 type Decided = Entry & { readonly decision: Decision };
 
 function outcomeOf(
@@ -175,5 +177,12 @@ function outcomeOf(
       unplaced.push({ pod, message, reasons: decision.kind === 'unschedulable' ? decision.reasons : new Map() });
     }
   }
-  return { origin, isAsked: origin !== WAITING, placed, unplaced, groups: [...counts].sort((a, b) => b[1] - a[1]) };
+  return {
+    origin,
+    isAsked: origin !== WAITING,
+    isHeld: false,
+    placed,
+    unplaced,
+    groups: [...counts].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1)),
+  };
 }

@@ -4,9 +4,14 @@
 // still tests the term's namespace selector, against no labels at all (its copy of the term is by value). So a selector
 // that is met by no labels (NotIn, DoesNotExist), lets every namespace in.
 
+import type { ObjectOf } from '../model/cluster-objects.ts';
 import { isEmptySelector, type Labels, matchesLabels, NO_LABELS } from '../model/label-selector.ts';
 import type { AffinityTerm, PodObject } from '../model/pod-object.ts';
-import type { Cluster } from './cluster.ts';
+
+/** Where namespaces are known. */
+export interface Namespaces {
+  all(kind: 'Namespace'): Iterable<ObjectOf<'Namespace'>>;
+}
 
 /** `namespaceLabels`: of the pod's namespace. */
 export function matchesTerm(term: AffinityTerm, pod: PodObject, namespaceLabels: Labels): boolean {
@@ -15,9 +20,9 @@ export function matchesTerm(term: AffinityTerm, pod: PodObject, namespaceLabels:
 }
 
 /** A term of the incoming pod. */
-export function resolved<T extends AffinityTerm>(term: T, cluster: Cluster): T {
+export function resolved<T extends AffinityTerm>(term: T, cluster: Namespaces): T {
   if (isEmptySelector(term.namespaceSelector)) return term;
-  const selected = cluster.all('Namespace').filter(({ labels }) => matchesLabels(term.namespaceSelector, labels));
+  const selected = [...cluster.all('Namespace')].filter(({ labels }) => matchesLabels(term.namespaceSelector, labels));
   return { ...term, namespaces: new Set([...term.namespaces, ...selected.map(({ name }) => name)]) };
 }
 
