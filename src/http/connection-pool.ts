@@ -83,7 +83,8 @@ export class ConnectionPool implements RequestQueue {
       request.fail(new HttpError('connect', `${this.#options.waitingMax} requests wait for a connection already`));
     } else {
       this.#waiting.add(request);
-      this.#dial();
+      if (this.#free() === undefined) this.#dial();
+      else this.#drainLater();
     }
   }
 

@@ -150,7 +150,7 @@ describe('writes', () => {
     await clock.pass(1_900);
     assert.equal(http.requests.length, 1);
     await clock.pass(100);
-    assert.deepEqual(await Promise.all([first, second]), Array(2).fill({ kind: 'done', object: {} }));
+    assert.deepEqual(await Promise.all([first, second]), Array(2).fill({ kind: 'done' }));
     assert.deepEqual(http.lastBody, { apiVersion: 'v1', kind: 'DeleteOptions', preconditions: { uid: 'uid-1' } });
   });
 

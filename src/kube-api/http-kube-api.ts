@@ -8,6 +8,7 @@ import type { Reviewer, ReviewKind } from './delegated-access.ts';
 import type {
   AccessProblem,
   BindOutcome,
+  DoneOutcome,
   Failure,
   JsonObject,
   KubeApi,
@@ -45,8 +46,8 @@ const URGENT_REPEATS_MAX = 1;
 const ORDINALS = 1_000_000;
 
 const STRATEGIC_MERGE = 'application/strategic-merge-patch+json';
-/** What is sent for each pod, and whose answer says nothing but that it was taken. */
-const PROTOBUF_CALL = { contentType: PROTOBUF, accept: PROTOBUF_OR_JSON, isSuccessUnread: true } as const;
+const BOUND: BindOutcome = { kind: 'bound' };
+const DONE: DoneOutcome = { kind: 'done' };
 const JSON_MERGE = 'application/merge-patch+json';
 
 export interface HttpKubeApiOptions extends Omit<CallerOptions, 'decoder'> {
@@ -111,22 +112,21 @@ export class HttpKubeApi implements KubeApi, Reviewer {
   }
 
   async bind(pod: PodToBind, nodeName: string, options: WriteOptions = {}): Promise<BindOutcome> {
-    const subject = { verb: 'create', resource: 'pods/binding' };
-    const answer = await this.#call({
-      ...subject,
+    const outcome = await this.#do({
+      verb: 'create',
+      resource: 'pods/binding',
       method: 'POST',
       path: objectPath('pods', pod, 'binding'),
-      ...PROTOBUF_CALL,
       body: this.#bodies.binding(pod, nodeName),
+      contentType: PROTOBUF,
       repeatsMax: 0,
       ...options,
     });
-    if (answer.kind === 'answer' && isSuccess(answer.status)) return { kind: 'bound' };
-    return failureOf(answer, subject);
+    return outcome.kind === 'done' ? BOUND : outcome;
   }
 
-  patchPodStatus(pod: PodToBind, patch: PodStatusPatch, options: WriteOptions = {}): Promise<WriteOutcome> {
-    return this.#write({
+  patchPodStatus(pod: PodToBind, patch: PodStatusPatch, options: WriteOptions = {}): Promise<DoneOutcome> {
+    return this.#do({
       verb: 'patch',
       resource: 'pods/status',
       method: 'PATCH',
@@ -137,8 +137,8 @@ export class HttpKubeApi implements KubeApi, Reviewer {
     });
   }
 
-  deletePod(pod: ObjectIdentity, options: WriteOptions = {}): Promise<WriteOutcome> {
-    return this.#write({
+  deletePod(pod: ObjectIdentity, options: WriteOptions = {}): Promise<DoneOutcome> {
+    return this.#do({
       verb: 'delete',
       resource: 'pods',
       method: 'DELETE',
@@ -152,17 +152,16 @@ export class HttpKubeApi implements KubeApi, Reviewer {
     this.#eventOrdinal = (this.#eventOrdinal + 1) % ORDINALS;
     const wallMs = this.#clock.wallMs();
     const body = eventBody(event, wallMs, this.#eventOrdinal);
-    const subject = { verb: 'create', resource: qualifiedName('events') };
-    const answer = await this.#call({
-      ...subject,
+    const outcome = await this.#do({
+      verb: 'create',
+      resource: qualifiedName('events'),
       method: 'POST',
       path: namespacePath('events', eventNamespace(event)),
-      ...PROTOBUF_CALL,
       body: this.#bodies.event(body, wallMs),
+      contentType: PROTOBUF,
     });
     // The API server adds nothing that anybody wants to know.
-    if (answer.kind === 'answer' && isSuccess(answer.status)) return { kind: 'done', object: body };
-    return failureOf(answer, subject);
+    return outcome.kind === 'done' ? { kind: 'done', object: body } : outcome;
   }
 
   updateEventSeries(event: LeaseName, count: number): Promise<WriteOutcome> {
@@ -286,6 +285,12 @@ export class HttpKubeApi implements KubeApi, Reviewer {
       ...(contentType === undefined ? {} : { contentType }),
       ...(deadlineMs === undefined ? {} : { deadlineMs }),
     });
+  }
+
+  /** A write of whose success nothing but the status is read. */
+  async #do(call: Call): Promise<DoneOutcome> {
+    const answer = await this.#call({ ...call, accept: PROTOBUF_OR_JSON, isSuccessUnread: true });
+    return answer.kind === 'answer' && isSuccess(answer.status) ? DONE : failureOf(answer, call);
   }
 
   async #write(call: Call): Promise<WriteOutcome> {

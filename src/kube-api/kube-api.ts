@@ -110,6 +110,8 @@ export type Failure =
   | { readonly kind: 'unreachable'; readonly text: string };
 
 export type BindOutcome = { readonly kind: 'bound' } | Failure;
+/** Of a write whose answer nobody reads. */
+export type DoneOutcome = { readonly kind: 'done' } | Failure;
 export type WriteOutcome = { readonly kind: 'done'; readonly object: JsonObject } | Failure;
 export type ReadOutcome = { readonly kind: 'found'; readonly object: JsonObject } | Failure;
 
@@ -199,9 +201,9 @@ export interface KubeApi {
    */
   bind(pod: PodToBind, nodeName: string, options?: WriteOptions): Promise<BindOutcome>;
   /** A strategic merge patch of pods/status with the uid as precondition, and the resourceVersion where given. */
-  patchPodStatus(pod: PodToBind, patch: PodStatusPatch, options?: WriteOptions): Promise<WriteOutcome>;
+  patchPodStatus(pod: PodToBind, patch: PodStatusPatch, options?: WriteOptions): Promise<DoneOutcome>;
   /** With the uid as precondition. */
-  deletePod(pod: ObjectIdentity, options?: WriteOptions): Promise<WriteOutcome>;
+  deletePod(pod: ObjectIdentity, options?: WriteOptions): Promise<DoneOutcome>;
   /** `done` has the event with its name, for a series. */
   createEvent(event: SchedulerEvent): Promise<WriteOutcome>;
   /** Says that the event has happened so often by now (`count` ≥ 2), the last time now. */

@@ -19,6 +19,7 @@ import { PodRewriter } from '../kube/stored-pod.ts';
 import type {
   AccessProblem,
   BindOutcome,
+  DoneOutcome,
   Failure,
   JsonObject,
   KubeApi,
@@ -141,7 +142,7 @@ export class StoreKubeApi implements KubeApi {
     }
   }
 
-  async patchPodStatus(pod: PodToBind, patch: PodStatusPatch, options: WriteOptions = {}): Promise<WriteOutcome> {
+  async patchPodStatus(pod: PodToBind, patch: PodStatusPatch, options: WriteOptions = {}): Promise<DoneOutcome> {
     const { api } = this.#options;
     if (api !== undefined) return api.patchPodStatus(pod, patch, options);
     if (patch.nominatedNodeName !== undefined) return this.#unable('nominate a node');
@@ -154,9 +155,9 @@ export class StoreKubeApi implements KubeApi {
         if (headOf(read.object)?.uid !== pod.uid) return podIsGone(pod);
         if (!isAtVersion(kv, pod)) return otherVersion(kv, pod);
         const changed = this.#withConditions(kv, patch);
-        if (changed === kv.value) return { kind: 'done', object: read.object };
+        if (changed === kv.value) return { kind: 'done' };
         const outcome = await this.#put(pod, kv, changed);
-        if (outcome.kind === 'done') return { kind: 'done', object: read.object };
+        if (outcome.kind === 'done') return { kind: 'done' };
       }
       return { kind: 'conflict', text: `${TRIES_MAX} times somebody else wrote the pod first` };
     } catch (error) {
@@ -181,7 +182,7 @@ export class StoreKubeApi implements KubeApi {
     }
   }
 
-  async deletePod(pod: ObjectIdentity, options: WriteOptions = {}): Promise<WriteOutcome> {
+  async deletePod(pod: ObjectIdentity, options: WriteOptions = {}): Promise<DoneOutcome> {
     return this.#options.api?.deletePod(pod, options) ?? this.#unable('delete a pod');
   }
 

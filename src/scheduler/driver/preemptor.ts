@@ -15,7 +15,7 @@
 // SEEN_MS_MAX until all that is seen.
 
 import { type Clock, pause, type Timer } from '../../io/clock.ts';
-import type { KubeApi, ObjectIdentity, WriteOptions, WriteOutcome } from '../../kube-api/kube-api.ts';
+import type { DoneOutcome, KubeApi, ObjectIdentity, WriteOptions } from '../../kube-api/kube-api.ts';
 import { ANOTHER_MAY_LEAD } from './leader-elector.ts';
 
 const VICTIMS_MAX = 10_000;
@@ -182,7 +182,7 @@ export class Preemptor {
   }
 
   /** Until it is answered for good, or has been tried often enough. */
-  async #persist(write: () => Promise<WriteOutcome>): Promise<WriteOutcome> {
+  async #persist(write: () => Promise<DoneOutcome>): Promise<DoneOutcome> {
     const { clock, leadsUntilMs } = this.#options;
     for (let tries = 1; ; tries++) {
       if (this.#isClosed) return { kind: 'unreachable', text: ENDING };
@@ -219,6 +219,6 @@ export class Preemptor {
   }
 }
 
-function textOf(outcome: Exclude<WriteOutcome, { kind: 'done' }>): string {
+function textOf(outcome: Exclude<DoneOutcome, { kind: 'done' }>): string {
   return outcome.kind === 'too-many-requests' ? 'too many requests' : outcome.text;
 }
