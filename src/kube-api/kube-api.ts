@@ -35,9 +35,9 @@ export interface Lookalike extends ObjectIdentity {
   readonly resourceVersion: string;
   /** Of a pod; '' for none. */
   readonly nodeName: string;
-  /** Of a pod; −1: not set. */
-  readonly createdAtMs: number;
-  readonly startedAtMs: number;
+  /** Of a pod, since 1970; −1: not set. */
+  readonly createdSeconds: number;
+  readonly startedSeconds: number;
   /** Of a node: its label kubernetes.io/hostname, if it has one. */
   readonly hostname: string | undefined;
 }

@@ -10,7 +10,6 @@ import type { JsonObject, Lookalike } from './kube-api.ts';
 import type { ObjectHead } from './object-head.ts';
 import type { ResourceName } from './resource.ts';
 
-const MILLIS_A_SECOND = 1000;
 const OWN_BYTES_MAX = 16 * 1024;
 
 /** An object's bytes as its form and its own. */
@@ -74,8 +73,8 @@ export class Lookalikes {
           uid,
           resourceVersion,
           nodeName: '',
-          createdAtMs: -1,
-          startedAtMs: -1,
+          createdSeconds: -1,
+          startedSeconds: -1,
           hostname: this.#hostname(bytes, name),
         }
       : {
@@ -85,8 +84,8 @@ export class Lookalikes {
           uid,
           resourceVersion,
           nodeName: textAt(bytes, pod.nodeNameStart, pod.nodeNameEnd),
-          createdAtMs: millis(pod.createdSeconds),
-          startedAtMs: millis(pod.startedSeconds),
+          createdSeconds: pod.createdSeconds,
+          startedSeconds: pod.startedSeconds,
           hostname: undefined,
         };
   }
@@ -114,8 +113,4 @@ export class Lookalikes {
 
 function textAt(bytes: Buffer, start: number, end: number): string {
   return start === end ? '' : bytes.toString('utf8', start, end);
-}
-
-function millis(seconds: number): number {
-  return seconds < 0 ? -1 : seconds * MILLIS_A_SECOND;
 }

@@ -8,8 +8,9 @@
 // SENT_MAX bindings are remembered until the watch shows them; the event of another one is read like any.
 
 import type { KeyValue } from '../api/messages.ts';
+import { assert } from '../base/assert.ts';
 import type { KvView } from '../client/kv-view.ts';
-import { restore } from '../kube/object-forms.ts';
+import { type ObjectForm, restore } from '../kube/object-forms.ts';
 import type { FormedBytes } from '../kube-api/lookalikes.ts';
 
 const BYTES_MAX = 256 * 1024 * 1024;
@@ -29,7 +30,9 @@ export interface SentBinding {
 }
 
 interface KeptPod {
-  readonly bytes: FormedBytes | Uint8Array;
+  /** Undefined: `own` is the pod's whole value. */
+  readonly form: ObjectForm<unknown> | undefined;
+  readonly own: string | Uint8Array;
   readonly revision: number;
 }
 
@@ -43,7 +46,7 @@ export class PodBytes {
   /** `formed`: its value, if that is of a form. */
   keep(slot: number, kv: KvView, formed: FormedBytes | undefined): void {
     this.drop(slot);
-    const kept = { bytes: formed ?? kv.valueCopy(), revision: kv.modRevision };
+    const kept = { form: formed?.form, own: formed?.own ?? kv.valueCopy(), revision: kv.modRevision };
     if (this.#keptBytes + sizeOf(kept) > BYTES_MAX) return;
     this.#keptBytes += sizeOf(kept);
     // Without holes, so that it stays an array.
@@ -55,8 +58,10 @@ export class PodBytes {
   get(slot: number): StoredPod | undefined {
     const kept = this.#kept[slot];
     if (kept === undefined) return undefined;
-    const { bytes, revision: mod_revision } = kept;
-    return { value: 'form' in bytes ? restore(bytes.form, bytes.own, this.#restored) : bytes, mod_revision };
+    const { form, own, revision: mod_revision } = kept;
+    if (typeof own !== 'string') return { value: own, mod_revision };
+    assert(form !== undefined, 'own bytes of a form');
+    return { value: restore(form, own, this.#restored), mod_revision };
   }
 
   /** It is on a node, or gone. */
@@ -93,6 +98,6 @@ export class PodBytes {
   }
 }
 
-function sizeOf({ bytes }: KeptPod): number {
-  return ENTRY_BYTES + ('form' in bytes ? bytes.own.length : bytes.length);
+function sizeOf({ own }: KeptPod): number {
+  return ENTRY_BYTES + own.length;
 }

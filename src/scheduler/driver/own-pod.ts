@@ -12,6 +12,7 @@ export class OwnPod {
   #pod: PodObject | undefined;
   /** '' while it waits. */
   assumedNode = '';
+  /** In whole milliseconds, which take no memory of their own. */
   readonly addedMs: number;
   /** Bindings of it that failed. */
   failures: number;
@@ -21,7 +22,7 @@ export class OwnPod {
   constructor(shared: SharedPod, nominated: string, { addedMs, failures }: Pick<OwnPod, 'addedMs' | 'failures'>) {
     this.#shared = shared;
     this.#nominated = nominated;
-    this.addedMs = addedMs;
+    this.addedMs = Math.floor(addedMs);
     this.failures = failures;
   }
 

@@ -9,6 +9,8 @@ import type { PodObject } from '../model/pod-object.ts';
 import { readPod } from '../model/pod-reader.ts';
 import { PodTemplates } from './pod-templates.ts';
 
+const MILLIS_A_SECOND = 1000;
+
 export interface SharedPod {
   readonly uid: string;
   readonly nodeName: string;
@@ -66,17 +68,17 @@ class AlikePod implements SharedPod {
   readonly #name: string;
   readonly uid: string;
   readonly nodeName: string;
-  readonly #createdAtMs: number;
-  readonly #startedAtMs: number;
+  readonly #createdSeconds: number;
+  readonly #startedSeconds: number;
   readonly resourceVersion: string;
 
-  constructor(model: Model, { name, uid, nodeName, createdAtMs, startedAtMs, resourceVersion }: Lookalike) {
+  constructor(model: Model, { name, uid, nodeName, createdSeconds, startedSeconds, resourceVersion }: Lookalike) {
     this.#model = model;
     this.#name = name;
     this.uid = uid;
     this.nodeName = nodeName;
-    this.#createdAtMs = createdAtMs;
-    this.#startedAtMs = startedAtMs;
+    this.#createdSeconds = createdSeconds;
+    this.#startedSeconds = startedSeconds;
     this.resourceVersion = resourceVersion;
   }
 
@@ -95,8 +97,8 @@ class AlikePod implements SharedPod {
       name: this.#name,
       uid,
       nodeName,
-      createdAtMs: Math.max(0, this.#createdAtMs),
-      startedAtMs: this.#startedAtMs < 0 ? undefined : this.#startedAtMs,
+      createdAtMs: Math.max(0, this.#createdSeconds) * MILLIS_A_SECOND,
+      startedAtMs: this.#startedSeconds < 0 ? undefined : this.#startedSeconds * MILLIS_A_SECOND,
     };
   }
 }
