@@ -68,11 +68,11 @@ function isDue({ number, isWhole }: Edit, next: number): boolean {
 }
 
 /** Where the own message of a stored object lies. Throws WireError. */
-export function rawOf(stored: Uint8Array): Range {
+export function rawOf(stored: Uint8Array, start = 0, end: number = stored.length): Range {
   let raw = NOWHERE;
-  eachLengthDelimited(stored, MAGIC_BYTES, stored.length, (number, start, end) => {
-    if (number === RAW) raw = { start, end };
-    else if ((number === CONTENT_ENCODING || number === CONTENT_TYPE) && start < end)
+  eachLengthDelimited(stored, start + MAGIC_BYTES, end, (number, from, to) => {
+    if (number === RAW) raw = { start: from, end: to };
+    else if ((number === CONTENT_ENCODING || number === CONTENT_TYPE) && from < to)
       throw new WireError('the object is encoded or of another content type');
   });
   return raw;

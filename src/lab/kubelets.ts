@@ -132,18 +132,20 @@ export class Kubelets implements PodFeedListener {
     this.#life.done(task);
   }
 
-  #write({ pod, step }: PodTask): Promise<WriteResult> {
+  #write({ key, uid, nodeName, step }: PodTask): Promise<WriteResult> {
     const { writer } = this.#options;
+    const [namespace, name] = key.split('/');
+    const pod = { namespace, name, uid };
     const isDue = (object: JsonObject): boolean => {
       const now = podViewOf(object);
-      return now.uid === pod.uid && stepOf(now) === step;
+      return now.uid === uid && stepOf(now) === step;
     };
     if (step === 'remove') return writer.removePod(pod, isDue);
-    const change = this.#changeOf(step, pod);
+    const change = this.#changeOf(step, nodeName);
     return writer.patchStatus('pods', pod, (object) => (isDue(object) ? change(object) : undefined));
   }
 
-  #changeOf(step: Exclude<PodStep, 'remove'>, { nodeName }: PodView): (object: JsonObject) => PlainObject {
+  #changeOf(step: Exclude<PodStep, 'remove'>, nodeName: string): (object: JsonObject) => PlainObject {
     const { clock, hostAddressOf } = this.#options;
     const wallMs = clock.wallMs();
     if (step === 'finish') return (object) => succeededStatus(object, wallMs);

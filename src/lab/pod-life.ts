@@ -27,9 +27,12 @@ export interface PodLifeOptions {
   readonly waitingMax: number;
 }
 
+/** Little is kept of the pod itself: a million may wait. */
 export interface PodTask {
+  /** Its namespace and name. */
   readonly key: string;
-  readonly pod: PodView;
+  readonly uid: string;
+  readonly nodeName: string;
   readonly step: PodStep;
   readonly dueMs: number;
   readonly tries: number;
@@ -74,20 +77,21 @@ export class PodLife {
 
   /** Whether something is due for the pod. */
   set(pod: PodView, now: Now): boolean {
+    const { uid, nodeName } = pod;
     const key = viewKey(pod);
     this.#listed?.add(key);
-    const step = this.#options.isOwnNode(pod.nodeName) ? stepOf(pod) : undefined;
+    const step = this.#options.isOwnNode(nodeName) ? stepOf(pod) : undefined;
     if (step === undefined) {
       this.#tasks.delete(key);
       return false;
     }
     const known = this.#tasks.get(key);
-    if (known?.step === step && known.pod.uid === pod.uid) return true;
+    if (known?.step === step && known.uid === pod.uid) return true;
     if (known === undefined && this.#tasks.size >= this.#options.waitingMax) {
       this.#isBehind = true;
       return false;
     }
-    this.#add({ key, pod, step, dueMs: now.nowMs + this.#delayMs(step, pod, now.wallMs), tries: 0 });
+    this.#add({ key, uid, nodeName, step, dueMs: now.nowMs + this.#delayMs(step, pod, now.wallMs), tries: 0 });
     return true;
   }
 

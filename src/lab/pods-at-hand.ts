@@ -2,24 +2,33 @@
 //
 // Limit: BYTES_MAX; what comes beyond it is not kept, and is read when it is written.
 
-import type { KeyValue } from '../api/messages.ts';
+import type { KvView } from '../client/kv-view.ts';
 
 const BYTES_MAX = 64 * 1024 * 1024;
 
+export interface StoredBytes {
+  readonly value: Uint8Array;
+  readonly mod_revision: number;
+}
+
 export class PodsAtHand {
-  readonly #pods = new Map<string, KeyValue>();
+  readonly #pods = new Map<string, StoredBytes>();
   #bytes = 0;
 
   /** `key`: the pod's namespace and name. */
-  set(key: string, kv: KeyValue): void {
+  set(key: string, kv: KvView): void {
     this.delete(key);
-    if (this.#bytes + kv.value.length > BYTES_MAX) return;
-    this.#bytes += kv.value.length;
-    this.#pods.set(key, kv);
+    const length = kv.valueEnd - kv.valueStart;
+    if (this.#bytes + length > BYTES_MAX) return;
+    this.#bytes += length;
+    this.#pods.set(key, { value: kv.valueCopy(), mod_revision: kv.modRevision });
   }
 
-  get(key: string): KeyValue | undefined {
-    return this.#pods.get(key);
+  /** Once. */
+  take(key: string): StoredBytes | undefined {
+    const known = this.#pods.get(key);
+    this.delete(key);
+    return known;
   }
 
   delete(key: string): void {

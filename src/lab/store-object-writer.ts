@@ -4,20 +4,14 @@
 // has written meanwhile, what that one wrote is looked at anew, TRIES_MAX times.
 
 import { StatusError } from '../api/errors.ts';
-import {
-  COMPARE_EQUAL,
-  Compare,
-  DeleteRangeRequest,
-  type KeyValue,
-  RangeRequest,
-  RequestOp,
-  TARGET_MOD,
-} from '../api/messages.ts';
+import { COMPARE_EQUAL, Compare, DeleteRangeRequest, RangeRequest, RequestOp, TARGET_MOD } from '../api/messages.ts';
 import { WireError } from '../base/byte-reader.ts';
 import type { PutOutcome } from '../client/conditional-put.ts';
 import type { EtcdClient } from '../client/etcd-client.ts';
+import { keyBytes } from '../client/key-range.ts';
 import { MessageDecoder } from '../kube/message-decoder.ts';
-import { formOf, readEnvelope } from '../kube/stored-object.ts';
+import { rawOf } from '../kube/message-edit.ts';
+import { formOf } from '../kube/stored-object.ts';
 import { StatusRewriter } from '../kube/stored-status.ts';
 import type { JsonObject } from '../kube-api/kube-api.ts';
 import { fieldsOf, keyOf } from '../kube-api/object-head.ts';
@@ -30,7 +24,7 @@ import {
   type StatusChange,
   type WriteResult,
 } from './object-writer.ts';
-import type { PodsAtHand } from './pods-at-hand.ts';
+import type { PodsAtHand, StoredBytes } from './pods-at-hand.ts';
 
 const TIMEOUT_MS = 10_000;
 const TRIES_MAX = 5;
@@ -47,8 +41,12 @@ const LEFT_OUT: readonly string[] = [
   'NodeStatus.images',
 ];
 
+interface StoredPair extends StoredBytes {
+  readonly key: Uint8Array;
+}
+
 /** What is to be written in place of the object; undefined when nothing is. */
-type Rewrite = (object: JsonObject, kv: KeyValue) => Promise<PutOutcome> | undefined;
+type Rewrite = (object: JsonObject, kv: StoredPair) => Promise<PutOutcome> | undefined;
 
 export interface StoreObjectWriterOptions {
   readonly client: EtcdClient;
@@ -86,15 +84,15 @@ export class StoreObjectWriter implements ObjectWriter {
   async #write(resource: 'pods' | 'nodes', object: ObjectName, rewrite: Rewrite): Promise<WriteResult> {
     const { client, keys, atHand } = this.#options;
     const name = keyOf(object);
-    const known = resource === 'pods' ? atHand.get(name) : undefined;
-    atHand.delete(name);
+    const key = keyBytes(keys.key(resource, object));
+    const known = resource === 'pods' ? atHand.take(name) : undefined;
     try {
-      let kv = known ?? (await client.get(keys.key(resource, object), { timeoutMs: TIMEOUT_MS }));
+      let kv: StoredBytes | undefined = known ?? (await client.get(key, { timeoutMs: TIMEOUT_MS }));
       for (let tries = 0; tries < TRIES_MAX; tries++) {
         if (kv === undefined) return MOOT;
         const form = formOf(kv.value);
         if (form !== 'protobuf') return { kind: 'failed', text: `its stored form is ${form}: give --kubeconfig` };
-        const writing = rewrite(this.#read(kv.value), kv);
+        const writing = rewrite(this.#read(KINDS[resource], kv.value), { key, ...kv });
         if (writing === undefined) return MOOT;
         const outcome = await writing;
         if (outcome.kind === 'done') return DONE;
@@ -109,12 +107,12 @@ export class StoreObjectWriter implements ObjectWriter {
     }
   }
 
-  #put({ key, mod_revision: modRevision }: KeyValue, value: Uint8Array): Promise<PutOutcome> {
+  #put({ key, mod_revision: modRevision }: StoredPair, value: Uint8Array): Promise<PutOutcome> {
     return this.#options.client.putIfUnchanged({ key, value, modRevision }, { timeoutMs: TIMEOUT_MS });
   }
 
   /** kube-apiserver's deletion of an object that it knows. */
-  async #delete({ key, mod_revision }: KeyValue): Promise<PutOutcome> {
+  async #delete({ key, mod_revision }: StoredPair): Promise<PutOutcome> {
     const response = await this.#options.client.txn(
       {
         compare: [Compare.create({ result: COMPARE_EQUAL, target: TARGET_MOD, key, mod_revision })],
@@ -127,8 +125,8 @@ export class StoreObjectWriter implements ObjectWriter {
     return { kind: 'other', kv: response.responses.at(0)?.response_range?.kvs.at(0) };
   }
 
-  #read(value: Uint8Array): JsonObject {
-    const { kind, rawStart, rawEnd } = readEnvelope(value);
-    return this.#decoder.decode(kind, value, rawStart, rawEnd) ?? {};
+  #read(kind: string, value: Uint8Array): JsonObject {
+    const { start, end } = rawOf(value);
+    return this.#decoder.decode(kind, value, start, end) ?? {};
   }
 }

@@ -6,24 +6,23 @@
 // A watch that breaks is taken up by the client where it was. Pods that cannot be read here (encrypted, JSON, damaged) are counted and told once.
 
 import { StatusError } from '../api/errors.ts';
-import type { Event, KeyValue } from '../api/messages.ts';
 import { WireError } from '../base/byte-reader.ts';
 import type { EtcdClient } from '../client/etcd-client.ts';
 import { prefixEnd } from '../client/key-range.ts';
+import { type KvView, KvViews, RangePage } from '../client/kv-view.ts';
 import type { Watch } from '../client/watch.ts';
 import type { Clock, Timer } from '../io/clock.ts';
 import { MessageDecoder } from '../kube/message-decoder.ts';
-import { formOf, readEnvelope } from '../kube/stored-object.ts';
+import { rawOf } from '../kube/message-edit.ts';
+import { formOf } from '../kube/stored-object.ts';
 import type { RegistryKeys } from '../kube-store/registry-key.ts';
-import { nameBehind } from './name-behind.ts';
 import type { PodFeed, PodFeedListener } from './pod-feed.ts';
-import { podViewOf, UNVIEWED_FIELDS } from './pod-view.ts';
+import { podViewOf, UNVIEWED_FIELDS, viewKey } from './pod-view.ts';
 import type { PodsAtHand } from './pods-at-hand.ts';
 
 const PAGE_KEYS = 500;
 const PAGE_TIMEOUT_MS = 30_000;
 const AGAIN_MS = 1000;
-const DELETE_EVENT = 1;
 
 export interface StorePodFeedOptions {
   readonly client: EtcdClient;
@@ -35,6 +34,7 @@ export interface StorePodFeedOptions {
 export class StorePodFeed implements PodFeed {
   readonly #options: StorePodFeedOptions;
   readonly #folder: Uint8Array;
+  readonly #views = new KvViews();
   readonly #decoder = new MessageDecoder(UNVIEWED_FIELDS);
   #listener: PodFeedListener | undefined;
   #watch: Watch | undefined;
@@ -92,17 +92,16 @@ export class StorePodFeed implements PodFeed {
   /** The revision that the list is of. */
   async #list(): Promise<number> {
     this.#listener?.onListBegins();
-    const end = prefixEnd(this.#folder);
-    let key = this.#folder;
+    const range = { range_end: prefixEnd(this.#folder), limit: PAGE_KEYS };
+    const page = new RangePage();
+    let key: Uint8Array | undefined = this.#folder;
     let revision = 0;
-    while (this.#listener !== undefined) {
-      const request = { key, range_end: end, limit: PAGE_KEYS, revision };
-      const { header, kvs, more } = await this.#options.client.range(request, { timeoutMs: PAGE_TIMEOUT_MS });
-      if (revision === 0) revision = header?.revision ?? 0;
-      for (const kv of kvs) this.#set(kv);
-      const last = kvs.at(-1);
-      if (!more || last === undefined) break;
-      key = Buffer.concat([last.key, Buffer.of(0)]);
+    while (key !== undefined && this.#listener !== undefined) {
+      const options = { timeoutMs: PAGE_TIMEOUT_MS };
+      await this.#options.client.rangePage({ ...range, key, revision }, page, options);
+      if (revision === 0) revision = page.revision;
+      page.visit(this.#views, (kv) => this.#set(kv));
+      key = page.hasMore && page.lastKey !== undefined ? Buffer.concat([page.lastKey, Buffer.of(0)]) : undefined;
     }
     this.#listener?.onListEnds();
     return revision;
@@ -114,8 +113,8 @@ export class StorePodFeed implements PodFeed {
       // With progress told, a quiet watch is not taken up again at a revision that has been compacted since.
       { ...range, startRevision, progressNotify: true, fragment: true },
       {
-        onEvents: (events) => {
-          for (const event of events) if (this.#watch === watch) this.#onEvent(event);
+        onView: (kv) => {
+          if (this.#watch === watch) this.#onEvent(kv);
         },
         onEnd: (error) => {
           if (this.#watch !== watch) return;
@@ -127,29 +126,34 @@ export class StorePodFeed implements PodFeed {
     this.#watch = watch;
   }
 
-  #onEvent({ type, kv }: Event): void {
-    if (kv === undefined) return;
-    if (type !== DELETE_EVENT) {
+  #onEvent(kv: KvView): void {
+    if (!kv.isDeleted) {
       this.#set(kv);
       return;
     }
-    const name = nameBehind(kv.key, this.#folder.length);
+    const name = this.#nameOf(kv);
     this.#options.atHand.delete(name);
     this.#listener?.onGone(name);
   }
 
-  #set(kv: KeyValue): void {
-    const name = nameBehind(kv.key, this.#folder.length);
+  #nameOf({ bytes, keyStart, keyEnd }: KvView): string {
+    return bytes.toString('utf8', keyStart + this.#folder.length, keyEnd);
+  }
+
+  #set(kv: KvView): void {
     const { atHand } = this.#options;
+    const { bytes, valueStart, valueEnd } = kv;
     try {
-      if (formOf(kv.value) !== 'protobuf') throw new WireError(`its stored form is ${formOf(kv.value)}`);
-      const { kind, rawStart, rawEnd } = readEnvelope(kv.value);
-      const view = podViewOf(this.#decoder.decode(kind, kv.value, rawStart, rawEnd) ?? {});
-      if (this.#listener?.onPod(view) === true) atHand.set(name, kv);
-      else atHand.delete(name);
+      const form = formOf(bytes, valueStart, valueEnd);
+      if (form !== 'protobuf') throw new WireError(`its stored form is ${form}`);
+      const { start, end } = rawOf(bytes, valueStart, valueEnd);
+      const view = podViewOf(this.#decoder.decode('Pod', bytes, start, end) ?? {});
+      if (this.#listener?.onPod(view) === true) atHand.set(viewKey(view), kv);
+      else atHand.delete(viewKey(view));
     } catch (error) {
       if (!(error instanceof WireError)) throw error;
-      if (this.#unreadable++ === 0) this.#listener?.onProblem(`pod ${name} is left alone: ${error.message}`);
+      if (this.#unreadable++ > 0) return;
+      this.#listener?.onProblem(`pod ${this.#nameOf(kv)} is left alone, and others like it: ${error.message}`);
     }
   }
 }

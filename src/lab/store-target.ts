@@ -32,7 +32,7 @@ import { removeAll } from './removal.ts';
 import { StoreObjectWriter } from './store-object-writer.ts';
 import { StorePodFeed } from './store-pod-feed.ts';
 
-/** Some 200 bytes each. */
+/** Some 300 bytes each. */
 const WAITING_MAX = 1_000_000;
 const TIMEOUT_MS = 60_000;
 /** The first byte behind a slash. */
