@@ -78,7 +78,7 @@ export class ApiCreation implements CreationCount {
     const body = this.#bodies[shape];
     while (!this.#isOver) {
       body.set(index);
-      const outcome = await this.#objects.create(resource, namespace, Uint8Array.from(body.bytes));
+      const outcome = await this.#objects.createUnread(resource, namespace, Uint8Array.from(body.bytes));
       if (this.#isThere(outcome)) return;
       try {
         stuck.check();
