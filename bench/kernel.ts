@@ -153,6 +153,7 @@ function templateOf(template: number, cpu = `${100 + (template % 7) * 50}m`): Po
 
 const { requests: HUGE } = templateOf(0, '1000');
 
+await subject.ready();
 const startedMs = performance.now();
 for (let i = 0; i < nodeCount; i++) apply({ kind: 'node-set', node: must(readNode(nodeJson(i))) });
 if (values.spread) {

@@ -87,8 +87,13 @@ export class ShardPool {
     const pipe = openings[shard]();
     seat.pipe = pipe;
     seat.isJoined = false;
-    seat.timer = clock.setTimer(HELLO_MS_MAX, () => this.#drop(shard, 'it does not say that it is there'));
     const isCurrent = (): boolean => seat.pipe === pipe && !this.#isClosed;
+    seat.timer = clock.setTimer(HELLO_MS_MAX, () => {
+      // Who has stood still itself hears first what has been said meanwhile.
+      clock.defer(() => {
+        if (isCurrent() && !seat.isJoined) this.#drop(shard, 'it does not say that it is there');
+      });
+    });
     pipe.start({
       onMessage: (message) => {
         if (isCurrent()) this.#take(shard, message);

@@ -156,13 +156,12 @@ export class Sequencer implements ClusterObserver, Questioner {
   /** To be called ten times a second or so. */
   tick(nowMs: number): void {
     const isSecond = Math.floor(nowMs / 1000) !== Math.floor(this.#nowMs / 1000);
-    // Who has stood still itself has not listened.
+    // Who has stood still itself has not listened, and has taken later times for earlier ones.
     const stoodStill = nowMs - this.#nowMs > STANDSTILL_MS;
     this.#nowMs = nowMs;
     for (const [shard, seat] of this.#seats.entries()) {
       if (seat.state === 'gone') continue;
-      const owes = seat.unseenBytes > 0 || seat.owed.size > 0;
-      if (stoodStill || !owes) seat.heardMs = nowMs;
+      if (stoodStill || !seat.owes) seat.waitFrom(nowMs);
       const problem = stoodStill ? undefined : this.#lateness(seat);
       if (problem !== undefined) this.lost(shard, problem);
       else if (isSecond) this.#tell(seat, wire.TICK, Math.floor(nowMs));
@@ -172,9 +171,9 @@ export class Sequencer implements ClusterObserver, Questioner {
 
   #lateness({ unseenBytes, heardMs, owesSinceMs }: ShardSeat): string | undefined {
     if (unseenBytes > UNSEEN_BYTES_MAX) return `it has not taken in ${unseenBytes} bytes`;
-    const silentMs = this.#nowMs - heardMs;
+    const silentMs = Math.round(this.#nowMs - heardMs);
     if (silentMs > SILENCE_MS) return `it has said nothing for ${silentMs} ms`;
-    const waitingMs = this.#nowMs - (owesSinceMs ?? this.#nowMs);
+    const waitingMs = Math.round(this.#nowMs - (owesSinceMs ?? this.#nowMs));
     return waitingMs > ANSWER_MS_MAX ? `it has not answered for ${waitingMs} ms` : undefined;
   }
 

@@ -52,6 +52,16 @@ export class ShardSeat {
     return this.owed.values().next().value;
   }
 
+  get owes(): boolean {
+    return this.unseenBytes > 0 || this.owed.size > 0;
+  }
+
+  /** What it owes counts from then on. */
+  waitFrom(nowMs: number): void {
+    this.heardMs = nowMs;
+    for (const question of this.owed.keys()) this.owed.set(question, nowMs);
+  }
+
   get isFull(): boolean {
     return this.out.position >= FLUSH_BYTES;
   }
