@@ -77,7 +77,14 @@ class History {
 
   play(): void {
     for (let turn = 0; turn < TURNS; turn++) this.#turn(turn);
-    for (const { sequencer } of this.#twins) this.questions += sequencer.figures.questions;
+    for (const { sequencer, reasons } of this.#twins) {
+      // None was found to be wrong.
+      assert.ok(
+        reasons.every((reason) => reason === 'lost by chance'),
+        `${reasons}`,
+      );
+      this.questions += sequencer.figures.questions;
+    }
   }
 
   #turn(turn: number): void {
@@ -89,7 +96,8 @@ class History {
       this.#apply({ kind: 'pod-deleted', uid: this.#placed.splice(at, 1)[0] });
     } else if (draw < 0.92) {
       const node = random.between(0, NODES - 1);
-      this.#setNode(node, random.chance(0.5) ? `n${node}` : `shared-${random.between(0, 2)}`);
+      const hostname = random.chance(0.4) ? `shared-${random.between(0, 2)}` : `n${node}`;
+      this.#setNode(node, random.chance(0.2) ? undefined : hostname);
     } else if (draw < 0.95) this.#apply({ kind: 'node-deleted', name: `n${random.between(0, NODES - 1)}` });
     else {
       const metadata = { name: random.pick(['ns1', 'ns2']), labels: { team: random.pick(['red', 'blue']) } };
@@ -120,8 +128,9 @@ class History {
     this.#apply({ kind: 'pod-set', pod: boundTo(pod, decision.node) });
   }
 
-  #setNode(node: number, hostname: string): void {
-    const metadata = { name: `n${node}`, uid: `n${node}`, labels: { [HOSTNAME]: hostname } };
+  #setNode(node: number, hostname: string | undefined): void {
+    const labels = hostname === undefined ? {} : { [HOSTNAME]: hostname };
+    const metadata = { name: `n${node}`, uid: `n${node}`, labels };
     const status = { allocatable: { cpu: '4', memory: '8Gi', pods: '20' } };
     this.#apply({ kind: 'node-set', node: mustRead(readNode({ metadata, status })) });
   }
@@ -148,6 +157,6 @@ describe('counts by hostname in shards', () => {
       questions += history.questions;
     }
     context.diagnostic(`${RUNS} histories: ${bound} pods placed, ${questions} questions`);
-    assert.ok(questions > bound);
+    assert.ok(questions > bound / 2);
   });
 });

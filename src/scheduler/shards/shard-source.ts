@@ -1,7 +1,8 @@
 // How a shard arranges its nodes for a class of pods, or for a view that classes share: at least as finely as the sequencer does, who knows of pods and terms that
-// the shard has never heard of. So the topology keys of the sequencer's row are told with it.
+// the shard has never heard of. So the topology keys of the sequencer's row are told with it, and nodes without a hostname are kept apart: what nobody here counts by it is
+// 0 where there is one, and nothing where there is none.
 //
-//   row of a group:  that of the class (topology-rules.ts), then the domain of each key that was told
+//   row of a group:  that of the class (topology-rules.ts), then the domain of each key that was told, then 1 where the node has a hostname, else 0
 
 import type { ClusterState } from '../kernel/cluster-state.ts';
 import type { FailureTable } from '../kernel/failure-table.ts';
@@ -48,8 +49,7 @@ export class ShardSource implements RowSource {
     this.#isShared = isShared;
     this.#keys = keys.map((name) => state.topology(name));
     this.#keysPlace = isShared ? KEYS_PLACE : this.#class.rules.width;
-    // Of a view the row says last whether the node has a hostname.
-    this.width = this.#keysPlace + keys.length + (isShared ? 1 : 0);
+    this.width = this.#keysPlace + keys.length + 1;
     this.#withheld = withheld;
     this.#withheldFailure = withheldFailure;
   }
@@ -61,10 +61,8 @@ export class ShardSource implements RowSource {
 
   judge(slot: number, row: Int32Array): number {
     if (this.#withheld.has(slot)) return this.#withheldFailure;
-    if (this.#isShared) {
-      row[this.width - 1] = this.state.nodes.hostnames[slot] === undefined ? 0 : 1;
-      return this.#class.judgeAlike(slot, row, this.#keys);
-    }
+    row[this.width - 1] = this.state.nodes.hostnames[slot] === undefined ? 0 : 1;
+    if (this.#isShared) return this.#class.judgeAlike(slot, row, this.#keys);
     const failure = this.#class.judge(slot, row);
     for (let i = 0; i < this.#keys.length; i++) row[this.#keysPlace + i] = this.#keys[i].domainOf[slot];
     return failure;

@@ -55,6 +55,7 @@ function compare(
         );
         play(new Pair(counts, profiles, indexBytesMax, twins), plans, schedulerNames, turns, tickMs);
         for (const { sequencer, reasons: told } of twins) {
+          if (weather === CALM) assert.deepEqual(told, []);
           const { questions, standIns, losses } = sequencer.figures;
           sums.questions += questions;
           sums.standIns += standIns;
@@ -70,15 +71,19 @@ function compare(
 
 describe('shards', () => {
   it('decide as the kernel alone does, however many they are', (context) => {
-    const { counts, sums, reasons } = compare([1, 2, 3, 7], CALM);
+    const { counts, sums } = compare([1, 2, 3, 7], CALM);
     context.diagnostic(`${RUNS.numRuns} clusters: ${JSON.stringify({ ...counts, ...sums })}`);
-    assert.deepEqual([...reasons], []);
     assert.ok(sums.questions > counts.bound + counts.unschedulable, 'shards were asked');
   });
 
   it('decide so when shards are lost, stand still and come again', (context) => {
     const { counts, sums, reasons } = compare([1, 2, 3], STORM);
     context.diagnostic(`${RUNS.numRuns} clusters: ${JSON.stringify({ ...counts, ...sums })} ${[...reasons]}`);
+    // None was found to be wrong.
+    assert.ok(
+      [...reasons].every((reason) => /^lost by chance|^it has said nothing/.test(reason)),
+      `${[...reasons]}`,
+    );
     assert.ok(sums.losses > 0 && sums.standIns > 0 && sums.questions > sums.standIns);
   });
 });
