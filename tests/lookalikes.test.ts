@@ -74,6 +74,24 @@ const condition = (type: string, time: string | undefined): PlainObject => ({
   ...(time === undefined ? {} : { lastTransitionTime: time }),
 });
 
+const someStatus = fc.constantFrom<PlainObject>(
+  {},
+  { phase: 'Pending' },
+  { phase: 'Running', podIP: '10.0.0.1' },
+  { phase: 'Running', podIP: '10.0.0.2', hostIP: '10.0.0.3' },
+  { phase: 'Failed' },
+  { nominatedNodeName: 'node-3' },
+  { containerStatuses: [{ name: 'main', resources, allocatedResources: { cpu: '3' }, image: 'one' }] },
+  { containerStatuses: [{ name: 'main', resources, allocatedResources: { cpu: '3' }, image: 'other' }] },
+  { containerStatuses: [{ name: 'main', resources: { requests: { cpu: '1' } }, image: 'one' }] },
+  {
+    containerStatuses: [{ name: 'main', resources: { requests: { cpu: '5' } }, allocatedResources: { cpu: '3' } }],
+  },
+  { containerStatuses: [{ name: 'main', image: 'one' }] },
+  { resources },
+);
+const someCondition = fc.constantFrom('', '', '', 'Ready', 'DisruptionTarget', 'PodResizePending');
+
 /** A few values of each, so that pods meet. */
 const somePod = fc.record({
   name: fc.constantFrom('a', 'b', 'c-0123456789'),
@@ -90,20 +108,8 @@ const somePod = fc.record({
   ),
   nodeName: fc.constantFrom<string>('', 'node-1', 'node-2'),
   selector: fc.constantFrom<PlainObject>({}, { disk: 'kube-api-access-aaaaa' }, { disk: 'kube-api-access-bbbbb' }),
-  status: fc.constantFrom<PlainObject>(
-    {},
-    { phase: 'Pending' },
-    { phase: 'Running', podIP: '10.0.0.1' },
-    { phase: 'Running', podIP: '10.0.0.2', hostIP: '10.0.0.3' },
-    { phase: 'Failed' },
-    { nominatedNodeName: 'node-3' },
-    { containerStatuses: [{ name: 'main', resources, allocatedResources: { cpu: '3' }, image: 'one' }] },
-    { containerStatuses: [{ name: 'main', resources, allocatedResources: { cpu: '3' }, image: 'other' }] },
-    { containerStatuses: [{ name: 'main', resources: { requests: { cpu: '1' } }, image: 'one' }] },
-    { containerStatuses: [{ name: 'main', image: 'one' }] },
-    { resources },
-  ),
-  condition: fc.constantFrom('', 'Ready', 'DisruptionTarget', 'PodResizePending'),
+  status: someStatus,
+  condition: someCondition,
   created: time,
   started: time,
   changed: time,
@@ -157,6 +163,8 @@ const ownOfPod = fc.record({
   started: time,
   changed: time,
   nodeName: fc.constantFrom<string>('', 'node-1', 'node-2'),
+  status: someStatus,
+  condition: someCondition,
 });
 
 /** Pods of a few templates. */

@@ -302,6 +302,39 @@ test('fragments are joined, progress is reported, compaction ends the watch', as
   assert.deepEqual(said, ['created 3', 'events 6 7', 'progress 8', end]);
 });
 
+test('a listener of views is told each part at once, and after a break within parts goes on at the last revision', async () => {
+  const starts: number[] = [];
+  const world = new World((call, message) => {
+    const create = m.WatchRequest.decode(message).create_request;
+    if (create === undefined) return;
+    starts.push(create.start_revision);
+    call.send(m.WatchResponse, { header: header(3), created: true });
+    if (starts.length === 1) {
+      call.send(m.WatchResponse, { header: header(7), fragment: true, events: [putEvent(5), putEvent(6)] });
+      world.clock.setTimer(50, () => world.cut());
+    } else if (starts.length === 2) {
+      call.send(m.WatchResponse, { header: header(7), fragment: true, events: [putEvent(5), putEvent(6)] });
+      call.send(m.WatchResponse, { header: header(7), events: [{ ...putEvent(7), type: m.EVENT_DELETE }] });
+      call.send(m.WatchResponse, { header: header(9) });
+      world.clock.setTimer(50, () => world.cut());
+    } else call.send(m.WatchResponse, { header: header(12), canceled: true, compact_revision: 11 });
+  });
+  await world.listen();
+  await world.listen(PORT + 1);
+  const said: string[] = [];
+  world.client.watch(
+    { key: Buffer.from('k'), startRevision: 4, fragment: true },
+    {
+      onView: (kv) => said.push(`${kv.isDeleted ? 'gone' : 'put'} ${kv.modRevision}`),
+      onProgress: (revision) => void said.push(`progress ${revision}`),
+      onEnd: (_, compactRevision) => void said.push(`end ${compactRevision}`),
+    },
+  );
+  await world.clock.pass(1000);
+  assert.deepEqual(starts, [4, 6, 10]);
+  assert.deepEqual(said, ['put 5', 'put 6', 'put 6', 'gone 7', 'progress 9', 'end 11']);
+});
+
 test('a slow listener holds the server back at one window', async () => {
   const MESSAGES = 200;
   const bytes = 64 * 1024;
