@@ -32,10 +32,13 @@ export class DurabilityMap {
   /** Longest prefixes first. */
   readonly rules: readonly DurabilityRule[];
   readonly #default: DurabilityClass;
+  /** The class of every key, where no prefix has another. */
+  readonly only: DurabilityClass | undefined;
 
   constructor(defaultDurability: Durability = 'fsync', rules: readonly DurabilityRule[] = []) {
     this.defaultDurability = defaultDurability;
     this.#default = CLASSES[defaultDurability];
+    this.only = rules.every(({ durability }) => durability === defaultDurability) ? this.#default : undefined;
     this.rules = [...rules].sort((a, b) => b.prefix.length - a.prefix.length || compareArrays(a.prefix, b.prefix));
   }
 

@@ -274,6 +274,15 @@ export class Engine {
     const tail = store.historyTail;
     const head = tail - this.#sub;
     store.commit(this.#main);
+    const strictest = this.#durability.only ?? this.#strictest(head, tail);
+    if (strictest !== CLASS_NONE) this.#append(head, tail, strictest);
+    else store.markUnlogged(head, tail);
+    this.#log.noteRevision(strictest);
+  }
+
+  /** The strictest class of the keys that changed. */
+  #strictest(head: number, tail: number): DurabilityClass {
+    const { store } = this;
     let strictest: DurabilityClass = CLASS_NONE;
     for (let at = head; at < tail && strictest < CLASS_FSYNC; at++) {
       const address = store.historyKeyAddress(at);
@@ -282,9 +291,7 @@ export class Engine {
       const durability = this.#durability.classOf(segment, view.keyStart, view.keyEnd);
       if (durability > strictest) strictest = durability;
     }
-    if (strictest !== CLASS_NONE) this.#append(head, tail, strictest);
-    else store.markUnlogged(head, tail);
-    this.#log.noteRevision(strictest);
+    return strictest;
   }
 
   #append(head: number, tail: number, durability: DurabilityClass): void {
