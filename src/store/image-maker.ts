@@ -32,6 +32,8 @@ const MAP_MASK: number = (1 << MAP_SHIFT) - 1;
 const ROW_BYTES: number = ROW_WORDS * 4;
 const ROW_MASK = 0x7fff_ffff;
 const UNITS_PER_KEY = 2;
+/** So many changes' records are read together. */
+const CHANGES_AHEAD = 32;
 const BYTES_PER_UNIT = 512;
 const NO_VALUE: Uint8Array = new Uint8Array(0);
 
@@ -142,6 +144,7 @@ export class ImageMaker {
     let left = units;
     for (tree.seek(this.#lower, 0, this.#lower.length); tree.walkEnd > 0; tree.walkOn()) {
       const end = tree.walkEnd;
+      this.#readLeafAhead(end);
       for (let i = tree.walkFrom; i < end; i++) {
         const row = tree.walkRow(i) & ROW_MASK;
         if (left <= 0 || this.#ready.length > 0) {
@@ -160,6 +163,13 @@ export class ImageMaker {
     this.#finish(this.#attachments);
     this.#phase = 'changes';
     return left;
+  }
+
+  /** Most keys are in the image as they are now. */
+  #readLeafAhead(end: number): void {
+    const { ahead, tree } = this.#parts;
+    for (let i = tree.walkFrom; i < end; i++) ahead.row(tree.walkRow(i) & ROW_MASK);
+    for (let i = tree.walkFrom; i < end; i++) ahead.recordOf(tree.walkRow(i) & ROW_MASK);
   }
 
   /** Writes a key as it was at the revision; returns what that cost. */
@@ -252,8 +262,9 @@ export class ImageMaker {
     let left = units;
     for (; this.#position < this.#positionEnd; this.#position++) {
       if (left <= 0 || this.#ready.length > 0) return 0;
+      if (this.#position % CHANGES_AHEAD === 0) this.#readChangesAhead();
       const row = history.row(this.#position);
-      const imageRow = this.#imageRows[row >>> MAP_SHIFT]?.[row & MAP_MASK] ?? 0;
+      const imageRow = this.#imageRow(row);
       left -= imageRow === 0 ? 1 : UNITS_PER_KEY + this.#addChange(this.#position, imageRow - 1);
     }
     this.#finish(this.#records);
@@ -264,6 +275,31 @@ export class ImageMaker {
     return 0;
   }
 
+  #readChangesAhead(): void {
+    const { ahead, history } = this.#parts;
+    const end = Math.min(this.#position + CHANGES_AHEAD, this.#positionEnd);
+    for (let position = this.#position; position < end; position++) {
+      ahead.word(this.#imageRow(history.row(position)));
+      if (this.#isPreviousNeeded(position)) {
+        ahead.record(history.previousSegment(position), history.previousOffset(position));
+      }
+    }
+  }
+
+  /** The row in the image + 1; 0: it is not in it. */
+  #imageRow(row: number): number {
+    return this.#imageRows[row >>> MAP_SHIFT]?.[row & MAP_MASK] ?? 0;
+  }
+
+  /** What a change at C replaced can be read only if it was made at C too. */
+  #isPreviousNeeded(position: number): boolean {
+    const { history } = this.#parts;
+    const previousMain = history.previousMain(position);
+    if (history.previousSegment(position) === 0 || previousMain === 0) return false;
+    const main = history.main(position);
+    return main > this.compactedRevision || previousMain === main;
+  }
+
   #addChange(position: number, row: number): number {
     const { history, segments } = this.#parts;
     const main = history.main(position);
@@ -272,8 +308,7 @@ export class ImageMaker {
     let toSegment = 0;
     let toOffset = 0;
     let bytes = 0;
-    // What a change at C replaced can be read only if it was made at C too.
-    if (segment !== 0 && previousMain !== 0 && (main > this.compactedRevision || previousMain === main)) {
+    if (this.#isPreviousNeeded(position)) {
       const offset = history.previousOffset(position);
       bytes = segments.recordBytes(segment, offset);
       const records = this.#recordsFor(bytes);

@@ -5,6 +5,7 @@ import { History } from './history.ts';
 import { KeyTree } from './key-tree.ts';
 import type { StoreMemory } from './memory.ts';
 import { NumberLog } from './number-log.ts';
+import { ReadAhead } from './read-ahead.ts';
 import { RowKeys } from './row-keys.ts';
 import { Rows } from './rows.ts';
 import { addressOf, Segments } from './segments.ts';
@@ -22,6 +23,7 @@ export class StoreParts {
   readonly keys: RowKeys;
   readonly hash: HashIndex;
   readonly tree: KeyTree;
+  readonly ahead: ReadAhead;
 
   constructor(segmentBytes: number, hashSeed: number, memory: StoreMemory) {
     this.memory = memory;
@@ -31,6 +33,7 @@ export class StoreParts {
     this.keys = new RowKeys(this.rows, this.segments);
     this.hash = new HashIndex(this.keys, hashSeed);
     this.tree = new KeyTree(this.keys);
+    this.ahead = new ReadAhead(this.rows, this.segments);
   }
 
   /** Address of the version of a row's key at `revision`, 0 = it did not exist then. */

@@ -64,7 +64,7 @@ export class Store {
     const segmentBytes = options.segmentBytes ?? SEGMENT_BYTES_DEFAULT;
     this.#parts = new StoreParts(segmentBytes, options.hashSeed ?? 0x6b316d, options.memory ?? PRIVATE_MEMORY);
     this.#compaction = new Compaction(this.#parts);
-    this.hints = new KeyHints(this.#parts.hash, this.#parts.rows, this.#parts.segments);
+    this.hints = new KeyHints(this.#parts.hash, this.#parts.ahead);
   }
 
   get currentRevision(): number {
