@@ -175,7 +175,7 @@ async function writeSnapshot(disk: Disk, clock: Clock, plan: RebuildPlan): Promi
     },
     onCaptured: () => {},
     onSync: () => {},
-    pauseShare: () => 0,
+    pauseMs: () => 0,
     durable: async () => {},
     isAborted: () => false,
     newestSequence: 0,

@@ -17,7 +17,7 @@ import type { Lessor } from '../lease/lessor.ts';
 import type { ImageMaker } from '../store/image-maker.ts';
 import type { Store } from '../store/store.ts';
 import { LEASE_BYTES, type SnapshotHeader } from './format.ts';
-import { SnapshotWriter } from './snapshot-writer.ts';
+import { SnapshotWriter, type WrittenPiece } from './snapshot-writer.ts';
 
 /** Work between two looks at the clock: about half a millisecond. */
 const SLICE_UNITS = 1_500;
@@ -53,8 +53,8 @@ export interface SnapshotTaking {
   /** The capture was made: what is logged from now on is not in the snapshot. */
   readonly onCaptured: () => void;
   readonly onSync: (durationSeconds: number) => void;
-  /** How long to pause after a durable write, in times of its duration, when so many bytes of the file are written. */
-  readonly pauseShare: (bytesWritten: number) => number;
+  /** How long to pause after a durable write. */
+  readonly pauseMs: (piece: WrittenPiece) => number;
   /** Resolves when all batches up to `sequence` are durable. */
   readonly durable: (sequence: number) => Promise<void>;
   /** Asked between blocks: the snapshot is to be given up. */
@@ -85,8 +85,8 @@ export async function takeSnapshot(taking: SnapshotTaking): Promise<SnapshotResu
   try {
     if (header.sequence === taking.newestSequence) return undefined;
     const { disk, folder } = taking.subject;
-    const { onSync, pauseShare } = taking;
-    const writer = await SnapshotWriter.create({ disk, clock, folder, header, onSync, pauseShare });
+    const { onSync, pauseMs } = taking;
+    const writer = await SnapshotWriter.create({ disk, clock, folder, header, onSync, pauseMs });
     const isComplete = await fill(taking, writer, image, leases).catch(async (error: unknown) => {
       await writer.abandon();
       throw error;

@@ -26,6 +26,13 @@ const PIECE_BYTES = 256 << 10;
 /** Not worth a timer. */
 const PAUSE_MS_MIN = 0.1;
 
+export interface WrittenPiece {
+  readonly bytes: number;
+  readonly tookMs: number;
+  /** All of the file so far. */
+  readonly bytesWritten: number;
+}
+
 export interface SnapshotWriterOptions {
   readonly disk: Disk;
   readonly clock: Clock;
@@ -34,8 +41,8 @@ export interface SnapshotWriterOptions {
   readonly header: SnapshotHeader;
   /** Told of each durable write. */
   readonly onSync: (durationSeconds: number) => void;
-  /** How long to pause after a durable write, in times of its duration, when the file has so many bytes. */
-  readonly pauseShare: (bytes: number) => number;
+  /** How long to pause after a durable write. */
+  readonly pauseMs: (piece: WrittenPiece) => number;
 }
 
 export class SnapshotWriter {
@@ -88,12 +95,13 @@ export class SnapshotWriter {
   }
 
   async #writePiece(piece: Uint8Array, position: number): Promise<void> {
-    const { clock, onSync, pauseShare } = this.#options;
+    const { clock, onSync } = this.#options;
     const startedMs = clock.nowMs();
     await writeDurable(this.#made.file, piece, position);
     const tookMs = clock.nowMs() - startedMs;
     onSync(tookMs / 1000);
-    const pauseMs = tookMs * pauseShare(position + piece.length);
+    const bytes = piece.length;
+    const pauseMs = this.#options.pauseMs({ bytes, tookMs, bytesWritten: position + bytes });
     if (pauseMs < PAUSE_MS_MIN) return;
     await new Promise<void>((resolve) => {
       clock.setTimer(pauseMs, resolve);

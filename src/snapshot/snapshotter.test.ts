@@ -28,9 +28,9 @@ class Bench {
   /** Durations of the syncs that were told. */
   readonly syncs: number[] = [];
 
-  constructor() {
+  constructor(latencyMsMax = 0.5) {
     const { clock, store } = this;
-    this.disk = new SimulatedDisk({ clock, random: new Random(1), latencyMsMax: 0.5 });
+    this.disk = new SimulatedDisk({ clock, random: new Random(1), latencyMsMax });
     const bench = this;
     const journal: Partial<Journal> = {
       epoch: 1,
@@ -134,7 +134,27 @@ describe('a snapshot', () => {
     assert.deepEqual([bench.notes, await bench.names()], [['sync'], []]);
   });
 
-  it('pauses for seven times the duration of its writes, once where the log grows meanwhile, and not at an orderly end', async () => {
+  it('takes its time on a fast disk too: 32 MiB a second, unless more is logged meanwhile or the server ends', async () => {
+    const took = async (work: (bench: Bench) => Promise<void>): Promise<number> => {
+      const bench = await new Bench(0.001).open();
+      bench.log(2 << 20);
+      const startedMs = bench.clock.nowMs();
+      await bench.clock.runUntil(work(bench));
+      assert.deepEqual(bench.notes, ['taken 8']);
+      return bench.clock.nowMs() - startedMs;
+    };
+    const leastMs = (PAIRS * VALUE_BYTES * 1000) / (32 << 20);
+    const calm = await took((bench) => bench.snapshotter.take());
+    const ending = await took((bench) => bench.snapshotter.close(60_000));
+    const hurried = await took((bench) => {
+      bench.clock.setTimer(2, () => bench.log(1_500_000));
+      return bench.snapshotter.take();
+    });
+    const text = `${calm}, ${hurried}, ${ending} of ${leastMs} ms`;
+    assert.ok(calm >= leastMs && calm < leastMs * 2 && hurried < leastMs && ending < leastMs, text);
+  });
+
+  it('pauses for seven times the duration of its writes, once where the log overtakes it, and not at an orderly end', async () => {
     const took = async (work: (bench: Bench) => Promise<void>): Promise<number> => {
       const bench = await new Bench().open();
       bench.log(2 << 20);
@@ -149,12 +169,18 @@ describe('a snapshot', () => {
     const calm = await took((bench) => bench.snapshotter.take());
     const hurried = await took((bench) => {
       const taking = bench.snapshotter.take();
-      bench.clock.setTimer(15, () => bench.log(2 << 20));
+      bench.clock.setTimer(15, () => bench.log(3 << 20));
+      return taking;
+    });
+    const between = await took((bench) => {
+      const taking = bench.snapshotter.take();
+      bench.clock.setTimer(15, () => bench.log(1_200_000));
       return taking;
     });
     const ending = await took((bench) => bench.snapshotter.close(60_000));
-    const text = `${calm}, ${hurried}, ${ending} times the duration of the writes`;
+    const text = `${calm}, ${between}, ${hurried}, ${ending} times the duration of the writes`;
     assert.ok(calm > 7 && calm < 9 && hurried > 1.8 && hurried < 2.8 && ending < 1.5, text);
+    assert.ok(between > hurried + 0.5 && between < 4.5, text);
   });
 
   it('that meets a bug ends the server, one that meets a bad disk does not', async () => {

@@ -12,12 +12,17 @@ import { DiskError } from '../io/disk.ts';
 import { listSnapshots, snapshotPath } from './snapshot-folder.ts';
 import { SnapshotSchedule, type SnapshotScheduleLimits } from './snapshot-schedule.ts';
 import { type SnapshotResult, type SnapshotSubject, takeSnapshot } from './snapshot-taking.ts';
+import type { WrittenPiece } from './snapshot-writer.ts';
 
 const KEPT_COUNT = 2;
 /** Pauses between the writes of a snapshot, in times of their duration: so that others get most of the disk, */
 const PAUSE_SHARE = 7;
-/** … and when the log would else grow faster than the snapshot. */
-const PAUSE_SHARE_HURRIED = 1;
+/** … while more than half of what is written was logged meanwhile, */
+const PAUSE_SHARE_HURRIED = 3;
+/** … and while more was logged than is written. */
+const PAUSE_SHARE_OVERTAKEN = 1;
+/** No more is written unless it is in a hurry: also a fast disk is shared with others, and gathering takes its part of each turn. */
+const BYTES_PER_MS_MAX = (32 << 20) / 1000;
 /** The part of the time at an orderly end that is left for removing what is given up. */
 const REMOVAL_SHARE = 1 / 10;
 /** Bytes of a snapshot for each key and each change, beside their records. */
@@ -167,7 +172,7 @@ export class Snapshotter {
           logBytes = this.#schedule.started();
         },
         onSync: (seconds) => this.#observer.onSync(seconds),
-        pauseShare: (bytes) => this.#pauseShare(bytes),
+        pauseMs: (piece) => this.#pauseMs(piece),
         durable: (sequence) => this.#durable(sequence),
         isAborted: () => this.#isAborted,
         newestSequence: this.newestSequence,
@@ -187,9 +192,12 @@ export class Snapshotter {
     }
   }
 
-  #pauseShare(bytesWritten: number): number {
+  #pauseMs({ bytes, tookMs, bytesWritten }: WrittenPiece): number {
     if (this.#isClosing) return 0;
-    return this.#schedule.logBytes * 2 > bytesWritten ? PAUSE_SHARE_HURRIED : PAUSE_SHARE;
+    const { logBytes } = this.#schedule;
+    if (logBytes > bytesWritten) return tookMs * PAUSE_SHARE_OVERTAKEN;
+    if (logBytes * 2 > bytesWritten) return tookMs * PAUSE_SHARE_HURRIED;
+    return Math.max(tookMs * PAUSE_SHARE, bytes / BYTES_PER_MS_MAX - tookMs);
   }
 
   async #checkRoom(): Promise<void> {
