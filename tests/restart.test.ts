@@ -53,6 +53,18 @@ async function reopened(seed: number, changes: ServerChanges): Promise<{ server:
   return { server, seen };
 }
 
+it('the hashes of keys have another seed in each new store, so that nobody can choose keys that collide', async () => {
+  const seeds = new Set<number>();
+  for (let seed = 1; seed <= 3; seed++) {
+    const server = await SimulatedServer.open(seed);
+    const image = server.server.engine.store.image();
+    seeds.add(image.hashSeed);
+    image.close();
+    await server.close();
+  }
+  assert.equal(seeds.size, 3);
+});
+
 describe('after the power was cut', () => {
   it('everything acknowledged is there', async () => {
     for (let seed = 1; seed <= SEEDS; seed++) {
