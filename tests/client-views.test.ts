@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
+import { StatusError } from '../src/api/errors.ts';
 import type { KeyValue } from '../src/api/messages.ts';
 import { COMPARE_EQUAL, Compare, RangeRequest, RequestOp, TARGET_MOD } from '../src/api/messages.ts';
 import { txn } from '../src/api/methods.ts';
@@ -102,6 +103,10 @@ describe('what is read where it lies', () => {
 
   it('bytes that are no answer are refused', () => {
     assert.throws(() => new RangePage().fill(Buffer.of(0x12, 0x05, 0x0a), 0, 3), WireError);
+    const page = new RangePage();
+    // A pair whose value is longer than it is.
+    page.fill(Buffer.of(0x12, 0x02, 0x2a, 0x05, 0x12, 0x02, 0x0a, 0x00), 0, 8);
+    assert.throws(() => page.visit(new KvViews(), () => {}), StatusError);
     assert.throws(() => new KvViews().events(Buffer.of(0x5a, 0x02, 0x12, 0x07), 0, 4, () => {}), WireError);
   });
 

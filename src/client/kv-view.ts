@@ -1,7 +1,8 @@
 // Key-value pairs where they lie in the answer that they came in: for whoever reads very many of them and keeps little. Nothing is copied and no
 // object made for each.
 
-import { ByteReader } from '../base/byte-reader.ts';
+import { INTERNAL, StatusError } from '../api/errors.ts';
+import { ByteReader, WireError } from '../base/byte-reader.ts';
 import { copyBytes } from '../base/bytes.ts';
 
 const EMPTY = Buffer.alloc(0);
@@ -185,9 +186,14 @@ export class RangePage {
     this.lastKey = lastStart < 0 ? undefined : keyIn(bytes, lastStart, lastEnd);
   }
 
-  /** Throws WireError where the bytes are malformed. */
+  /** Throws StatusError where a pair is malformed; those before it have been visited. */
   visit(views: KvViews, visit: KvVisitor): void {
-    views.pairs(this.#bytes, visit);
+    try {
+      views.pairs(this.#bytes, visit);
+    } catch (error) {
+      if (!(error instanceof WireError)) throw error;
+      throw new StatusError(INTERNAL, `malformed response: ${error.message}`);
+    }
   }
 }
 
