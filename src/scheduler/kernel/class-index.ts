@@ -156,7 +156,10 @@ export class ClassIndex implements NodeIndex {
     }
     const group = this.#groupWith(this.#row);
     const bucket = this.#source.score.at(slot);
-    if (group === before && bucket === this.#bucketOf[slot] && nodes.stamps[slot] <= this.#stampSeen) return;
+    if (group === before && bucket === this.#bucketOf[slot]) {
+      // It is where it belongs, unless it has changed since and others have been put before it.
+      if (nodes.stamps[slot] <= this.#stampSeen || this.#heads[group][bucket] === slot) return;
+    }
     this.#leave(slot, before);
     this.#join(slot, group, bucket);
   }

@@ -99,6 +99,8 @@ export class MergedIndex implements NodeIndex {
   readonly #best: number[] = [];
   readonly #candidates: GroupCandidates[] = [];
   readonly #exceptions = new Map<number, Exception>();
+  /** With those that are withheld from shards. */
+  #exceptionsMax = 0;
   readonly #dirty: number[] = [];
   readonly #known = new Map<number, number>();
   /** Groups whose best node may be another one. */
@@ -175,7 +177,7 @@ export class MergedIndex implements NodeIndex {
   /** Before anything of it changes. */
   nodeWillChange(slot: number): void {
     if (!this.isAwake || this.#isMarked(slot)) return;
-    if (this.#exceptions.size >= this.#questioner.limits.exceptionsMax) {
+    if (this.#exceptions.size >= this.#exceptionsMax) {
       this.sleep();
       return;
     }
@@ -183,7 +185,7 @@ export class MergedIndex implements NodeIndex {
     const base = known === undefined ? this.#lookAt(slot) : Math.floor(known / BUCKETS);
     this.#except(slot, base);
     if (base >= 0) {
-      this.#addTo(base, -1);
+      this.counts[base]--;
       this.#affected.add(base);
     } else this.#addFailed(-1 - base, -1);
   }
@@ -212,7 +214,7 @@ export class MergedIndex implements NodeIndex {
         if (!isOwn || base !== group || listed.has(slot)) return `node ${slot} is not one of the group`;
         listed.add(slot);
       }
-      this.#addTo(group, count);
+      this.counts[group] += count;
       this.#candidates[group].lists.push({ shard, slots, buckets, next: 0, unlisted: count - slots.length });
       this.#affected.add(group);
     }
@@ -237,6 +239,7 @@ export class MergedIndex implements NodeIndex {
     this.#question = question;
     for (const [shard, count] of nodeCounts.entries()) this.#awaited.set(shard, count);
     for (const slot of this.#questioner.withheld()) this.#except(slot, NOWHERE);
+    this.#exceptionsMax = this.#exceptions.size + this.#questioner.limits.exceptionsMax;
   }
 
   /** Longer lists; false where that is of no use. */
@@ -319,7 +322,7 @@ export class MergedIndex implements NodeIndex {
     const before = exception.place;
     if (before >= 0) {
       this.#candidates[before].leave(slot);
-      this.#addTo(before, -1);
+      this.counts[before]--;
       this.#affected.add(before);
     } else if (before !== NOWHERE) this.#addFailed(-1 - before, -1);
     exception.place = place;
@@ -327,7 +330,7 @@ export class MergedIndex implements NodeIndex {
       exception.bucket = score.at(slot);
       exception.stamp = state.nodes.stamps[slot];
       this.#candidates[place].join({ slot, bucket: exception.bucket, stamp: exception.stamp });
-      this.#addTo(place, 1);
+      this.counts[place]++;
       this.#affected.add(place);
     } else if (place !== NOWHERE) this.#addFailed(-1 - place, 1);
   }
@@ -399,10 +402,6 @@ export class MergedIndex implements NodeIndex {
     const stamp = this.#source.state.nodes.stamps[slot];
     const bucket = buckets[at];
     return best !== undefined && !isBetter(bucket, stamp, best) ? best : { slot, bucket, stamp };
-  }
-
-  #addTo(group: number, count: number): void {
-    this.counts[group] += count;
   }
 
   #addFailed(failure: number, count: number): void {
