@@ -13,7 +13,8 @@
 // Which shard has a node is told by a hash of its hostname, so that nodes that share one are together.
 //
 // Limits: as many indexes are in shards as #indexesMax says, AWAKE_MAX of them awake: those that were not asked for longest go, or sleep. A shard is lost when it has
-// not taken in UNSEEN_BYTES_MAX, has said nothing for SILENCE_MS while it owes something, or has owed an answer for ANSWER_MS_MAX. A pod for which TRIES_MAX rounds of questions
+// not taken in UNSEEN_BYTES_MAX, has said nothing for SILENCE_MS while it owes something, or has owed an answer for ANSWER_MS_MAX,
+// and longer where it has many nodes. A pod for which TRIES_MAX rounds of questions
 // have not sufficed (everything changes meanwhile) is decided without shards.
 
 import { ByteReader, WireError } from '../../base/byte-reader.ts';
@@ -41,6 +42,8 @@ const AWAKE_MAX = 64;
 const UNSEEN_BYTES_MAX = 512 * 1024 * 1024;
 const SILENCE_MS = 3_000;
 const ANSWER_MS_MAX = 10_000;
+/** More of both for each node of the shard: to make an index takes half a microsecond a node, and nothing can be said meanwhile. */
+const PATIENCE_MS_A_NODE = 0.01;
 const STANDSTILL_MS = 1_000;
 const TRIES_MAX = 16;
 
@@ -169,12 +172,13 @@ export class Sequencer implements ClusterObserver, Questioner {
     }
   }
 
-  #lateness({ unseenBytes, heardMs, owesSinceMs }: ShardSeat): string | undefined {
+  #lateness({ unseenBytes, heardMs, owesSinceMs, feed }: ShardSeat): string | undefined {
+    const patienceMs = PATIENCE_MS_A_NODE * feed.nodeCount;
     if (unseenBytes > UNSEEN_BYTES_MAX) return `it has not taken in ${unseenBytes} bytes`;
     const silentMs = Math.round(this.#nowMs - heardMs);
-    if (silentMs > SILENCE_MS) return `it has said nothing for ${silentMs} ms`;
+    if (silentMs > SILENCE_MS + patienceMs) return `it has said nothing for ${silentMs} ms`;
     const waitingMs = Math.round(this.#nowMs - (owesSinceMs ?? this.#nowMs));
-    return waitingMs > ANSWER_MS_MAX ? `it has not answered for ${waitingMs} ms` : undefined;
+    return waitingMs > ANSWER_MS_MAX + patienceMs ? `it has not answered for ${waitingMs} ms` : undefined;
   }
 
   /** There is a new shard that knows nothing. */
