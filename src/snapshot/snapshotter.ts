@@ -21,7 +21,7 @@ const PAUSE_SHARE = 7;
 const PAUSE_SHARE_HURRIED = 3;
 /** … and while more was logged than is written. */
 const PAUSE_SHARE_OVERTAKEN = 1;
-/** No more is written unless it is in a hurry: also a fast disk is shared with others, and gathering takes its part of each turn. */
+/** No more is written unless it is in a hurry, or relieves a full disk: also a fast disk is shared with others, and gathering takes its part of each turn. */
 const BYTES_PER_MS_MAX = (32 << 20) / 1000;
 /** The part of the time at an orderly end that is left for removing what is given up. */
 const REMOVAL_SHARE = 1 / 10;
@@ -60,6 +60,8 @@ export class Snapshotter {
   #kept: number[];
   #running: Promise<void> | undefined;
   #isAborted = false;
+  /** The one under way makes room on a full disk. */
+  #isRelief = false;
   #isClosing = false;
   #durableWaiters: { readonly sequence: number; readonly resolve: () => void }[] = [];
 
@@ -113,7 +115,8 @@ export class Snapshotter {
   /** Called from time to time: begins a snapshot when one is due. */
   tick(): void {
     if (this.#running !== undefined || this.#isAborted) return;
-    if (this.#schedule.isDue(this.#stateBytes, this.#subject.clock.nowMs())) this.#start();
+    if (!this.#schedule.isDue(this.#stateBytes, this.#subject.clock.nowMs())) return;
+    this.#start(false);
   }
 
   /**
@@ -123,12 +126,13 @@ export class Snapshotter {
   relieve(): void {
     if (this.#running !== undefined || this.#isAborted) return;
     const { journal, clock } = this.#subject;
-    if (this.#schedule.isReliefDue(this.#stateBytes, journal.storedBytes, clock.nowMs())) this.#start();
+    if (!this.#schedule.isReliefDue(this.#stateBytes, journal.storedBytes, clock.nowMs())) return;
+    this.#start(true);
   }
 
   /** Takes one now, unless one is under way; resolves when it is over, well or not. */
   async take(): Promise<void> {
-    if (this.#running === undefined) this.#start();
+    if (this.#running === undefined) this.#start(false);
     await this.#running;
   }
 
@@ -140,7 +144,7 @@ export class Snapshotter {
   async close(timeMsMax: number): Promise<void> {
     const { clock } = this.#subject;
     this.#isClosing = true;
-    if (this.#running === undefined && this.#schedule.isWorthIt(this.#stateBytes)) this.#start();
+    if (this.#running === undefined && this.#schedule.isWorthIt(this.#stateBytes)) this.#start(false);
     const abort = clock.setTimer(timeMsMax * (1 - REMOVAL_SHARE), () => {
       this.#isAborted = true;
     });
@@ -156,7 +160,8 @@ export class Snapshotter {
     return store.recordBytesLive + ROW_BYTES * store.liveKeyCount + CHANGE_BYTES * changes;
   }
 
-  #start(): void {
+  #start(isRelief: boolean): void {
+    this.#isRelief = isRelief;
     this.#running = this.#run().finally(() => {
       this.#running = undefined;
     });
@@ -197,7 +202,7 @@ export class Snapshotter {
     const { logBytes } = this.#schedule;
     if (logBytes > bytesWritten) return tookMs * PAUSE_SHARE_OVERTAKEN;
     if (logBytes * 2 > bytesWritten) return tookMs * PAUSE_SHARE_HURRIED;
-    return Math.max(tookMs * PAUSE_SHARE, bytes / BYTES_PER_MS_MAX - tookMs);
+    return Math.max(tookMs * PAUSE_SHARE, this.#isRelief ? 0 : bytes / BYTES_PER_MS_MAX - tookMs);
   }
 
   async #checkRoom(): Promise<void> {
