@@ -199,15 +199,9 @@ describe("the lab's objects", () => {
     for (const key of others) await server.drive(load.client.put(key, 'stays'));
     const target = storeTarget();
     const removed = { nodes: 0, pods: 0 };
+    await server.drive(target.removeNodes({ onRemoved: (some) => (removed.nodes += some), signal: undefined }));
     await server.drive(
-      target.removeNodes((some) => {
-        removed.nodes += some;
-      }),
-    );
-    await server.drive(
-      target.removePods(undefined, (some) => {
-        removed.pods += some;
-      }),
+      target.removePods(undefined, { onRemoved: (some) => (removed.pods += some), signal: undefined }),
     );
     await target.close();
     assert.deepEqual(removed, { nodes: 1200, pods: 30 });

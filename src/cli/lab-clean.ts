@@ -14,29 +14,30 @@ export function cleanCommand(): Command {
     .option('--namespace <names>', 'of the pods, with commas between; all, unless given', namespaces)
     .action((flags: CleanFlags, command: Command) =>
       withLab(flags, command, async (lab) => {
-        await removePods(lab, flags.namespace);
-        await removeNodes(lab);
+        await removePods(lab, flags.namespace, lab.signal);
+        if (!lab.signal.aborted) await removeNodes(lab, lab.signal);
       }),
     );
 }
 
-export async function removeNodes({ target, progress }: Lab): Promise<void> {
+/** What an interrupted command has begun with is removed all the same: `signal` is given where removing is all there is to do. */
+export async function removeNodes({ target, progress }: Lab, signal?: AbortSignal): Promise<void> {
   let removed = 0;
   progress.start('nodes and leases removed', 0, () => removed);
-  await target.removeNodes((some) => {
-    removed += some;
-  });
+  await target.removeNodes({ onRemoved: (some) => (removed += some), signal });
   progress.stop();
   say(`${removed} nodes and leases removed`);
 }
 
 /** Those in these namespaces; undefined: in all. */
-export async function removePods({ target, progress }: Lab, names: readonly string[] | undefined): Promise<void> {
+export async function removePods(
+  { target, progress }: Lab,
+  names: readonly string[] | undefined,
+  signal?: AbortSignal,
+): Promise<void> {
   let removed = 0;
   progress.start('pods removed', 0, () => removed);
-  await target.removePods(names, (some) => {
-    removed += some;
-  });
+  await target.removePods(names, { onRemoved: (some) => (removed += some), signal });
   progress.stop();
   say(`${removed} pods removed`);
 }

@@ -148,13 +148,10 @@ async function apiOf(flags: TargetFlags, command: Command, world: World): Promis
     inFlightMax: IN_FLIGHT_MAX,
     unreadFields: ['ObjectMeta.managedFields'],
   });
-  const { hostname, host } = new URL(api.origin);
-  if (!isLocal(hostname)) checkRemote(flags, host);
+  const { hostname, port, host: authority } = new URL(api.origin);
+  const host = hostname.replace(/^\[(.*)\]$/, '$1');
+  if (!isLoopback({ host, port: Number(port), authority })) checkRemote(flags, authority);
   return new ApiTarget(world, api);
-}
-
-function isLocal(hostname: string): boolean {
-  return hostname === 'localhost' || hostname === '[::1]' || hostname.startsWith('127.');
 }
 
 function checkRemote({ allowRemote }: TargetFlags, authority: string): void {

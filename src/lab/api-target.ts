@@ -21,6 +21,7 @@ import {
   NODE_PREFIX,
   numberIn,
   POD_PREFIX,
+  type Removal,
 } from './lab-target.ts';
 import { nameOf } from './numbered-bytes.ts';
 import type { ObjectMaker } from './object-maker.ts';
@@ -94,18 +95,18 @@ export class ApiTarget implements LabTarget {
     });
   }
 
-  async removeNodes(onRemoved: (count: number) => void): Promise<void> {
+  async removeNodes(removal: Removal): Promise<void> {
     const nodes = (await this.#listed('nodes')).filter(({ name }) => numberIn(name, NODE_PREFIX) >= 0);
-    await this.#removeAll('nodes', nodes, onRemoved);
+    await this.#removeAll('nodes', nodes, removal);
     const leases = nodes.map(({ name }) => ({ namespace: NODE_LEASE_NAMESPACE, name }));
-    await this.#removeAll('leases', leases, onRemoved);
+    await this.#removeAll('leases', leases, removal);
   }
 
-  async removePods(namespaces: readonly string[] | undefined, onRemoved: (count: number) => void): Promise<void> {
+  async removePods(namespaces: readonly string[] | undefined, removal: Removal): Promise<void> {
     const pods = (await this.#listed('pods')).filter(
       ({ name, namespace }) => numberIn(name, POD_PREFIX) >= 0 && (namespaces?.includes(namespace) ?? true),
     );
-    await this.#removeAll('pods', pods, onRemoved);
+    await this.#removeAll('pods', pods, removal);
   }
 
   /** All there are now. Rejects with RefusedError. */
@@ -137,11 +138,11 @@ export class ApiTarget implements LabTarget {
   async #removeAll(
     resource: ResourceName,
     objects: readonly { readonly namespace: string; readonly name: string }[],
-    onRemoved: (count: number) => void,
+    { onRemoved, signal }: Removal,
   ): Promise<void> {
     let next = 0;
     const work = async (): Promise<void> => {
-      while (next < objects.length) {
+      while (next < objects.length && signal?.aborted !== true) {
         const outcome = await this.#api.objects.remove(resource, objects[next++], { graceSeconds: 0 });
         if (outcome.kind === 'done') onRemoved(1);
         else if (outcome.kind !== 'gone') throw new RefusedError(textOf(outcome));

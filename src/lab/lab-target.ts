@@ -46,6 +46,13 @@ export interface LeaseRenewal {
   readonly p99Micros: number;
 }
 
+export interface Removal {
+  /** Hears how many more are gone. */
+  readonly onRemoved: (count: number) => void;
+  /** Ends it. */
+  readonly signal: AbortSignal | undefined;
+}
+
 export interface LabTarget {
   readonly writer: ObjectWriter;
   readonly feed: PodFeed;
@@ -58,10 +65,10 @@ export interface LabTarget {
   leases(options: LeaseOptions): LeaseRenewal;
   /** Tells the sample of pods in these namespaces that come to be on nodes, from when it resolves, until closed. */
   tellBound(sample: BoundSample, namespaces: readonly string[]): Promise<void>;
-  /** Nodes of the lab and their leases; `onRemoved` hears how many more are gone. */
-  removeNodes(onRemoved: (count: number) => void): Promise<void>;
+  /** Nodes of the lab and their leases. */
+  removeNodes(removal: Removal): Promise<void>;
   /** Pods of the lab in these namespaces; undefined: in all. */
-  removePods(namespaces: readonly string[] | undefined, onRemoved: (count: number) => void): Promise<void>;
+  removePods(namespaces: readonly string[] | undefined, removal: Removal): Promise<void>;
 }
 
 /** The number in the name of one of the lab's objects; −1 for any other. */

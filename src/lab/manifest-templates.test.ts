@@ -78,6 +78,11 @@ spec: { jobTemplate: { spec: { template: { spec: ${POD_SPEC} } } } }
       /^Pod default\/p: terminationMessagePath: a string is expected$/,
     ],
     [
+      'text that the lab puts numbers in place of',
+      'kind: Pod\nmetadata: { name: p }\nspec: { containers: [{ name: a, image: "a:v7390264" }] }',
+      /^Pod default\/p: the lab puts numbers in place of the text 7390264$/,
+    ],
+    [
       'an amount that is none',
       'kind: Pod\nmetadata: { name: p }\nspec: { containers: [{ name: a, resources: { requests: { cpu: many } } }] }',
       /^Pod default\/p: spec\.containers\[0\]\.resources\.requests\.cpu: /,

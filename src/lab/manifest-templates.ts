@@ -14,6 +14,7 @@ import { withDefaults } from '../scheduler/inquiry/pod-defaults.ts';
 import { workloadOf } from '../scheduler/inquiry/workload.ts';
 import { readPod } from '../scheduler/model/pod-reader.ts';
 import { encodedObject } from './encoded-object.ts';
+import { MARKS } from './numbered-bytes.ts';
 import type { PodTemplateSpec } from './pod-template.ts';
 
 const ROUND_MAX = 100_000;
@@ -66,6 +67,9 @@ function check(origin: string, { labels, annotations, spec }: PodTemplateSpec): 
   if (!Array.isArray(spec.containers) || spec.containers.length === 0) {
     throw new ManifestError(`${origin}: spec.containers: Required value`);
   }
+  const text = JSON.stringify({ labels, annotations, spec });
+  const mark = MARKS.find((one) => text.includes(one));
+  if (mark !== undefined) throw new ManifestError(`${origin}: the lab puts numbers in place of the text ${mark}`);
   const pod = { metadata: { name: 'pod', namespace: 'default', uid: 'uid', labels, annotations }, spec };
   const read = readPod(withDefaults(pod));
   if ('reason' in read) throw new ManifestError(`${origin}: ${read.reason}`);

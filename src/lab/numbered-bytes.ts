@@ -14,6 +14,7 @@ export const INDEX = '7390264';
 export const ADDRESS = '197.193.191';
 export const NETWORK = '7a31:9b5c';
 export const SUFFIX = 'zx7q9';
+export const MARKS: readonly string[] = [INDEX, ADDRESS, NETWORK, SUFFIX];
 
 const OCTET_MIN = 100;
 const OCTETS = 156;

@@ -19,6 +19,7 @@ import {
   type LeaseRenewal,
   NODE_PREFIX,
   POD_PREFIX,
+  type Removal,
 } from './lab-target.ts';
 import { nameBehind } from './name-behind.ts';
 import { NodeLeases } from './node-leases.ts';
@@ -89,15 +90,15 @@ export class StoreTarget implements LabTarget {
     await Promise.all(begun);
   }
 
-  async removeNodes(onRemoved: (count: number) => void): Promise<void> {
+  async removeNodes(removal: Removal): Promise<void> {
     for (const folder of [this.#keys.folder('nodes'), this.#leaseFolder()]) {
-      await removeAll(this.#load.client, folder + NODE_PREFIX, onRemoved);
+      await removeAll(this.#load.client, folder + NODE_PREFIX, removal);
     }
   }
 
-  async removePods(namespaces: readonly string[] | undefined, onRemoved: (count: number) => void): Promise<void> {
+  async removePods(namespaces: readonly string[] | undefined, removal: Removal): Promise<void> {
     for await (const namespace of namespaces ?? this.#namespacesWithPods()) {
-      await removeAll(this.#load.client, this.#podPrefix(namespace), onRemoved);
+      await removeAll(this.#load.client, this.#podPrefix(namespace), removal);
     }
   }
 
