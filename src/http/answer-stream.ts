@@ -7,7 +7,7 @@ import { type HeaderField, headerValue } from '../h2/header-block.ts';
 import { HttpError, type HttpStream } from '../io/http-client.ts';
 import { Http2Request, type RequestParts } from './http2-request.ts';
 
-export interface AnswerStreamParts extends RequestParts {
+export interface AnswerStreamOptions {
   readonly signal: AbortSignal;
   /** One of the two is called, once. */
   readonly resolve: (answer: HttpStream) => void;
@@ -22,18 +22,18 @@ interface Reader {
 
 export class AnswerStream extends Http2Request implements HttpStream {
   status = 0;
-  readonly #parts: AnswerStreamParts;
+  readonly #options: AnswerStreamOptions;
   #fields: readonly HeaderField[] = [];
   #early: Buffer[] = [];
   #earlyBytes = 0;
   #reader: Reader | undefined;
   #end: 'open' | 'whole' | { readonly error: unknown } = 'open';
 
-  constructor(parts: AnswerStreamParts) {
+  constructor(parts: RequestParts, options: AnswerStreamOptions) {
     super(parts);
-    this.#parts = parts;
-    if (parts.signal.aborted) this.#abort();
-    else parts.signal.addEventListener('abort', this.#abort);
+    this.#options = options;
+    if (options.signal.aborted) this.#abort();
+    else options.signal.addEventListener('abort', this.#abort);
   }
 
   override get isAutoConsumed(): boolean {
@@ -56,7 +56,7 @@ export class AnswerStream extends Http2Request implements HttpStream {
   onResponse(status: number, fields: readonly HeaderField[]): void {
     this.status = status;
     this.#fields = fields;
-    this.#parts.resolve(this);
+    this.#options.resolve(this);
   }
 
   onData(buffer: Uint8Array, start: number, end: number): void {
@@ -89,10 +89,10 @@ export class AnswerStream extends Http2Request implements HttpStream {
   }
 
   #finish(end: 'whole' | { readonly error: unknown }): void {
-    this.#parts.signal.removeEventListener('abort', this.#abort);
+    this.#options.signal.removeEventListener('abort', this.#abort);
     this.#end = end;
     if (this.#reader !== undefined) this.#tellEnd();
-    else if (this.status === 0 && end !== 'whole') this.#parts.reject(end.error);
+    else if (this.status === 0 && end !== 'whole') this.#options.reject(end.error);
   }
 
   #tellEnd(): void {

@@ -8,7 +8,7 @@ import { Http2Request, type RequestParts } from './http2-request.ts';
 const NO_BYTES: Buffer = Buffer.alloc(0);
 const NO_FIELDS: readonly HeaderField[] = [];
 
-export interface ExchangeParts extends RequestParts {
+export interface ExchangeOptions {
   readonly clock: Clock;
   readonly request: ShortRequest;
   readonly answerBytesMax: number;
@@ -45,9 +45,8 @@ export class Exchange extends Http2Request {
   #chunks: Buffer[] = [];
   #bytes = 0;
 
-  constructor(parts: ExchangeParts) {
+  constructor(parts: RequestParts, { clock, request, answerBytesMax, resolve, reject }: ExchangeOptions) {
     super(parts);
-    const { clock, request, answerBytesMax, resolve, reject } = parts;
     this.#resolve = resolve;
     this.#reject = reject;
     this.#answerBytesMax = answerBytesMax;

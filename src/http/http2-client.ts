@@ -22,6 +22,7 @@ import {
 import { AnswerStream } from './answer-stream.ts';
 import { ConnectionPool } from './connection-pool.ts';
 import { Exchange } from './exchange.ts';
+import type { RequestParts } from './http2-request.ts';
 
 const KEEPALIVE_TIME_MS = 30_000;
 const KEEPALIVE_TIMEOUT_MS = 15_000;
@@ -80,16 +81,23 @@ export class Http2Client implements HttpClient {
   }
 
   exchange(request: ShortRequest): Promise<HttpAnswer> {
-    const parts = { ...this.#parts(request), clock: this.#clock, request, answerBytesMax: this.#answerBytesMax };
+    const parts = this.#parts(request);
     return new Promise((resolve, reject) => {
-      this.#pool.enqueue(new Exchange({ ...parts, resolve, reject }));
+      const exchange = new Exchange(parts, {
+        clock: this.#clock,
+        answerBytesMax: this.#answerBytesMax,
+        request,
+        resolve,
+        reject,
+      });
+      this.#pool.enqueue(exchange);
     });
   }
 
   open(request: HttpRequest, signal: AbortSignal): Promise<HttpStream> {
     const parts = this.#parts(request);
     return new Promise((resolve, reject) => {
-      const stream = new AnswerStream({ ...parts, signal, resolve, reject });
+      const stream = new AnswerStream(parts, { signal, resolve, reject });
       if (!stream.isOver) this.#pool.enqueue(stream);
     });
   }
@@ -103,7 +111,7 @@ export class Http2Client implements HttpClient {
     return Promise.resolve();
   }
 
-  #parts({ method, path, headers, body }: HttpRequest) {
+  #parts({ method, path, headers, body }: HttpRequest): RequestParts {
     const head = this.#head(method, headers);
     return { queue: this.#pool, head, path, body: typeof body === 'string' ? Buffer.from(body) : body };
   }

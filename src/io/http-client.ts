@@ -8,7 +8,7 @@ export interface HttpRequest {
   readonly path: string;
   /** Names in lower case. Requests that are alike give the same object, so that it is encoded once for a connection. */
   readonly headers: Readonly<Record<string, string>>;
-  readonly body?: string | Uint8Array;
+  readonly body?: string | Uint8Array | undefined;
 }
 
 export interface ShortRequest extends HttpRequest {

@@ -36,17 +36,17 @@ export interface CallerOptions {
 export interface ShortCall {
   readonly method: HttpRequest['method'];
   readonly path: string;
-  readonly body?: string | Uint8Array;
+  readonly body?: string | Uint8Array | undefined;
   /** Of the body; JSON, unless another is named. */
-  readonly contentType?: string;
+  readonly contentType?: string | undefined;
   /** JSON, unless another is wanted. */
-  readonly accept?: string;
+  readonly accept?: string | undefined;
   /** Nothing but its status is wanted of an answer of 2xx. */
   readonly isSuccessUnread?: boolean;
   /** From the moment it is sent. */
   readonly timeoutMs: number;
   /** By the clock's nowMs: not sent later, and given up then, by the API server too. */
-  readonly deadlineMs?: number;
+  readonly deadlineMs?: number | undefined;
   /** Goes beside the gate. */
   readonly isUrgent?: boolean;
   /** How often it is sent again after 429. */
@@ -169,7 +169,7 @@ export class ApiCaller {
           headers,
           timeoutMs,
           isSuccessUnread,
-          ...(body === undefined ? {} : { body }),
+          body,
         }),
     });
   }
