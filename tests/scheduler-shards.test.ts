@@ -24,12 +24,14 @@ class ShardProcesses implements ChaosShards {
   readonly #random: Random;
   readonly #network: SimulatedNetwork;
   readonly #servers = new Map<number, ShardServer>();
+  /** By port: what is done to it, one after the other. */
+  readonly #turns = new Map<number, Promise<unknown>>();
   readonly pools: ShardPool[] = [];
 
   constructor(clock: SimulatedClock, random: Random) {
     this.#random = random;
     this.#network = new SimulatedNetwork({ clock, random, latencyMsMax: 5 });
-    for (const port of PORTS) this.#start(port);
+    for (const port of PORTS) this.#restart(port);
   }
 
   open(clock: Clock): (onAnswered: () => void) => ShardedKernel {
@@ -53,9 +55,7 @@ class ShardProcesses implements ChaosShards {
     if (random.chance(0.9)) return;
     const how = random.pick(['restart', 'cut', 'silence'] as const);
     if (how === 'restart') {
-      const port = random.pick(PORTS);
-      void this.#servers.get(port)?.close();
-      this.#start(port);
+      this.#restart(random.pick(PORTS));
       return;
     }
     const open = this.#network.streams.filter(({ isClosed }) => !isClosed);
@@ -65,10 +65,17 @@ class ShardProcesses implements ChaosShards {
     else stream.halfOpen();
   }
 
-  #start(port: number): void {
-    const server = new ShardServer({ onBegun: () => {}, onClosed: () => {} });
-    this.#servers.set(port, server);
-    void server.listen(this.#network, { host: HOST, port });
+  #restart(port: number): void {
+    const before = this.#turns.get(port) ?? Promise.resolve();
+    this.#turns.set(
+      port,
+      before.then(async () => {
+        await this.#servers.get(port)?.close();
+        const server = new ShardServer({ onBegun: () => {}, onClosed: () => {} });
+        this.#servers.set(port, server);
+        await server.listen(this.#network, { host: HOST, port });
+      }),
+    );
   }
 }
 

@@ -29,6 +29,7 @@ export class ShardServer {
   readonly #pipes = new Map<MessagePipe, number>();
   #epoch = 0;
   #listener: Listener | undefined;
+  #isClosed = false;
 
   constructor(notices: ShardServerNotices) {
     this.#notices = notices;
@@ -36,11 +37,14 @@ export class ShardServer {
 
   /** Resolves with the port. */
   async listen(network: Network, address: ListenOptions): Promise<number> {
-    this.#listener = await network.listen(address, (stream) => this.#accept(stream));
-    return this.#listener.port;
+    const listener = await network.listen(address, (stream) => this.#accept(stream));
+    this.#listener = listener;
+    if (this.#isClosed) await listener.close();
+    return listener.port;
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     for (const pipe of this.#pipes.keys()) pipe.close();
     this.#pipes.clear();
     await this.#listener?.close();
