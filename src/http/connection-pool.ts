@@ -68,10 +68,6 @@ export class ConnectionPool implements RequestQueue {
     return this.#connections.length;
   }
 
-  get waitingCount(): number {
-    return this.#waiting.size;
-  }
-
   enqueue(request: Http2Request): void {
     if (this.#isClosed) {
       request.fail(new HttpError('connect', CLOSED_TEXT));
