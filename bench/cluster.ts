@@ -196,7 +196,8 @@ async function run(folder: string, podsASecond: number): Promise<number> {
   say('nodes', await labNodes.line('nodes made in'));
   if (Number(values.renew) > 0) say('leases', await labNodes.line('renewing'));
   const { scheduler, seconds } = await startScheduler(endpoint);
-  say('scheduler ready', `${seconds.toFixed(1)} s, ${scheduler.residentMib} MiB`);
+  const ready = `${seconds.toFixed(1)} s, CPU ${scheduler.cpuSeconds.toFixed(1)} s, ${scheduler.residentMib} MiB`;
+  say('scheduler ready', ready);
   const warm = Number(values.warm);
   if (warm > 0)
     await start('lab', 'pods', values.warm, `--endpoint=${endpoint}`, '--wait-bound', '--json').line('"boundSeconds"');
@@ -227,7 +228,9 @@ async function run(folder: string, podsASecond: number): Promise<number> {
   await scheduler.end();
   if (values.restart) {
     const again = await startScheduler(endpoint);
-    say('a new scheduler, to its first decision', `${again.seconds.toFixed(1)} s, ${again.scheduler.residentMib} MiB`);
+    const { residentMib, cpuSeconds } = again.scheduler;
+    const what = `${again.seconds.toFixed(1)} s, CPU ${cpuSeconds.toFixed(1)} s, ${residentMib} MiB`;
+    say('a new scheduler, to its first decision', what);
   }
   return pods / figures.boundSeconds;
 }
