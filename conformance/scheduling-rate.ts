@@ -4,7 +4,7 @@
  *
  *   node conformance/scheduling-rate.ts [--nodes 5000] [--pods 3000] [--feature plain|anti|zone|mixed|preempt] [--rounds 1] [--only k1m,bare]
  *
- * `bare` is what the API server takes of bindings alone: the pods are bound to one node after another by our client, as many at a time as by the scheduler, and
+ * `bare` is what the API server takes of bindings alone: the pods are bound to one node after another by our client, as the scheduler's user and as many at a time, and
  * nobody follows them. Its CPU is this script's.
  *
  * With preempt each node is full of two pods of 16 CPUs, and those to be placed are as large and of a higher priority: one of them has to go
@@ -150,7 +150,7 @@ async function countBound(client: KubeClient): Promise<number> {
 async function bindAll(plane: ControlPlane, nodeCount: number): Promise<void> {
   const { items } = await plane.client.list(podsPath);
   const api = await openKubeApi({
-    kubeconfig: plane.adminConfigPath,
+    kubeconfig: plane.schedulerConfig(),
     environment: {},
     readText: readTextFile,
     clock: new RealClock(),

@@ -76,6 +76,11 @@ export class ControlPlane {
     return path;
   }
 
+  /** A kubeconfig that logs in as the scheduler does. */
+  schedulerConfig(): string {
+    return this.#writeConfig('system:kube-scheduler');
+  }
+
   async startApiServer(): Promise<void> {
     const { children, credentials, storeEndpoint, ports, apiServerArgs = [] } = this.#options;
     const file = (name: string): string => join(credentials.folder, name);
