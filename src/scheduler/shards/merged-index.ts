@@ -149,6 +149,7 @@ export class MergedIndex implements NodeIndex {
   }
 
   bestExcept(group: number, marks: ExceptionMarks): number {
+    if (this.#state !== 'awake') return NONE;
     const best = this.#bestAmong(group, (slot) => !marks.has(slot));
     if (best === NONE && this.#state === 'awake') this.#wantMore();
     return best;
@@ -167,6 +168,10 @@ export class MergedIndex implements NodeIndex {
     let known = this.#known.get(slot);
     if (known === undefined) {
       const place = this.#lookAt(slot);
+      if (place >= 0 && this.counts[place] <= 0) {
+        this.#questioner.distrust(this.#questioner.shardOf(slot), `node ${slot} is in no group that it has told`);
+        return NONE * BUCKETS;
+      }
       known = place * BUCKETS + (place < 0 ? 0 : this.#source.score.at(slot));
       if (this.#known.size >= KNOWN_MAX) this.#known.clear();
       this.#known.set(slot, known);
