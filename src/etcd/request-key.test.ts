@@ -60,3 +60,18 @@ it('whatever the bytes are, the key is within them', () => {
     { numRuns: 2_000 },
   );
 });
+
+it('a compare of numbers alone ends the search: bytes behind it, of whatever requests, are not looked through', () => {
+  const reads: number[] = [];
+  const bytes = Buffer.alloc(10_000, 0x08);
+  bytes.set([0x0a, 4]);
+  const buffer = new Proxy(bytes, {
+    get: (target, name) => {
+      const at = Number(name);
+      reads.push(at);
+      return target[at];
+    },
+  });
+  assert.equal(new RequestKey().ofTxn(buffer, 0, 6), false);
+  assert.ok(Math.max(...reads) <= 8, `byte ${Math.max(...reads)} was read`);
+});

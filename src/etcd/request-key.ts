@@ -16,7 +16,7 @@ export class RequestKey {
   ofTxn(buffer: Uint8Array, start: number, end: number): boolean {
     if (buffer[start] !== 0x0a || !this.#read(buffer, start + 1, end)) return false;
     let at = this.start;
-    while (buffer[at] === 0x08 || buffer[at] === 0x10) at += 2;
+    while (at < this.end && (buffer[at] === 0x08 || buffer[at] === 0x10)) at += 2;
     return buffer[at] === 0x1a && this.#read(buffer, at + 1, this.end);
   }
 
