@@ -154,9 +154,15 @@ describe('a snapshot', () => {
       bench.snapshotter.relieve();
       await bench.snapshotter.take();
     });
-    const text = `${calm}, ${hurried}, ${relief}, ${ending} of ${leastMs} ms`;
+    const overtaken = await took(async (bench) => {
+      const taking = bench.snapshotter.take();
+      bench.clock.setTimer(leastMs / 4, () => bench.snapshotter.relieve());
+      await taking;
+    });
+    const text = `${calm}, ${hurried}, ${relief}, ${overtaken}, ${ending} of ${leastMs} ms`;
     assert.ok(calm >= leastMs && calm < leastMs * 2, text);
     assert.ok(hurried < leastMs && relief < leastMs && ending < leastMs, text);
+    assert.ok(overtaken > relief && overtaken < leastMs, `one under way when the disk becomes full: ${text}`);
   });
 
   it('pauses for seven times the duration of its writes, once where the log overtakes it, and not at an orderly end', async () => {

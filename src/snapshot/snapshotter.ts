@@ -60,7 +60,7 @@ export class Snapshotter {
   #kept: number[];
   #running: Promise<void> | undefined;
   #isAborted = false;
-  /** The one under way makes room on a full disk. */
+  /** The disk has little room: writers wait for what a snapshot lets go of. */
   #isRelief = false;
   #isClosing = false;
   #durableWaiters: { readonly sequence: number; readonly resolve: () => void }[] = [];
@@ -114,25 +114,25 @@ export class Snapshotter {
 
   /** Called from time to time: begins a snapshot when one is due. */
   tick(): void {
+    this.#isRelief = false;
     if (this.#running !== undefined || this.#isAborted) return;
-    if (!this.#schedule.isDue(this.#stateBytes, this.#subject.clock.nowMs())) return;
-    this.#start(false);
+    if (this.#schedule.isDue(this.#stateBytes, this.#subject.clock.nowMs())) this.#start();
   }
 
   /**
    * Called from time to time instead of `tick` while the disk has little room: begins a snapshot where the log can be cut off
-   * behind it, or behind the next.
+   * behind it, or behind the next. One that is under way already makes haste too.
    */
   relieve(): void {
+    this.#isRelief = true;
     if (this.#running !== undefined || this.#isAborted) return;
     const { journal, clock } = this.#subject;
-    if (!this.#schedule.isReliefDue(this.#stateBytes, journal.storedBytes, clock.nowMs())) return;
-    this.#start(true);
+    if (this.#schedule.isReliefDue(this.#stateBytes, journal.storedBytes, clock.nowMs())) this.#start();
   }
 
   /** Takes one now, unless one is under way; resolves when it is over, well or not. */
   async take(): Promise<void> {
-    if (this.#running === undefined) this.#start(false);
+    if (this.#running === undefined) this.#start();
     await this.#running;
   }
 
@@ -144,7 +144,7 @@ export class Snapshotter {
   async close(timeMsMax: number): Promise<void> {
     const { clock } = this.#subject;
     this.#isClosing = true;
-    if (this.#running === undefined && this.#schedule.isWorthIt(this.#stateBytes)) this.#start(false);
+    if (this.#running === undefined && this.#schedule.isWorthIt(this.#stateBytes)) this.#start();
     const abort = clock.setTimer(timeMsMax * (1 - REMOVAL_SHARE), () => {
       this.#isAborted = true;
     });
@@ -160,8 +160,7 @@ export class Snapshotter {
     return store.recordBytesLive + ROW_BYTES * store.liveKeyCount + CHANGE_BYTES * changes;
   }
 
-  #start(isRelief: boolean): void {
-    this.#isRelief = isRelief;
+  #start(): void {
     this.#running = this.#run().finally(() => {
       this.#running = undefined;
     });
