@@ -4,6 +4,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { RefusedError } from '../base/refused-error.ts';
 import { type BackupName, backupsAmong } from '../etcd/backups.ts';
+import { sequenceOfName } from '../journal/segment.ts';
 
 /** Throws the operating system's error when there is nothing. */
 function isFolder(path: string): boolean {
@@ -18,12 +19,20 @@ export function isFolderOfOurs(path: string): boolean {
   return isFolder(path) && exists(join(path, 'wal')) && !exists(join(path, 'member'));
 }
 
-/** The database itself, or the one in an etcd's data folder. */
+/** The database itself, or the one in an etcd's data folder. Throws RefusedError where a log of ours is beside it: which one is meant is not known. */
 export function databaseOf(path: string): string {
   if (!isFolder(path)) return path;
   const database = join(path, 'member', 'snap', 'db');
-  if (exists(database)) return database;
+  if (exists(database)) {
+    if (!hasLogOfOurs(path)) return database;
+    throw new RefusedError(`${path} has the data of an etcd and of a k1m: move member/, or wal/ and snap/, elsewhere`);
+  }
   throw new RefusedError(`${path} is no data folder of an etcd: it has no member/snap/db`);
+}
+
+function hasLogOfOurs(folder: string): boolean {
+  const wal = join(folder, 'wal');
+  return exists(wal) && isFolder(wal) && readdirSync(wal).some((name) => sequenceOfName(name) !== undefined);
 }
 
 /** The files of an etcd's log, in their order; none for a snapshot file. */

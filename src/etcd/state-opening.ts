@@ -15,6 +15,7 @@ import type {
   Recovery,
 } from '../journal/journal.ts';
 import { readLog } from '../journal/recovery.ts';
+import { sequenceOfName } from '../journal/segment.ts';
 import { Lessor } from '../lease/lessor.ts';
 import { type RestoredSnapshot, restoreSnapshot } from '../snapshot/restore.ts';
 import { sequenceOfSnapshot, snapshotFolder } from '../snapshot/snapshot-folder.ts';
@@ -88,18 +89,28 @@ export async function openState(opening: StateOpening): Promise<OpenedState> {
   return { store, lessor, alarms: restorer.alarms, journal, recovery, snapshot };
 }
 
-/** A log of ours beside etcd's data would look like a server that has lost everything. */
+/**
+ * A new log of ours beside etcd's data would look like a server that has lost everything. One that is there already has what was
+ * acknowledged since.
+ */
 async function refuseEtcds(disk: Disk, folder: string): Promise<void> {
   const member = join(folder, 'member');
-  const names = await disk.list(member).catch((error: unknown): string[] => {
-    if (error instanceof DiskError && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) return [];
-    throw error;
-  });
+  const names = await namesIn(disk, member);
   if (!names.includes('snap') && !names.includes('wal')) return;
+  const logged = await namesIn(disk, join(folder, 'wal'));
+  if (logged.some((name) => sequenceOfName(name) !== undefined)) return;
   throw new ForeignLogError(
     member,
     `is the data of an etcd; 'k1m snapshot restore ${folder} --data-dir NEW' makes a folder of k1m from it`,
   );
+}
+
+/** Of what is no folder: none. */
+async function namesIn(disk: Disk, folder: string): Promise<string[]> {
+  return disk.list(folder).catch((error: unknown) => {
+    if (error instanceof DiskError && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) return [];
+    throw error;
+  });
 }
 
 export interface StateReading {

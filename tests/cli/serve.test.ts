@@ -164,6 +164,13 @@ describe('k1m serve', { concurrency: 3 }, () => {
     assert.deepEqual(readdirSync(folder), ['member']);
   });
 
+  it("serves a log of ours that stands beside an etcd's data", async (test) => {
+    const folder = temporaryFolder(test);
+    await (await serve(test, folder)).end('SIGTERM');
+    mkdirSync(join(folder, 'member', 'wal'), { recursive: true });
+    await (await serve(test, folder)).end('SIGTERM');
+  });
+
   it('refuses a folder with files of something else, and changes nothing', async (test) => {
     const folder = temporaryFolder(test);
     mkdirSync(join(folder, 'wal'));

@@ -82,6 +82,18 @@ describe('k1m snapshot', () => {
     assert.deepEqual(readdirSync(data), ['mine']);
   });
 
+  it('does not choose between the data of an etcd and a log of ours in one folder', async (test) => {
+    const { folder } = fileIn(test, SNAPSHOT);
+    const both = join(folder, 'both');
+    for (const part of ['member/snap', 'wal']) mkdirSync(join(both, part), { recursive: true });
+    writeFileSync(join(both, 'member/snap/db'), SNAPSHOT);
+    writeFileSync(join(both, 'wal/0000000000000001.wal'), '');
+    const says = `k1m: ${both} has the data of an etcd and of a k1m: move member/, or wal/ and snap/, elsewhere`;
+    const restored = await run(['snapshot', 'restore', both, '--data-dir', join(folder, 'data'), '--skip-hash-check']);
+    assert.deepEqual([restored.code, message(restored)], [1, says]);
+    assert.equal(message(await run(['snapshot', 'status', both])), says);
+  });
+
   it('restores what etcd saved; serves it; saves it again with the same content', async (test) => {
     const { folder, file } = fileIn(test, SNAPSHOT);
     const data = join(folder, 'data');
