@@ -195,7 +195,14 @@ describe("the lab's objects", () => {
       mixOf([{ template: labTemplate('plain'), weight: 1 }]),
     );
     await create(new ObjectCreation(maker, 0, 30));
-    const others = ['/registry/minions/lab-nodf', '/registry/pods/a/web', '/registry/pods/c/lab-poe'];
+    const others = [
+      '/registry/minions/lab-node-0000005a',
+      '/registry/minions/lab-nodf',
+      '/registry/pods/a/lab-pod-000',
+      '/registry/pods/a/lab-pod-5d8f7c9b6-abcde',
+      '/registry/pods/a/web',
+      '/registry/pods/c/lab-poe',
+    ];
     for (const key of others) await server.drive(load.client.put(key, 'stays'));
     const target = storeTarget();
     const removed = { nodes: 0, pods: 0 };

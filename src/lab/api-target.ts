@@ -97,9 +97,10 @@ export class ApiTarget implements LabTarget {
 
   async removeNodes(removal: Removal): Promise<void> {
     const nodes = (await this.#listed('nodes')).filter(({ name }) => numberIn(name, NODE_PREFIX) >= 0);
-    await this.#removeAll('nodes', nodes, removal);
+    // Leases are found by their nodes: those go last, so that a removal that was interrupted can be taken up.
     const leases = nodes.map(({ name }) => ({ namespace: NODE_LEASE_NAMESPACE, name }));
     await this.#removeAll('leases', leases, removal);
+    await this.#removeAll('nodes', nodes, removal);
   }
 
   async removePods(namespaces: readonly string[] | undefined, removal: Removal): Promise<void> {
