@@ -11,7 +11,7 @@ import { mixOf } from './pod-template.ts';
 
 const OPTIONS = { what: 'pods', start: 3, end: 7, ratePerSecond: 0, inFlight: 2 };
 
-function play(answering: Answering) {
+function play(answering: Answering, ratePerSecond = 0) {
   const clock = new SimulatedClock();
   const { api, http } = fakeApi(clock, answering);
   const maker = new PodMaker(
@@ -19,7 +19,8 @@ function play(answering: Answering) {
     mixOf([{ template: labTemplate('plain'), weight: 1 }]),
   );
   const abort = new AbortController();
-  const creation = new ApiCreation({ objects: api.objects, clock, signal: abort.signal }, maker, OPTIONS);
+  const world = { objects: api.objects, clock, signal: abort.signal };
+  const creation = new ApiCreation(world, maker, { ...OPTIONS, ratePerSecond });
   return { clock, http, creation, abort };
 }
 
@@ -80,5 +81,22 @@ describe('objects that are created through an API server', () => {
     interrupted.abort.abort();
     await interrupted.clock.runUntil(run);
     assert.equal(interrupted.creation.created, 0);
+  });
+
+  it('end at once at a low rate, too: those that wait for their turn are not waited for', async () => {
+    const everyMinute = 1 / 60;
+    const interrupted = play(() => ({ status: 201 }), everyMinute);
+    const run = interrupted.creation.run();
+    await interrupted.clock.pass(1000);
+    interrupted.abort.abort();
+    await interrupted.clock.pass(500);
+    const endedMs = interrupted.clock.nowMs();
+    await interrupted.clock.runUntil(run);
+    assert.equal(interrupted.clock.nowMs(), endedMs);
+    assert.deepEqual([interrupted.creation.created, interrupted.http.requests.length], [1, 1]);
+    const refused = play(() => ({ status: 403, body: { kind: 'Status', message: 'no' } }), everyMinute);
+    const refusedMs = refused.clock.nowMs();
+    await assert.rejects(refused.clock.runUntil(refused.creation.run()), { message: 'no' });
+    assert(refused.clock.nowMs() - refusedMs < 1000);
   });
 });

@@ -13,6 +13,8 @@ import type { CreationCount, ObjectMaker } from './object-maker.ts';
 import { StuckWatch } from './stuck-watch.ts';
 
 const AGAIN_MS = 500;
+/** So late it is noticed at most, during a wait for one's turn, that all is over. */
+const NOTICE_MS = 200;
 const THERE_ALREADY = /already exists/;
 
 export class ApiCreation implements CreationCount {
@@ -64,10 +66,17 @@ export class ApiCreation implements CreationCount {
     while (this.#next < end && !this.#isOver) {
       const index = this.#next++;
       const intendedMs = this.#schedule?.take() ?? this.#clock.nowMs();
-      const waitMs = intendedMs - this.#clock.nowMs();
-      if (waitMs > 0) await pause(this.#clock, waitMs);
+      await this.#untilTurn(intendedMs);
+      if (this.#isOver) return;
       this.sentMs[index - start] = intendedMs;
       await this.#create(index, stuck);
+    }
+  }
+
+  /** At a low rate the turn of the last worker is minutes away. */
+  async #untilTurn(ms: number): Promise<void> {
+    for (let waitMs = ms - this.#clock.nowMs(); waitMs > 0 && !this.#isOver; waitMs = ms - this.#clock.nowMs()) {
+      await pause(this.#clock, Math.min(waitMs, NOTICE_MS));
     }
   }
 
