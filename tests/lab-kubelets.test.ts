@@ -6,6 +6,7 @@ import { keyBytes, prefixEnd } from '../src/client/key-range.ts';
 import { MessageDecoder, type PlainObject } from '../src/kube/message-decoder.ts';
 import { MessageEncoder } from '../src/kube/message-encoder.ts';
 import { readEnvelope, storedObject } from '../src/kube/stored-object.ts';
+import { RegistryKeys } from '../src/kube-store/registry-key.ts';
 import { Kubelets } from '../src/lab/kubelets.ts';
 import { LabLoad } from '../src/lab/lab-load.ts';
 import { labTemplate } from '../src/lab/lab-pod.ts';
@@ -16,6 +17,8 @@ import { addressOf, nameOf } from '../src/lab/numbered-bytes.ts';
 import { ObjectCreation } from '../src/lab/object-creation.ts';
 import { PodMaker } from '../src/lab/pod-maker.ts';
 import { mixOf } from '../src/lab/pod-template.ts';
+import { PodsAtHand } from '../src/lab/pods-at-hand.ts';
+import { StorePodFeed, type StorePodFeedOptions } from '../src/lab/store-pod-feed.ts';
 import { StoreTarget } from '../src/lab/store-target.ts';
 import { SimulatedServer } from './compat/server-fixture.ts';
 
@@ -251,6 +254,36 @@ describe("the lab's kubelets", () => {
     }
     const addresses = new Set(kvs.map(({ value }) => Object(decoded(value).status).podIP));
     assert.equal(addresses.size, 20);
+  });
+
+  it('keep no bytes of pods that went while nobody watched', async () => {
+    start();
+    await create('plain', 0, 1);
+    const atHand = new PodsAtHand();
+    let removed: Promise<unknown> | undefined;
+    const client: StorePodFeedOptions['client'] = {
+      watch: (...given) => load.client.watch(...given),
+      rangePage: async (...given) => {
+        await removed;
+        return load.client.rangePage(...given);
+      },
+    };
+    const parts = { client, clock: server.clock, keys: new RegistryKeys('/registry'), atHand };
+    const feed = new StorePodFeed(parts);
+    const told: string[] = [];
+    feed.start({
+      onPod: ({ name }) => told.push(name) > 0,
+      onGone: (key) => told.push(`-${key}`),
+      onListBegins: () => {},
+      onListEnds: () => {},
+      onProblem: () => {},
+    });
+    await server.clock.pass(100);
+    removed = load.client.deleteRange({ key: keyBytes(`${FOLDER}lab-pod-0000000`) });
+    feed.listAnew();
+    await server.clock.pass(100);
+    feed.close();
+    assert.deepEqual([told, atHand.take('default/lab-pod-0000000')], [['lab-pod-0000000'], undefined]);
   });
 
   it('report their nodes, and put right what a controller has made of one', async () => {

@@ -26,7 +26,7 @@ export class ApiPodFeed implements PodFeed {
 
   listAnew(): void {
     const listener = this.#listener;
-    if (listener === undefined) return;
+    if (listener === undefined || this.#reflection?.isSynced === false) return;
     this.#reflection?.close();
     this.#atHand.clear();
     listener.onListBegins();

@@ -31,6 +31,11 @@ export class PodsAtHand {
     return known;
   }
 
+  clear(): void {
+    this.#pods.clear();
+    this.#bytes = 0;
+  }
+
   delete(key: string): void {
     const known = this.#pods.get(key);
     if (known === undefined) return;

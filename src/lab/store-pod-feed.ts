@@ -25,7 +25,7 @@ const PAGE_TIMEOUT_MS = 30_000;
 const AGAIN_MS = 1000;
 
 export interface StorePodFeedOptions {
-  readonly client: EtcdClient;
+  readonly client: Pick<EtcdClient, 'rangePage' | 'watch'>;
   readonly clock: Clock;
   readonly keys: RegistryKeys;
   readonly atHand: PodsAtHand;
@@ -91,6 +91,8 @@ export class StorePodFeed implements PodFeed {
 
   /** The revision that the list is of. */
   async #list(): Promise<number> {
+    // Of those that have gone since nobody will tell.
+    this.#options.atHand.clear();
     this.#listener?.onListBegins();
     const range = { range_end: prefixEnd(this.#folder), limit: PAGE_KEYS };
     const page = new RangePage();
