@@ -14,19 +14,22 @@ export function cleanCommand(): Command {
     .option('--namespace <names>', 'of the pods, with commas between; all, unless given', namespaces)
     .action((flags: CleanFlags, command: Command) =>
       withLab(flags, command, async (lab) => {
-        await removePods(lab, flags.namespace, lab.signal);
-        if (!lab.signal.aborted) await removeNodes(lab, lab.signal);
+        say(await removePods(lab, flags.namespace, lab.signal));
+        if (!lab.signal.aborted) say(await removeNodes(lab, lab.signal));
       }),
     );
 }
 
-/** What an interrupted command has begun with is removed all the same: `signal` is given where removing is all there is to do. */
-export async function removeNodes({ target, progress }: Lab, signal?: AbortSignal): Promise<void> {
+/**
+ * Resolves with what to say of it. What an interrupted command has begun with is removed all the same: `signal` is given where removing is all there is
+ * to do.
+ */
+export async function removeNodes({ target, progress }: Lab, signal?: AbortSignal): Promise<string> {
   let removed = 0;
   progress.start('nodes and leases removed', 0, () => removed);
   await target.removeNodes({ onRemoved: (some) => (removed += some), signal });
   progress.stop();
-  say(`${removed} nodes and leases removed`);
+  return `${removed} nodes and leases removed`;
 }
 
 /** Those in these namespaces; undefined: in all. */
@@ -34,10 +37,10 @@ export async function removePods(
   { target, progress }: Lab,
   names: readonly string[] | undefined,
   signal?: AbortSignal,
-): Promise<void> {
+): Promise<string> {
   let removed = 0;
   progress.start('pods removed', 0, () => removed);
   await target.removePods(names, { onRemoved: (some) => (removed += some), signal });
   progress.stop();
-  say(`${removed} pods removed`);
+  return `${removed} pods removed`;
 }

@@ -75,7 +75,7 @@ export function nodesCommand(): Command {
     .action((nodes: number, flags: NodeFlags, self: Command) =>
       withLab(flags, self, async (lab) => {
         await makeNodes(lab, nodes, flags);
-        if (flags.cleanup) await removeNodes(lab);
+        if (flags.cleanup) say(await removeNodes(lab));
       }),
     );
 }

@@ -93,7 +93,7 @@ function mix(text: string): readonly WeightedTemplate[] {
 function templatesOf({ filename, template }: PodFlags): readonly WeightedTemplate[] {
   if (filename.length === 0) return template ?? [{ template: labTemplate('plain'), weight: 1 }];
   if (template !== undefined) throw new UsageError('give either --template or --filename', 'lab pods');
-  return templatesIn(filename.flatMap(manifestsIn));
+  return templatesIn(filename.flatMap((path) => manifestsIn(path, 'lab pods')));
 }
 
 function makePods(given: number | undefined, flags: PodFlags, command: Command): Promise<void> {
@@ -115,7 +115,9 @@ function makePods(given: number | undefined, flags: PodFlags, command: Command):
     };
     const maker = new PodMaker(options, podMix);
     await makeAndWait(lab, maker, pods, flags);
-    if (flags.cleanup) await removePods(lab, maker.namespaces);
+    if (!flags.cleanup) return;
+    const removed = await removePods(lab, maker.namespaces);
+    if (!flags.json) say(removed);
   });
 }
 

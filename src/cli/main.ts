@@ -33,7 +33,6 @@ async function program(argv: readonly string[]): Promise<Command> {
   const root = new Command('k1m')
     .description('the control plane for Kubernetes clusters of up to a million nodes')
     .version(version(), '-V, --version', 'print the version')
-    .helpCommand('help [command]', 'print the help of a command')
     .enablePositionalOptions();
   for (const name of namesToLoad(argv[2])) root.addCommand(await COMMANDS[name]());
   adopt(root);
@@ -51,9 +50,13 @@ function adopt(command: Command): void {
   command.configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'k1m: ')) });
   command.configureHelp({ optionDescription });
   if (command.name() !== 'serve') command.helpOption('-h, --help', 'print this help');
-  const path = command.parent === null ? 'k1m' : `k1m ${command.name()}`;
-  if (command.parent === null || command.parent.parent === null) command.showHelpAfterError(`See '${path} --help'.`);
+  if (command.commands.length > 0) command.helpCommand('help [command]', 'print the help of a command');
+  command.showHelpAfterError(`See '${pathOf(command)} --help'.`);
   for (const child of command.commands) adopt(child);
+}
+
+function pathOf(command: Command): string {
+  return command.parent === null ? command.name() : `${pathOf(command.parent)} ${command.name()}`;
 }
 
 /** Commander's, without defaults that say nothing. */

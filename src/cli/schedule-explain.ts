@@ -70,7 +70,7 @@ function podNamed(snapshot: ClusterSnapshot, namespace: string, text: string): P
 }
 
 function podIn(path: string, namespace: string): PodObject {
-  const pods = manifestsIn(path).filter(({ kind }) => kind === 'Pod');
+  const pods = manifestsIn(path, 'schedule explain').filter(({ kind }) => kind === 'Pod');
   if (pods.length !== 1) throw new UsageError(`${path} has ${pods.length} pods; one is wanted`, 'schedule explain');
   const [{ object }] = pods;
   const metadata = isObject(object.metadata) ? object.metadata : {};

@@ -115,7 +115,7 @@ async function runShard({ listen, trustNetwork }: ServerFlags): Promise<void> {
   if (!trustNetwork && !LOOPBACK.includes(listen.host)) {
     throw new UsageError(
       `${listen.host} is not loopback, and nothing protects the connection: --trust-network is expected with it`,
-      'schedule',
+      'schedule shard',
     );
   }
   const logger = jsonLogger('info');

@@ -45,15 +45,15 @@ function snapshotIn(paths: readonly string[]): ClusterSnapshot {
 
 /** A list in JSON may be of any size; what is not one is read whole. */
 function clusterObjectsIn(path: string): Iterable<Manifest> {
-  if (path === '-') return manifestsIn(path);
+  if (path === '-') return manifestsIn(path, 'schedule');
   const [beginning] = readChunks(path) ?? [];
   const isJson = beginning !== undefined && isJsonText(Buffer.from(beginning.subarray(0, 1024)).toString());
-  return isJson ? scanManifests(readChunks(path) ?? [], path) : manifestsIn(path);
+  return isJson ? scanManifests(readChunks(path) ?? [], path) : manifestsIn(path, 'schedule');
 }
 
-/** Of a file, or of standard input for `-`. Throws ManifestError or UsageError. */
-export function manifestsIn(path: string): Manifest[] {
+/** Of a file, or of standard input for `-`. `command` is whose help is named when it is not there. Throws ManifestError or UsageError. */
+export function manifestsIn(path: string, command: string): Manifest[] {
   const text = path === '-' ? readStandardInput() : readTextFile(path);
-  if (text === undefined) throw new UsageError(`the path "${path}" does not exist`, 'schedule');
+  if (text === undefined) throw new UsageError(`the path "${path}" does not exist`, command);
   return readManifests(text, path);
 }

@@ -14,6 +14,8 @@ import { inherited, settingsOf } from './schedule-settings.ts';
 import { addSnapshotOptions, manifestsIn, type SnapshotFlags, snapshotOf } from './schedule-snapshot.ts';
 import { positiveNumber, wholeNumber } from './whole-number.ts';
 
+/** For its help to be named. */
+const COMMAND = 'schedule what-if';
 const DOES_NOT_FIT = 3;
 const ZONE = 'topology.kubernetes.io/zone';
 const TYPE = 'node.kubernetes.io/instance-type';
@@ -59,12 +61,12 @@ export function whatIfCommand(): Command {
 
 async function whatIf(flags: Flags, command: Command): Promise<void> {
   if (flags.filename.length + flags.drain.length === 0) {
-    throw new UsageError('give pods with -f, or nodes with --drain', 'schedule what-if');
+    throw new UsageError('give pods with -f, or nodes with --drain', COMMAND);
   }
   const { profiles, kubeconfig } = settingsOf(flags, command);
-  const manifests = flags.filename.flatMap(manifestsIn);
+  const manifests = flags.filename.flatMap((path) => manifestsIn(path, COMMAND));
   const likes = flags.like.map(likeOf);
-  const more = flags.nodes === undefined ? [] : manifestsIn(flags.nodes);
+  const more = flags.nodes === undefined ? [] : manifestsIn(flags.nodes, COMMAND);
   const snapshot = await snapshotOf(flags, kubeconfig);
   for (const { kind, object } of more) if (kind === 'Node') snapshot.set('Node', object);
   for (const { name, count } of likes) addLike(snapshot, name, count);
@@ -90,7 +92,7 @@ async function whatIf(flags: Flags, command: Command): Promise<void> {
 
 function likeOf(text: string): { readonly name: string; readonly count: number } {
   const [, name, digits] = /^([^=]+)=(\d{1,7})$/.exec(text) ?? [];
-  if (name === undefined) throw new UsageError(`--like: ${JSON.stringify(text)} is not NODE=N`, 'schedule what-if');
+  if (name === undefined) throw new UsageError(`--like: ${JSON.stringify(text)} is not NODE=N`, COMMAND);
   return { name, count: Number(digits) };
 }
 
