@@ -188,8 +188,9 @@ export class ApiCaller {
 
   /** Again with new credentials, where those of now are refused. */
   async #sendTwice<Head extends AnswerHead>(sending: Sending<Head>): Promise<Head> {
+    const sentMs = this.#clock.nowMs();
     const answer = await this.#sendOnce(sending);
-    if (answer.status !== 401 || !(await this.#renew())) return answer;
+    if (answer.status !== 401 || !(await this.#renew(sentMs))) return answer;
     await sending.drop?.(answer);
     return this.#sendOnce(sending);
   }
@@ -233,9 +234,11 @@ export class ApiCaller {
     }
   }
 
-  /** Whether it is worth sending again. */
-  async #renew(): Promise<boolean> {
+  /** Whether it is worth sending again what was sent then. */
+  async #renew(sentMs: number): Promise<boolean> {
     if (this.#renewal === undefined) {
+      // Another one's 401 has done it meanwhile.
+      if (this.#renewedAtMs >= sentMs) return true;
       if (this.#clock.nowMs() - this.#renewedAtMs < RENEWAL_MS_MIN) return false;
       this.#renewal = this.#renewNow();
     }

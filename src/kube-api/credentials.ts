@@ -7,14 +7,14 @@ export interface Credentials {
   readonly origin: string;
   /** Before all paths: '' or like "/clusters/one". */
   readonly pathPrefix: string;
-  /** As of the last renewal. */
+  /** As headers() has last found them. */
   tls(): TlsOptions;
   /**
    * Authorization and whom to impersonate, as they are now: a token is fetched again when it is due. Rejects when a plugin or a file
    * fails.
    */
   headers(): Promise<Readonly<Record<string, string>>>;
-  /** The API server has refused them: read all again. True when the client certificate has changed. Rejects as headers() does. */
+  /** The API server has refused them: read all again. True when the client certificate is another one than at the renewal before. Rejects as headers() does. */
   renew(): Promise<boolean>;
 }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import { HttpError } from '../io/http-client.ts';
 import { SimulatedClock } from '../testing/clock.ts';
 import { type Answering, type FakeAnswer, FakeBody, fakeApi } from './http-fixture.ts';
@@ -249,6 +250,24 @@ describe('credentials', () => {
     assert.deepEqual(outcomes, Array(3).fill({ kind: 'bound' }));
     assert.equal(credentials.renewals, 1);
     assert.equal(http.requests.length, 6);
+  });
+
+  test('that were renewed while a request was on its way are what it is sent again with', async () => {
+    const late = new FakeBody();
+    const answer: Answering = ({ headers, method }) => {
+      if (headers.authorization !== 'Bearer token-0') return { status: 201, body: {} };
+      return method === 'GET' ? { status: 401, body: late } : status(401, 'Unauthorized');
+    };
+    const { api, credentials, clock } = setUp(answer);
+    clock.rest(5000);
+    const read = api.read('pods', POD);
+    await setImmediate();
+    clock.rest(1);
+    assert.deepEqual(await api.bind(POD, 'node-1'), { kind: 'bound' });
+    clock.rest(1);
+    late.end();
+    assert.equal((await read).kind, 'found');
+    assert.equal(credentials.renewals, 1);
   });
 
   test('that stay refused say so', async () => {

@@ -69,6 +69,21 @@ describe('a kubeconfig', () => {
     assert.deepEqual(await credentials.headers(), { authorization: 'Bearer second' });
   });
 
+  test('says once at a renewal that the client certificate is another one, also when its files were read again before', async () => {
+    const path = join(folder, 'config');
+    const files = { [path]: config({ 'client-certificate': 'client.pem', 'client-key': 'client.pem' }) };
+    writeFileSync(join(folder, 'client.pem'), 'old');
+    const clock = new SimulatedClock();
+    const credentials = await read(files, { path, clock });
+    assert.equal(await credentials.renew(), false);
+    writeFileSync(join(folder, 'client.pem'), 'new');
+    clock.rest(10_000);
+    await credentials.headers();
+    assert.equal(String(credentials.tls().certificate), 'new');
+    assert.equal(await credentials.renew(), true);
+    assert.equal(await credentials.renew(), false);
+  });
+
   test('runs an exec plugin, with what such plugins are told', async () => {
     const script = `process.stdout.write(JSON.stringify({ status: { token: JSON.parse(process.env.KUBERNETES_EXEC_INFO).kind } }))`;
     const exec = { apiVersion: 'client.authentication.k8s.io/v1', command: process.execPath, args: ['-e', script] };

@@ -54,6 +54,8 @@ class KubeconfigCredentials implements Credentials {
   /** Of a user for whom a plugin logs in. */
   #plugin: LoginSource | undefined;
   #tls: TlsOptions;
+  /** The client certificate as of the last renewal: connections may have been made with it, whatever was read since. */
+  #renewedCertificate = '';
   #headers: Readonly<Record<string, string>> = {};
   #headersAtMs = Number.NEGATIVE_INFINITY;
   #refreshing: Promise<void> | undefined;
@@ -88,12 +90,13 @@ class KubeconfigCredentials implements Credentials {
   }
 
   async renew(): Promise<boolean> {
-    const before = this.#tls;
     this.#access = accessOf(this.#options);
     this.#plugin = undefined;
     this.#headersAtMs = Number.NEGATIVE_INFINITY;
     await this.headers();
-    return String(before.certificate) !== String(this.#tls.certificate);
+    const before = this.#renewedCertificate;
+    this.#renewedCertificate = String(this.#tls.certificate);
+    return before !== this.#renewedCertificate;
   }
 
   async #refresh(): Promise<void> {
