@@ -264,6 +264,19 @@ describe('a pod of a known form', () => {
     assert(alikeCount > RUNS, `only ${alikeCount} pods were like others`);
   });
 
+  it('has bytes of its own beside its form, unless it is the first of it', () => {
+    const alikes = Lookalikes.of('pods');
+    assert(alikes !== undefined);
+    for (const [name, isFirst] of [
+      ['a', true],
+      ['b', false],
+      ['c-0123456789', false],
+    ] as const) {
+      found(alikes, stored('Pod', podOf({ ...PLAIN, name })), 1);
+      assert.equal(alikes.formedBytes() === undefined, isFirst, name);
+    }
+  });
+
   it('has a version where an API server has sent it', () => {
     const alikes = Lookalikes.of('pods');
     assert(alikes !== undefined);

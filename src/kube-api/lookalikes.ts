@@ -28,7 +28,7 @@ export class Lookalikes {
   readonly #node: NodeCuts | undefined;
   readonly #forms = new ObjectForms<Known>();
   readonly #scratch = Buffer.allocUnsafe(OWN_BYTES_MAX);
-  /** Of the object that was looked for last: it can be read by a form, and by which. */
+  /** Of the object that was looked for last: it can be read by a form, and by which one that is known. */
   #isPlain = false;
   #form: ObjectForm<Known> | undefined;
 
@@ -92,10 +92,13 @@ export class Lookalikes {
 
   /** The object that was looked for last, and not found, has been read. */
   learn(object: JsonObject, { namespace }: ObjectHead): void {
-    if (this.#isPlain) this.#form = this.#forms.learn({ object, namespace });
+    if (this.#isPlain) this.#forms.learn({ object, namespace });
   }
 
-  /** Of the object that was found or learned last; undefined where its bytes have to be kept whole. */
+  /**
+   * Of the object that was found last; undefined where its bytes have to be kept whole. So are those of the first of a form, of which there may never be
+   * another: a form takes more than an object.
+   */
   formedBytes(): FormedBytes | undefined {
     const form = this.#form;
     const own = form === undefined || this.#pod === undefined ? undefined : ownBytes(this.#pod.cuts, this.#scratch);
