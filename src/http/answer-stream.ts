@@ -47,8 +47,13 @@ export class AnswerStream extends Http2Request implements HttpStream {
   read(onChunk: (chunk: Uint8Array) => void): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#reader = { onChunk, resolve, reject };
-      for (const chunk of this.#early.splice(0)) if (!this.#handOn(chunk)) return;
-      if (this.#end === 'open') this.consume(this.#earlyBytes);
+      const end = this.#end;
+      for (const chunk of this.#early.splice(0)) {
+        this.#handOn(chunk);
+        // The reader has thrown, or ended it by its signal.
+        if (this.#end !== end) return;
+      }
+      if (end === 'open') this.consume(this.#earlyBytes);
       else this.#tellEnd();
     });
   }
@@ -76,15 +81,13 @@ export class AnswerStream extends Http2Request implements HttpStream {
     this.#finish({ error });
   }
 
-  /** False when the reader has thrown. */
-  #handOn(chunk: Uint8Array): boolean {
+  /** A reader that throws has ended it. */
+  #handOn(chunk: Uint8Array): void {
     try {
       this.#reader?.onChunk(chunk);
-      return true;
     } catch (error) {
       this.giveUp();
       this.#finish({ error });
-      return false;
     }
   }
 

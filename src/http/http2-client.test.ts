@@ -387,6 +387,23 @@ describe('a long answer', () => {
     assert.equal(server.requests.length, 2);
   });
 
+  test('is not heard any more once its signal has ended it, though more has come', async () => {
+    const { clock, http } = await setUp((request) => {
+      request.head(200);
+      for (const text of ['one', 'two']) request.data(text);
+    });
+    const controller = new AbortController();
+    const answer = await clock.runUntil(http.open(get('/'), controller.signal));
+    await clock.pass(10);
+    const heard: string[] = [];
+    const end = answer.read((chunk) => {
+      heard.push(Buffer.from(chunk).toString());
+      controller.abort();
+    });
+    await assert.rejects(clock.runUntil(end), /^HttpError: the request was given up/);
+    assert.deepEqual(heard, ['one']);
+  });
+
   test('whose reader throws ends with what it threw', async () => {
     const { server, clock, http } = await setUp((request) => {
       request.head(200);
