@@ -182,10 +182,7 @@ export class MergedIndex implements NodeIndex {
   /** Before anything of it changes. */
   nodeWillChange(slot: number): void {
     if (!this.isAwake || this.#isMarked(slot)) return;
-    if (this.#exceptions.size >= this.#exceptionsMax) {
-      this.sleep();
-      return;
-    }
+    if (!this.#hasRoom()) return;
     const known = this.#known.get(slot);
     const base = known === undefined ? this.#lookAt(slot) : Math.floor(known / BUCKETS);
     this.#except(slot, base);
@@ -197,7 +194,14 @@ export class MergedIndex implements NodeIndex {
 
   /** After it has; it may be a new one. */
   nodeSet(slot: number): void {
-    if (this.isAwake && !this.#isMarked(slot)) this.#except(slot, NOWHERE);
+    if (this.isAwake && !this.#isMarked(slot) && this.#hasRoom()) this.#except(slot, NOWHERE);
+  }
+
+  /** For one more exception; false: it sleeps from now on. */
+  #hasRoom(): boolean {
+    const hasRoom = this.#exceptions.size < this.#exceptionsMax;
+    if (!hasRoom) this.sleep();
+    return hasRoom;
   }
 
   /** What a shard says, as nodes were when it was asked. Returns what is wrong with it. */

@@ -98,7 +98,7 @@ export class Sequencer implements ClusterObserver, Questioner {
   readonly #awake = new Set<MergedIndex>();
   readonly #givenUp = new WeakSet<RowSource>();
   readonly #open = new Map<number, Question>();
-  /** How often in a row a decision was awaited. */
+  /** Rounds of questions in a row that no decision has come of. */
   #tries = 0;
   /** The decision that is on is made without shards. */
   #isHere = false;
@@ -142,12 +142,19 @@ export class Sequencer implements ClusterObserver, Questioner {
   /** Awaited: to be asked again at `onAnswered`, before any other pod. */
   decide(uid: string): Outcome {
     for (;;) {
+      const asked = this.#lastQuestion;
       this.#isHere = this.#tries >= TRIES_MAX;
       const outcome = this.kernel.tryDecide(uid);
       this.#isHere = false;
-      this.#tries = outcome.kind === 'awaited' ? this.#tries + 1 : 0;
+      if (outcome.kind !== 'awaited') {
+        this.#tries = 0;
+        return outcome;
+      }
+      const isOpen = this.#open.size > 0;
+      // Who comes before the answer has begun no other round.
+      if (!isOpen || this.#lastQuestion !== asked) this.#tries++;
       // What was given up meanwhile is made here the next time.
-      if (outcome.kind !== 'awaited' || this.#open.size > 0) return outcome;
+      if (isOpen) return outcome;
     }
   }
 
@@ -327,7 +334,10 @@ export class Sequencer implements ClusterObserver, Questioner {
     const before = this.#shardOf[slot];
     if (before !== undefined && before !== shard) this.#seats[before].feed.nodeGone(slot);
     this.#shardOf[slot] = shard;
-    for (const index of this.#awake) index.nodeSet(slot);
+    for (const index of this.#awake) {
+      index.nodeSet(slot);
+      if (!index.isAwake) this.#awake.delete(index);
+    }
     this.#seats[shard].feed.nodeSet(slot);
     this.#fed(shard);
   }

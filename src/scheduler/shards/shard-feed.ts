@@ -39,11 +39,12 @@ export class ShardFeed {
     for (const namespace of this.#state.all('Namespace')) this.namespaceChanged(namespace.name, namespace);
   }
 
-  /** Tells so many more slots of those that were there. True once all are told. */
-  advance(slots: number): boolean {
+  /** Tells so many more slots of those that were there, fewer when they take so many bytes. True once all are told. */
+  advance(slots: number, bytes: number): boolean {
     const { nodes } = this.#state;
     const end = Math.min(nodes.end, this.#told + slots);
-    while (this.#told < end) {
+    const most = this.#out.position + bytes;
+    while (this.#told < end && this.#out.position < most) {
       const slot = this.#told++;
       if (nodes.isFree(slot) || !this.#isOwn(slot)) continue;
       this.nodeSet(slot);

@@ -12,7 +12,7 @@ const FLUSH_BYTES = 64 * 1024;
 export interface LoadingLimits {
   /** Nodes told at a time, … */
   readonly loadingSlots: number;
-  /** … and bytes that it has not taken in. */
+  /** … and bytes: of these nodes about, so that they fit in a message, and that it has not taken in. */
   readonly loadingBytes: number;
 }
 
@@ -90,7 +90,7 @@ export class ShardSeat {
     while (this.state === 'loading' && this.#loadedBytes === undefined) {
       const { loadingSlots, loadingBytes } = this.#limits;
       if (this.isFull || this.unseenBytes > loadingBytes) return;
-      if (this.feed.advance(loadingSlots)) this.#loadedBytes = this.#sentBytes + this.out.position;
+      if (this.feed.advance(loadingSlots, loadingBytes)) this.#loadedBytes = this.#sentBytes + this.out.position;
     }
   }
 

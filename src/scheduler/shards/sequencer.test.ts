@@ -1,0 +1,99 @@
+// Limits of a sequencer, with one shard whose messages wait until they are asked for.
+
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { readNode } from '../model/node-object.ts';
+import { mustRead } from '../model/plan-fixture.ts';
+import { readPod } from '../model/pod-reader.ts';
+import { DEFAULT_PROFILE } from '../model/scheduler-profile.ts';
+import { MERGE_LIMITS } from './merged-index.ts';
+import { Sequencer } from './sequencer.ts';
+import { Shard } from './shard.ts';
+import { MESSAGE_BYTES_MAX } from './shard-message.ts';
+import { LOADING_LIMITS } from './shard-seat.ts';
+
+class OneShard {
+  readonly sequencer: Sequencer;
+  readonly #shard = new Shard();
+  /** Of the longest message to the shard. */
+  longest = 0;
+
+  constructor() {
+    this.sequencer = new Sequencer([DEFAULT_PROFILE], {
+      shardCount: 1,
+      epoch: 1,
+      onOutput: () => {},
+      onAnswered: () => {},
+      onLost: (_, reason) => assert.fail(reason),
+    });
+  }
+
+  addNode(name: string, labels: Readonly<Record<string, string>> = {}): void {
+    const metadata = { name, uid: name, labels: { 'kubernetes.io/hostname': name, ...labels } };
+    const status = { allocatable: { cpu: '2', memory: '8Gi', pods: '10' } };
+    this.sequencer.kernel.apply({ kind: 'node-set', node: mustRead(readNode({ metadata, status })) });
+  }
+
+  addPod(name: string): void {
+    const containers = [{ name: 'c', image: 'i', resources: { requests: { cpu: '1' } } }];
+    const metadata = { namespace: 'default', name, uid: name };
+    const pod = mustRead(readPod({ metadata, spec: { schedulerName: DEFAULT_PROFILE.schedulerName, containers } }));
+    this.sequencer.kernel.apply({ kind: 'pod-set', pod });
+  }
+
+  join(): void {
+    this.sequencer.joined(0);
+    while (!this.sequencer.isWhole) this.exchange();
+  }
+
+  /** All that waits on both sides arrives. */
+  exchange(): void {
+    for (let message = this.sequencer.take(0); message !== undefined; message = this.sequencer.take(0)) {
+      this.longest = Math.max(this.longest, message.length);
+      this.#shard.receive(message);
+    }
+    const said = this.#shard.take();
+    if (said !== undefined) this.sequencer.receive(0, said);
+  }
+}
+
+describe('a sequencer', () => {
+  it('waits for an answer however often it is asked meanwhile', () => {
+    const one = new OneShard();
+    one.addNode('n');
+    one.addPod('p');
+    one.join();
+    for (let n = 0; n < 100; n++) assert.equal(one.sequencer.decide('p').kind, 'awaited');
+    one.exchange();
+    assert.equal(one.sequencer.decide('p').kind, 'bound');
+    const { questions, standIns } = one.sequencer.figures;
+    assert.deepEqual({ questions, standIns }, { questions: 1, standIns: 0 });
+  });
+
+  it('asks again when more nodes have come than it may look at itself', () => {
+    const one = new OneShard();
+    one.addNode('n');
+    one.addPod('p');
+    one.join();
+    one.sequencer.decide('p');
+    one.exchange();
+    for (let n = 0; n < MERGE_LIMITS.exceptionsMax; n++) one.addNode(`new-${n}`);
+    assert.equal(one.sequencer.decide('p').kind, 'bound');
+    one.addNode('last');
+    assert.equal(one.sequencer.decide('p').kind, 'awaited');
+    one.exchange();
+    assert.equal(one.sequencer.decide('p').kind, 'bound');
+    assert.equal(one.sequencer.figures.questions, 2);
+  });
+
+  it('tells a new shard of nodes that have nothing in common in messages of a length that it takes', () => {
+    const one = new OneShard();
+    const value = 'v'.repeat(63);
+    const labels = Object.fromEntries(Array.from({ length: 128 }, (_, n) => [`example.com/${n}`, value]));
+    for (let n = 0; n < LOADING_LIMITS.loadingSlots; n++) one.addNode(`n${n}`, { ...labels, 'example.com/of': `${n}` });
+    one.join();
+    const bytesOfNode = 20_000;
+    assert.ok(one.longest <= LOADING_LIMITS.loadingBytes + bytesOfNode, `${one.longest}`);
+    assert.ok(one.longest < MESSAGE_BYTES_MAX);
+  });
+});
