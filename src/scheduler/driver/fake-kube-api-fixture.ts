@@ -27,7 +27,7 @@ export type WriteFault = 'none' | 'busy' | 'unreachable' | 'lost-before' | 'lost
 interface PodState {
   readonly identity: ObjectIdentity;
   readonly spec: JsonObject;
-  readonly labels: JsonObject;
+  labels: JsonObject;
   status: JsonObject;
   isTerminating: boolean;
   nodeName: string;
@@ -111,6 +111,14 @@ export class FakeKubeApi {
       version: ++this.#version,
     };
     this.pods.set(identity.uid, state);
+    this.#tellPod(state);
+  }
+
+  labelPod(uid: string, labels: JsonObject): void {
+    const state = this.pods.get(uid);
+    if (state === undefined) return;
+    state.labels = labels;
+    state.version = ++this.#version;
     this.#tellPod(state);
   }
 

@@ -16,7 +16,7 @@ export class OwnPod {
   readonly addedMs: number;
   /** Bindings of it that failed. */
   failures: number;
-  /** The kernel knows it as it is. */
+  /** The kernel knows it as it is, as far as that counts. */
   isTold = false;
 
   constructor(shared: SharedPod, nominated: string, { addedMs, failures }: Pick<OwnPod, 'addedMs' | 'failures'>) {
@@ -51,9 +51,15 @@ export class OwnPod {
 
   /** Another state that the API shows. */
   update(shared: SharedPod, nominated: string): void {
+    this.isTold &&= this.countsAs(shared);
     this.#shared = shared;
     this.#nominated = nominated;
     this.#pod = undefined;
+  }
+
+  /** A pod in that state takes as much of a node, and is to others what it is. */
+  countsAs({ template, model }: SharedPod): boolean {
+    return this.template === template && this.model.requests === model.requests;
   }
 
   nominate(nodeName: string): void {
@@ -67,8 +73,8 @@ export class OwnPod {
   }
 }
 
-/** Nothing that counts on its node is other than it was. */
-export function isUnchanged(own: OwnPod, { template, model }: SharedPod): boolean {
-  const isSame = own.template === template && own.model.requests === model.requests;
-  return isSame && !model.isTerminating && !model.isFinished;
+/** Nothing that counts on its node is other than the kernel has it. */
+export function isUnchanged(own: OwnPod, shared: SharedPod): boolean {
+  const { isTerminating, isFinished } = shared.model;
+  return own.isTold && own.countsAs(shared) && !isTerminating && !isFinished;
 }

@@ -198,6 +198,7 @@ export class PodBindings {
       return false;
     }
     own.assumedNode = '';
+    own.isTold = true;
     kernel.apply({ kind: 'pod-set', pod });
     preemption.nominate(pod, '');
     own.failures++;

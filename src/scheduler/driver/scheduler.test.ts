@@ -106,6 +106,27 @@ describe('the scheduler', () => {
     lab.scheduler.close();
   });
 
+  it('counts a pod with the labels that it got while its volumes were made', async () => {
+    const lab = new Lab();
+    const { storage } = lab.cluster;
+    storage.controllerDelayMs = 5_000;
+    storage.storageClass('made', 'example.com/provisioner');
+    storage.claim('c');
+    lab.cluster.createNode('n1', '8');
+    lab.cluster.createPod('a', '1', { volumes: [{ name: 'data', persistentVolumeClaim: { claimName: 'c' } }] });
+    await lab.pass(1000);
+    assert.equal(lab.nodeOf('a'), '', 'it waits for its volume');
+    lab.cluster.labelPod('uid-a', { app: 'late' });
+    await lab.pass(20_000);
+    assert.equal(lab.nodeOf('a'), 'n1');
+    const term = { labelSelector: { matchLabels: { app: 'late' } }, topologyKey: 'kubernetes.io/hostname' };
+    const podAntiAffinity = { requiredDuringSchedulingIgnoredDuringExecution: [term] };
+    lab.cluster.createPod('b', '1', { affinity: { podAntiAffinity } });
+    await lab.pass(1000);
+    assert.equal(lab.nodeOf('b'), '');
+    lab.scheduler.close();
+  });
+
   it('leaves pods of other schedulers, and those with gates, alone', async () => {
     const lab = new Lab();
     lab.cluster.createNode('n1', '8');

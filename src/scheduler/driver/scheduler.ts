@@ -236,7 +236,7 @@ export class Scheduler {
   /** It is where it was assumed to be, and otherwise as it was. */
   #confirm(uid: string, nodeName: string): boolean {
     const own = this.#own.get(uid);
-    if (own?.assumedNode !== nodeName || own.model.isTerminating || own.model.isFinished) return false;
+    if (own?.assumedNode !== nodeName || !own.isTold || own.model.isTerminating || own.model.isFinished) return false;
     this.#placedCount++;
     this.#waitsNoMore(uid);
     return true;
