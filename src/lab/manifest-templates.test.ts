@@ -87,6 +87,16 @@ spec: { jobTemplate: { spec: { template: { spec: ${POD_SPEC} } } } }
       'kind: Pod\nmetadata: { name: p }\nspec: { containers: [{ name: a, resources: { requests: { cpu: many } } }] }',
       /^Pod default\/p: spec\.containers\[0\]\.resources\.requests\.cpu: /,
     ],
+    [
+      'a limit that is no amount',
+      `kind: Pod\nmetadata: { name: p }\nspec: { containers: [{ name: a, resources: { requests: { cpu: 1 }, limits: { cpu: many } } }] }`,
+      /^Pod default\/p: spec\.containers\[0\]\.resources\.limits\.cpu: /,
+    ],
+    [
+      'such a limit of the pod',
+      'kind: Pod\nmetadata: { name: p }\nspec: { containers: [{ name: a }], resources: { requests: { cpu: 1 }, limits: { cpu: x } } }',
+      /^Pod default\/p: spec\.resources\.limits\.cpu: /,
+    ],
   ];
   for (const [name, text, message] of refused) {
     it(`are not made of ${name}`, () => assert.throws(() => templates(text), { name: 'ManifestError', message }));

@@ -13,6 +13,7 @@ import type { Manifest } from '../scheduler/inquiry/manifest-file.ts';
 import { withDefaults } from '../scheduler/inquiry/pod-defaults.ts';
 import { workloadOf } from '../scheduler/inquiry/workload.ts';
 import { readPod } from '../scheduler/model/pod-reader.ts';
+import { parseQuantity, QuantityError } from '../scheduler/model/quantity.ts';
 import { encodedObject } from './encoded-object.ts';
 import { MARKS } from './numbered-bytes.ts';
 import type { PodTemplateSpec } from './pod-template.ts';
@@ -73,10 +74,47 @@ function check(origin: string, { labels, annotations, spec }: PodTemplateSpec): 
   const pod = { metadata: { name: 'pod', namespace: 'default', uid: 'uid', labels, annotations }, spec };
   const read = readPod(withDefaults(pod));
   if ('reason' in read) throw new ManifestError(`${origin}: ${read.reason}`);
+  checkLimits(origin, spec);
   try {
     encodedObject('Pod', pod);
   } catch (error) {
     if (error instanceof TypeError) throw new ManifestError(`${origin}: ${error.message}`);
+    throw error;
+  }
+}
+
+/** Requests are read by a scheduler, limits by none; an API server could not read a store with one that is no quantity. */
+function checkLimits(origin: string, spec: PlainObject): void {
+  for (const { path, object } of withResources(spec)) {
+    const { limits } = fieldsOf(object.resources);
+    for (const [name, value] of Object.entries(fieldsOf(limits))) {
+      const problem = quantityProblem(value);
+      if (problem !== undefined) throw new ManifestError(`${origin}: ${path}.resources.limits.${name}: ${problem}`);
+    }
+  }
+}
+
+interface Holder {
+  readonly path: string;
+  readonly object: JsonObject;
+}
+
+/** The spec and its containers. */
+function withResources(spec: PlainObject): readonly Holder[] {
+  const inLists = ['containers', 'initContainers'].flatMap((list) => {
+    const given = spec[list];
+    const containers: readonly unknown[] = Array.isArray(given) ? given : [];
+    return containers.map((container, index) => ({ path: `spec.${list}[${index}]`, object: fieldsOf(container) }));
+  });
+  return [{ path: 'spec', object: spec }, ...inLists];
+}
+
+function quantityProblem(value: unknown): string | undefined {
+  try {
+    parseQuantity(String(value));
+    return undefined;
+  } catch (error) {
+    if (error instanceof QuantityError) return error.message;
     throw error;
   }
 }

@@ -8,11 +8,20 @@
 import type { PlainObject } from '../kube/message-decoder.ts';
 import { fieldsOf, isObject } from '../kube-api/object-head.ts';
 import { withDefaults } from '../scheduler/inquiry/pod-defaults.ts';
+import {
+  addQuantities,
+  compareQuantities,
+  isZero,
+  parseQuantity,
+  type Quantity,
+  ZERO,
+} from '../scheduler/model/quantity.ts';
 import { SUFFIX } from './numbered-bytes.ts';
 
 const TOKEN_PATH = '/var/run/secrets/kubernetes.io/serviceaccount';
 const TOKEN_SECONDS = 3607;
 const MODE = 420;
+const QOS_RESOURCES: readonly string[] = ['cpu', 'memory'];
 const SYSTEM_PRIORITIES: ReadonlyMap<unknown, number> = new Map([
   ['system-node-critical', 2_000_001_000],
   ['system-cluster-critical', 2_000_000_000],
@@ -47,16 +56,32 @@ export function admittedSpec(given: PlainObject): PlainObject {
   };
 }
 
-/** Of a spec with its defaults (pkg/apis/core/helper/qos). */
-export function qosClassOf({ containers, initContainers }: PlainObject): string {
-  const all = [...listOf(containers), ...listOf(initContainers)].map(({ resources }) => fieldsOf(resources));
-  const amounts = all.map(({ requests, limits }) => ({ requests: fieldsOf(requests), limits: fieldsOf(limits) }));
-  const names = ['cpu', 'memory'];
-  if (amounts.every(({ requests }) => names.every((name) => requests[name] === undefined))) return 'BestEffort';
-  const isGuaranteed = amounts.every(({ requests, limits }) =>
-    names.every((name) => limits[name] !== undefined && limits[name] === requests[name]),
-  );
-  return isGuaranteed ? 'Guaranteed' : 'Burstable';
+/**
+ * Of a spec with its defaults (pkg/apis/core/helper/qos): what all containers want together, or the pod where that says it itself; zeros count for
+ * nothing. Throws QuantityError.
+ */
+export function qosClassOf({ containers, initContainers, resources }: PlainObject): string {
+  const ofPod = fieldsOf(resources);
+  const isOfPod = isObject(ofPod.requests) || isObject(ofPod.limits);
+  const ofContainers = [...listOf(containers), ...listOf(initContainers)].map((container) => container.resources);
+  const parts = (isOfPod ? [ofPod] : ofContainers).map(fieldsOf);
+  const sums = QOS_RESOURCES.map((name) => ({
+    requested: sumOf(parts.map(({ requests }) => quantityIn(requests, name))),
+    limit: sumOf(parts.map(({ limits }) => quantityIn(limits, name))),
+  }));
+  if (sums.every(({ requested, limit }) => isZero(requested) && isZero(limit))) return 'BestEffort';
+  const areAllLimited = parts.every(({ limits }) => QOS_RESOURCES.every((name) => !isZero(quantityIn(limits, name))));
+  const isAsLimited = sums.every(({ requested, limit }) => compareQuantities(requested, limit) === 0);
+  return areAllLimited && isAsLimited ? 'Guaranteed' : 'Burstable';
+}
+
+function quantityIn(list: unknown, name: string): Quantity {
+  const value = fieldsOf(list)[name];
+  return value === undefined ? ZERO : parseQuantity(String(value));
+}
+
+function sumOf(quantities: readonly Quantity[]): Quantity {
+  return quantities.reduce(addQuantities, ZERO);
 }
 
 function listOf(list: unknown): PlainObject[] {
