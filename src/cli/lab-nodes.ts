@@ -110,7 +110,7 @@ async function live(lab: Lab, nodes: number, leases: LeaseRenewal, flags: NodeFl
   const heartbeats = flags.renew > 0 ? startRenewals(lab, nodes, leases, flags) : undefined;
   const kubelets = flags.kubelets ? startKubelets(lab, nodes, flags) : undefined;
   say(livingText(nodes, flags));
-  progress.start('leases renewed', 0, () => leases.renewed);
+  if (heartbeats !== undefined) progress.start('leases renewed', 0, () => leases.renewed);
   await new Promise<void>((resolve) => {
     if (flags.duration !== undefined) clock.setTimer(flags.duration, resolve);
     signal.addEventListener('abort', () => resolve());
