@@ -147,10 +147,7 @@ describe('connections', () => {
     assert.equal(await outcomes[5], 'connect: 3 requests wait for a connection already');
     await clock.pass(50);
     assert.equal(server.connections.length, 2);
-    assert.deepEqual(
-      held.map(({ path }) => path),
-      ['/0', '/1', '/2', '/3'],
-    );
+    assert.equal(held.map(({ path }) => path).join(), '/0,/1,/2,/3');
     held[0].answer(200, 'done');
     await clock.pass(50);
     assert.equal(held[4].path, '/4');
@@ -237,6 +234,16 @@ describe('connections', () => {
     assert.ok(server.network.streams[0].isClosed);
   });
 
+  test('that are being made when there are new credentials are made anew', async () => {
+    const { server, clock, http } = await setUp(echo);
+    const outcome = outcomeOf(http.exchange(get('/')));
+    while (server.connections.length === 0) clock.step();
+    http.renewConnections();
+    assert.equal(await clock.runUntil(outcome), 'GET / ');
+    assert.equal(server.connections.indexOf(server.requests[0].connection), 1);
+    assert.equal(http.connectionCount, 1);
+  });
+
   test('once the client is closed, tell what was sent from what was not', async () => {
     const { server, clock, http } = await setUp(silence, { concurrentStreamsMax: 1 });
     const sent = outcomeOf(http.exchange(get('/')));
@@ -294,6 +301,26 @@ describe('what the server has not looked at', () => {
     const text = 'connect: the server ended the request: REFUSED_STREAM';
     assert.equal(await clock.runUntil(outcomeOf(http.exchange(post))), text);
     assert.equal(server.requests.length, 2 * (RESENDS_MAX + 1));
+  });
+
+  test('waits its turn again, and is not sent once its time is over', async () => {
+    const held: Served[] = [];
+    const server = await new SimulatedServer((request) => held.push(request), { concurrentStreamsMax: 2 }).listen();
+    const { clock } = server;
+    const http = server.client({ limits: { connectionsMax: 1 } });
+    const first = outcomeOf(http.exchange(get('/first')));
+    const refused = outcomeOf(http.exchange(get('/refused', { timeoutMs: 1_000 })));
+    void outcomeOf(http.exchange(get('/waits')));
+    await clock.pass(50);
+    held[1].reset(REFUSED_STREAM);
+    await clock.pass(50);
+    assert.equal(held.map(({ path }) => path).join(), '/first,/refused,/waits');
+    assert.equal(await clock.runUntil(refused), 'connect: no answer within 1000 ms');
+    held[0].answer(200, 'done');
+    assert.equal(await clock.runUntil(first), 'done');
+    await clock.pass(50);
+    assert.equal(held.length, 3);
+    await http.close();
   });
 
   test('is not what it ended for another reason, or had begun to answer', async () => {
