@@ -1,4 +1,4 @@
-// How far something is: a bar on a terminal with rate and time left; elsewhere a line every few seconds.
+// How far something is: a bar on a terminal with rate and time left; elsewhere, and where there is no end to it, a line every few seconds.
 
 import { Presets, SingleBar } from 'cli-progress';
 import type { Clock, Timer } from '../io/clock.ts';
@@ -6,19 +6,16 @@ import type { Clock, Timer } from '../io/clock.ts';
 const BAR_TICK_MS = 250;
 const LINE_TICK_MS = 5000;
 
-export interface ProgressStream {
-  readonly isTTY?: boolean;
-  write(text: string): unknown;
-}
+export type ProgressStream = NodeJS.WritableStream & { readonly isTTY?: boolean };
 
 export class Progress {
   readonly #clock: Clock;
-  readonly #stream: NodeJS.WriteStream;
+  readonly #stream: ProgressStream;
   #bar: SingleBar | undefined;
   #timer: Timer | undefined;
   #report: () => void = () => {};
 
-  constructor(clock: Clock, stream: NodeJS.WriteStream) {
+  constructor(clock: Clock, stream: ProgressStream) {
     this.#clock = clock;
     this.#stream = stream;
   }
@@ -27,8 +24,7 @@ export class Progress {
   start(text: string, total: number, done: () => number): void {
     this.stop();
     const startMs = this.#clock.nowMs();
-    const isTerminal = this.#stream.isTTY;
-    if (isTerminal && total > 0) this.#startBar(text, total);
+    if (this.#stream.isTTY === true && total > 0) this.#startBar(text, total);
     let lastMs = startMs;
     let last = 0;
     this.#report = () => {
@@ -46,7 +42,7 @@ export class Progress {
         this.#stream.write(`${text}: ${value.toLocaleString('en')}${of}, ${rateText}/s${leftText}\n`);
       }
     };
-    this.#again(isTerminal ? BAR_TICK_MS : LINE_TICK_MS);
+    this.#again(this.#bar === undefined ? LINE_TICK_MS : BAR_TICK_MS);
   }
 
   stop(): void {
