@@ -52,6 +52,17 @@ describe('what a kubelet has to do', () => {
     assert.equal(life.size, 3);
   });
 
+  it('is due sooner when the grace of a deletion is shortened, and not once more when it is under way', () => {
+    const life = new PodLife({ ...OPTIONS, stopMs: 20_000 });
+    const deleted = { ...BOUND, phase: 'Running', isTerminating: true, graceSeconds: 30 };
+    life.set(deleted, now(0));
+    life.set({ ...deleted, graceSeconds: 2 }, now(1000));
+    assert.equal(life.next(2999), undefined);
+    assert.equal(life.next(3000)?.key, 'default/a');
+    life.set({ ...deleted, graceSeconds: 0 }, now(3001));
+    assert.deepEqual([life.size, life.next(1e9)], [1, undefined]);
+  });
+
   it('is due again after a wait that doubles when it could not be done, and no more when it was', () => {
     const life = new PodLife(OPTIONS);
     life.set(BOUND, now(0));

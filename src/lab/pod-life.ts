@@ -85,13 +85,16 @@ export class PodLife {
       this.#tasks.delete(key);
       return false;
     }
+    const dueMs = now.nowMs + this.#delayMs(step, pod, now.wallMs);
     const known = this.#tasks.get(key);
-    if (known?.step === step && known.uid === pod.uid) return true;
+    // A deletion may be asked for once more, with a shorter grace. What is under way, or waits to be tried again, stays as it is.
+    const isSooner = step === 'stop' && known?.tries === 0 && dueMs < known.dueMs;
+    if (known?.step === step && known.uid === uid && !isSooner) return true;
     if (known === undefined && this.#tasks.size >= this.#options.waitingMax) {
       this.#isBehind = true;
       return false;
     }
-    this.#add({ key, uid, nodeName, step, dueMs: now.nowMs + this.#delayMs(step, pod, now.wallMs), tries: 0 });
+    this.#add({ key, uid, nodeName, step, dueMs, tries: 0 });
     return true;
   }
 
