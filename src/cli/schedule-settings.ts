@@ -4,6 +4,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { RealClock } from '../io/clock.ts';
 import { readTextFile } from '../io/text-file.ts';
 import type { HttpKubeApi } from '../kube-api/http-kube-api.ts';
+import { openKubeApi } from '../kube-api/open-kube-api.ts';
 import { readConfiguration } from '../scheduler/configuration/configuration-reader.ts';
 import type { SchedulerConfiguration } from '../scheduler/configuration/scheduler-configuration.ts';
 import { DEFAULT_PROFILE, type SchedulerProfile } from '../scheduler/model/scheduler-profile.ts';
@@ -134,9 +135,7 @@ function checkWeights(profiles: readonly SchedulerProfile[]): void {
 }
 
 /** Throws CredentialsError. */
-export async function openApi({ master }: ClusterFlags, kubeconfig: string | undefined): Promise<HttpKubeApi> {
-  // The library for credentials takes 70 MB of a process, and 0.4 s of its start, which a scheduler at the store alone does without.
-  const { openKubeApi } = await import('../kube-api/open-kube-api.ts');
+export function openApi({ master }: ClusterFlags, kubeconfig: string | undefined): Promise<HttpKubeApi> {
   return openKubeApi({
     ...(kubeconfig === undefined ? {} : { kubeconfig }),
     ...(master === undefined ? {} : { master }),
