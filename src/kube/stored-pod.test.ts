@@ -231,6 +231,26 @@ test('a plain pod is bound as any pod is, also when its bytes are others than an
   assert(plainCount > RUNS / 2, `only ${plainCount} were plain`);
 });
 
+test('a pod whose parts stand in another order, or twice, is bound as any pod is', () => {
+  const parts: Readonly<Record<number, readonly [string, PlainObject]>> = {
+    1: ['ObjectMeta', { name: 'a', uid: 'u' }],
+    2: ['PodSpec', { containers: [{ name: 'c' }] }],
+    3: ['PodStatus', { phase: 'Pending' }],
+  };
+  const binding = { uid: 'u', nodeName: 'node-1', wallMs: WALL_MS };
+  for (const order of ['123', '132', '213', '231', '312', '321', '1123', '1223', '1233', '1232']) {
+    const bytes = storedObject('v1', 'Pod', (writer) => {
+      for (const number of [...order].map(Number)) {
+        const [kind, part] = parts[number];
+        writer.message(number, () => encoder.encode(kind, part, writer));
+      }
+    });
+    const [fast, slow] = [rewriter.bind(bytes, binding), rewriter.bindAny(bytes, binding)];
+    assert(fast instanceof Uint8Array && slow instanceof Uint8Array);
+    assert.equal(Buffer.from(fast).toString('hex'), Buffer.from(slow).toString('hex'), order);
+  }
+});
+
 function changed(pod: Uint8Array, { at, to, kind }: { at: number; to: number; kind: string }): Uint8Array {
   // Behind its type, which a binding does not look at.
   const start = readEnvelope(pod).rawStart - 3;
