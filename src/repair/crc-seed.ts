@@ -79,11 +79,18 @@ export class SeedVotes {
 
   /** Of those whose seed is not `other`; undefined when there is none. */
   best(other?: number): SeedVote | undefined {
-    let best: SeedVote | undefined;
-    for (const vote of this.#votes.values()) {
-      if (vote.crcSeed !== other && vote.bytes > (best?.bytes ?? 0)) best = vote;
-    }
-    return best;
+    return this.#most(({ crcSeed }) => crcSeed !== other);
+  }
+
+  /** Of those that the first segment has: a log that began in format 1 has another behind. */
+  bestOfFirst(): SeedVote | undefined {
+    return this.#most(({ segment }) => segment === 0);
+  }
+
+  #most(isMeant: (vote: SeedVote) => boolean): SeedVote | undefined {
+    let most: SeedVote | undefined;
+    for (const vote of this.#votes.values()) if (isMeant(vote) && vote.bytes > (most?.bytes ?? 0)) most = vote;
+    return most;
   }
 }
 

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { BatchWriter } from '../journal/batch-writer.ts';
 import { crcSeedOf } from '../journal/format.ts';
 import { readLog } from '../journal/recovery.ts';
+import { encodeSegmentHeader } from '../journal/segment.ts';
 import { IDENTITY, JournalFixture, RecordingVisitor, SALT } from '../testing/journal-fixture.ts';
 import { Random } from '../testing/random.ts';
 import type { Finding } from './damage.ts';
@@ -113,6 +114,31 @@ describe('a survey of a log', () => {
     assert.deepEqual(
       segments[1].parts.runs.map(({ firstRevision }) => firstRevision),
       [4],
+    );
+  });
+
+  it('reads a log that began in format 1 and went on with a salt, where every header is damaged', async () => {
+    const fixture = new JournalFixture();
+    const batch = new BatchWriter(1000);
+    batch.appendMeta(IDENTITY);
+    batch.appendOpen(1);
+    batch.beginRevision(2, 'fsync');
+    batch.appendPut(0, Buffer.from('old'), 0, 3);
+    const crcSeed = crcSeedOf(IDENTITY.clusterId, 0);
+    batch.seal({ sequence: 1, epoch: 1, durableSequence: 0, previousCrc: 0, crcSeed, alignment: 8 });
+    const header = { format: 1, identity: IDENTITY, firstSequence: 1, epoch: 1, previousCrc: 0, salt: 0, headerBytes: 64 };
+    await fixture.clock.runUntil(fixture.disk.ensureDirectory(fixture.segmentFolder));
+    fixture.disk.place(fixture.segmentPath(), Buffer.concat([encodeSegmentHeader(header), batch.view()]));
+    const { journal } = await fixture.open();
+    await fixture.put(journal, 3, 'x'.repeat(900));
+    fixture.disk.kill();
+    const log = { fixture, offsets: [] };
+    for (const segment of [1, 2]) change(log, (bytes) => flip(bytes, 20), segment);
+    const { segments, identity } = await survey(log);
+    assert.deepEqual(identity, IDENTITY);
+    assert.deepEqual(
+      segments.map(({ parts }) => parts.runs.map(({ lastRevision }) => lastRevision)),
+      [[2], [3]],
     );
   });
 

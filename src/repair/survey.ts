@@ -131,7 +131,7 @@ async function surveyLog(disk: Disk, folder: string, snapshots: readonly Surveye
   const identity =
     heads.find(({ header }) => header !== undefined)?.header?.identity ??
     snapshots.find(({ header }) => header !== undefined)?.header?.identity ??
-    (await identityInLog(disk, folder, names, votes.best()?.crcSeed));
+    (await identityInLog(disk, folder, names, votes.bestOfFirst()?.crcSeed));
   const seeds = new Seeds(identity, heads, votes);
   const segments: SurveyedSegment[] = [];
   const files = new WholeFiles(disk);
