@@ -53,7 +53,7 @@ async function reopened(seed: number, changes: ServerChanges): Promise<{ server:
   return { server, seen };
 }
 
-it('the hashes of keys have another seed in each new store, so that nobody can choose keys that collide', async () => {
+it('the hashes of keys have another seed in each new store', async () => {
   const seeds = new Set<number>();
   for (let seed = 1; seed <= 3; seed++) {
     const server = await SimulatedServer.open(seed);

@@ -9,7 +9,8 @@
 //
 // A subtable has any multiple of 16 slots and grows by a quarter at a load of 3/4, so the load is between 0.6 and 0.75.
 // Deleting moves later keys of the run back, so there are no tombstones. Subtables do not shrink.
-// The hash is seeded so that nobody outside can choose keys that collide.
+// The hash is fast and weak. Its seed is another one in each store, but is no defence: keys can be chosen that collide for all seeds
+// (docs/store.md, "Costs"). A snapshot holds the tags, so that another hash is another format of snapshots.
 
 import { assert } from '../base/assert.ts';
 import type { RowKeys } from './row-keys.ts';
