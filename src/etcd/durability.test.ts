@@ -22,3 +22,14 @@ it('a map is relaxed when its default or a rule is', () => {
   const rule = { prefix: Buffer.from('x'), durability: 'buffered' as const };
   assert.equal(new DurabilityMap('fsync', [rule]).hasRelaxed, true);
 });
+
+it('there is one class for all keys only where no rule names another', () => {
+  const rules = [
+    { prefix: Buffer.from('/a/'), durability: 'fsync' as const },
+    { prefix: Buffer.from('/b/'), durability: 'buffered' as const },
+  ];
+  assert.equal(new DurabilityMap('fsync', rules).only, undefined);
+  assert.equal(new DurabilityMap('buffered', rules).only, undefined);
+  assert.equal(new DurabilityMap('fsync', rules.slice(0, 1)).only, CLASS_FSYNC);
+  assert.equal(new DurabilityMap('none').only, CLASS_NONE);
+});

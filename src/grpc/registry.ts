@@ -15,7 +15,7 @@ export type RequestHint = (buffer: Uint8Array, start: number, end: number) => vo
 
 /** What a streaming call's handler wants to hear of it. */
 export interface CallListener {
-  /** One message of the peer; valid during the call only. */
+  /** One message of the peer; the bytes are the listener's to keep. */
   onMessage(buffer: Uint8Array, start: number, end: number): void;
   /** The peer will send nothing more. */
   onHalfClose(): void;

@@ -34,6 +34,8 @@ class Statuses extends RecordingHandler {
 /** A server that echoes, and a client that sends DATA as it is told. */
 class Pair {
   readonly heard: string[] = [];
+  /** Messages of streams as they were given. */
+  readonly kept: Uint8Array[] = [];
   readonly #statuses = new Statuses();
   readonly #client: Connection = new Connection('client', CLIENT_DEFAULTS, this.#statuses);
   readonly #server: ServerConnection;
@@ -46,6 +48,7 @@ class Pair {
     });
     registry.stream(STREAM, (call) => ({
       onMessage: (buffer, start, end): void => {
+        this.kept.push(buffer.subarray(start, end));
         this.heard.push(Buffer.from(buffer.subarray(start, end)).toString());
       },
       onHalfClose: (): void => call.end(),
@@ -172,6 +175,19 @@ const cases: readonly (readonly [string, Method, readonly Buffer[], string, read
   ],
   ['a stream that ends in a prefix', STREAM, [message('one'), Buffer.of(0, 0)], '13 unexpected EOF', ['one']],
 ];
+
+it("a message of a stream is its listener's to keep", () => {
+  const pair = new Pair();
+  pair.call(STREAM, [message('one'), message('two')]);
+  pair.call(
+    UNARY,
+    [...message('six')].map((byte) => Buffer.of(byte)),
+  );
+  assert.deepEqual(
+    pair.kept.map((bytes) => Buffer.from(bytes).toString()),
+    ['one', 'two'],
+  );
+});
 
 for (const [name, method, frames, status, heard] of cases) {
   it(`${name}: ${status}`, () => {

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import fc from 'fast-check';
-import { NOT_FOUND, StatusError } from '../api/errors.ts';
+import { CANCELLED, NOT_FOUND, OK, StatusError } from '../api/errors.ts';
 import type { Method } from '../api/methods.ts';
 import { Connection } from '../h2/connection.ts';
 import { describe, RecordingHandler } from '../h2/connection-fixture.ts';
@@ -20,8 +20,8 @@ const UNARY: Method = { path: '/test.Service/Unary', service: 'test.Service', na
 const STREAM: Method = { path: '/test.Service/Stream', service: 'test.Service', name: 'Stream', shape: 'bidi_stream' };
 const PATHS: Readonly<Record<string, string>> = { stream: STREAM.path, unknown: '/test.Service/Other' };
 const STREAMS_MAX = 20;
-/** HEADERS on stream 0: the end of the connection. */
-const DAMAGE = Buffer.of(0, 0, 0, 1, 4, 0, 0, 0, 0);
+/** HEADERS on stream 0, and DATA on a stream that the client has ended: the end of the connection, unless that one waits for its answer. */
+const DAMAGES: readonly Buffer[] = [Buffer.of(0, 0, 0, 1, 4, 0, 0, 0, 0), Buffer.of(0, 0, 0, 0, 0, 0, 0, 0, 1)];
 
 type Action = 'reply' | 'later' | 'refuse' | 'cut' | 'unknown' | 'stream' | 'more' | 'reset' | 'ping';
 const ACTIONS: readonly Action[] = ['later', 'refuse', 'cut', 'unknown', 'stream', 'more', 'reset', 'ping'];
@@ -67,6 +67,22 @@ function fieldsOf(path: string): { name: string; value: string }[] {
   ];
 }
 
+function serverOf(registry: Registry): ServerConnection {
+  return new ServerConnection({
+    h2: { ...SERVER_DEFAULTS, concurrentStreamsMax: STREAMS_MAX },
+    registry,
+    deadlines: new Deadlines(),
+    memory: new MessageMemory(),
+    http: () => assert.fail('no plain request was sent'),
+    messageBytesMax: 1_000,
+    nowMs: () => 0,
+    onBug: (error) => {
+      throw error;
+    },
+    onDirty: () => {},
+  });
+}
+
 /** What a server does with bytes that come in such chunks: what its handlers saw, and its frames by stream. */
 function outcome(chunks: readonly Uint8Array[]): unknown {
   const heard: string[] = [];
@@ -90,19 +106,7 @@ function outcome(chunks: readonly Uint8Array[]): unknown {
       heard.push('cancelled');
     },
   }));
-  const server = new ServerConnection({
-    h2: { ...SERVER_DEFAULTS, concurrentStreamsMax: STREAMS_MAX },
-    registry,
-    deadlines: new Deadlines(),
-    memory: new MessageMemory(),
-    http: () => assert.fail('no plain request was sent'),
-    messageBytesMax: 1_000,
-    nowMs: () => 0,
-    onBug: (error) => {
-      throw error;
-    },
-    onDirty: () => {},
-  });
+  const server = serverOf(registry);
   server.h2.tick(0);
   for (const chunk of chunks) server.h2.receive(chunk, 0);
   for (const reply of late) reply();
@@ -125,13 +129,34 @@ it('whole or cut anywhere, requests run in the same order and get the same answe
     { maxLength: 200, size: 'max' },
   );
   fc.assert(
-    fc.property(actions, fc.array(fc.nat(), { maxLength: 30 }), fc.boolean(), (row, seeds, isDamaged) => {
-      const bytes = Buffer.concat([bytesOf(row), isDamaged ? DAMAGE : Buffer.of()]);
-      const cuts = [0, ...seeds.map((seed) => seed % (bytes.length + 1)).sort((a, b) => a - b), bytes.length];
-      const chunks = cuts.slice(1).map((end, index) => bytes.subarray(cuts[index], end));
-      assert.deepEqual(outcome(chunks), outcome([...bytes].map((byte) => Buffer.of(byte))));
-      assert.deepEqual(outcome([bytes]), outcome(chunks));
-    }),
+    fc.property(
+      actions,
+      fc.array(fc.nat(), { maxLength: 30 }),
+      fc.constantFrom(Buffer.of(), ...DAMAGES),
+      (row, seeds, damage) => {
+        const bytes = Buffer.concat([bytesOf(row), damage]);
+        const cuts = [0, ...seeds.map((seed) => seed % (bytes.length + 1)).sort((a, b) => a - b), bytes.length];
+        const chunks = cuts.slice(1).map((end, index) => bytes.subarray(cuts[index], end));
+        assert.deepEqual(outcome(chunks), outcome([...bytes].map((byte) => Buffer.of(byte))));
+        assert.deepEqual(outcome([bytes]), outcome(chunks));
+      },
+    ),
     { numRuns: 100 },
   );
+});
+
+it('what was read with a request that ends the connection does not run', () => {
+  const heard: string[] = [];
+  const registry = new Registry();
+  const server = serverOf(registry);
+  registry.unary(UNARY, (call, buffer, start, end) => {
+    heard.push(Buffer.from(buffer.subarray(start, end)).toString());
+    if (heard.length === 2) server.h2.transportClosed('gone');
+    call.reply(Buffer.of(), 0, 0);
+  });
+  server.h2.tick(0);
+  server.h2.receive(bytesOf(['reply', 'reply', 'reply']), 0);
+  assert.deepEqual(heard, ['reply 0', 'reply 1']);
+  const [entry] = registry.entries;
+  assert.deepEqual([entry.started, entry.messagesReceived, entry.handled[OK], entry.handled[CANCELLED]], [3, 2, 1, 2]);
 });

@@ -14,7 +14,7 @@ export interface HttpRequest {
 export interface ShortRequest extends HttpRequest {
   /** From now on, the wait for a connection included. */
   readonly timeoutMs: number;
-  /** Of an answer of 2xx nothing but the status is wanted: its body is answered empty. */
+  /** Of an answer of 2xx nothing but the status is wanted: its body may be answered empty. */
   readonly isSuccessUnread?: boolean;
 }
 

@@ -59,6 +59,17 @@ describe('a pipe over a stream', () => {
     assert.deepEqual(ends.closings.sort(), ['far: a message of 1001 bytes', 'near: read ECONNRESET']);
   });
 
+  it('ends at a message of no bytes', async () => {
+    const ends = new Ends(1);
+    await ends.open();
+    ends.near?.send(new Uint8Array(0));
+    await ends.clock.pass(1000);
+    assert.deepEqual(
+      [ends.received, ends.closings.sort()],
+      [[], ['far: a message of 0 bytes', 'near: read ECONNRESET']],
+    );
+  });
+
   it('says once why it has ended', async () => {
     const ends = new Ends(1);
     await ends.open();

@@ -6,7 +6,9 @@ import { appendPut, baseAt, IDENTITY, JournalFixture, SALT } from '../testing/jo
 import { BatchWriter } from './batch-writer.ts';
 import { CorruptionError } from './errors.ts';
 import { crcSeedOf, readUint32 } from './format.ts';
-import type { Journal } from './journal.ts';
+import { IGNORING_VISITOR, type Journal } from './journal.ts';
+import type { CompletedBatch } from './log-times.ts';
+import { readLog } from './recovery.ts';
 import { decodeSegmentHeader, encodeSegmentHeader } from './segment.ts';
 
 interface OldLog {
@@ -73,6 +75,17 @@ for (const [format, isLastEmpty] of [
     assert.deepEqual(fixture.visitor.lines, ['put 0 new', 'put 0 newer']);
   });
 }
+
+test('of a log of format 2 it is known that it tells no times, but for what came since', async () => {
+  const { fixture } = writeOldLog(false, 2);
+  await fixture.open();
+  fixture.disk.kill();
+  const { disk, clock, segmentFolder } = fixture;
+  const timed: boolean[] = [];
+  const onBatch = ({ isTimed }: CompletedBatch): void => void timed.push(isTimed);
+  await clock.runUntil(readLog({ disk, folder: segmentFolder, visitor: IGNORING_VISITOR, onBatch }));
+  assert.deepEqual(timed, [false, false, false, false, false, true]);
+});
 
 test('an empty last segment of format 1 is replaced, and stands in the log once', async () => {
   const { fixture } = writeOldLog(true);

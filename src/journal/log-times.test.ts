@@ -68,6 +68,16 @@ test('a time belongs to no class: a batch of the class buffered stays one', asyn
   assert.notEqual((await batchesOf(fixture)).at(-1)?.wallMs, undefined);
 });
 
+test('what an orderly end makes durable has its time too', async () => {
+  const fixture = new JournalFixture();
+  const { journal } = await fixture.open();
+  fixture.clock.stepWall(5_000);
+  appendPut(journal, 2, 'in the open batch', 'fsync');
+  const wallMs = Math.floor(fixture.clock.wallMs());
+  await fixture.close(journal, 2);
+  assert.deepEqual((await batchesOf(fixture)).at(-1), { lastRevision: 2, wallMs, isTimed: true });
+});
+
 /** Batches as a log would tell of them, and when each was completed; the wall clock is set now and then. */
 function randomHistory(random: Random): { batches: CompletedBatch[]; trueMs: number[] } {
   const batches: CompletedBatch[] = [];

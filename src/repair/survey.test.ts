@@ -126,7 +126,15 @@ describe('a survey of a log', () => {
     batch.appendPut(0, Buffer.from('old'), 0, 3);
     const crcSeed = crcSeedOf(IDENTITY.clusterId, 0);
     batch.seal({ sequence: 1, epoch: 1, durableSequence: 0, previousCrc: 0, crcSeed, alignment: 8 });
-    const header = { format: 1, identity: IDENTITY, firstSequence: 1, epoch: 1, previousCrc: 0, salt: 0, headerBytes: 64 };
+    const header = {
+      format: 1,
+      identity: IDENTITY,
+      firstSequence: 1,
+      epoch: 1,
+      previousCrc: 0,
+      salt: 0,
+      headerBytes: 64,
+    };
     await fixture.clock.runUntil(fixture.disk.ensureDirectory(fixture.segmentFolder));
     fixture.disk.place(fixture.segmentPath(), Buffer.concat([encodeSegmentHeader(header), batch.view()]));
     const { journal } = await fixture.open();

@@ -43,6 +43,20 @@ class Indexes {
     return this.parts.hash.find(key, 0, key.length);
   }
 
+  tagOf(name: string): number {
+    return this.parts.hash.tagOf(Buffer.from(name, 'latin1'), 0, name.length);
+  }
+
+  tagOfRow(row: number): number {
+    const key = this.parts.keys.copy(row);
+    return this.parts.hash.tagOf(key, 0, key.length);
+  }
+
+  /** May be another key's, of the same tag. */
+  likely(name: string): number {
+    return this.parts.hash.likelyRow(this.tagOf(name));
+  }
+
   rank(name: string): number {
     return this.parts.tree.rank(Buffer.from(name, 'latin1'), 0, name.length);
   }
@@ -65,6 +79,8 @@ class Indexes {
     );
     names.forEach((name, i) => {
       assert.equal(this.find(name), this.rows.get(name));
+      const likely = this.likely(name);
+      if (likely !== this.rows.get(name)) assert.equal(this.tagOfRow(likely), this.tagOf(name));
       if (i % 7 === 0) assert.equal(this.rank(name), i);
       if (i % 7 === 0) assert.equal(this.rank(`${name}\0`), i + 1);
     });

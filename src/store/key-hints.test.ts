@@ -1,4 +1,4 @@
-// Hints change nothing, whatever they are of; and they find what is there.
+// Hints change nothing, whatever they are of. What they find: indexes.test.ts.
 
 import assert from 'node:assert/strict';
 import { it } from 'node:test';

@@ -156,7 +156,7 @@ describe('k1m serve', { concurrency: 3 }, () => {
 
   it("refuses an etcd's folder, says what takes it in, and changes nothing", async (test) => {
     const folder = temporaryFolder(test);
-    mkdirSync(join(folder, 'member', 'snap'), { recursive: true });
+    mkdirSync(join(folder, 'member', 'wal'), { recursive: true });
     const says = `is the data of an etcd; 'k1m snapshot restore ${folder} --data-dir NEW' makes a folder of k1m from it`;
     const outcome = await run(['serve', '--data-dir', folder, ...LISTEN]);
     assert.equal(message(outcome), `k1m: ${folder}/member ${says}`);
