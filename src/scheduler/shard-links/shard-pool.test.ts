@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { RealClock } from '../../io/clock.ts';
+import { StreamPipe } from '../../io/stream-pipe.ts';
 import { SimulatedClock } from '../../testing/clock.ts';
 import { SimulatedNetwork } from '../../testing/network.ts';
 import { Random } from '../../testing/random.ts';
@@ -10,6 +11,7 @@ import { readNode } from '../model/node-object.ts';
 import type { PodObject } from '../model/pod-object.ts';
 import { readPod } from '../model/pod-reader.ts';
 import { DEFAULT_PROFILE } from '../model/scheduler-profile.ts';
+import { BEGIN, MESSAGE_BYTES_MAX, VERSION } from '../shards/shard-message.ts';
 import { ShardPool, type ShardPoolOptions } from './shard-pool.ts';
 import { ShardServer, socketOpening } from './shard-server.ts';
 import { threadOpenings } from './shard-threads.ts';
@@ -38,6 +40,8 @@ class Simulated {
   readonly clock = new SimulatedClock();
   readonly network = new SimulatedNetwork({ clock: this.clock, random: new Random(1) });
   readonly told: string[] = [];
+  /** Why the server has ended connections. */
+  readonly ended: string[] = [];
 
   pool(epoch: number): ShardPool {
     const tell = (text: string): void => {
@@ -55,7 +59,7 @@ class Simulated {
   }
 
   async serve(): Promise<ShardServer> {
-    const server = new ShardServer({ onBegun: () => {}, onClosed: () => {} });
+    const server = new ShardServer({ onBegun: () => {}, onClosed: (_, reason) => this.ended.push(reason) });
     await server.listen(this.network, AT);
     return server;
   }
@@ -93,8 +97,43 @@ describe('a pool of shards', () => {
     // The connection of the first ends while the second is told everything.
     const expected = ['5: whole', '5: read ECONNRESET', '6: whole'];
     assert.deepEqual(simulated.told.toSorted(), expected.toSorted());
+    assert.ok(simulated.ended.includes('epoch 5 is over: 6 has begun'));
     first.close();
     second.close();
+  });
+
+  it('of a leader before gets none by a connection that it opened earlier', async () => {
+    const simulated = new Simulated();
+    await simulated.serve();
+    const early = new StreamPipe(simulated.network.connect(AT), MESSAGE_BYTES_MAX);
+    let isClosed = false;
+    early.start({
+      onMessage: () => {},
+      onClose: () => {
+        isClosed = true;
+      },
+    });
+    const pool = simulated.pool(6);
+    await simulated.clock.pass(3000);
+    early.send(Uint8Array.of(BEGIN, VERSION, 5));
+    await simulated.clock.pass(1000);
+    assert.ok(isClosed);
+    assert.deepEqual(simulated.ended, ['epoch 5 is over: 6 has begun']);
+    assert.equal(pool.sequencer.isWhole, true);
+    pool.close();
+  });
+
+  it('is not kept from a shard by connections on which nothing is said', async () => {
+    const simulated = new Simulated();
+    await simulated.serve();
+    for (let n = 0; n < 200; n++)
+      simulated.network.connect(AT).start({ onData() {}, onDrain() {}, onEnd() {}, onClose() {} });
+    await simulated.clock.pass(100);
+    assert.equal(simulated.ended.length, 136);
+    const pool = simulated.pool(1);
+    await simulated.clock.pass(3000);
+    assert.deepEqual(simulated.told, ['1: whole']);
+    pool.close();
   });
 
   it('of real threads decides as the kernel alone does', async () => {
