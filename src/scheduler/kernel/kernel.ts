@@ -90,6 +90,11 @@ export class Kernel {
     this.#sweeper.tick(nowMs);
   }
 
+  /** An index of the nodes was wrong: whatever was made by one is made anew. */
+  forgetClasses(): void {
+    this.#classes.clear();
+  }
+
   *#sweepRound(): Generator<void> {
     if (this.#classes.count === 0 || this.#failures.count > FAILURES_MAX) {
       // Only classes know failures by their numbers.

@@ -7,7 +7,8 @@ import type { Clock, Timer } from '../../io/clock.ts';
 import type { MessagePipe } from '../../io/message-pipe.ts';
 import type { Kernel, Outcome } from '../kernel/kernel.ts';
 import type { SchedulerProfile } from '../model/scheduler-profile.ts';
-import { Sequencer, type SequencerFigures } from '../shards/sequencer.ts';
+import { Sequencer } from '../shards/sequencer.ts';
+import type { SequencerFigures } from '../shards/sequencer-options.ts';
 
 const TICK_MS = 100;
 const RETRY_MS = 1_000;

@@ -59,8 +59,8 @@ export interface Questioner {
   withheld(): Iterable<number>;
   /** Of a node that is there. */
   shardOf(slot: number): number;
-  /** What the shard has said is not so: it is lost, and every index is outdated. */
-  distrust(shard: number, reason: string): void;
+  /** What the shard has said is not so: it is lost, every index is outdated, and the decision that is on is begun anew. Throws. */
+  distrust(shard: number, reason: string): never;
 }
 
 interface Exception {
@@ -130,7 +130,7 @@ export class MergedIndex implements NodeIndex {
         this.#isUsed = true;
         return 'fresh';
       }
-      if (this.#state !== 'awake' || !this.#wantMore()) return 'outdated';
+      if (!this.#wantMore()) return 'outdated';
     } else if (this.#state === 'asleep') this.#ask();
     return this.#state === 'asked' ? 'awaited' : 'outdated';
   }
@@ -151,7 +151,7 @@ export class MergedIndex implements NodeIndex {
   bestExcept(group: number, marks: ExceptionMarks): number {
     if (this.#state !== 'awake') return NONE;
     const best = this.#bestAmong(group, (slot) => !marks.has(slot));
-    if (best === NONE && this.#state === 'awake') this.#wantMore();
+    if (best === NONE) this.#wantMore();
     return best;
   }
 
@@ -170,7 +170,6 @@ export class MergedIndex implements NodeIndex {
       const place = this.#lookAt(slot);
       if (place >= 0 && this.counts[place] <= 0) {
         this.#questioner.distrust(this.#questioner.shardOf(slot), `node ${slot} is in no group that it has told`);
-        return NONE * BUCKETS;
       }
       known = place * BUCKETS + (place < 0 ? 0 : this.#source.score.at(slot));
       if (this.#known.size >= KNOWN_MAX) this.#known.clear();
@@ -355,7 +354,7 @@ export class MergedIndex implements NodeIndex {
     const candidates = this.#candidates[group];
     let best = candidates.bestMember;
     for (const list of candidates.lists) {
-      if (!this.#advance(list, group)) return false;
+      this.#advance(list, group);
       if (list.next < list.slots.length) best = this.#better(best, list, list.next);
       else if (list.unlisted > 0) return false;
     }
@@ -363,22 +362,21 @@ export class MergedIndex implements NodeIndex {
       const [list] = candidates.lists;
       assert(list !== undefined, 'a group that has nodes has a best one');
       this.#questioner.distrust(list.shard, 'it has counted more nodes of a group than it has');
-      return false;
     }
     this.#best[group] = best.slot;
     this.tops[group] = best.bucket;
     return true;
   }
 
-  /** To the first node that is no exception, which is looked at before it may be taken. False: it is not as it is listed. */
-  #advance(list: CandidateList, group: number): boolean {
+  /** To the first node that is no exception, which is looked at before it may be taken. */
+  #advance(list: CandidateList, group: number): void {
     const { shard, slots, buckets, next } = list;
     while (list.next < slots.length && this.#exceptions.has(slots[list.next])) list.next++;
-    if (list.next === next || list.next === slots.length) return true;
+    if (list.next === next || list.next === slots.length) return;
     const slot = slots[list.next];
-    if (this.#baseOf(slot, buckets[list.next]) === group) return true;
-    this.#questioner.distrust(shard, `node ${slot} is not as it is listed`);
-    return false;
+    if (this.#baseOf(slot, buckets[list.next]) !== group) {
+      this.#questioner.distrust(shard, `node ${slot} is not as it is listed`);
+    }
   }
 
   /** The same of nodes that are allowed; NONE: it is not known. */
@@ -403,7 +401,6 @@ export class MergedIndex implements NodeIndex {
     const [list] = from === undefined ? candidates.lists : [from];
     assert(list !== undefined, 'a group that has nodes left has a best one');
     this.#questioner.distrust(list.shard, 'a group is not as it is listed');
-    return NONE;
   }
 
   #better(best: Candidate | undefined, { slots, buckets }: CandidateList, at: number): Candidate {

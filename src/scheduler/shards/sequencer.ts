@@ -21,17 +21,23 @@ import { ByteReader, WireError } from '../../base/byte-reader.ts';
 import { ClassIndex } from '../kernel/class-index.ts';
 import type { ClusterObserver } from '../kernel/cluster-observer.ts';
 import type { ClusterState } from '../kernel/cluster-state.ts';
-import { Kernel, type KernelOptions, type Outcome } from '../kernel/kernel.ts';
+import { Kernel, type Outcome } from '../kernel/kernel.ts';
 import { type Freshness, type IndexOrder, NODE_BYTES, type NodeIndex, type RowSource } from '../kernel/node-index.ts';
 import type { PodRecord } from '../kernel/pod-table.ts';
 import type { ObjectOf } from '../model/cluster-objects.ts';
 import type { SchedulerProfile } from '../model/scheduler-profile.ts';
-import { type Asked, MERGE_LIMITS, MergedIndex, type MergeLimits, type Questioner } from './merged-index.ts';
+import { type Asked, MergedIndex, type Questioner } from './merged-index.ts';
 import { partText } from './model-text.ts';
+import {
+  SEQUENCER_LIMITS,
+  type SequencerFigures,
+  type SequencerLimits,
+  type SequencerOptions,
+} from './sequencer-options.ts';
 import type { Answer } from './shard-message.ts';
 import * as wire from './shard-message.ts';
 import { readAnswer, readCount, readFailure, writeText } from './shard-message.ts';
-import { LOADING_LIMITS, type LoadingLimits, ShardSeat } from './shard-seat.ts';
+import { ShardSeat } from './shard-seat.ts';
 import { orderPartsOf } from './shard-source.ts';
 
 export const SHARDS_MAX = 64;
@@ -47,41 +53,11 @@ const PATIENCE_MS_A_NODE = 0.01;
 const STANDSTILL_MS = 1_000;
 const TRIES_MAX = 16;
 
-export interface SequencerLimits extends MergeLimits, LoadingLimits {}
-
-const LIMITS: SequencerLimits = { ...MERGE_LIMITS, ...LOADING_LIMITS };
-
-export interface SequencerOptions extends Pick<KernelOptions, 'indexBytesMax'> {
-  /** From 1 to SHARDS_MAX. */
-  readonly shardCount: number;
-  /** Larger than that of any sequencer before. */
-  readonly epoch: number;
-  /** Undefined: the usual ones. */
-  readonly limits?: SequencerLimits | undefined;
-  /** There is something to be taken for the shard. Not to call back. */
-  readonly onOutput: (shard: number) => void;
-  /** What was awaited may be decided now. */
-  readonly onAnswered: () => void;
-  /** The shard is to be made anew: nothing that it says is listened to any more. */
-  readonly onLost: (shard: number, reason: string) => void;
-}
-
 interface Question {
   readonly index: MergedIndex;
   readonly askedMs: number;
   /** Shards that have not answered. */
   left: number;
-}
-
-export interface SequencerFigures {
-  readonly shards: number;
-  readonly shardsUp: number;
-  readonly questions: number;
-  /** Indexes that were made here since a shard was missing, or its lists would not do. */
-  readonly standIns: number;
-  readonly losses: number;
-  /** Of the question that has been open for longest. */
-  readonly waitingMs: number;
 }
 
 export class Sequencer implements ClusterObserver, Questioner {
@@ -112,7 +88,7 @@ export class Sequencer implements ClusterObserver, Questioner {
   constructor(profiles: readonly SchedulerProfile[], options: SequencerOptions) {
     const { shardCount, indexBytesMax } = options;
     this.#options = options;
-    this.limits = options.limits ?? LIMITS;
+    this.limits = options.limits ?? SEQUENCER_LIMITS;
     const makeIndex = (order: IndexOrder): NodeIndex => this.#makeIndex(order);
     this.kernel = new Kernel(profiles, { indexBytesMax, makeIndex, observer: this });
     this.#state = this.kernel.state;
@@ -144,7 +120,7 @@ export class Sequencer implements ClusterObserver, Questioner {
     for (;;) {
       const asked = this.#lastQuestion;
       this.#isHere = this.#tries >= TRIES_MAX;
-      const outcome = this.kernel.tryDecide(uid);
+      const outcome = this.#tryDecide(uid);
       this.#isHere = false;
       if (outcome.kind !== 'awaited') {
         this.#tries = 0;
@@ -155,6 +131,17 @@ export class Sequencer implements ClusterObserver, Questioner {
       if (!isOpen || this.#lastQuestion !== asked) this.#tries++;
       // What was given up meanwhile is made here the next time.
       if (isOpen) return outcome;
+    }
+  }
+
+  #tryDecide(uid: string): Outcome {
+    try {
+      return this.kernel.tryDecide(uid);
+    } catch (error) {
+      if (!(error instanceof DistrustError)) throw error;
+      // What classes have taken from it, or were about to.
+      this.kernel.forgetClasses();
+      return this.kernel.tryDecide(uid);
     }
   }
 
@@ -315,8 +302,9 @@ export class Sequencer implements ClusterObserver, Questioner {
     return slot < this.#state.nodes.end ? this.#shardOf[slot] : -1;
   }
 
-  distrust(shard: number, reason: string): void {
+  distrust(shard: number, reason: string): never {
     this.lost(shard, reason);
+    throw new DistrustError(reason);
   }
 
   // ClusterObserver
@@ -433,6 +421,9 @@ export class Sequencer implements ClusterObserver, Questioner {
     for (const seat of this.#seats) this.#tell(seat, wire.INDEX_GONE, number);
   }
 }
+
+/** The decision that is on goes by what a shard has said that is not so. */
+class DistrustError extends Error {}
 
 /** An index made here as long as shards cannot be asked. */
 class StandInIndex extends ClassIndex {

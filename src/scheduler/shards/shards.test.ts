@@ -10,7 +10,7 @@ import { type Counts, NO_COUNTS, Pair } from '../kernel/kernel-pair-fixture.ts';
 import { FILTERS, play, profilesWith, SHUFFLED, turn } from '../kernel/kernel-play-fixture.ts';
 import { clusterPlan } from '../model/plan-fixture.ts';
 import { PROFILES } from '../model/profile-fixture.ts';
-import type { SequencerLimits } from './sequencer.ts';
+import type { SequencerLimits } from './sequencer-options.ts';
 import { CALM, SimulatedShards, type Weather } from './simulated-shards-fixture.ts';
 
 const RUNS = propertyRuns(30, process.env);

@@ -6,7 +6,8 @@ import type { Random } from '../../testing/random.ts';
 import type { ClusterCommand } from '../model/command.ts';
 import type { Decision } from '../model/decision.ts';
 import type { SchedulerProfile } from '../model/scheduler-profile.ts';
-import { Sequencer, type SequencerOptions } from './sequencer.ts';
+import { Sequencer } from './sequencer.ts';
+import type { SequencerOptions } from './sequencer-options.ts';
 import { Shard } from './shard.ts';
 
 /** What may happen, each at a step of the network. */
