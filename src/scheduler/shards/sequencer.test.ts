@@ -41,6 +41,11 @@ class OneShard {
     this.sequencer.kernel.apply({ kind: 'pod-set', pod });
   }
 
+  addNamespace(name: string, labels: Readonly<Record<string, string>>): void {
+    const object = { kind: 'Namespace', name, labels: new Map(Object.entries(labels)) } as const;
+    this.sequencer.kernel.apply({ kind: 'object-set', object });
+  }
+
   join(): void {
     this.sequencer.joined(0);
     while (!this.sequencer.isWhole) this.exchange();
@@ -86,14 +91,15 @@ describe('a sequencer', () => {
     assert.equal(one.sequencer.figures.questions, 2);
   });
 
-  it('tells a new shard of nodes that have nothing in common in messages of a length that it takes', () => {
+  it('tells a new shard of nodes and namespaces that have nothing in common in messages of a length that it takes', () => {
     const one = new OneShard();
     const value = 'v'.repeat(63);
     const labels = Object.fromEntries(Array.from({ length: 128 }, (_, n) => [`example.com/${n}`, value]));
     for (let n = 0; n < LOADING_LIMITS.loadingSlots; n++) one.addNode(`n${n}`, { ...labels, 'example.com/of': `${n}` });
+    for (let n = 0; n < 1_000; n++) one.addNamespace(`of-${n}`, labels);
     one.join();
-    const bytesOfNode = 20_000;
-    assert.ok(one.longest <= LOADING_LIMITS.loadingBytes + bytesOfNode, `${one.longest}`);
+    const bytesOfOne = 20_000;
+    assert.ok(one.longest <= LOADING_LIMITS.loadingBytes + bytesOfOne, `${one.longest}`);
     assert.ok(one.longest < MESSAGE_BYTES_MAX);
   });
 });

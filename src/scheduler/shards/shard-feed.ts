@@ -20,6 +20,8 @@ export class ShardFeed {
   readonly #state: ClusterState;
   readonly #out: ByteWriter;
   readonly #isOwn: (slot: number) => boolean;
+  /** Those that are not told yet; one that changes meanwhile is told at once, and perhaps again. */
+  readonly #namespaces: Iterator<ObjectOf<'Namespace'>>;
   #told = 0;
   readonly #nodeShapes = new ShapeNumbers<NodeShape>();
   readonly #podShapes = new ShapeNumbers<PodShape>();
@@ -30,20 +32,25 @@ export class ShardFeed {
     this.#state = state;
     this.#out = out;
     this.#isOwn = isOwn;
+    this.#namespaces = state.all('Namespace')[Symbol.iterator]();
   }
 
   begin(epoch: number): void {
     this.#out.varint(wire.BEGIN);
     this.#out.varint(wire.VERSION);
     this.#out.varint(epoch);
-    for (const namespace of this.#state.all('Namespace')) this.namespaceChanged(namespace.name, namespace);
   }
 
-  /** Tells so many more slots of those that were there, fewer when they take so many bytes. True once all are told. */
+  /** Tells of namespaces, then so many more slots of those that were there; less where that takes so many bytes. True once all is told. */
   advance(slots: number, bytes: number): boolean {
     const { nodes } = this.#state;
-    const end = Math.min(nodes.end, this.#told + slots);
     const most = this.#out.position + bytes;
+    while (this.#out.position < most) {
+      const { done, value: namespace } = this.#namespaces.next();
+      if (done === true) break;
+      this.namespaceChanged(namespace.name, namespace);
+    }
+    const end = Math.min(nodes.end, this.#told + slots);
     while (this.#told < end && this.#out.position < most) {
       const slot = this.#told++;
       if (nodes.isFree(slot) || !this.#isOwn(slot)) continue;
