@@ -252,8 +252,10 @@ export class MergedIndex implements NodeIndex {
 
   /** Longer lists; false where that is of no use. */
   #wantMore(): boolean {
-    const { listMax } = this.#questioner.limits;
-    if (!this.#isUsed && this.#listMax >= listMax) {
+    const { listMax, exceptionsMax } = this.#questioner.limits;
+    // As long as nothing has changed the answers would be the same.
+    const isSame = this.#exceptions.size === this.#exceptionsMax - exceptionsMax;
+    if ((isSame || !this.#isUsed) && this.#listMax >= listMax) {
       this.#questioner.giveUp(this.order);
       this.release();
       return false;

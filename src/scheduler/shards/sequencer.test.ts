@@ -8,6 +8,7 @@ import { readPod } from '../model/pod-reader.ts';
 import { DEFAULT_PROFILE } from '../model/scheduler-profile.ts';
 import { MERGE_LIMITS } from './merged-index.ts';
 import { Sequencer } from './sequencer.ts';
+import { SEQUENCER_LIMITS, type SequencerLimits } from './sequencer-options.ts';
 import { Shard } from './shard.ts';
 import { MESSAGE_BYTES_MAX } from './shard-message.ts';
 import { LOADING_LIMITS } from './shard-seat.ts';
@@ -18,20 +19,31 @@ class OneShard {
   /** Of the longest message to the shard. */
   longest = 0;
 
-  constructor() {
+  constructor(limits?: SequencerLimits) {
     this.sequencer = new Sequencer([DEFAULT_PROFILE], {
       shardCount: 1,
       epoch: 1,
+      limits,
       onOutput: () => {},
       onAnswered: () => {},
       onLost: (_, reason) => assert.fail(reason),
     });
   }
 
-  addNode(name: string, labels: Readonly<Record<string, string>> = {}): void {
+  addNode(name: string, labels: Readonly<Record<string, string>> = {}, cpu = '2'): void {
     const metadata = { name, uid: name, labels: { 'kubernetes.io/hostname': name, ...labels } };
-    const status = { allocatable: { cpu: '2', memory: '8Gi', pods: '10' } };
+    const status = { allocatable: { cpu, memory: '8Gi', pods: '10' } };
     this.sequencer.kernel.apply({ kind: 'node-set', node: mustRead(readNode({ metadata, status })) });
+  }
+
+  /** One that keeps away from others like it. */
+  addPodApart(name: string, nodeName?: string): void {
+    const term = { labelSelector: { matchLabels: { app: 'a' } }, topologyKey: 'kubernetes.io/hostname' };
+    const affinity = { podAntiAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [term] } };
+    const metadata = { namespace: 'default', name, uid: name, labels: { app: 'a' } };
+    const spec = { schedulerName: DEFAULT_PROFILE.schedulerName, affinity, containers: [{ name: 'c', image: 'i' }] };
+    const pod = mustRead(readPod({ metadata, spec: nodeName === undefined ? spec : { ...spec, nodeName } }));
+    this.sequencer.kernel.apply({ kind: 'pod-set', pod });
   }
 
   addPod(name: string): void {
@@ -89,6 +101,21 @@ describe('a sequencer', () => {
     one.exchange();
     assert.equal(one.sequencer.decide('p').kind, 'bound');
     assert.equal(one.sequencer.figures.questions, 2);
+  });
+
+  it('does not ask again for what it has been told already', () => {
+    const one = new OneShard({ ...SEQUENCER_LIMITS, listFirst: 1, listMax: 1 });
+    one.addNode('large', {}, '64');
+    for (let n = 0; n < 5; n++) one.addNode(`n${n}`);
+    one.addPodApart('there', 'large');
+    one.join();
+    one.addPodApart('p');
+    // The best node, which is the only one that is listed, is not for this pod.
+    assert.equal(one.sequencer.decide('p').kind, 'awaited');
+    one.exchange();
+    assert.equal(one.sequencer.decide('p').kind, 'bound');
+    const { questions, standIns } = one.sequencer.figures;
+    assert.deepEqual({ questions, standIns }, { questions: 1, standIns: 1 });
   });
 
   it('tells a new shard of nodes and namespaces that have nothing in common in messages of a length that it takes', () => {
