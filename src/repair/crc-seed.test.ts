@@ -32,8 +32,9 @@ test('of the seeds that batches start from the one of most bytes is the best; wh
   votes.add(block(small, batchOf(2, Buffer.alloc(1_200)), small));
   assert.equal(votes.best()?.crcSeed, 1);
   assert.deepEqual([votes.best(1)?.crcSeed, votes.best(1)?.segment], [2, 1]);
-  assert.equal(
-    wholeBatch(block(batchOf(1, batchOf(3, small))), (seed) => seed === 3),
-    undefined,
-  );
+  const isThird = (seed: number): boolean => seed === 3;
+  const outer = around(batchOf(3, small));
+  assert.equal(wholeBatch(block(outer), isThird), undefined);
+  outer[0] ^= 1;
+  assert.equal(wholeBatch(block(outer), isThird)?.offset, 136, 'where the one around it is damaged it is found');
 });
