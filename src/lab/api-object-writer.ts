@@ -1,6 +1,7 @@
 // Objects changed through the API server as kubelets change them: strategic merge patches of the status, deletions without grace.
 //
-// Of pods what the feed has just told is taken, where it is still at hand; else, and of nodes, they are read first.
+// Of pods what the feed has just told is taken, where it is still at hand; else, and of nodes, they are read first. The feed may be behind: what is written
+// upon what it told has the version of that as a precondition, and is looked at anew when another one is there.
 
 import type { PlainObject } from '../kube/message-decoder.ts';
 import type { Failure, JsonObject, KubeApi, WriteOutcome } from '../kube-api/kube-api.ts';
@@ -30,32 +31,54 @@ export class ApiObjectWriter implements ObjectWriter {
   }
 
   async patchStatus(resource: 'pods' | 'nodes', object: ObjectName, change: StatusChange): Promise<WriteResult> {
-    const found = await this.#find(resource, object);
-    if ('kind' in found) return resultOf(found);
-    const patch = change(found.object);
-    if (patch === undefined) return MOOT;
-    const { uid } = fieldsOf(found.object.metadata);
-    const body = { metadata: { uid }, status: { ...patch, ...orderOf(found.object, patch) } };
-    return writtenAs(await this.#options.objects.patchStatus(resource, object, body));
+    const known = resource === 'pods' ? this.#take(object) : undefined;
+    if (known !== undefined) {
+      const { resourceVersion } = fieldsOf(known.metadata);
+      const outcome = await this.#patch(resource, object, known, change, { resourceVersion });
+      if (outcome === undefined) return MOOT;
+      if (outcome.kind !== 'conflict') return writtenAs(outcome);
+    }
+    const found = await this.#options.api.read(resource, object);
+    if (found.kind !== 'found') return resultOf(found);
+    const outcome = await this.#patch(resource, object, found.object, change);
+    return outcome === undefined ? MOOT : writtenAs(outcome);
   }
 
   async removePod(
     pod: ObjectName & { readonly uid: string },
     isDue: (object: JsonObject) => boolean,
   ): Promise<WriteResult> {
-    const found = await this.#find('pods', pod);
-    if ('kind' in found) return resultOf(found);
-    if (!isDue(found.object)) return MOOT;
+    let object = this.#take(pod);
+    if (object === undefined) {
+      const found = await this.#options.api.read('pods', pod);
+      if (found.kind !== 'found') return resultOf(found);
+      object = found.object;
+    }
+    if (!isDue(object)) return MOOT;
     return writtenAs(await this.#options.objects.remove('pods', pod, { uid: pod.uid, graceSeconds: 0 }));
   }
 
-  async #find(resource: 'pods' | 'nodes', object: ObjectName): Promise<{ readonly object: JsonObject } | Failure> {
-    const { api, atHand } = this.#options;
-    const known = resource === 'pods' ? atHand.get(keyOf(object)) : undefined;
-    atHand.delete(keyOf(object));
-    if (known !== undefined) return { object: known };
-    const outcome = await api.read(resource, object);
-    return outcome.kind === 'found' ? { object: outcome.object } : outcome;
+  /** Undefined when there is nothing to change. */
+  async #patch(
+    resource: 'pods' | 'nodes',
+    name: ObjectName,
+    object: JsonObject,
+    change: StatusChange,
+    precondition: JsonObject = {},
+  ): Promise<WriteOutcome | undefined> {
+    const patch = change(object);
+    if (patch === undefined) return undefined;
+    const { uid } = fieldsOf(object.metadata);
+    const body = { metadata: { uid, ...precondition }, status: { ...patch, ...orderOf(object, patch) } };
+    return await this.#options.objects.patchStatus(resource, name, body);
+  }
+
+  /** Once. */
+  #take(pod: ObjectName): JsonObject | undefined {
+    const { atHand } = this.#options;
+    const known = atHand.get(keyOf(pod));
+    atHand.delete(keyOf(pod));
+    return known;
   }
 }
 
@@ -72,7 +95,7 @@ function writtenAs(outcome: WriteOutcome): WriteResult {
   return outcome.kind === 'done' ? DONE : resultOf(outcome);
 }
 
-export function resultOf(failure: Failure): WriteResult {
+function resultOf(failure: Failure): WriteResult {
   if (failure.kind === 'gone') return MOOT;
   return { kind: 'failed', text: textOf(failure) };
 }
