@@ -235,4 +235,17 @@ describe('help', { concurrency: 4 }, () => {
       for (const word of ['serve', 'completion', 'data-dir', 'durability']) assert.ok(stdout.includes(word), word);
     }
   });
+
+  for (const [args, command] of [
+    [['lab', 'nodes'], 'lab nodes'],
+    [['lab', 'pods', '-f', '/there/is/none.yaml'], 'lab pods'],
+    [['schedule', 'shard', '--listen', '0.0.0.0:7300'], 'schedule shard'],
+    [['schedule', 'what-if', '-f', '/there/is/none.yaml'], 'schedule what-if'],
+  ] as const) {
+    it(`of the command itself is named when k1m ${args.join(' ')} is wrong`, async () => {
+      const { code, stderr } = await run(args);
+      assert.equal(stderr.trimEnd().split('\n').at(-1), `See 'k1m ${command} --help'.`);
+      assert.equal(code, 2);
+    });
+  }
 });
