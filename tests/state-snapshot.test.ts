@@ -428,12 +428,13 @@ describe('a snapshot that is not of this log', () => {
         compactTarget: -1,
         revisionMark: 1,
         hashSeed: 1,
+        hasHashes: true,
         alarms: new Set(),
         wallMs: 0,
       },
-      2,
+      3,
     );
     server.disk.place(path, bytes);
-    await refused(server, ForeignLogError, /\.snap has format 2; this program reads up to 1/);
+    await refused(server, ForeignLogError, /\.snap has format 3; this program reads up to 2/);
   });
 });

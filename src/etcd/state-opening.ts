@@ -201,7 +201,7 @@ async function load(loading: Loading): Promise<{
     },
     onProgress: (path, done, total) => onProgress(`bytes of ${path}`, done, total),
   });
-  const store = snapshot?.store ?? new Store({ hashSeed: Math.floor(loading.random() * 0xffff_ffff), memory });
+  const store = snapshot?.store ?? new Store({ hashSeed: Math.floor(loading.random() * 0x1_0000_0000), memory });
   const lessor = snapshot?.lessor ?? new Lessor(store, minimumLeaseTtlSeconds);
   return { store, lessor, restorer: new Restorer(store, lessor, nowMs, snapshot?.alarms), snapshot, floor };
 }

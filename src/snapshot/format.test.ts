@@ -25,6 +25,7 @@ const HEADER: SnapshotHeader = {
   compactTarget: 0x61,
   revisionMark: 0x71,
   hashSeed: 0x8182_8384,
+  hasHashes: true,
   alarms: new Set([1, 2]),
   wallMs: 1_700_000_000_000.7,
 };
@@ -41,7 +42,7 @@ const TRAILER = { indexPosition: 1000, blocks: 3, indexCrc: 0x5152_5354, rows: 0
 test('the header has its fields where it is said', () => {
   const { bytes, crc } = encodeHeader(HEADER);
   assert.deepEqual(hexDump(bytes), [
-    '4b314d53 4e41500a 01000000 56d7b68e',
+    '4b314d53 4e41500a 02000000 6e7c1e8c',
     '18171615 14131211 feffffff ffffffff',
     '27262524 23220100 31000000 00000000',
     '41000000 00000000 52000000 00000000',
@@ -58,6 +59,9 @@ test('the header has its fields where it is said', () => {
     damaged[at] ^= 0x10;
     assert.throws(() => decodeHeader('f', damaged), CorruptionError, `byte ${at}`);
   }
+  const older = { ...first, hasHashes: false };
+  assert.equal(encodeHeader(older).bytes[8], 1);
+  assert.deepEqual(decodeHeader('f', encodeHeader(older).bytes).header, older);
   assert.throws(() => decodeHeader('f', bytes.subarray(0, 127)), /cut off/);
 });
 

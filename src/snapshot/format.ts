@@ -31,7 +31,9 @@ import { CorruptionError, ForeignLogError } from '../journal/errors.ts';
 import { crcOf, readId, readUint32, readUint64, writeId, writeUint32, writeUint64 } from '../journal/format.ts';
 import type { JournalIdentity } from '../journal/journal.ts';
 
-export const SNAPSHOT_FORMAT_VERSION = 1;
+/** In format 1, which is read still, hashes of keys are of another kind, and of no use. */
+export const SNAPSHOT_FORMAT_VERSION = 2;
+const FORMAT_OF_HASHES = 2;
 export const HEADER_BYTES = 128;
 export const TRAILER_BYTES = 64;
 export const INDEX_ENTRY_BYTES = 32;
@@ -57,6 +59,8 @@ export interface SnapshotHeader {
   /** Revisions up to it may have been shown without being in the log. */
   readonly revisionMark: number;
   readonly hashSeed: number;
+  /** Rows have their keys' hashes under the seed (store/key-hash.ts). */
+  readonly hasHashes: boolean;
   readonly alarms: ReadonlySet<number>;
   readonly wallMs: number;
 }
@@ -82,10 +86,10 @@ export interface SnapshotTrailer extends SnapshotCounts {
   readonly indexCrc: number;
 }
 
-/** The header and its CRC. Another version than ours is for tests. */
+/** The header and its CRC: of format 1 where there are no hashes. Another version is for tests. */
 export function encodeHeader(
   header: SnapshotHeader,
-  version: number = SNAPSHOT_FORMAT_VERSION,
+  version: number = header.hasHashes ? SNAPSHOT_FORMAT_VERSION : 1,
 ): { bytes: Uint8Array; crc: number } {
   const bytes = Buffer.alloc(HEADER_BYTES);
   bytes.set(HEADER_MAGIC);
@@ -134,6 +138,7 @@ export function decodeHeader(file: string, bytes: Uint8Array): { header: Snapsho
     compactTarget: readUint64(bytes, 64) - 1,
     revisionMark: readUint64(bytes, 72),
     hashSeed: readUint32(bytes, 80),
+    hasHashes: version >= FORMAT_OF_HASHES,
     alarms,
     wallMs: readUint64(bytes, 88),
   };

@@ -80,7 +80,7 @@ async function load(options: RestoreOptions, path: string, sequence: number): Pr
     if (header.revision > revisionMax) return undefined;
     const store = new Store({ hashSeed: header.hashSeed, ...(memory && { memory }) });
     const lessor = new Lessor(store, options.minimumLeaseTtlSeconds);
-    const filler = new Filler(store.beginLoad(trailer.rows), lessor, options.nowMs());
+    const filler = new Filler(store.beginLoad(trailer.rows, header.hasHashes), lessor, options.nowMs());
     await reader.readAll(filler, (done) => options.onProgress(path, done, bytes));
     store.endLoad(filler.loader, header.revision, header.compactedRevision);
     if (header.compactTarget > header.compactedRevision) store.compact(header.compactTarget);

@@ -118,6 +118,7 @@ function capture({ subject, onCaptured }: SnapshotTaking): Promise<Capture> {
         compactTarget: compactTarget(),
         revisionMark: Math.max(image.revision, revisionMark()),
         hashSeed: image.hashSeed,
+        hasHashes: true,
         alarms: new Set(alarms),
         wallMs: clock.wallMs(),
       };

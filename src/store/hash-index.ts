@@ -9,10 +9,10 @@
 //
 // A subtable has any multiple of 16 slots and grows by a quarter at a load of 3/4, so the load is between 0.6 and 0.75.
 // Deleting moves later keys of the run back, so there are no tombstones. Subtables do not shrink.
-// The hash is fast and weak. Its seed is another one in each store, but is no defence: keys can be chosen that collide for all seeds
-// (docs/store.md, "Costs"). A snapshot holds the tags, so that another hash is another format of snapshots.
+// The hash is key-hash.ts's, its seed another one in each store. A snapshot holds the tags, so that another hash is another format of snapshots.
 
 import { assert } from '../base/assert.ts';
+import { KeyHash } from './key-hash.ts';
 import type { RowKeys } from './row-keys.ts';
 
 const SUBTABLE_COUNT = 256;
@@ -21,37 +21,20 @@ const SLOTS_INITIAL = 16;
 /** Keys spread over the tables with a deviation of one per cent at 3 million: few of them then exceed 3/4. */
 const RESERVED_LOAD = 0.7;
 
-/** A 32-bit hash of bytes[start, end). */
-export function hashKey(bytes: Uint8Array, start: number, end: number, seed: number): number {
-  let hash = seed ^ (end - start);
-  let i = start;
-  for (const last = end - 4; i <= last; i += 4) {
-    const word = bytes[i] | (bytes[i + 1] << 8) | (bytes[i + 2] << 16) | (bytes[i + 3] << 24);
-    hash = Math.imul(hash ^ word, 0x9e3779b1);
-    hash ^= hash >>> 15;
-  }
-  for (; i < end; i++) hash = Math.imul(hash ^ bytes[i], 0x01000193);
-  hash ^= hash >>> 16;
-  hash = Math.imul(hash, 0x85ebca6b);
-  hash ^= hash >>> 13;
-  hash = Math.imul(hash, 0xc2b2ae35);
-  return (hash ^ (hash >>> 16)) >>> 0;
-}
-
 function home(tag: number, slots: number): number {
   return ((Math.imul(tag & 0xffff, slots >>> 4) >>> 16) << 4) | ((tag >>> 16) & 15);
 }
 
 export class HashIndex {
   readonly #keys: RowKeys;
-  readonly #seed: number;
+  readonly #hash: KeyHash;
   readonly #tables: Uint32Array[] = [];
   readonly #counts: Int32Array = new Int32Array(SUBTABLE_COUNT);
   #memoryBytes = 0;
 
   constructor(keys: RowKeys, seed: number) {
     this.#keys = keys;
-    this.#seed = seed | 0;
+    this.#hash = new KeyHash(seed);
     for (let i = 0; i < SUBTABLE_COUNT; i++) this.#tables.push(this.#newTable(SLOTS_INITIAL));
   }
 
@@ -60,7 +43,7 @@ export class HashIndex {
   }
 
   get seed(): number {
-    return this.#seed;
+    return this.#hash.seed;
   }
 
   /** Makes room for `count` keys in an empty index, so that few tables grow while they come. */
@@ -74,7 +57,7 @@ export class HashIndex {
 
   /** What the keys in the index are found by. */
   tagOf(bytes: Uint8Array, start: number, end: number): number {
-    return hashKey(bytes, start, end, this.#seed);
+    return this.#hash.of(bytes, start, end);
   }
 
   /** Reads where the search for a tag begins; the value is of no use. */
@@ -97,7 +80,7 @@ export class HashIndex {
 
   /** The row of a key, or −1. */
   find(bytes: Uint8Array, start: number, end: number): number {
-    const tag = hashKey(bytes, start, end, this.#seed);
+    const tag = this.#hash.of(bytes, start, end);
     const table = this.#tables[tag >>> SUBTABLE_SHIFT];
     const length = table.length;
     for (let at = home(tag, length >>> 1) << 1; ; ) {
@@ -111,7 +94,7 @@ export class HashIndex {
 
   /** Adds a key that `find` does not find. */
   insert(bytes: Uint8Array, start: number, end: number, row: number): void {
-    this.insertTag(hashKey(bytes, start, end, this.#seed), row);
+    this.insertTag(this.#hash.of(bytes, start, end), row);
   }
 
   /** As `insert`, for a key known by its hash. */
@@ -125,7 +108,7 @@ export class HashIndex {
 
   /** Removes a key that is present with this row. */
   remove(bytes: Uint8Array, start: number, end: number, row: number): void {
-    const tag = hashKey(bytes, start, end, this.#seed);
+    const tag = this.#hash.of(bytes, start, end);
     const table = this.#tables[tag >>> SUBTABLE_SHIFT];
     const slots = table.length >>> 1;
     let hole = home(tag, slots);

@@ -1,7 +1,8 @@
 // Fills an empty store from an image (image.ts), block by block in the image's order. No key is looked up or compared:
 //
 //   records      become segments as they are
-//   rows         become chunks of rows as they are; each key goes into a hash table of its final size by its stored hash
+//   rows         become chunks of rows as they are; each key goes into a hash table of its final size by its stored hash,
+//                or at the end, where the image's hashes are of no use
 //   changes      are appended to the history; links between a key's changes follow from their order
 //   end          the key tree is built bottom-up
 //
@@ -18,14 +19,16 @@ const ATTACHMENT_WORD = 5;
 export class ImageLoader {
   readonly #parts: StoreParts;
   readonly #rowCount: number;
+  readonly #areHashesGood: boolean;
   #rows = 0;
   liveCount = 0;
 
-  /** `rowCount` is of the whole image. */
-  constructor(parts: StoreParts, rowCount: number) {
+  /** `rowCount` is of the whole image. Its hashes are good where they are key-hash.ts's under the store's seed. */
+  constructor(parts: StoreParts, rowCount: number, areHashesGood: boolean) {
     assert(parts.rows.end === 0 && parts.history.tail === 0, 'an image is loaded into an empty store');
     this.#parts = parts;
     this.#rowCount = rowCount;
+    this.#areHashesGood = areHashesGood;
     parts.hash.reserve(rowCount);
   }
 
@@ -47,7 +50,17 @@ export class ImageLoader {
   finish(): void {
     const { rows, tree } = this.#parts;
     assert(this.#rows === this.#rowCount, 'image: rows');
+    if (!this.#areHashesGood) this.#hashKeys();
     tree.build(this.#rowCount, (row) => rows.mod(row) !== 0);
+  }
+
+  /** The records of all rows are there by now. */
+  #hashKeys(): void {
+    const { hash, keys } = this.#parts;
+    for (let row = 0; row < this.#rowCount; row++) {
+      const key = keys.copy(row);
+      hash.insert(key, 0, key.length, row);
+    }
   }
 
   #acceptRows(memory: ArrayBuffer | SharedArrayBuffer, count: number): void {
@@ -57,7 +70,7 @@ export class ImageLoader {
     this.#rows += count;
     const words = rows.chunkOf(first);
     for (let row = first, at = ATTACHMENT_WORD; row < first + count; row++, at += ROW_WORDS) {
-      hash.insertTag(words[at], row);
+      if (this.#areHashesGood) hash.insertTag(words[at], row);
       words[at] = 0;
       if (rows.mod(row) !== 0) this.liveCount++;
     }

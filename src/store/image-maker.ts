@@ -9,7 +9,6 @@
 
 import { assert } from '../base/assert.ts';
 import type { Compaction } from './compaction.ts';
-import { hashKey } from './hash-index.ts';
 import {
   IMAGE_ATTACHMENT_BYTES,
   IMAGE_BLOCK_ITEMS,
@@ -183,7 +182,7 @@ export class ImageMaker {
   }
 
   #addRow(row: number, segment: number, offset: number, mod: number): number {
-    const { segments } = this.#parts;
+    const { hash, segments } = this.#parts;
     const bytes = segments.recordBytes(segment, offset);
     const records = this.#recordsFor(bytes);
     const at = records.used;
@@ -192,7 +191,7 @@ export class ImageMaker {
     if (mod > records.mainMax) records.mainMax = mod;
     const start = at + RECORD_HEADER_BYTES;
     const view = this.#view.read(records.bytes, start, start + segments.keyValueBytes(segment, offset));
-    this.#pushRow(row, at, mod, hashKey(records.bytes, view.keyStart, view.keyEnd, this.hashSeed));
+    this.#pushRow(row, at, mod, hash.tagOf(records.bytes, view.keyStart, view.keyEnd));
     if (view.lease !== 0n) this.#pushAttachment(this.#rowCount - 1, view.lease);
     this.#flushRows();
     this.#flushJumbo(records);
@@ -201,7 +200,7 @@ export class ImageMaker {
 
   /** A deleted key: its row needs a record for the key's bytes. */
   #addDeleted(row: number): number {
-    const { rows, segments } = this.#parts;
+    const { hash, rows, segments } = this.#parts;
     const source = segments.bytes(rows.segment(row));
     const { keyStart, keyEnd } = this.#view.readHead(source, rows.offset(row) + RECORD_HEADER_BYTES);
     const keyBytes = keyValueBytes(keyEnd - keyStart, 1, 1, 1, 0, 0n);
@@ -215,7 +214,7 @@ export class ImageMaker {
     const headEnd = writeKeyValueHead(records.bytes, at + RECORD_HEADER_BYTES, source, keyStart, keyEnd, 1);
     writeKeyValueTail(records.bytes, headEnd, 1, 1, NO_VALUE, 0, 0, 0n);
     records.used += bytes;
-    this.#pushRow(row, at, 0, hashKey(source, keyStart, keyEnd, this.hashSeed));
+    this.#pushRow(row, at, 0, hash.tagOf(source, keyStart, keyEnd));
     this.#flushRows();
     this.#flushJumbo(records);
     return 1;

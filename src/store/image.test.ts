@@ -3,9 +3,12 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { ModelStore } from '../testing/model-store.ts';
 import type { ImageMaker } from './image-maker.ts';
+import { ROW_WORDS } from './rows.ts';
 import { Store } from './store.ts';
 import { OP, Twins } from './store-twins-fixture.ts';
 
+/** Of a row in an image. */
+const HASH_WORD = 5;
 const RUNS = Number(process.env.K1M_RUNS ?? 200);
 
 interface Loaded {
@@ -28,13 +31,18 @@ function takeAll(maker: ImageMaker, into: TakenBlock[]): void {
   }
 }
 
-function load(maker: ImageMaker, blocks: readonly TakenBlock[], segmentBytes: number): Loaded {
+/** `hasHashes` false: as an image whose rows have no hashes that are of use. */
+function load(maker: ImageMaker, blocks: readonly TakenBlock[], segmentBytes: number, hasHashes = true): Loaded {
   const store = new Store({ segmentBytes, hashSeed: maker.hashSeed });
-  const loader = store.beginLoad(maker.rowCount);
+  const loader = store.beginLoad(maker.rowCount, hasHashes);
   const attachments: [number, bigint][] = [];
   for (const { kind, count, bytes, mainMax } of blocks) {
     const memory = loader.memoryFor(kind, bytes.length);
     new Uint8Array(memory).set(bytes);
+    if (kind === 'rows' && !hasHashes) {
+      const words = new Uint32Array(memory);
+      for (let row = 0; row < count; row++) words[row * ROW_WORDS + HASH_WORD] = row;
+    }
     loader.accept(kind, memory, count, mainMax);
     if (kind !== 'attachments') continue;
     const view = new DataView(memory);
@@ -81,7 +89,8 @@ describe('the image of a store', () => {
         fc.array(OP, { maxLength: 60, size: 'max' }),
         fc.array(fc.tuple(OP, fc.nat(12)), { maxLength: 20 }),
         fc.array(OP, { maxLength: 30, size: 'max' }),
-        (segmentBytes, before, during, after) => {
+        fc.boolean(),
+        (segmentBytes, before, during, after, hasHashes) => {
           const twins = new Twins(new Store({ segmentBytes, hashSeed: 7 }));
           for (const op of before) twins.run(op);
           const model = copyOf(twins.model);
@@ -97,7 +106,7 @@ describe('the image of a store', () => {
           }
           maker.close();
           assert.equal(maker.revision, model.current);
-          const { store, attachments } = load(maker, blocks, segmentBytes);
+          const { store, attachments } = load(maker, blocks, segmentBytes, hasHashes);
           const leased = model.range('', null, model.current).filter(({ keyValue }) => /30[0-9a-f]+$/.test(keyValue));
           assert.ok(attachments.length <= leased.length);
           const loaded = new Twins(store, model);

@@ -39,7 +39,7 @@ export interface StoreOptions {
   readonly segmentBytes?: number;
   /** Of segments, rows and history. Private by default. */
   readonly memory?: StoreMemory;
-  /** Seeds the hash of keys; a server takes a random one, so that nobody can choose colliding keys. */
+  /** Of the hash of keys, from 0 to 2^32 − 1; a server takes a random one, so that nobody can choose colliding keys. */
   readonly hashSeed?: number;
 }
 
@@ -460,8 +460,8 @@ export class Store {
   }
 
   /** Starts loading an image of `rowCount` keys into this empty store; `endLoad` ends it. */
-  beginLoad(rowCount: number): ImageLoader {
-    return new ImageLoader(this.#parts, rowCount);
+  beginLoad(rowCount: number, areHashesGood = true): ImageLoader {
+    return new ImageLoader(this.#parts, rowCount, areHashesGood);
   }
 
   /** The image was of `revision`, with everything below `compactedRevision` gone. */
