@@ -261,7 +261,9 @@ async function main(): Promise<number> {
   });
   requirePeers(['kube-apiserver', 'kube-scheduler']);
   const wanted = values.only?.split(',') ?? SUBJECTS;
-  const subjects = SUBJECTS.filter((name) => wanted.includes(name));
+  // Pods that displace others have no node to be bound to.
+  const canBeBare = values.feature !== 'preempt';
+  const subjects = SUBJECTS.filter((name) => wanted.includes(name) && (name !== 'bare' || canBeBare));
   const load = { nodeCount: Number(values.nodes), podCount: Number(values.pods), feature: values.feature };
   const folder = mkdtempSync(join(tmpdir(), 'k1m-scheduling-'));
   for (let round = 0; round < Number(values.rounds); round++) {

@@ -33,4 +33,34 @@ describe('what is written about pods', () => {
     assert.deepEqual(sent.slice(16), ['a16', 'a17', 'a18', 'a19', 'b', 'c']);
     writer.close();
   });
+
+  it('is written at the next attempt when it was left out because too much waited', async () => {
+    const clock = new SimulatedClock();
+    const sent: string[] = [];
+    const done: WriteOutcome = { kind: 'done', object: {} };
+    const api: Partial<KubeApi> = {
+      patchPodStatus: ({ name }: ObjectIdentity) => {
+        sent.push(name);
+        return Promise.resolve(done);
+      },
+      createEvent: () => Promise.resolve(done),
+    };
+    let leadsUntilMs = 0;
+    const writer = new StatusWriter({ api: api as KubeApi, clock, leadsUntilMs: () => leadsUntilMs, instance: 'me' });
+    const refuse = (name: string): void =>
+      writer.refused({ namespace: 'default', name, uid: name }, 'default-scheduler', 'Unschedulable', 'no node fits');
+    // A condition and an event each: those of the first are the oldest of what waits, and make room for the last.
+    for (let i = 0; i <= 5000; i++) refuse(`p${i}`);
+    assert.equal(writer.dropped, 2);
+    leadsUntilMs = 1000;
+    refuse('p5001');
+    await clock.pass(1);
+    assert.equal(sent.includes('p0'), false);
+    refuse('p0');
+    refuse('p3');
+    await clock.pass(1);
+    assert.equal(sent.filter((name) => name === 'p0').length, 1);
+    assert.equal(sent.filter((name) => name === 'p3').length, 1, 'it had been written');
+    writer.close();
+  });
 });

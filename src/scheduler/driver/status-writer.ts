@@ -16,7 +16,10 @@ const IN_FLIGHT_MAX = 16;
 const WAITING_MAX = 10_000;
 const SCHEDULED_EVENTS_A_SECOND = 100;
 
-type Write = () => Promise<unknown>;
+interface Write {
+  readonly send: () => Promise<unknown>;
+  readonly onLeftOut?: () => void;
+}
 
 export interface StatusWriterOptions {
   readonly api: KubeApi;
@@ -65,7 +68,11 @@ export class StatusWriter {
     const { api, clock } = this.#options;
     const lastTransitionTime = timeOf(clock.wallMs());
     const condition = { type: 'PodScheduled', status: 'False' as const, reason, message, lastTransitionTime };
-    this.#enqueue(async () => {
+    // To be said again at the next attempt.
+    const forget = (): void => {
+      if (this.#written.get(pod.uid) === written) this.#written.delete(pod.uid);
+    };
+    const send = async (): Promise<void> => {
       // It may have been placed, or have other reasons, meanwhile.
       if (this.#written.get(pod.uid) !== written) return;
       if (written.isHeld) {
@@ -76,18 +83,19 @@ export class StatusWriter {
       const outcome = await api.patchPodStatus(pod, { conditions: [condition], ...nomination }, this.#inTime);
       if (outcome.kind === 'done' || outcome.kind === 'gone') return;
       this.dropped++;
-      // To be said again at the next attempt.
-      if (this.#written.get(pod.uid) === written) this.#written.delete(pod.uid);
-    });
+      forget();
+    };
+    this.#enqueue({ send, onLeftOut: forget });
     this.#event(pod, schedulerName, 'Warning', 'FailedScheduling', 'Scheduling', message);
   }
 
   /** A nomination is taken back from a pod that is not tried now. */
   nominationLost(pod: ObjectIdentity): void {
-    this.#enqueue(async () => {
+    const send = async (): Promise<void> => {
       const outcome = await this.#options.api.patchPodStatus(pod, { nominatedNodeName: '' }, this.#inTime);
       if (outcome.kind !== 'done' && outcome.kind !== 'gone') this.dropped++;
-    });
+    };
+    this.#enqueue({ send });
   }
 
   preempted(victim: ObjectIdentity, nodeName: string, preemptor: ObjectIdentity, schedulerName: string): void {
@@ -145,13 +153,13 @@ export class StatusWriter {
     const regarding = { namespace, name, uid, apiVersion: 'v1', kind: 'Pod' };
     const about = related === undefined ? { regarding } : { regarding, related };
     const reporting = { reportingController: schedulerName, reportingInstance: `${schedulerName}-${instance}` };
-    this.#enqueue(() => api.createEvent({ ...about, type, reason, action, note, ...reporting }));
+    this.#enqueue({ send: () => api.createEvent({ ...about, type, reason, action, note, ...reporting }) });
   }
 
   #enqueue(write: Write): void {
     if (this.#isClosed) return;
     if (this.#waiting.length >= WAITING_MAX) {
-      this.#waiting.shift();
+      this.#waiting.shift()?.onLeftOut?.();
       this.dropped++;
     }
     this.#waiting.push(write);
@@ -164,7 +172,7 @@ export class StatusWriter {
       const write = this.#waiting.shift();
       if (write === undefined) return;
       this.#inFlight++;
-      void write().then(() => {
+      void write.send().then(() => {
         this.#inFlight--;
         this.#next();
       });
