@@ -144,6 +144,24 @@ export abstract class FormWalk {
     reader.end = outer;
   }
 
+  /** The name has just been stepped over. */
+  protected cutName(): void {
+    this.nameStart = this.reader.valueStart;
+    this.nameEnd = this.reader.valueEnd;
+    this.cutValue();
+  }
+
+  protected cutUid(): void {
+    this.uidStart = this.reader.valueStart;
+    this.uidEnd = this.reader.valueEnd;
+    this.cutValue();
+  }
+
+  protected noteVersion(): void {
+    this.versionStart = this.reader.valueStart;
+    this.versionEnd = this.reader.valueEnd;
+  }
+
   /** The value that has just been stepped over is the object's own, with its length. */
   protected cutValue(): void {
     this.cuts.add(this.lengthStart, this.reader.valueEnd);

@@ -41,18 +41,13 @@ export class NodeCuts extends FormWalk {
       const start = reader.position;
       switch (this.field()) {
         case NAME:
-          this.nameStart = reader.valueStart;
-          this.nameEnd = reader.valueEnd;
-          this.cutValue();
+          this.cutName();
           break;
         case UID:
-          this.uidStart = reader.valueStart;
-          this.uidEnd = reader.valueEnd;
-          this.cutValue();
+          this.cutUid();
           break;
         case VERSION:
-          this.versionStart = reader.valueStart;
-          this.versionEnd = reader.valueEnd;
+          this.noteVersion();
           this.cutField(start);
           break;
         case LABELS:

@@ -91,18 +91,13 @@ export class PodCuts extends FormWalk {
       const start = reader.position;
       switch (this.field()) {
         case NAME:
-          this.nameStart = reader.valueStart;
-          this.nameEnd = reader.valueEnd;
-          this.cutValue();
+          this.cutName();
           break;
         case UID:
-          this.uidStart = reader.valueStart;
-          this.uidEnd = reader.valueEnd;
-          this.cutValue();
+          this.cutUid();
           break;
         case VERSION:
-          this.versionStart = reader.valueStart;
-          this.versionEnd = reader.valueEnd;
+          this.noteVersion();
           // In a store it is empty, and has nothing to be kept.
           if (reader.valueEnd > reader.valueStart) this.cutValue();
           break;
