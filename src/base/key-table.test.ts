@@ -14,7 +14,7 @@ test('a table of keys is what a map would be', () => {
   const step = fc.record({ kind: fc.constantFrom('add', 'add', 'add', 'remove', 'find'), key });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 600, size: 'max' }), (steps) => {
-      const table = new KeyTable();
+      const table = new KeyTable(1);
       const twin = new Map<string, number>();
       for (const { kind, key: text } of steps) {
         const bytes = Buffer.concat([Buffer.of(1, 2, 3), Buffer.from(text)]);
@@ -41,7 +41,7 @@ test('a table of keys is what a map would be', () => {
 });
 
 test('numbered names are spread over the table', () => {
-  const table = new KeyTable();
+  const table = new KeyTable(1);
   const count = 200_000;
   const bytes = (i: number): Buffer => Buffer.from(`default/lab-pod-${String(i).padStart(7, '0')}`);
   const startMs = performance.now();

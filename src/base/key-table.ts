@@ -8,17 +8,18 @@
 
 import { assert } from './assert.ts';
 import { copyBytes, equalBytes } from './bytes.ts';
+import { KeyHash } from './key-hash.ts';
 
 const PLACES_MIN = 64;
 const ARENA_BYTES_MIN = 4096;
 /** Of the places. */
 const LOAD = 0.6;
 const FREE = 0xffff_ffff;
-const FNV_PRIME = 0x0100_0193;
 
 export class KeyTable {
+  readonly #hash: KeyHash;
   #places = new Int32Array(PLACES_MIN);
-  #hashes = new Int32Array(PLACES_MIN);
+  #hashes = new Uint32Array(PLACES_MIN);
   #starts = new Uint32Array(PLACES_MIN).fill(FREE);
   #lengths = new Uint32Array(PLACES_MIN);
   #arena = Buffer.allocUnsafeSlow(ARENA_BYTES_MIN);
@@ -28,6 +29,11 @@ export class KeyTable {
   #free: number[] = [];
   #end = 0;
   #size = 0;
+
+  /** `seed` is a whole number from 0 to 2^32 − 1: a random one where others choose the keys. */
+  constructor(seed: number) {
+    this.#hash = new KeyHash(seed);
+  }
 
   get size(): number {
     return this.#size;
@@ -40,7 +46,7 @@ export class KeyTable {
 
   /** The slot of bytes[start, end); −1: there is no such key. */
   find(bytes: Uint8Array, start: number, end: number): number {
-    const hash = hashOf(bytes, start, end);
+    const hash = this.#hash.of(bytes, start, end);
     const mask = this.#places.length - 1;
     for (let place = hash & mask; ; place = (place + 1) & mask) {
       const slot = this.#places[place] - 1;
@@ -59,7 +65,7 @@ export class KeyTable {
     const length = end - start;
     this.#room(length);
     copyBytes(this.#arena, this.#arenaEnd, bytes, start, end);
-    this.#hashes[slot] = hashOf(bytes, start, end);
+    this.#hashes[slot] = this.#hash.of(bytes, start, end);
     this.#starts[slot] = this.#arenaEnd;
     this.#lengths[slot] = length;
     this.#arenaEnd += length;
@@ -121,7 +127,7 @@ export class KeyTable {
   #growSlots(): void {
     const length = 2 * this.#hashes.length;
     const [hashes, starts, lengths] = [this.#hashes, this.#starts, this.#lengths];
-    this.#hashes = new Int32Array(length);
+    this.#hashes = new Uint32Array(length);
     this.#hashes.set(hashes);
     this.#starts = new Uint32Array(length).fill(FREE);
     this.#starts.set(starts);
@@ -147,12 +153,4 @@ export class KeyTable {
     }
     this.#arenaEnd = at;
   }
-}
-
-function hashOf(bytes: Uint8Array, start: number, end: number): number {
-  let hash = end - start;
-  for (let at = start; at < end; at++) hash = Math.imul(hash ^ bytes[at], FNV_PRIME);
-  // Names that end in numbers differ in their last bytes: so that these count for all places.
-  hash ^= hash >>> 15;
-  return Math.imul(hash, 0x2c1b3c6d) ^ (hash >>> 13);
 }

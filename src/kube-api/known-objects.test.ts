@@ -58,7 +58,10 @@ test('known objects are what a map of objects would say', () => {
     fc.property(fc.array(step, { maxLength: 60, size: 'max' }), (steps) => {
       const twin = new Twin();
       const deleted: string[] = [];
-      const known = new KnownObjects((object) => deleted.push(`${keyOf(object)} ${object.uid}`));
+      const known = new KnownObjects(
+        (object) => deleted.push(`${keyOf(object)} ${object.uid}`),
+        () => 0.5,
+      );
       for (const { kind, key, uid, version } of steps) {
         if (kind === 'set') assert.equal(known.set(headOf(key, uid, version)), twin.set(key, uid, version));
         else if (kind === 'delete') assert.equal(known.deleteAt(known.slotOf(key)), twin.delete(key));

@@ -23,7 +23,7 @@ const HYPHEN = 0x2d;
 
 export class KnownObjects {
   readonly #onDeleted: (identity: ObjectIdentity, slot: number) => void;
-  readonly #keys = new KeyTable();
+  readonly #keys: KeyTable;
   /** ODD: in #oddVersions. */
   #versions = new Float64Array(CAPACITY_MIN);
   #rounds = new Uint32Array(CAPACITY_MIN);
@@ -36,9 +36,10 @@ export class KnownObjects {
   #keyBytes = 0;
   #round = 0;
 
-  /** `onDeleted` is told the slot as well, which is given to another object afterwards. */
-  constructor(onDeleted: (identity: ObjectIdentity, slot: number) => void) {
+  /** `onDeleted` is told the slot as well, which is given to another object afterwards. 0 <= chance() < 1. */
+  constructor(onDeleted: (identity: ObjectIdentity, slot: number) => void, chance: () => number) {
     this.#onDeleted = onDeleted;
+    this.#keys = new KeyTable(Math.floor(chance() * 2 ** 32));
   }
 
   get size(): number {

@@ -110,7 +110,7 @@ export class Reflector implements Reflection {
     this.#chance = chance;
     this.#trouble = new Trouble(clock, `${resource}: followed again`, (text) => handler.onProblem(text));
     this.#lookalikes = handler.onAlike === undefined ? undefined : Lookalikes.of(resource);
-    this.#known = new KnownObjects((identity) => this.#isClosed || handler.onDeleted(identity));
+    this.#known = new KnownObjects((identity) => this.#isClosed || handler.onDeleted(identity), chance);
   }
 
   get isSynced(): boolean {

@@ -93,7 +93,7 @@ export class StoreReflector implements Reflection {
     this.#known = new KnownObjects((identity, slot) => {
       options.podBytes?.forget(slot);
       if (!this.#isClosed) handler.onDeleted(identity);
-    });
+    }, chance);
   }
 
   /** Of an object that is known now, by its namespace and name; −1: it is not. */

@@ -59,7 +59,7 @@ export interface SnapshotHeader {
   /** Revisions up to it may have been shown without being in the log. */
   readonly revisionMark: number;
   readonly hashSeed: number;
-  /** Rows have their keys' hashes under the seed (store/key-hash.ts). */
+  /** Rows have their keys' hashes under the seed (base/key-hash.ts). */
   readonly hasHashes: boolean;
   readonly alarms: ReadonlySet<number>;
   readonly wallMs: number;

@@ -9,10 +9,10 @@
 //
 // A subtable has any multiple of 16 slots and grows by a quarter at a load of 3/4, so the load is between 0.6 and 0.75.
 // Deleting moves later keys of the run back, so there are no tombstones. Subtables do not shrink.
-// The hash is key-hash.ts's, its seed another one in each store. A snapshot holds the tags, so that another hash is another format of snapshots.
+// The hash is base/key-hash.ts's, its seed another one in each store. A snapshot holds the tags, so that another hash is another format of snapshots.
 
 import { assert } from '../base/assert.ts';
-import { KeyHash } from './key-hash.ts';
+import { KeyHash } from '../base/key-hash.ts';
 import type { RowKeys } from './row-keys.ts';
 
 const SUBTABLE_COUNT = 256;

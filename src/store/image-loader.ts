@@ -23,7 +23,7 @@ export class ImageLoader {
   #rows = 0;
   liveCount = 0;
 
-  /** `rowCount` is of the whole image. Its hashes are good where they are key-hash.ts's under the store's seed. */
+  /** `rowCount` is of the whole image. Its hashes are good where they are base/key-hash.ts's under the store's seed. */
   constructor(parts: StoreParts, rowCount: number, areHashesGood: boolean) {
     assert(parts.rows.end === 0 && parts.history.tail === 0, 'an image is loaded into an empty store');
     this.#parts = parts;

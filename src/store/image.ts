@@ -5,7 +5,7 @@
 //
 //   records       a whole segment (segments.ts), every record in it alive; owner = row, or the number of a change
 //   rows          rows.ts, 24 bytes each, 65,536 in every block but the last: segment, offset and mod revision as they
-//                 are in memory; no history; the attachment is the hash of the key (key-hash.ts) under the image's seed
+//                 are in memory; no history; the attachment is the hash of the key (base/key-hash.ts) under the image's seed
 //   attachments   12 bytes each: [u32 row][i64 lease], for live rows with a lease; behind the block of their rows
 //   changes       32 bytes each, in (main, sub) order, those at the compacted revision C and above:
 //                 +0  u32  row

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { KeyHash } from './key-hash.ts';
+import { KeyHash } from '../base/key-hash.ts';
 import { keyValueBytes, writeKeyValueHead, writeKeyValueTail } from './key-value.ts';
 import { PRIVATE_MEMORY } from './memory.ts';
 import { RECORD_HEADER_BYTES } from './segments.ts';

@@ -1,5 +1,7 @@
 // A seeded generator of random numbers (xorshift128 over a hashed seed), so that a simulation can be repeated.
 
+import { avalanche, WEYL_STEP } from '../base/avalanche.ts';
+
 export class Random {
   #a: number;
   #b: number;
@@ -8,13 +10,11 @@ export class Random {
 
   /** `seed` is any whole number from 0 to 2^32 − 1. */
   constructor(seed: number) {
-    // Weyl steps with an avalanche: near seeds give unrelated states, and none gives four zeros.
+    // Near seeds give unrelated states, and none gives four zeros.
     let state = seed >>> 0;
     const step = (): number => {
-      state = (state + 0x9e37_79b9) >>> 0;
-      let mixed = Math.imul(state ^ (state >>> 16), 0x21f0_aaad);
-      mixed = Math.imul(mixed ^ (mixed >>> 15), 0x735a_2d97);
-      return (mixed ^ (mixed >>> 15)) >>> 0;
+      state = (state + WEYL_STEP) | 0;
+      return avalanche(state);
     };
     this.#a = step();
     this.#b = step();

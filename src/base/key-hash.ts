@@ -7,11 +7,13 @@
 //
 // 64 KiB of tables, of which keys that begin alike use few lines.
 
+import { avalanche, WEYL_STEP } from './avalanche.ts';
+
 const PLACES = 64;
 const WORDS_A_PLACE = 256;
 
 export class KeyHash {
-  /** What the tables are made from; a secret of the store. */
+  /** What the tables are made from; a secret of whoever keeps the keys. */
   readonly seed: number;
   readonly #words: Int32Array = new Int32Array(PLACES * WORDS_A_PLACE);
 
@@ -19,11 +21,8 @@ export class KeyHash {
   constructor(seed: number) {
     this.seed = seed >>> 0;
     for (let i = 0, state = this.seed; i < this.#words.length; i++) {
-      // Weyl steps with an avalanche.
-      state = (state + 0x9e37_79b9) | 0;
-      let mixed = Math.imul(state ^ (state >>> 16), 0x21f0_aaad);
-      mixed = Math.imul(mixed ^ (mixed >>> 15), 0x735a_2d97);
-      this.#words[i] = mixed ^ (mixed >>> 15);
+      state = (state + WEYL_STEP) | 0;
+      this.#words[i] = avalanche(state);
     }
   }
 
