@@ -56,19 +56,24 @@ function forgedBatches(): Uint8Array {
   return Buffer.concat(Array.from({ length: 8 }, () => [batch.view(), Buffer.alloc(1)]).flat());
 }
 
+/** Of two segments; the second begins with the batch `second`, in which a client wrote those. */
+async function logWithForgedBatches() {
+  const fixture = new JournalFixture({ limits: { segmentBytesMax: 1200 } });
+  const { journal } = await fixture.open();
+  await fixture.put(journal, 2, 'x'.repeat(900));
+  const forged = forgedBatches();
+  journal.batch.beginRevision(3, 'fsync');
+  journal.batch.appendPut(0, forged, 0, forged.length);
+  const second = journal.commit();
+  await fixture.clock.runAll();
+  await fixture.put(journal, 4, 'behind it');
+  fixture.disk.kill();
+  return { log: { fixture, offsets: [] }, second };
+}
+
 describe('a survey of a log', () => {
   it('does not take a batch that a client wrote for the beginning of a segment', async () => {
-    const fixture = new JournalFixture({ limits: { segmentBytesMax: 1200 } });
-    const { journal } = await fixture.open();
-    await fixture.put(journal, 2, 'x'.repeat(900));
-    const forged = forgedBatches();
-    journal.batch.beginRevision(3, 'fsync');
-    journal.batch.appendPut(0, forged, 0, forged.length);
-    const second = journal.commit();
-    await fixture.clock.runAll();
-    await fixture.put(journal, 4, 'behind it');
-    fixture.disk.kill();
-    const log = { fixture, offsets: [] };
+    const { log, second } = await logWithForgedBatches();
     change(
       log,
       (bytes) => {
@@ -91,17 +96,7 @@ describe('a survey of a log', () => {
   });
 
   it('goes by most of the batches where every header is damaged', async () => {
-    const fixture = new JournalFixture({ limits: { segmentBytesMax: 1200 } });
-    const { journal } = await fixture.open();
-    await fixture.put(journal, 2, 'x'.repeat(900));
-    const forged = forgedBatches();
-    journal.batch.beginRevision(3, 'fsync');
-    journal.batch.appendPut(0, forged, 0, forged.length);
-    const second = journal.commit();
-    await fixture.clock.runAll();
-    await fixture.put(journal, 4, 'behind it');
-    fixture.disk.kill();
-    const log = { fixture, offsets: [] };
+    const { log, second } = await logWithForgedBatches();
     // Of the second segment also the batch around what a client wrote.
     change(log, (bytes) => flip(bytes, 20));
     change(log, (bytes) => flip(flip(bytes, 20), 70), second);

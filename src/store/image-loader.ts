@@ -19,16 +19,16 @@ const ATTACHMENT_WORD = 5;
 export class ImageLoader {
   readonly #parts: StoreParts;
   readonly #rowCount: number;
-  readonly #areHashesGood: boolean;
+  readonly #hasHashes: boolean;
   #rows = 0;
   liveCount = 0;
 
-  /** `rowCount` is of the whole image. Its hashes are good where they are base/key-hash.ts's under the store's seed. */
-  constructor(parts: StoreParts, rowCount: number, areHashesGood: boolean) {
+  /** `rowCount` is of the whole image. `hasHashes`: its rows have those of base/key-hash.ts under the store's seed. */
+  constructor(parts: StoreParts, rowCount: number, hasHashes: boolean) {
     assert(parts.rows.end === 0 && parts.history.tail === 0, 'an image is loaded into an empty store');
     this.#parts = parts;
     this.#rowCount = rowCount;
-    this.#areHashesGood = areHashesGood;
+    this.#hasHashes = hasHashes;
     parts.hash.reserve(rowCount);
   }
 
@@ -50,7 +50,7 @@ export class ImageLoader {
   finish(): void {
     const { rows, tree } = this.#parts;
     assert(this.#rows === this.#rowCount, 'image: rows');
-    if (!this.#areHashesGood) this.#hashKeys();
+    if (!this.#hasHashes) this.#hashKeys();
     tree.build(this.#rowCount, (row) => rows.mod(row) !== 0);
   }
 
@@ -70,7 +70,7 @@ export class ImageLoader {
     this.#rows += count;
     const words = rows.chunkOf(first);
     for (let row = first, at = ATTACHMENT_WORD; row < first + count; row++, at += ROW_WORDS) {
-      if (this.#areHashesGood) hash.insertTag(words[at], row);
+      if (this.#hasHashes) hash.insertTag(words[at], row);
       words[at] = 0;
       if (rows.mod(row) !== 0) this.liveCount++;
     }

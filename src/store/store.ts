@@ -460,8 +460,8 @@ export class Store {
   }
 
   /** Starts loading an image of `rowCount` keys into this empty store; `endLoad` ends it. */
-  beginLoad(rowCount: number, areHashesGood = true): ImageLoader {
-    return new ImageLoader(this.#parts, rowCount, areHashesGood);
+  beginLoad(rowCount: number, hasHashes = true): ImageLoader {
+    return new ImageLoader(this.#parts, rowCount, hasHashes);
   }
 
   /** The image was of `revision`, with everything below `compactedRevision` gone. */
