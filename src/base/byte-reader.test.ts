@@ -177,6 +177,22 @@ describe('messages', () => {
       assert.equal(bytes[outer.position], 0x55);
     }
   });
+
+  it('are entered on the same reader, and left from anywhere in them', () => {
+    // Field 1 { field 2: 5, field 3: 7 }, field 4: 9.
+    const reader = readerOf(Uint8Array.of(0x0a, 4, 0x10, 5, 0x18, 7, 0x20, 9));
+    for (const fieldsRead of [0, 1, 2]) {
+      reader.position = 0;
+      reader.skip(reader.tag());
+      const outer = reader.enter();
+      const numbers = [];
+      for (let i = 0; i < fieldsRead; i++) numbers.push(reader.tag() >>> 3, reader.varint());
+      assert.deepEqual(numbers, [2, 5, 3, 7].slice(0, 2 * fieldsRead));
+      assert.equal(reader.hasMore, fieldsRead < 2);
+      reader.leave(outer);
+      assert.deepEqual([reader.tag() >>> 3, reader.varint(), reader.hasMore], [4, 9, false]);
+    }
+  });
 });
 
 describe('malformed input', () => {

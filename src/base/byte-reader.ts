@@ -119,6 +119,20 @@ export class ByteReader {
     return Buffer.from(buffer.buffer, buffer.byteOffset + valueStart, valueEnd - valueStart).toString('utf8');
   }
 
+  /** Into the message that has just been stepped over, which ends where hasMore is false. What it returns is for `leave`. */
+  enter(): number {
+    const outer = this.end;
+    this.position = this.valueStart;
+    this.end = this.valueEnd;
+    return outer;
+  }
+
+  /** Behind the message that was entered, wherever in it the reader stands. */
+  leave(outer: number): void {
+    this.position = this.end;
+    this.end = outer;
+  }
+
   /** Steps over a field that nobody knows. */
   skip(tag: number): void {
     switch (tag & 7) {

@@ -36,13 +36,13 @@ export abstract class FormWalk {
   walk(bytes: Uint8Array, start: number, end: number): boolean {
     return this.#walk(bytes, start, end, () => {
       this.reader.position += MAGIC_BYTES;
-      return this.#envelope(end);
+      return this.#envelope();
     });
   }
 
   /** The same of an object's message alone, without an envelope around it. */
   walkMessage(bytes: Uint8Array, start: number, end: number): boolean {
-    return this.#walk(bytes, start, end, () => this.#object(end));
+    return this.#walk(bytes, start, end, () => this.#object());
   }
 
   #walk(bytes: Uint8Array, start: number, end: number, go: () => boolean): boolean {
@@ -67,50 +67,48 @@ export abstract class FormWalk {
   /** Facts of the walk before are no more. */
   protected abstract begin(): void;
   /** A look at the spec, which is stepped into, before anything is cut. */
-  protected abstract look(end: number): void;
+  protected abstract look(): void;
   /** Each of them stands in its message, and goes to its end. False: to be read whole. */
-  protected abstract metadata(end: number): boolean;
-  protected abstract spec(end: number): boolean;
-  protected abstract status(end: number): boolean;
+  protected abstract metadata(): boolean;
+  protected abstract spec(): boolean;
+  protected abstract status(): boolean;
 
-  #envelope(end: number): boolean {
+  #envelope(): boolean {
     const { reader } = this;
     let objects = 0;
-    while (reader.position < end) {
+    while (reader.hasMore) {
       const tag = this.field();
       if (tag !== RAW) continue;
       objects++;
       const outer = this.enter();
-      if (!this.#object(reader.end)) return false;
+      if (!this.#object()) return false;
       this.leave(outer);
     }
     return objects === 1;
   }
 
-  #object(end: number): boolean {
+  #object(): boolean {
     const { reader } = this;
     const start = reader.position;
     // A message that comes twice counts as it came last; nobody writes that.
     let seen = 0;
-    while (reader.position < end) {
+    while (reader.hasMore) {
       const tag = this.field();
       if (tag !== METADATA && tag !== SPEC && tag !== STATUS) continue;
       const bit = 1 << (tag >>> 3);
       if ((seen & bit) !== 0) return false;
       seen |= bit;
       if (tag !== SPEC) continue;
-      const next = reader.position;
-      reader.position = reader.valueStart;
-      this.look(next);
-      reader.position = next;
+      const outer = reader.enter();
+      this.look();
+      reader.leave(outer);
     }
     reader.position = start;
-    while (reader.position < end) {
+    while (reader.hasMore) {
       const tag = this.field();
       if (tag !== METADATA && tag !== SPEC && tag !== STATUS) continue;
       const outer = this.enter();
-      const isPlain =
-        tag === METADATA ? this.metadata(reader.end) : tag === SPEC ? this.spec(reader.end) : this.status(reader.end);
+      const isPlain = tag === METADATA ? this.metadata() : tag === SPEC ? this.spec() : this.status();
       if (!isPlain) return false;
       this.leave(outer);
     }
@@ -129,19 +127,13 @@ export abstract class FormWalk {
 
   /** Into the message that has just been stepped over, whose length may differ. To be given to `leave`: the end of what holds it. */
   protected enter(): number {
-    const { reader } = this;
-    const outer = reader.end;
-    this.cuts.add(this.lengthStart, reader.valueStart);
-    reader.position = reader.valueStart;
-    reader.end = reader.valueEnd;
-    return outer;
+    this.cuts.add(this.lengthStart, this.reader.valueStart);
+    return this.reader.enter();
   }
 
   protected leave(outer: number): void {
-    const { reader } = this;
-    this.cuts.endMessage(reader.end);
-    reader.position = reader.end;
-    reader.end = outer;
+    this.cuts.endMessage(this.reader.end);
+    this.reader.leave(outer);
   }
 
   /** The name has just been stepped over. */
@@ -175,18 +167,16 @@ export abstract class FormWalk {
   /** Seconds of the time that has just been stepped over; −1: it is not set. Throws WireError where it is none of these centuries. */
   protected seconds(): number {
     const { reader } = this;
-    const { position, end, valueStart, valueEnd } = reader;
+    const { valueStart, valueEnd } = reader;
     if (valueStart === valueEnd) return -1;
-    reader.position = valueStart;
-    reader.end = valueEnd;
+    const outer = reader.enter();
     let seconds = 0;
-    while (reader.position < valueEnd) {
+    while (reader.hasMore) {
       const tag = reader.tag();
       if (tag === SECONDS) seconds = reader.varint();
       else reader.skip(tag);
     }
-    reader.position = position;
-    reader.end = end;
+    reader.leave(outer);
     reader.valueStart = valueStart;
     reader.valueEnd = valueEnd;
     if (seconds < 0 || seconds > SECONDS_MAX) throw new WireError('a time of another age');

@@ -35,9 +35,9 @@ export class NodeCuts extends FormWalk {
 
   protected look(): void {}
 
-  protected metadata(end: number): boolean {
+  protected metadata(): boolean {
     const { reader } = this;
-    while (reader.position < end) {
+    while (reader.hasMore) {
       const start = reader.position;
       switch (this.field()) {
         case NAME:
@@ -62,9 +62,9 @@ export class NodeCuts extends FormWalk {
     return true;
   }
 
-  protected spec(end: number): boolean {
+  protected spec(): boolean {
     const { reader } = this;
-    while (reader.position < end) {
+    while (reader.hasMore) {
       const start = reader.position;
       const tag = this.field();
       if (tag !== UNSCHEDULABLE && tag !== TAINTS) this.cutField(start);
@@ -72,9 +72,9 @@ export class NodeCuts extends FormWalk {
     return true;
   }
 
-  protected status(end: number): boolean {
+  protected status(): boolean {
     const { reader } = this;
-    while (reader.position < end) {
+    while (reader.hasMore) {
       const start = reader.position;
       const tag = this.field();
       if (tag !== ALLOCATABLE && tag !== IMAGES && tag !== DECLARED_FEATURES) this.cutField(start);
@@ -98,7 +98,7 @@ export class NodeCuts extends FormWalk {
     this.hasHostname = true;
     const outer = this.enter();
     let keys = 0;
-    while (reader.position < reader.end) {
+    while (reader.hasMore) {
       const tag = this.field();
       if (tag === KEY) keys++;
       if (tag !== VALUE) continue;

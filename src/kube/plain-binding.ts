@@ -79,18 +79,15 @@ export class PlainBinding {
 
   #isPlainPod(uid: string): boolean {
     const reader = this.#reader;
-    const { position, end, valueStart, valueEnd } = reader;
-    reader.position = valueStart;
-    reader.end = valueEnd;
+    const outer = reader.enter();
     let before = 0;
     let parts = 0;
-    while (reader.position < valueEnd) {
+    while (reader.hasMore) {
       const tag = reader.tag();
       const lengthAt = reader.position;
       reader.skip(tag);
       if (tag <= before) return false;
       before = tag;
-      const next = reader.position;
       if (tag === METADATA) {
         parts++;
         if (!this.#isPlainMetadata(uid)) return false;
@@ -103,17 +100,14 @@ export class PlainBinding {
         note(this.#status, lengthAt, reader);
         if (!this.#isPlainStatus()) return false;
       }
-      reader.position = next;
-      reader.end = valueEnd;
     }
-    reader.position = position;
-    reader.end = end;
+    reader.leave(outer);
     return parts === 3;
   }
 
   #isPlainMetadata(uid: string): boolean {
     const reader = this.#reader;
-    this.#enter();
+    const outer = reader.enter();
     let is = false;
     while (reader.hasMore) {
       const tag = reader.tag();
@@ -121,12 +115,13 @@ export class PlainBinding {
       if (tag === UID) is = this.#isText(reader.valueStart, reader.valueEnd, uid);
       else if (tag === DELETION_TIMESTAMP) return false;
     }
+    reader.leave(outer);
     return is;
   }
 
   #isPlainSpec(): boolean {
     const reader = this.#reader;
-    this.#enter();
+    const outer = reader.enter();
     this.#nodeAt = 0;
     let before = 0;
     while (reader.hasMore) {
@@ -141,17 +136,17 @@ export class PlainBinding {
       if (this.#nodeAt !== 0 || reader.position !== lengthAt + 1) return false;
       this.#nodeAt = lengthAt;
     }
+    reader.leave(outer);
     return this.#nodeAt !== 0;
   }
 
   #isPlainStatus(): boolean {
     const reader = this.#reader;
-    this.#enter();
-    const { end } = reader;
+    const outer = reader.enter();
     this.#conditionAt = 0;
     let before = 0;
     let nominations = 0;
-    while (reader.position < end) {
+    while (reader.hasMore) {
       const start = reader.position;
       const tag = reader.tag();
       reader.skip(tag);
@@ -159,36 +154,28 @@ export class PlainBinding {
       if (number < before) return false;
       before = number;
       if (number > CONDITIONS >>> 3 && this.#conditionAt === 0) this.#conditionAt = start;
-      if (tag === CONDITIONS && this.#isScheduled(reader.valueStart, reader.valueEnd)) return false;
+      if (tag === CONDITIONS && this.#isScheduled()) return false;
       if (tag !== NOMINATED_NODE_NAME) continue;
       nominations++;
       if (reader.position !== start + 2) return false;
     }
+    reader.leave(outer);
     // A nomination's field, which is always written, stands behind.
     return nominations === 1;
   }
 
-  #isScheduled(start: number, end: number): boolean {
+  /** The condition that has just been stepped over. */
+  #isScheduled(): boolean {
     const reader = this.#reader;
-    const { position, end: outer } = reader;
-    reader.position = start;
-    reader.end = end;
+    const outer = reader.enter();
     let is = false;
-    while (reader.position < end) {
+    while (reader.hasMore) {
       const tag = reader.tag();
       reader.skip(tag);
       if (tag === CONDITION_TYPE) is = this.#isText(reader.valueStart, reader.valueEnd, SCHEDULED);
     }
-    reader.position = position;
-    reader.end = outer;
+    reader.leave(outer);
     return is;
-  }
-
-  /** Into the message that has just been stepped over. */
-  #enter(): void {
-    const reader = this.#reader;
-    reader.position = reader.valueStart;
-    reader.end = reader.valueEnd;
   }
 
   #isText(start: number, end: number, text: string): boolean {

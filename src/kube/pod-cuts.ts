@@ -73,21 +73,18 @@ export class PodCuts extends FormWalk {
     this.startedSeconds = -1;
   }
 
-  protected look(end: number): void {
+  protected look(): void {
     const { reader } = this;
-    const outer = reader.end;
-    reader.end = end;
-    while (reader.position < end) {
+    while (reader.hasMore) {
       if (this.field() !== NODE_NAME) continue;
       this.nodeNameStart = reader.valueStart;
       this.nodeNameEnd = reader.valueEnd;
     }
-    reader.end = outer;
   }
 
-  protected metadata(end: number): boolean {
+  protected metadata(): boolean {
     const { reader } = this;
-    while (reader.position < end) {
+    while (reader.hasMore) {
       const start = reader.position;
       switch (this.field()) {
         case NAME:
@@ -122,29 +119,28 @@ export class PodCuts extends FormWalk {
     return true;
   }
 
-  protected spec(end: number): boolean {
+  protected spec(): boolean {
     const { reader } = this;
-    while (reader.position < end) {
+    while (reader.hasMore) {
       switch (this.field()) {
         case NODE_NAME:
           this.cutValue();
           break;
         case VOLUMES:
-          this.#volume(reader.valueStart, reader.valueEnd);
+          this.#volume();
           break;
         case CONTAINERS:
         case INIT_CONTAINERS:
-          this.#container(reader.valueStart, reader.valueEnd);
+          this.#container();
           break;
       }
-      reader.end = end;
     }
     return true;
   }
 
-  protected status(end: number): boolean {
+  protected status(): boolean {
     const { reader } = this;
-    while (reader.position < end) {
+    while (reader.hasMore) {
       const start = reader.position;
       const tag = this.field();
       const { valueStart, valueEnd } = reader;
@@ -158,7 +154,7 @@ export class PodCuts extends FormWalk {
       }
       switch (tag) {
         case CONDITIONS:
-          if (this.#isTelling(valueStart, valueEnd)) return false;
+          if (this.#isTelling()) return false;
           this.cutField(start);
           break;
         case CONTAINER_STATUSES:
@@ -179,45 +175,43 @@ export class PodCuts extends FormWalk {
   #cutTimes(one: number, other: number): void {
     const { reader } = this;
     const outer = this.enter();
-    while (reader.position < reader.end) {
+    while (reader.hasMore) {
       const tag = this.field();
       if (tag === one || tag === other) this.cutValue();
     }
     this.leave(outer);
   }
 
-  #volume(start: number, end: number): void {
+  #volume(): void {
     const { reader } = this;
-    reader.position = start;
-    reader.end = end;
+    const outer = reader.enter();
     let isProjected = false;
     let nameStart = 0;
     let nameEnd = 0;
-    while (reader.position < end) {
+    while (reader.hasMore) {
       const tag = this.field();
       if (tag === VOLUME_NAME) {
         nameStart = reader.valueStart;
         nameEnd = reader.valueEnd;
-      } else if (tag === VOLUME_SOURCE) isProjected ||= this.#has(PROJECTED, reader.valueStart, reader.valueEnd);
+      } else if (tag === VOLUME_SOURCE) isProjected ||= this.#has(PROJECTED);
     }
+    reader.leave(outer);
     // Elsewhere the same letters mean something.
     if (isProjected) this.#cutToken(nameStart, nameEnd);
   }
 
-  #container(start: number, end: number): void {
+  #container(): void {
     const { reader } = this;
-    reader.position = start;
-    reader.end = end;
-    while (reader.position < end) {
+    const outer = reader.enter();
+    while (reader.hasMore) {
       if (this.field() !== VOLUME_MOUNTS) continue;
-      const mountEnd = reader.valueEnd;
-      reader.position = reader.valueStart;
-      reader.end = mountEnd;
-      while (reader.position < mountEnd) {
+      const container = reader.enter();
+      while (reader.hasMore) {
         if (this.field() === MOUNT_NAME) this.#cutToken(reader.valueStart, reader.valueEnd);
       }
-      reader.end = end;
+      reader.leave(container);
     }
+    reader.leave(outer);
   }
 
   #cutToken(start: number, end: number): void {
@@ -229,15 +223,12 @@ export class PodCuts extends FormWalk {
   /** The status that began at `start` and has just been stepped over: what it says of resources is as it is in others of the form. */
   #containerStatus(start: number): void {
     const { reader } = this;
-    const { valueStart, valueEnd } = reader;
-    if (!this.#has(STATUS_ALLOCATED, valueStart, valueEnd) && !this.#has(STATUS_RESOURCES, valueStart, valueEnd)) {
+    if (!this.#has(STATUS_ALLOCATED) && !this.#has(STATUS_RESOURCES)) {
       this.cutField(start);
       return;
     }
-    reader.valueStart = valueStart;
-    reader.valueEnd = valueEnd;
     const outer = this.enter();
-    while (reader.position < reader.end) {
+    while (reader.hasMore) {
       const fieldStart = reader.position;
       const tag = this.field();
       if (tag !== STATUS_NAME && tag !== STATUS_ALLOCATED && tag !== STATUS_RESOURCES) this.cutField(fieldStart);
@@ -245,36 +236,34 @@ export class PodCuts extends FormWalk {
     this.leave(outer);
   }
 
-  /** Whether the message bytes[start, end) has such a field; the reader stands where it stood. */
-  #has(wanted: number, start: number, end: number): boolean {
+  /** Whether the message that has just been stepped over has such a field; the reader is as it was. */
+  #has(wanted: number): boolean {
     const { reader } = this;
-    const { position, end: outer } = reader;
-    reader.position = start;
-    reader.end = end;
+    const { valueStart, valueEnd } = reader;
+    const outer = reader.enter();
     let has = false;
-    while (reader.position < end) {
+    while (reader.hasMore) {
       const tag = reader.tag();
       has ||= tag === wanted;
       reader.skip(tag);
     }
-    reader.position = position;
-    reader.end = outer;
+    reader.leave(outer);
+    reader.valueStart = valueStart;
+    reader.valueEnd = valueEnd;
     return has;
   }
 
-  #isTelling(start: number, end: number): boolean {
+  /** The condition that has just been stepped over. */
+  #isTelling(): boolean {
     const { reader } = this;
-    const { position, end: outer } = reader;
-    reader.position = start;
-    reader.end = end;
+    const outer = reader.enter();
     let is = false;
-    while (reader.position < end) {
+    while (reader.hasMore) {
       const tag = reader.tag();
       reader.skip(tag);
       if (tag === CONDITION_TYPE) is ||= this.#isOneOf(TELLING, reader.valueStart, reader.valueEnd);
     }
-    reader.position = position;
-    reader.end = outer;
+    reader.leave(outer);
     return is;
   }
 
