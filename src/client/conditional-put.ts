@@ -7,6 +7,7 @@ import type { KeyValue } from '../api/messages.ts';
 import { TxnResponse } from '../api/messages.ts';
 import { ByteReader } from '../base/byte-reader.ts';
 import type { ByteWriter } from '../base/byte-writer.ts';
+import { varintBytes } from '../base/varint.ts';
 
 /** Tags. Of TxnRequest: */
 const COMPARE = 0x0a;
@@ -88,7 +89,5 @@ export function decodeConditionalPut(buffer: Uint8Array, start: number, end: num
 
 /** Of a field whose tag has one byte. */
 function fieldBytes(length: number): number {
-  let bytes = 2 + length;
-  for (let rest = length; rest > 127; rest = Math.floor(rest / 128)) bytes++;
-  return bytes;
+  return 1 + varintBytes(length) + length;
 }

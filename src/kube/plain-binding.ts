@@ -7,6 +7,7 @@
 
 import { ByteReader } from '../base/byte-reader.ts';
 import { copyBytes } from '../base/bytes.ts';
+import { varintBytes } from '../base/varint.ts';
 
 const MAGIC_BYTES = 4;
 const LENGTH_DELIMITED = 2;
@@ -229,12 +230,6 @@ function varint(target: Uint8Array, at: number, value: number): number {
   for (; rest > 127; rest >>>= 7) target[end++] = (rest & 127) | 128;
   target[end++] = rest;
   return end;
-}
-
-function varintBytes(value: number): number {
-  let bytes = 1;
-  for (let rest = value; rest > 127; rest >>>= 7) bytes++;
-  return bytes;
 }
 
 function isAscii(text: string): boolean {
