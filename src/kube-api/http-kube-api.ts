@@ -27,7 +27,7 @@ import type {
   WriteOutcome,
 } from './kube-api.ts';
 import { NEEDED_RIGHTS, type Right } from './needed-rights.ts';
-import { ObjectApi } from './object-api.ts';
+import { ObjectApi, STRATEGIC_MERGE } from './object-api.ts';
 import { isObject } from './object-head.ts';
 import { type Answer, failureOf, isSuccess, parseObject, type RequestSubject } from './outcome.ts';
 import { BodyEncoder } from './protobuf-bodies.ts';
@@ -45,7 +45,6 @@ const URGENT_REPEATS_MAX = 1;
 /** Events of one millisecond that have names of their own. */
 const ORDINALS = 1_000_000;
 
-const STRATEGIC_MERGE = 'application/strategic-merge-patch+json';
 const BOUND: BindOutcome = { kind: 'bound' };
 const DONE: DoneOutcome = { kind: 'done' };
 const JSON_MERGE = 'application/merge-patch+json';

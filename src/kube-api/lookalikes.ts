@@ -24,6 +24,8 @@ interface Known {
 }
 
 export class Lookalikes {
+  readonly #walk: FormWalk;
+  /** The same, as what it is. */
   readonly #pod: PodCuts | undefined;
   readonly #node: NodeCuts | undefined;
   readonly #forms = new ObjectForms<Known>();
@@ -38,56 +40,43 @@ export class Lookalikes {
   }
 
   private constructor(resource: 'pods' | 'nodes') {
-    if (resource === 'pods') this.#pod = new PodCuts();
-    else this.#node = new NodeCuts();
+    if (resource === 'pods') this.#walk = this.#pod = new PodCuts();
+    else this.#walk = this.#node = new NodeCuts();
   }
 
   /** An object as it is stored, of that revision. Undefined: it has to be read whole. */
   findStored(bytes: Buffer, start: number, end: number, revision: number): Lookalike | undefined {
-    const walk = this.#pod ?? this.#node;
-    this.#isPlain = formOf(bytes, start, end) === 'protobuf' && walk?.walk(bytes, start, end) === true;
+    this.#isPlain = formOf(bytes, start, end) === 'protobuf' && this.#walk.walk(bytes, start, end);
     return this.#find(bytes, () => String(revision));
   }
 
   /** The same of an object's message as an API server sends it, with its version in it. */
   findMessage(bytes: Buffer, start: number, end: number): Lookalike | undefined {
-    const walk = this.#pod ?? this.#node;
-    this.#isPlain = walk?.walkMessage(bytes, start, end) === true && walk.versionEnd > walk.versionStart;
+    const walk = this.#walk;
+    this.#isPlain = walk.walkMessage(bytes, start, end) && walk.versionEnd > walk.versionStart;
     return this.#find(bytes, ({ versionStart, versionEnd }) => textAt(bytes, versionStart, versionEnd));
   }
 
   #find(bytes: Buffer, versionOf: (walk: FormWalk) => string): Lookalike | undefined {
-    const walk = this.#pod ?? this.#node;
-    this.#form = this.#isPlain && walk !== undefined ? this.#forms.find(walk.cuts) : undefined;
-    if (this.#form === undefined || walk === undefined) return undefined;
+    const walk = this.#walk;
+    this.#form = this.#isPlain ? this.#forms.find(walk.cuts) : undefined;
+    if (this.#form === undefined) return undefined;
     const { object, namespace } = this.#form.kept;
     const name = textAt(bytes, walk.nameStart, walk.nameEnd);
     const uid = textAt(bytes, walk.uidStart, walk.uidEnd);
     const resourceVersion = versionOf(walk);
     const pod = this.#pod;
-    return pod === undefined
-      ? {
-          like: object,
-          namespace,
-          name,
-          uid,
-          resourceVersion,
-          nodeName: '',
-          createdSeconds: -1,
-          startedSeconds: -1,
-          hostname: this.#hostname(bytes, name),
-        }
-      : {
-          like: object,
-          namespace,
-          name,
-          uid,
-          resourceVersion,
-          nodeName: textAt(bytes, pod.nodeNameStart, pod.nodeNameEnd),
-          createdSeconds: pod.createdSeconds,
-          startedSeconds: pod.startedSeconds,
-          hostname: undefined,
-        };
+    return {
+      like: object,
+      namespace,
+      name,
+      uid,
+      resourceVersion,
+      nodeName: pod === undefined ? '' : textAt(bytes, pod.nodeNameStart, pod.nodeNameEnd),
+      createdSeconds: pod?.createdSeconds ?? -1,
+      startedSeconds: pod?.startedSeconds ?? -1,
+      hostname: this.#hostname(bytes, name),
+    };
   }
 
   /** The object that was looked for last, and not found, has been read. */

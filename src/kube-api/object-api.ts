@@ -6,13 +6,13 @@
 import type { ApiCaller, ShortCall } from './api-caller.ts';
 import type { JsonObject, WriteOutcome } from './kube-api.ts';
 import { failureOf, isSuccess, messageOf, parseObject } from './outcome.ts';
+import { PROTOBUF } from './protobuf-stream.ts';
 import { namespacePath, objectPath, qualifiedName, type ResourceName } from './resource.ts';
 
 const TIMEOUT_MS = 30_000;
 const REPEATS_MAX = 10;
 const FORBIDDEN = 403;
-const PROTOBUF = 'application/vnd.kubernetes.protobuf';
-const STRATEGIC_MERGE = 'application/strategic-merge-patch+json';
+export const STRATEGIC_MERGE = 'application/strategic-merge-patch+json';
 
 export type ObjectBody = JsonObject | Uint8Array;
 
