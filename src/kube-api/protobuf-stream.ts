@@ -9,7 +9,7 @@
 
 import { ByteReader, WireError } from '../base/byte-reader.ts';
 import type { MessageDecoder, PlainObject } from '../kube/message-decoder.ts';
-import { formOf, readEnvelope } from '../kube/stored-object.ts';
+import { formOf, MAGIC, readEnvelope } from '../kube/stored-object.ts';
 import { ByteQueue } from './byte-queue.ts';
 import type { ListPiece, ListStream, MessageRange, WatchPiece, WatchStream } from './collection-stream.ts';
 import type { JsonObject } from './kube-api.ts';
@@ -20,7 +20,6 @@ export const PROTOBUF = 'application/vnd.kubernetes.protobuf';
 /** An API server answers in JSON where it cannot in protobuf. */
 export const PROTOBUF_OR_JSON: string = `${PROTOBUF}, application/json`;
 
-const MAGIC = Buffer.from('k8s\0', 'latin1');
 /** A tag and a length. */
 const HEADER_BYTES_MAX = 20;
 /** What a list has beside its items: the type and its metadata. */

@@ -4,8 +4,8 @@
 
 import { ByteReader, WireError } from '../base/byte-reader.ts';
 import { Cuts } from './cuts.ts';
+import { MAGIC } from './stored-object.ts';
 
-const MAGIC_BYTES = 4;
 /** Places of cuts have three bytes. */
 const OBJECT_BYTES_MAX = 0xff_ffff;
 /** Tags of length-delimited fields. Of Unknown: */
@@ -35,7 +35,7 @@ export abstract class FormWalk {
   /** `bytes[start, end)` is an object stored as protobuf. False: it has to be read whole. */
   walk(bytes: Uint8Array, start: number, end: number): boolean {
     return this.#walk(bytes, start, end, () => {
-      this.reader.position += MAGIC_BYTES;
+      this.reader.position += MAGIC.length;
       return this.#envelope();
     });
   }

@@ -3,9 +3,9 @@
 import { ByteReader, WireError } from '../base/byte-reader.ts';
 import type { KubeWriter } from './kube-writer.ts';
 import { eachLengthDelimited } from './length-delimited.ts';
+import { MAGIC } from './stored-object.ts';
 
 const LENGTH_DELIMITED = 2;
-const MAGIC_BYTES = 4;
 /** Of Unknown. */
 const RAW = 2;
 const CONTENT_ENCODING = 3;
@@ -70,7 +70,7 @@ function isDue({ number, isWhole }: Edit, next: number): boolean {
 /** Where the own message of a stored object lies. Throws WireError. */
 export function rawOf(stored: Uint8Array, start = 0, end: number = stored.length): Range {
   let raw = NOWHERE;
-  eachLengthDelimited(stored, start + MAGIC_BYTES, end, (number, from, to) => {
+  eachLengthDelimited(stored, start + MAGIC.length, end, (number, from, to) => {
     if (number === RAW) raw = { start: from, end: to };
     else if ((number === CONTENT_ENCODING || number === CONTENT_TYPE) && from < to)
       throw new WireError('the object is encoded or of another content type');
@@ -82,8 +82,8 @@ export function rawOf(stored: Uint8Array, start = 0, end: number = stored.length
 export function rewriteObject(writer: KubeWriter, stored: Uint8Array, edits: readonly Edit[]): Uint8Array {
   const object = rawOf(stored);
   writer.reset();
-  writer.bytes(stored, 0, MAGIC_BYTES);
+  writer.bytes(stored, 0, MAGIC.length);
   const write = (): void => writer.message(RAW, () => copyFields(writer, stored, object, edits));
-  copyFields(writer, stored, { start: MAGIC_BYTES, end: stored.length }, [{ number: RAW, write }]);
+  copyFields(writer, stored, { start: MAGIC.length, end: stored.length }, [{ number: RAW, write }]);
   return writer.take();
 }

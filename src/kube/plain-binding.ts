@@ -8,8 +8,8 @@
 import { ByteReader } from '../base/byte-reader.ts';
 import { copyBytes } from '../base/bytes.ts';
 import { varintBytes } from '../base/varint.ts';
+import { MAGIC } from './stored-object.ts';
 
-const MAGIC_BYTES = 4;
 const LENGTH_DELIMITED = 2;
 /** Tags of length-delimited fields. Of Unknown: */
 const TYPE_META = 0x0a;
@@ -60,7 +60,7 @@ export class PlainBinding {
 
   #isPlain(uid: string): boolean {
     const reader = this.#reader;
-    reader.reset(this.#stored, MAGIC_BYTES, this.#stored.length);
+    reader.reset(this.#stored, MAGIC.length, this.#stored.length);
     let count = 0;
     while (reader.hasMore) {
       const tag = reader.tag();

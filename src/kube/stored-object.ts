@@ -8,7 +8,8 @@
 import { ByteReader, WireError } from '../base/byte-reader.ts';
 import { KubeWriter } from './kube-writer.ts';
 
-const MAGIC: Uint8Array = Buffer.from('k8s\0', 'latin1');
+/** What an object in protobuf begins with. */
+export const MAGIC: Uint8Array = Buffer.from('k8s\0', 'latin1');
 const ENCRYPTED: Uint8Array = Buffer.from('k8s:enc:', 'latin1');
 const OPENING_BRACE = 0x7b;
 
