@@ -10,9 +10,8 @@
 // A class begins with the shared one, and changes over when the other one would have saved more than a pass over the nodes, which is what it costs to make.
 // So one template that fills a cluster has an index of its own, and thousands that take turns share those of their views.
 //
-// Limit: BYTES_MAX for all classes and indexes, or as much as INDEXES_LEAST of them take where nodes are so many that this is more. Beyond it those
-// go that were not used for longest, but never what is in use; what comes again is made anew, in a pass over the nodes. What was not used for
-// CLASS_IDLE_MS goes, too.
+// Limit: indexBytesMaxFor (node-index.ts) for all classes and indexes. Beyond it those go that were not used for longest, but never what is in use;
+// what comes again is made anew, in a pass over the nodes. What was not used for CLASS_IDLE_MS goes, too.
 
 import type { PodObject } from '../model/pod-object.ts';
 import type { SchedulerProfile } from '../model/scheduler-profile.ts';
@@ -21,7 +20,7 @@ import { ClassIndex } from './class-index.ts';
 import { ClassKeys } from './class-keys.ts';
 import type { ClusterState, SweepUsers } from './cluster-state.ts';
 import type { Failure, FailureTable } from './failure-table.ts';
-import { type IndexMaker, type IndexOrder, NODE_BYTES, type NodeIndex } from './node-index.ts';
+import { type IndexMaker, type IndexOrder, indexBytesMaxFor, type NodeIndex } from './node-index.ts';
 import { ExceptionMarks, OverlaidGroups } from './overlaid-groups.ts';
 import { Picker } from './pick.ts';
 import { PodClass } from './pod-class.ts';
@@ -30,8 +29,6 @@ import { SharedView } from './shared-view.ts';
 import { VictimSearch } from './victim-search.ts';
 import { doesBear } from './volume-users.ts';
 
-const BYTES_MAX = 384 * 1024 * 1024;
-const INDEXES_LEAST = 64;
 const CLASS_IDLE_MS = 300_000;
 /** What a class takes beside its index, about. */
 const CLASS_BYTES = 4_096;
@@ -310,7 +307,7 @@ export class ClassTable implements SweepUsers {
 
   /** Drops what was used longest ago, but for the last class and the last view, which are in use. */
   #keepWithin(): void {
-    const bytesMax = this.#bytesMax ?? Math.max(BYTES_MAX, INDEXES_LEAST * NODE_BYTES * this.#state.nodes.count);
+    const bytesMax = this.#bytesMax ?? indexBytesMaxFor(this.#state.nodes.count);
     while (this.#bytes > bytesMax) {
       const [entry] = this.#entries.size > 1 ? this.#entries : [];
       const [view] = this.#views.size > 1 ? this.#views.values() : [];

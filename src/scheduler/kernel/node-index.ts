@@ -11,6 +11,13 @@ import type { TopologyKey } from './topology.ts';
 
 /** What an index takes for each node. */
 export const NODE_BYTES = 16;
+const BYTES_MAX = 384 * 1024 * 1024;
+const INDEXES_LEAST = 64;
+
+/** What indexes in one place may take together: BYTES_MAX, or as much as INDEXES_LEAST of them take where nodes are so many that this is more. */
+export function indexBytesMaxFor(nodeCount: number): number {
+  return Math.max(BYTES_MAX, INDEXES_LEAST * NODE_BYTES * nodeCount);
+}
 
 /** Outdated: they are to be made anew. Awaited: nothing can be decided by them before shards have answered. */
 export type Freshness = 'fresh' | 'outdated' | 'awaited';

@@ -22,7 +22,14 @@ import { ClassIndex } from '../kernel/class-index.ts';
 import type { ClusterObserver } from '../kernel/cluster-observer.ts';
 import type { ClusterState } from '../kernel/cluster-state.ts';
 import { Kernel, type Outcome } from '../kernel/kernel.ts';
-import { type Freshness, type IndexOrder, NODE_BYTES, type NodeIndex, type RowSource } from '../kernel/node-index.ts';
+import {
+  type Freshness,
+  type IndexOrder,
+  indexBytesMaxFor,
+  NODE_BYTES,
+  type NodeIndex,
+  type RowSource,
+} from '../kernel/node-index.ts';
 import type { PodRecord } from '../kernel/pod-table.ts';
 import type { ObjectOf } from '../model/cluster-objects.ts';
 import type { SchedulerProfile } from '../model/scheduler-profile.ts';
@@ -41,9 +48,7 @@ import { ShardSeat } from './shard-seat.ts';
 import { orderPartsOf } from './shard-source.ts';
 
 export const SHARDS_MAX = 64;
-const INDEX_BYTES_MAX = 384 * 1024 * 1024;
-const INDEXES_LEAST = 64;
-const INDEXES_MOST = 1_024;
+const INDEXES_MAX = 1_024;
 const AWAKE_MAX = 64;
 const UNSEEN_BYTES_MAX = 512 * 1024 * 1024;
 const SILENCE_MS = 3_000;
@@ -406,10 +411,10 @@ export class Sequencer implements ClusterObserver, Questioner {
     return number;
   }
 
-  /** As many as INDEX_BYTES_MAX hold, in all shards together. */
+  /** As many as may be in one place, in all shards together. */
   get #indexesMax(): number {
-    const bytesEach = NODE_BYTES * Math.max(1, this.#state.nodes.count);
-    return Math.max(INDEXES_LEAST, Math.min(INDEXES_MOST, Math.floor(INDEX_BYTES_MAX / bytesEach)));
+    const { count } = this.#state.nodes;
+    return Math.min(INDEXES_MAX, Math.floor(indexBytesMaxFor(count) / (NODE_BYTES * Math.max(1, count))));
   }
 
   #dropOldest(): void {
