@@ -18,7 +18,6 @@ import { wholeNumberWithin } from './whole-number.ts';
 
 const LISTEN_DEFAULT = '127.0.0.1:7300';
 const LOOPBACK: readonly string[] = ['127.0.0.1', '::1', 'localhost'];
-const ALIVE_MS = 3_600_000;
 
 /** commander's names of the options. */
 export interface ShardFlags {
@@ -127,8 +126,6 @@ async function runShard({ listen, trustNetwork }: ServerFlags): Promise<void> {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => end());
   const port = await server.listen(new TcpNetwork(), listen);
   logger.info({ host: listen.host, port }, 'listening');
-  const alive = setInterval(() => {}, ALIVE_MS);
   await ended;
-  clearInterval(alive);
   await server.close();
 }
