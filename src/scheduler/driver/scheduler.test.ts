@@ -2,9 +2,13 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { SimulatedClock } from '../../testing/clock.ts';
+import { Kernel } from '../kernel/kernel.ts';
 import { DEFAULT_PROFILE } from '../model/scheduler-profile.ts';
 import { type BindFault, FakeKubeApi } from './fake-kube-api-fixture.ts';
 import { Scheduler } from './scheduler.ts';
+import type { ShardedKernel } from './scheduler-options.ts';
+
+const PROFILE = { ...DEFAULT_PROFILE, preempts: false, hasDynamicResources: false };
 
 /** A scheduler on a fake API, in simulated time. */
 class Lab {
@@ -13,11 +17,12 @@ class Lab {
   readonly problems: string[] = [];
   readonly scheduler: Scheduler;
 
-  constructor() {
+  constructor(openShards?: (onAnswered: () => void) => ShardedKernel) {
     this.scheduler = new Scheduler({
       api: this.cluster.api,
       clock: this.clock,
-      profiles: [{ ...DEFAULT_PROFILE, preempts: false, hasDynamicResources: false }],
+      profiles: [PROFILE],
+      openShards,
       instance: 'test',
       notices: {
         onProblem: (resource, text) => this.problems.push(`${resource}: ${text}`),
@@ -149,6 +154,46 @@ describe('the scheduler', () => {
     lab.cluster.deletePod('uid-waiting');
     await lab.pass(20_000);
     assert.equal(lab.nodeOf('a'), 'n1');
+    lab.scheduler.close();
+  });
+
+  it('asks about a pod whose decision is awaited when something was answered, whatever happens meanwhile', async () => {
+    const kernel = new Kernel([PROFILE]);
+    const asked: string[] = [];
+    let answer = (): void => {};
+    let isThere = false;
+    const lab = new Lab((onAnswered) => {
+      answer = onAnswered;
+      const figures = { shards: 1, shardsUp: 1, questions: 0, standIns: 0, losses: 0, waitingMs: 0 };
+      const decide: ShardedKernel['decide'] = (uid) => {
+        asked.push(uid);
+        return isThere ? kernel.decide(uid) : { kind: 'awaited' };
+      };
+      return { kernel, figures, decide, close() {} };
+    });
+    lab.cluster.createNode('n1', '8');
+    lab.cluster.createPod('a', '1');
+    lab.cluster.createPod('b', '1');
+    for (let i = 0; i < 5; i++) {
+      await lab.pass(100);
+      lab.cluster.createNode(`m${i}`, '1');
+    }
+    const [first] = asked;
+    assert.deepEqual(asked, [first]);
+    answer();
+    await lab.pass(100);
+    assert.deepEqual(asked, [first, first]);
+    // The next pod waits for an answer of its own.
+    lab.cluster.deletePod(first);
+    lab.cluster.createNode('m5', '1');
+    await lab.pass(100);
+    const second = first === 'uid-a' ? 'uid-b' : 'uid-a';
+    assert.deepEqual(asked, [first, first, second]);
+    isThere = true;
+    answer();
+    await lab.pass(1000);
+    assert.deepEqual(asked, [first, first, second, second]);
+    assert.equal(lab.cluster.pods.get(second)?.nodeName, 'n1');
     lab.scheduler.close();
   });
 

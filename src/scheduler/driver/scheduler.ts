@@ -37,6 +37,8 @@ export class Scheduler {
   readonly #shards: ShardedKernel | undefined;
   /** The pod whose decision waits for shards, and since when. */
   #awaited: { readonly uid: string; readonly sinceMs: number } | undefined;
+  /** They have answered something since it was last asked about. */
+  #isAnswered = false;
   readonly #names: ReadonlySet<string>;
   readonly #bindings: PodBindings;
   readonly #volumes: PodVolumes;
@@ -58,7 +60,7 @@ export class Scheduler {
     const leadsUntilMs = (): number => this.#leadsUntilMs();
     this.#options = options;
     this.queue = new SchedulingQueue(backoff);
-    this.#shards = options.openShards?.(() => this.#kick());
+    this.#shards = options.openShards?.(() => this.#answered());
     this.#kernel = this.#shards?.kernel ?? new Kernel(profiles);
     this.#names = new Set(profiles.map(({ schedulerName }) => schedulerName));
     this.#volumes = new PodVolumes({
@@ -314,10 +316,11 @@ export class Scheduler {
         return;
       }
       if (this.#bindings.sendReady()) continue;
+      // There is a turn when it is answered.
+      if (this.#awaited !== undefined && !this.#isAnswered) return;
       const next = this.#awaited ?? this.#next(nowMs);
       if (next === undefined) break;
       this.#decide(next.uid, next.sinceMs, nowMs);
-      if (this.#awaited !== undefined) break;
     }
     this.#timer?.cancel();
     const dueMs = this.queue.nextDueMs;
@@ -330,7 +333,14 @@ export class Scheduler {
     return uid === undefined ? undefined : { uid, sinceMs: nowMs };
   }
 
+  #answered(): void {
+    this.#isAnswered = true;
+    this.#kick();
+  }
+
   #ask(uid: string): Outcome {
+    // A shard may be lost meanwhile, which counts as an answer.
+    this.#isAnswered = false;
     return this.#shards?.decide(uid) ?? this.#kernel.decide(uid);
   }
 
