@@ -27,8 +27,6 @@ const GROUP_BYTES = 48;
 const GROUPS_KEPT = 1_024;
 
 export class ClassIndex implements NodeIndex {
-  /** Rows of all groups, one after another. */
-  rows: Int32Array = NO_INTS;
   /** Nodes in each group. */
   readonly counts: number[] = [];
   /** The highest bucket of each group that has a node. */
@@ -69,6 +67,10 @@ export class ClassIndex implements NodeIndex {
     this.#stampSeen = source.state.lastStamp;
   }
 
+  get rows(): Int32Array {
+    return this.#groups.rows;
+  }
+
   get bytes(): number {
     const { most } = this.#source.score;
     const groupBytes = GROUP_BYTES + 4 * this.width;
@@ -92,7 +94,6 @@ export class ClassIndex implements NodeIndex {
     this.#bucketOf = NO_INTS;
     this.#next = NO_INTS;
     this.#previous = NO_INTS;
-    this.rows = NO_INTS;
     for (const list of [this.#heads, this.#spareHeads, this.counts, this.tops, this.live, this.failed]) list.length = 0;
     this.#groups = new RowTable();
     this.#headsCount = 0;
@@ -232,11 +233,8 @@ export class ClassIndex implements NodeIndex {
   }
 
   #groupWith(row: Int32Array): number {
-    const group = this.#groups.find(row, this.rows);
+    const group = this.#groups.numberOf(row);
     if (group < this.counts.length) return group;
-    const start = group * this.width;
-    if (start + this.width > this.rows.length) this.rows = grownInts(this.rows, capacityFor(start + this.width));
-    this.rows.set(row, start);
     this.counts.push(0);
     this.tops.push(NONE);
     this.#heads.push(NO_INTS);

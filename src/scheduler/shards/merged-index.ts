@@ -14,7 +14,6 @@
 // Limits: MergeLimits. What still cannot be told with lists of listMax is given up, and indexed on this thread.
 
 import { assert } from '../../base/assert.ts';
-import { capacityFor, grownInts, NO_INTS } from '../kernel/column.ts';
 import type { Freshness, IndexOrder, NodeIndex, RowSource } from '../kernel/node-index.ts';
 import type { ExceptionMarks } from '../kernel/overlaid-groups.ts';
 import { RowTable } from '../kernel/row-table.ts';
@@ -76,7 +75,6 @@ interface Exception {
 type State = 'asleep' | 'asked' | 'awake' | 'released';
 
 export class MergedIndex implements NodeIndex {
-  rows: Int32Array = NO_INTS;
   readonly width: number;
   readonly counts: number[] = [];
   readonly tops: number[] = [];
@@ -117,6 +115,10 @@ export class MergedIndex implements NodeIndex {
 
   get isAwake(): boolean {
     return this.#state === 'awake' || this.#state === 'asked';
+  }
+
+  get rows(): Int32Array {
+    return this.#groups.rows;
   }
 
   get bytes(): number {
@@ -270,7 +272,6 @@ export class MergedIndex implements NodeIndex {
     this.#question = NONE;
     this.#isUsed = false;
     this.#groups = new RowTable();
-    this.rows = NO_INTS;
     const columns = [this.counts, this.tops, this.live, this.failed, this.#liveAt, this.#best, this.#dirty];
     for (const column of columns) column.length = 0;
     this.#candidates.length = 0;
@@ -432,11 +433,8 @@ export class MergedIndex implements NodeIndex {
   }
 
   #groupWith(row: Int32Array): number {
-    const group = this.#groups.find(row, this.rows);
+    const group = this.#groups.numberOf(row);
     if (group < this.counts.length) return group;
-    const end = (group + 1) * this.width;
-    if (end > this.rows.length) this.rows = grownInts(this.rows, capacityFor(end));
-    this.rows.set(row, group * this.width);
     this.counts.push(0);
     this.tops.push(NONE);
     this.#best.push(NONE);
