@@ -143,8 +143,7 @@ export class Connections {
   }
 }
 
-function addStats(sum: ConnectionStats, stats: ConnectionStats): void {
-  // Every property is a counter.
-  const target = sum as unknown as Record<string, number>;
-  for (const [name, value] of Object.entries(stats)) target[name] += value;
+/** Of an object all of whose properties are counters. */
+function addStats<Name extends string>(sum: Record<Name, number>, stats: Readonly<Record<Name, number>>): void {
+  for (const name in stats) sum[name] += stats[name];
 }
