@@ -4,7 +4,7 @@ import { randomBytes, randomInt } from 'node:crypto';
 import { availableParallelism, totalmem } from 'node:os';
 import { basename, resolve } from 'node:path';
 import { Command } from 'commander';
-import { pino } from 'pino';
+import type { Logger } from 'pino';
 import type { DiskNotices } from '../etcd/disk-health.ts';
 import { budgetText } from '../etcd/loss-budget.ts';
 import { ETCD_VERSION } from '../etcd/maintenance-service.ts';
@@ -21,10 +21,9 @@ import { TcpNetwork } from '../io/tcp-network.ts';
 import { quoted } from '../repair/byte-text.ts';
 import { type FlagValues, UsageError } from './flag-values.ts';
 import { type Flag, SERVE_FLAGS } from './flags.ts';
+import { jsonLogger } from './json-log.ts';
 import { type ServeConfig, serveConfig } from './serve-config.ts';
 import { firstLine, readServeFlags } from './serve-flags.ts';
-
-type Logger = ReturnType<typeof pino>;
 
 /** One watch message holds all events of a revision, however many; beyond this its stream is reset and resumes. */
 const STREAM_QUEUE_BYTES_MAX = 512 << 20;
@@ -80,15 +79,7 @@ function makeLogger(values: FlagValues): Logger {
   if (!LOG_LEVELS.includes(level)) throw new UsageError(`unrecognized level: ${JSON.stringify(level)}`);
   const chosen = level === 'panic' ? 'fatal' : level;
   const isQuiet = process.stderr.isTTY && !values.isSet('log-level');
-  return pino(
-    {
-      level: isQuiet ? 'warn' : chosen,
-      base: null,
-      timestamp: () => `,"ts":"${new Date().toISOString()}"`,
-      formatters: { level: (label) => ({ level: label }) },
-    },
-    pino.destination({ dest: 2, sync: true }),
-  );
+  return jsonLogger(isQuiet ? 'warn' : chosen);
 }
 
 async function run(config: ServeConfig, values: FlagValues, logger: Logger): Promise<void> {
