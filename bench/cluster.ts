@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { EtcdClient } from '../src/client/etcd-client.ts';
-import { keyBytes, prefixEnd } from '../src/client/key-range.ts';
+import { keyBehind, keyBytes, prefixEnd } from '../src/client/key-range.ts';
 import { RealClock } from '../src/io/clock.ts';
 import { TcpNetwork } from '../src/io/tcp-network.ts';
 import { MessageDecoder } from '../src/kube/message-decoder.ts';
@@ -145,7 +145,7 @@ async function countPods(endpoint: string): Promise<{ pods: number; bound: numbe
     }
     const last = kvs.at(-1);
     if (!more || last === undefined) break;
-    key = Buffer.concat([last.key, Buffer.of(0)]);
+    key = keyBehind(last.key);
   }
   client.close();
   return { pods, bound };

@@ -9,6 +9,13 @@ export function keyBytes(key: Key): Uint8Array {
   return typeof key === 'string' ? Buffer.from(key) : key;
 }
 
+/** The next key after it, where the next page of a range begins. */
+export function keyBehind(key: Uint8Array): Uint8Array {
+  const next = new Uint8Array(key.length + 1);
+  next.set(key);
+  return next;
+}
+
 /** The range_end that, with `prefix` as key, makes the range of all keys beginning with it. */
 export function prefixEnd(prefix: Uint8Array): Uint8Array {
   for (let i = prefix.length - 1; i >= 0; i--) {

@@ -13,7 +13,7 @@
 
 import { StatusError, UNAVAILABLE } from '../api/errors.ts';
 import type { EtcdClient } from '../client/etcd-client.ts';
-import { prefixEnd } from '../client/key-range.ts';
+import { keyBehind, prefixEnd } from '../client/key-range.ts';
 import { type KvView, KvViews, RangePage } from '../client/kv-view.ts';
 import type { Watch } from '../client/watch.ts';
 import type { Clock, Timer } from '../io/clock.ts';
@@ -169,7 +169,7 @@ export class StoreReflector implements Reflection {
     while (this.#instead === undefined && !this.#isClosed) {
       const { hasMore, lastKey } = page;
       const next =
-        hasMore && lastKey !== undefined ? this.#page(other(pages, page), after(lastKey), revision) : undefined;
+        hasMore && lastKey !== undefined ? this.#page(other(pages, page), keyBehind(lastKey), revision) : undefined;
       if (next !== undefined) {
         // Whoever awaits it below hears of its failure.
         next.catch(() => undefined);
@@ -360,13 +360,6 @@ export class StoreReflector implements Reflection {
 
 function other(pages: readonly RangePage[], page: RangePage): RangePage {
   return pages[0] === page ? pages[1] : pages[0];
-}
-
-/** The first key behind this one. */
-function after(key: Uint8Array): Uint8Array {
-  const next = new Uint8Array(key.length + 1);
-  next.set(key);
-  return next;
 }
 
 /** Throws RangeError for a selector of anything else than phases that are not wanted. */

@@ -2,7 +2,7 @@
 
 import type { KeyValue } from '../api/messages.ts';
 import type { EtcdClient } from '../client/etcd-client.ts';
-import { keyBytes, prefixEnd } from '../client/key-range.ts';
+import { keyBehind, keyBytes, prefixEnd } from '../client/key-range.ts';
 import { numberIn, type Removal } from './lab-target.ts';
 
 const DELETE_KEYS = 500;
@@ -16,12 +16,12 @@ export async function removeAll(client: EtcdClient, prefix: string, { onRemoved,
     const request = { key, range_end: end, limit: DELETE_KEYS, keys_only: true };
     const { kvs, more } = await client.range(request, { timeoutMs: TIMEOUT_MS });
     for (const { first, last } of numberedRuns(kvs, prefix)) {
-      const run = { key: first, range_end: behind(last) };
+      const run = { key: first, range_end: keyBehind(last) };
       onRemoved((await client.deleteRange(run, { timeoutMs: TIMEOUT_MS })).deleted);
     }
     const last = kvs.at(-1);
     if (last === undefined || !more) return;
-    key = behind(last.key);
+    key = keyBehind(last.key);
   }
 }
 
@@ -43,11 +43,4 @@ function numberedRuns(kvs: readonly KeyValue[], prefix: string): readonly KeyRun
     }
   }
   return runs;
-}
-
-/** The next key after it. */
-function behind(key: Uint8Array): Uint8Array {
-  const next = new Uint8Array(key.length + 1);
-  next.set(key);
-  return next;
 }

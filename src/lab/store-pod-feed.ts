@@ -8,7 +8,7 @@
 import { StatusError } from '../api/errors.ts';
 import { WireError } from '../base/byte-reader.ts';
 import type { EtcdClient } from '../client/etcd-client.ts';
-import { prefixEnd } from '../client/key-range.ts';
+import { keyBehind, prefixEnd } from '../client/key-range.ts';
 import { type KvView, KvViews, RangePage } from '../client/kv-view.ts';
 import type { Watch } from '../client/watch.ts';
 import type { Clock, Timer } from '../io/clock.ts';
@@ -103,7 +103,7 @@ export class StorePodFeed implements PodFeed {
       await this.#options.client.rangePage({ ...range, key, revision }, page, options);
       if (revision === 0) revision = page.revision;
       page.visit(this.#views, (kv) => this.#set(kv));
-      key = page.hasMore && page.lastKey !== undefined ? Buffer.concat([page.lastKey, Buffer.of(0)]) : undefined;
+      key = page.hasMore && page.lastKey !== undefined ? keyBehind(page.lastKey) : undefined;
     }
     this.#listener?.onListEnds();
     return revision;
