@@ -6,8 +6,8 @@
 import { NODE_UID_START } from '../bench/update-values.ts';
 import type { PlainObject } from '../kube/message-decoder.ts';
 import type { JsonObject } from '../kube-api/kube-api.ts';
-import { fieldsOf } from '../kube-api/object-head.ts';
 import { ADDRESS, INDEX, NETWORK } from './numbered-bytes.ts';
+import { transitionTime } from './transition-time.ts';
 
 export interface NodeOptions {
   /** Names are this and seven digits. */
@@ -114,22 +114,16 @@ function taintsOf(machine: MachineType, isSpare: boolean): PlainObject {
   return taints.length === 0 ? {} : { taints };
 }
 
-/** What a kubelet says of its node at that time; a condition that was so before keeps the time of its last transition. */
+/** What a kubelet says of its node at that time. */
 export function healthyConditions(node: JsonObject, time: string): PlainObject[] {
-  const { conditions } = fieldsOf(node.status);
-  const before: readonly unknown[] = Array.isArray(conditions) ? conditions : [];
-  return HEALTHY.map(([type, status, reason]) => {
-    const old = fieldsOf(before.find((one) => fieldsOf(one).type === type));
-    const isSame = old.status === status && typeof old.lastTransitionTime === 'string';
-    return {
-      type,
-      status,
-      reason,
-      message: `kubelet reports ${reason}`,
-      lastHeartbeatTime: time,
-      lastTransitionTime: isSame ? old.lastTransitionTime : time,
-    };
-  });
+  return HEALTHY.map(([type, status, reason]) => ({
+    type,
+    status,
+    reason,
+    message: `kubelet reports ${reason}`,
+    lastHeartbeatTime: time,
+    lastTransitionTime: transitionTime(node, type, status, time),
+  }));
 }
 
 function statusOf(

@@ -5,7 +5,8 @@
 
 import type { PlainObject } from '../kube/message-decoder.ts';
 import type { JsonObject } from '../kube-api/kube-api.ts';
-import { fieldsOf, isObject } from '../kube-api/object-head.ts';
+import { fieldsOf } from '../kube-api/object-head.ts';
+import { transitionTime } from './transition-time.ts';
 
 /** 128 and the number of SIGTERM: a program that does not heed it. */
 const TERMINATED_EXIT_CODE = 143;
@@ -100,22 +101,15 @@ function generationOf(pod: JsonObject): PlainObject {
 
 type Told = readonly [type: string, status: string, reason: string];
 
-/** A condition whose status is what it was keeps the time of its last transition. */
 function conditionsOf(pod: JsonObject, now: string, told: readonly Told[]): PlainObject[] {
-  const { conditions } = fieldsOf(pod.status);
-  const before: readonly unknown[] = Array.isArray(conditions) ? conditions : [];
-  return told.map(([type, status, reason]) => {
-    const old = fieldsOf(before.find((one) => isObject(one) && one.type === type));
-    const isSame = old.status === status && typeof old.lastTransitionTime === 'string';
-    return {
-      type,
-      status,
-      lastProbeTime: null,
-      lastTransitionTime: isSame ? old.lastTransitionTime : now,
-      ...(reason === '' ? {} : { reason }),
-      ...generationOf(pod),
-    };
-  });
+  return told.map(([type, status, reason]) => ({
+    type,
+    status,
+    lastProbeTime: null,
+    lastTransitionTime: transitionTime(pod, type, status, now),
+    ...(reason === '' ? {} : { reason }),
+    ...generationOf(pod),
+  }));
 }
 
 type StateOf = (container: JsonObject, containerId: string) => PlainObject;
