@@ -10,7 +10,8 @@ export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function textOf(value: unknown): string {
+/** Of a string; '' of anything else. */
+export function textOf(value: unknown): string {
   return typeof value === 'string' ? value : '';
 }
 

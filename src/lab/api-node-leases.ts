@@ -6,9 +6,10 @@ import type { Clock, Timer } from '../io/clock.ts';
 import { NODE_LEASE_NAMESPACE } from '../kube/node-lease.ts';
 import type { JsonObject, KubeApi, WriteOutcome } from '../kube-api/kube-api.ts';
 import type { ObjectApi } from '../kube-api/object-api.ts';
-import { fieldsOf } from '../kube-api/object-head.ts';
+import { fieldsOf, textOf } from '../kube-api/object-head.ts';
+import { microTime } from '../kube-api/request-bodies.ts';
 import { Trouble } from '../kube-api/trouble.ts';
-import { textOf } from './api-object-writer.ts';
+import { failureText } from './api-object-writer.ts';
 import type { LeaseRenewal } from './lab-target.ts';
 
 /** A kubelet's: a quarter of the lease's 40 s. */
@@ -95,7 +96,7 @@ export class ApiNodeLeases implements LeaseRenewal {
   async #create(index: number): Promise<void> {
     const outcome = await this.#options.objects.create('leases', NODE_LEASE_NAMESPACE, this.#lease(index));
     if (outcome.kind === 'done') this.#versions[index] = versionOf(outcome.object);
-    else if (outcome.kind !== 'conflict') this.#trouble.fail(`create lease: ${textOf(outcome)}`);
+    else if (outcome.kind !== 'conflict') this.#trouble.fail(`create lease: ${failureText(outcome)}`);
   }
 
   async #renew(index: number, intendedMs: number): Promise<void> {
@@ -110,7 +111,7 @@ export class ApiNodeLeases implements LeaseRenewal {
     } else {
       this.#versions[index] = '';
       this.failed++;
-      this.#trouble.fail(`renew lease ${this.#options.nameOf(index)}: ${textOf(outcome)}`);
+      this.#trouble.fail(`renew lease ${this.#options.nameOf(index)}: ${failureText(outcome)}`);
     }
   }
 
@@ -143,13 +144,12 @@ export class ApiNodeLeases implements LeaseRenewal {
       spec: {
         holderIdentity: name,
         leaseDurationSeconds: LEASE_SECONDS,
-        renewTime: new Date(clock.wallMs()).toISOString().replace('Z', '000Z'),
+        renewTime: microTime(clock.wallMs()),
       },
     };
   }
 }
 
 function versionOf(object: JsonObject): string {
-  const { resourceVersion } = fieldsOf(object.metadata);
-  return typeof resourceVersion === 'string' ? resourceVersion : '';
+  return textOf(fieldsOf(object.metadata).resourceVersion);
 }

@@ -97,9 +97,9 @@ function writtenAs(outcome: WriteOutcome): WriteResult {
 
 function resultOf(failure: Failure): WriteResult {
   if (failure.kind === 'gone') return MOOT;
-  return { kind: 'failed', text: textOf(failure) };
+  return { kind: 'failed', text: failureText(failure) };
 }
 
-export function textOf(failure: Failure): string {
+export function failureText(failure: Failure): string {
   return failure.kind === 'too-many-requests' ? 'the API server has too many requests (429)' : failure.text;
 }

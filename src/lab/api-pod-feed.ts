@@ -3,7 +3,7 @@
 import type { JsonObject, KubeApi, Reflection } from '../kube-api/kube-api.ts';
 import { keyOf } from '../kube-api/object-head.ts';
 import type { PodFeed, PodFeedListener } from './pod-feed.ts';
-import { podViewOf, viewKey } from './pod-view.ts';
+import { podViewOf } from './pod-view.ts';
 
 const ON_NODES = 'spec.nodeName!=';
 
@@ -33,8 +33,8 @@ export class ApiPodFeed implements PodFeed {
     const handler = {
       onSet: (pod: JsonObject) => {
         const view = podViewOf(pod);
-        if (listener.onPod(view)) this.#atHand.set(viewKey(view), pod);
-        else this.#atHand.delete(viewKey(view));
+        if (listener.onPod(view)) this.#atHand.set(keyOf(view), pod);
+        else this.#atHand.delete(keyOf(view));
       },
       onDeleted: (pod: { readonly namespace: string; readonly name: string }) => {
         this.#atHand.delete(keyOf(pod));

@@ -9,7 +9,7 @@ import { fieldsOf, headOf, type ObjectHead } from '../kube-api/object-head.ts';
 import type { ResourceName } from '../kube-api/resource.ts';
 import { ApiCreation } from './api-creation.ts';
 import { ApiNodeLeases } from './api-node-leases.ts';
-import { ApiObjectWriter, textOf } from './api-object-writer.ts';
+import { ApiObjectWriter, failureText } from './api-object-writer.ts';
 import { ApiPodFeed } from './api-pod-feed.ts';
 import type { BoundSample } from './bound-sample.ts';
 import {
@@ -57,7 +57,7 @@ export class ApiTarget implements LabTarget {
 
   async open(): Promise<void> {
     const outcome = await this.#api.readVersion();
-    if (outcome.kind !== 'found') throw new RefusedError(`cannot reach the API server: ${textOf(outcome)}`);
+    if (outcome.kind !== 'found') throw new RefusedError(`cannot reach the API server: ${failureText(outcome)}`);
   }
 
   close(): Promise<void> {
@@ -146,7 +146,7 @@ export class ApiTarget implements LabTarget {
       while (next < objects.length && signal?.aborted !== true) {
         const outcome = await this.#api.objects.remove(resource, objects[next++], { graceSeconds: 0 });
         if (outcome.kind === 'done') onRemoved(1);
-        else if (outcome.kind !== 'gone') throw new RefusedError(textOf(outcome));
+        else if (outcome.kind !== 'gone') throw new RefusedError(failureText(outcome));
       }
     };
     await Promise.all(Array.from({ length: Math.min(REMOVED_AT_ONCE, objects.length) }, work));

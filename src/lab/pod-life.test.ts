@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
+import { keyOf } from '../kube-api/object-head.ts';
 import { PodLife, type PodStep, stepOf } from './pod-life.ts';
-import { type PodView, viewKey } from './pod-view.ts';
+import type { PodView } from './pod-view.ts';
 
 const RUNS = Number(process.env.K1M_RUNS ?? 300);
 const WALL_MS = 1_700_000_000_000;
@@ -111,7 +112,7 @@ describe('what a kubelet has to do', () => {
         const shown = new Map<string, PodView>();
         let nowMs = 0;
         for (const { kind, view } of actions) {
-          const key = viewKey(view);
+          const key = keyOf(view);
           if (kind === 'set') {
             shown.set(key, view);
             life.set(view, now(nowMs));
@@ -136,7 +137,7 @@ describe('what a kubelet has to do', () => {
         assert.equal(life.size, due.length);
         const taken = new Set<string>();
         for (let task = life.next(1e9); task !== undefined; task = life.next(1e9)) taken.add(task.key);
-        assert.deepEqual(taken, new Set(due.map(viewKey)));
+        assert.deepEqual(taken, new Set(due.map(keyOf)));
       }),
       { numRuns: RUNS },
     );

@@ -9,7 +9,8 @@
 // Limit: waitingMax pods that have something due. Those that are told beyond it are left out (`isBehind`), to be listed anew when there is room.
 
 import { Heap } from '../base/heap.ts';
-import { hasEnded, type PodView, viewKey } from './pod-view.ts';
+import { keyOf } from '../kube-api/object-head.ts';
+import { hasEnded, type PodView } from './pod-view.ts';
 
 export type PodStep = 'start' | 'finish' | 'stop' | 'remove';
 
@@ -78,7 +79,7 @@ export class PodLife {
   /** Whether something is due for the pod. */
   set(pod: PodView, now: Now): boolean {
     const { uid, nodeName } = pod;
-    const key = viewKey(pod);
+    const key = keyOf(pod);
     this.#listed?.add(key);
     const step = this.#options.isOwnNode(nodeName) ? stepOf(pod) : undefined;
     if (step === undefined) {

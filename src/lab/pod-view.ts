@@ -2,7 +2,7 @@
 
 import { fieldsBeside } from '../kube/message-schema.ts';
 import type { JsonObject } from '../kube-api/kube-api.ts';
-import { fieldsOf, keyOf } from '../kube-api/object-head.ts';
+import { fieldsOf, textOf } from '../kube-api/object-head.ts';
 
 /** Fields that no view reads, as `MessageDecoder` takes them. */
 export const UNVIEWED_FIELDS: readonly string[] = [
@@ -47,14 +47,6 @@ export function podViewOf(pod: JsonObject): PodView {
   };
 }
 
-export function viewKey(view: PodView): string {
-  return keyOf(view);
-}
-
 export function hasEnded({ phase }: PodView): boolean {
   return phase === 'Succeeded' || phase === 'Failed';
-}
-
-function textOf(value: unknown): string {
-  return typeof value === 'string' ? value : '';
 }

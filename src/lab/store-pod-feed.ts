@@ -15,9 +15,10 @@ import type { Clock, Timer } from '../io/clock.ts';
 import { MessageDecoder } from '../kube/message-decoder.ts';
 import { rawOf } from '../kube/message-edit.ts';
 import { formOf } from '../kube/stored-object.ts';
+import { keyOf } from '../kube-api/object-head.ts';
 import type { RegistryKeys } from '../kube-store/registry-key.ts';
 import type { PodFeed, PodFeedListener } from './pod-feed.ts';
-import { podViewOf, UNVIEWED_FIELDS, viewKey } from './pod-view.ts';
+import { podViewOf, UNVIEWED_FIELDS } from './pod-view.ts';
 import type { PodsAtHand } from './pods-at-hand.ts';
 
 const PAGE_KEYS = 500;
@@ -150,8 +151,8 @@ export class StorePodFeed implements PodFeed {
       if (form !== 'protobuf') throw new WireError(`its stored form is ${form}`);
       const { start, end } = rawOf(bytes, valueStart, valueEnd);
       const view = podViewOf(this.#decoder.decode('Pod', bytes, start, end) ?? {});
-      if (this.#listener?.onPod(view) === true) atHand.set(viewKey(view), kv);
-      else atHand.delete(viewKey(view));
+      if (this.#listener?.onPod(view) === true) atHand.set(keyOf(view), kv);
+      else atHand.delete(keyOf(view));
     } catch (error) {
       if (!(error instanceof WireError)) throw error;
       if (this.#unreadable++ > 0) return;
