@@ -4,7 +4,7 @@
 
 import { type Command, InvalidArgumentError } from 'commander';
 import { RefusedError } from '../base/refused-error.ts';
-import { isLoopback, parseEndpoint } from '../client/endpoint.ts';
+import { type Endpoint, isLoopback, parseEndpoint } from '../client/endpoint.ts';
 import { RealClock } from '../io/clock.ts';
 import { TcpNetwork } from '../io/tcp-network.ts';
 import { readTextFile } from '../io/text-file.ts';
@@ -23,7 +23,7 @@ import { wholeNumber, wholeNumberWithin } from './whole-number.ts';
 
 const OBJECTS_MAX = 3_000_000;
 const IN_FLIGHT_DEFAULT = 512;
-export const IN_FLIGHT_MAX = 1000;
+const IN_FLIGHT_MAX = 1000;
 const NAMESPACES_MAX = 16;
 const SIGNALS: ReadonlyMap<NodeJS.Signals, number> = new Map([
   ['SIGINT', 130],
@@ -111,7 +111,8 @@ export async function withLab(flags: TargetFlags, command: Command, work: (lab: 
   let target: LabTarget | undefined;
   try {
     const world = { clock, signal: abort.signal, onProblem };
-    target = flags.kubeconfig === undefined ? storeOf(flags, world) : await apiOf(flags, command, world);
+    const { kubeconfig } = flags;
+    target = kubeconfig === undefined ? storeOf(flags, world) : await apiOf({ ...flags, kubeconfig }, command, world);
     await target.open();
     await work({ target, clock, progress, signal: abort.signal, registry: flags.etcdPrefix, onProblem });
   } catch (error) {
@@ -126,12 +127,15 @@ export async function withLab(flags: TargetFlags, command: Command, work: (lab: 
 type World = Pick<Lab, 'clock' | 'signal' | 'onProblem'>;
 
 function storeOf(flags: TargetFlags, world: World): LabTarget {
-  const endpoint = parseEndpoint(flags.endpoint);
-  if (!isLoopback(endpoint)) checkRemote(flags, endpoint.authority);
+  checkRemote(flags, parseEndpoint(flags.endpoint));
   return new StoreTarget({ network: new TcpNetwork(), ...world }, flags.endpoint, flags.etcdPrefix);
 }
 
-async function apiOf(flags: TargetFlags, command: Command, world: World): Promise<LabTarget> {
+async function apiOf(
+  flags: TargetFlags & { readonly kubeconfig: string },
+  command: Command,
+  world: World,
+): Promise<LabTarget> {
   for (const name of ['endpoint', 'etcdPrefix', 'leaseBytes']) {
     if (command.getOptionValueSource(name) === 'cli') {
       const flag = name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
@@ -139,7 +143,7 @@ async function apiOf(flags: TargetFlags, command: Command, world: World): Promis
     }
   }
   const api = await openKubeApi({
-    ...(flags.kubeconfig === undefined ? {} : { kubeconfig: flags.kubeconfig }),
+    kubeconfig: flags.kubeconfig,
     environment: process.env,
     readText: readTextFile,
     clock: world.clock,
@@ -148,22 +152,21 @@ async function apiOf(flags: TargetFlags, command: Command, world: World): Promis
     inFlightMax: IN_FLIGHT_MAX,
     unreadFields: ['ObjectMeta.managedFields'],
   });
-  const { hostname, port, host: authority } = new URL(api.origin);
-  const host = hostname.replace(/^\[(.*)\]$/, '$1');
-  if (!isLoopback({ host, port: Number(port), authority })) checkRemote(flags, authority);
+  const { hostname, host: authority } = new URL(api.origin);
+  checkRemote(flags, { host: hostname.replace(/^\[(.*)\]$/, '$1'), authority });
   return new ApiTarget(world, api);
 }
 
-function checkRemote({ allowRemote }: TargetFlags, authority: string): void {
-  if (allowRemote) return;
-  throw new UsageError(`${authority} is another machine: add --allow-remote if it is meant to get this`, 'lab');
+function checkRemote({ allowRemote }: TargetFlags, at: Pick<Endpoint, 'host' | 'authority'>): void {
+  if (allowRemote || isLoopback(at)) return;
+  throw new UsageError(`${at.authority} is another machine: add --allow-remote if it is meant to get this`, 'lab');
 }
 
 export function say(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
-export interface Numbers {
+interface Numbers {
   readonly start: number;
   readonly end: number;
 }

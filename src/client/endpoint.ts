@@ -26,7 +26,6 @@ export function parseEndpoint(text: string): Endpoint {
 }
 
 /** Whether the host is this machine by its name or address. */
-export function isLoopback(endpoint: Endpoint): boolean {
-  const { host } = endpoint;
+export function isLoopback({ host }: Pick<Endpoint, 'host'>): boolean {
   return host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host);
 }
