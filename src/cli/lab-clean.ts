@@ -1,6 +1,7 @@
 // `k1m lab clean`, and the end of the other commands with --cleanup: what the lab has made is removed, and nothing else.
 
 import { Command } from 'commander';
+import type { Removal } from '../lab/lab-target.ts';
 import { type Lab, namespaces, say, type TargetFlags, targetOptions, withLab } from './lab-session.ts';
 
 /** commander's names of the options. */
@@ -24,23 +25,29 @@ export function cleanCommand(): Command {
  * Resolves with what to say of it. What an interrupted command has begun with is removed all the same: `signal` is given where removing is all there is
  * to do.
  */
-export async function removeNodes({ target, progress }: Lab, signal?: AbortSignal): Promise<string> {
-  let removed = 0;
-  progress.start('nodes and leases removed', 0, () => removed);
-  await target.removeNodes({ onRemoved: (some) => (removed += some), signal });
-  progress.stop();
-  return `${removed} nodes and leases removed`;
+export function removeNodes({ target, progress }: Lab, signal?: AbortSignal): Promise<string> {
+  return counted('nodes and leases removed', progress, (onRemoved) => target.removeNodes({ onRemoved, signal }));
 }
 
 /** Those in these namespaces; undefined: in all. */
-export async function removePods(
+export function removePods(
   { target, progress }: Lab,
   names: readonly string[] | undefined,
   signal?: AbortSignal,
 ): Promise<string> {
+  return counted('pods removed', progress, (onRemoved) => target.removePods(names, { onRemoved, signal }));
+}
+
+async function counted(
+  what: string,
+  progress: Lab['progress'],
+  remove: (onRemoved: Removal['onRemoved']) => Promise<void>,
+): Promise<string> {
   let removed = 0;
-  progress.start('pods removed', 0, () => removed);
-  await target.removePods(names, { onRemoved: (some) => (removed += some), signal });
+  progress.start(what, 0, () => removed);
+  await remove((some) => {
+    removed += some;
+  });
   progress.stop();
-  return `${removed} pods removed`;
+  return `${removed} ${what}`;
 }
