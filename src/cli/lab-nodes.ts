@@ -2,7 +2,7 @@
 
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { Kubelets } from '../lab/kubelets.ts';
-import { type LeaseRenewal, NODE_PREFIX, numberIn } from '../lab/lab-target.ts';
+import { type LeaseRenewal, NODE_PREFIX, numberIn, RENEW_SECONDS } from '../lab/lab-target.ts';
 import { NodeHeartbeats } from '../lab/node-heartbeats.ts';
 import { NodeMaker } from '../lab/node-maker.ts';
 import { addressOf, nameOf } from '../lab/numbered-bytes.ts';
@@ -25,8 +25,6 @@ const ZONES_MAX = 1000;
 const IMAGES_MAX = 1000;
 const LEASE_BYTES_MIN = 420;
 const LEASE_BYTES_MAX = 16_000;
-/** A kubelet's renewals of its lease. */
-const RENEW_SECONDS = 10;
 /** Writes about pods, and about nodes, on their way at a time. */
 const POD_WRITES_MAX = 256;
 const NODE_WRITES_MAX = 32;

@@ -10,10 +10,8 @@ import { fieldsOf, textOf } from '../kube-api/object-head.ts';
 import { microTime } from '../kube-api/request-bodies.ts';
 import { Trouble } from '../kube-api/trouble.ts';
 import { failureText } from './api-object-writer.ts';
-import type { LeaseRenewal } from './lab-target.ts';
+import { type LeaseRenewal, RENEW_SECONDS } from './lab-target.ts';
 
-/** A kubelet's: a quarter of the lease's 40 s. */
-const RENEW_SECONDS = 10;
 const LEASE_SECONDS = 40;
 const TICK_MS = 10;
 const CREATED_AT_ONCE = 64;

@@ -5,9 +5,7 @@ import { UpdateLoad } from '../bench/update-load.ts';
 import { NodeLeaseValue } from '../bench/update-values.ts';
 import type { EtcdClient } from '../client/etcd-client.ts';
 import type { Clock } from '../io/clock.ts';
-
-/** A kubelet's: a quarter of the lease's 40 s. */
-const RENEW_SECONDS = 10;
+import { RENEW_SECONDS } from './lab-target.ts';
 
 export interface NodeLeasesOptions {
   readonly clock: Clock;
