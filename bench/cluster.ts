@@ -5,12 +5,9 @@
 // store afterwards.
 // A run of less than 60,000 pods is mostly that of processes which have just begun to compile.
 
-import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { EtcdClient } from '../src/client/etcd-client.ts';
 import { keyBehind, keyBytes, prefixEnd } from '../src/client/key-range.ts';
@@ -20,6 +17,7 @@ import { MessageDecoder } from '../src/kube/message-decoder.ts';
 import { readEnvelope } from '../src/kube/stored-object.ts';
 import { readPodHead } from '../src/kube/stored-pod.ts';
 import { podViewOf, UNVIEWED_FIELDS } from '../src/lab/pod-view.ts';
+import { Command, freePort } from './command.ts';
 
 const { values } = parseArgs({
   options: {
@@ -48,75 +46,7 @@ const HELP = `node bench/cluster.ts [options]
   --restart          then how long a new scheduler takes with that state to its first decision
   --folder DIR       where the store's data folder is made (${tmpdir()})
 `;
-const PROGRAM = join(import.meta.dirname, '..', 'bin', 'k1m.js');
-const LINE_TIMEOUT_MS = 600_000;
-const END_MS = 10_000;
-const TICKS_A_SECOND = 100;
 const PAGE_KEYS = 1000;
-
-/** A k1m command, its lines on both streams watched for what they say. */
-class Command {
-  readonly #child: ChildProcess;
-  readonly #waiting = new Map<string, (line: string) => void>();
-  readonly lines: string[] = [];
-  readonly ended: Promise<number>;
-
-  constructor(args: readonly string[]) {
-    this.#child = spawn(process.execPath, [PROGRAM, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
-    for (const stream of [this.#child.stdout, this.#child.stderr]) {
-      if (stream !== null) createInterface({ input: stream }).on('line', (line) => this.#onLine(line));
-    }
-    this.ended = new Promise((resolve) => this.#child.once('exit', (code) => resolve(code ?? 1)));
-  }
-
-  #onLine(line: string): void {
-    this.lines.push(line);
-    for (const [part, resolve] of this.#waiting) if (line.includes(part)) resolve(line);
-  }
-
-  /** The first line with that part. */
-  async line(part: string): Promise<string> {
-    const known = this.lines.find((line) => line.includes(part));
-    if (known !== undefined) return known;
-    const { promise, resolve, reject } = Promise.withResolvers<string>();
-    this.#waiting.set(part, resolve);
-    const timer = setTimeout(() => reject(new Error(`no line with ${part}`)), LINE_TIMEOUT_MS);
-    void this.ended.then(() => reject(new Error(`it ended without a line with ${part}:\n${this.lines.join('\n')}`)));
-    return promise.finally(() => clearTimeout(timer));
-  }
-
-  /** User and system time so far. */
-  get cpuSeconds(): number {
-    const fields = readFileSync(`/proc/${this.#child.pid}/stat`, 'utf8').split(') ')[1].split(' ');
-    return (Number(fields[11]) + Number(fields[12])) / TICKS_A_SECOND;
-  }
-
-  get residentMib(): number {
-    const status = readFileSync(`/proc/${this.#child.pid}/status`, 'utf8');
-    return Math.round(Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024);
-  }
-
-  kill(): void {
-    this.#child.kill('SIGKILL');
-  }
-
-  async end(): Promise<void> {
-    this.#child.kill('SIGTERM');
-    const timer = setTimeout(() => this.kill(), END_MS);
-    await this.ended;
-    clearTimeout(timer);
-  }
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      const port = typeof address === 'object' && address !== null ? address.port : 0;
-      server.close(() => resolve(port));
-    });
-  });
-}
 
 function say(name: string, value: string): void {
   process.stdout.write(`${name.padEnd(34)} ${value}\n`);
@@ -157,10 +87,10 @@ async function untilRunning(endpoint: string, pods: number, startMs: number): Pr
   const decoder = new MessageDecoder(UNVIEWED_FIELDS);
   for (let index = 0; index < pods; ) {
     const pair = await client.get(`/registry/pods/default/lab-pod-${String(index).padStart(7, '0')}`);
-    const { kind, rawStart, rawEnd } = readEnvelope(pair?.value ?? new Uint8Array());
-    const isRunning =
-      podViewOf(decoder.decode(kind, pair?.value ?? new Uint8Array(), rawStart, rawEnd) ?? {}).phase === 'Running';
-    if (isRunning) index = index === pods - 1 ? pods : Math.min(pods - 1, index + 100);
+    const value = pair?.value ?? new Uint8Array();
+    const { kind, rawStart, rawEnd } = readEnvelope(value);
+    const { phase } = podViewOf(decoder.decode(kind, value, rawStart, rawEnd) ?? {});
+    if (phase === 'Running') index = index === pods - 1 ? pods : Math.min(pods - 1, index + 100);
     else await new Promise((resolve) => setTimeout(resolve, 50));
   }
   client.close();

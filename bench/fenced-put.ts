@@ -3,17 +3,15 @@
 //   node bench/fenced-put.ts [--puts 100000] [--rounds 3] [--folder DIR]
 // Printed: µs of CPU a put, of the store and of the client, the least of the rounds.
 
-import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { EtcdClient } from '../src/client/etcd-client.ts';
 import { keyBytes } from '../src/client/key-range.ts';
 import { RealClock } from '../src/io/clock.ts';
 import { TcpNetwork } from '../src/io/tcp-network.ts';
+import { Command, freePort } from './command.ts';
 
 const { values } = parseArgs({
   options: {
@@ -22,27 +20,19 @@ const { values } = parseArgs({
     folder: { type: 'string', default: tmpdir() },
   },
 });
-const PROGRAM = join(import.meta.dirname, '..', 'bin', 'k1m.js');
 const PODS = 1000;
 const POD_BYTES = 1700;
 const IN_FLIGHT = 256;
-const TICKS_A_SECOND = 100;
 
 const folder = mkdtempSync(join(values.folder, 'k1m-fence-'));
-const port = await new Promise<number>((resolve) => {
-  const server = createServer().listen(0, '127.0.0.1', () => {
-    const address = server.address();
-    server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-  });
-});
-const endpoint = `http://127.0.0.1:${port}`;
+const endpoint = `http://127.0.0.1:${await freePort()}`;
 const urls = [`--listen-client-urls=${endpoint}`, `--advertise-client-urls=${endpoint}`];
-const store = spawn(process.execPath, [PROGRAM, 'serve', `--data-dir=${join(folder, 'data')}`, ...urls]);
+const store = new Command(['serve', `--data-dir=${join(folder, 'data')}`, ...urls]);
 process.on('exit', () => {
-  store.kill('SIGKILL');
+  store.kill();
   rmSync(folder, { recursive: true, force: true });
 });
-for await (const line of createInterface({ input: store.stderr })) if (line.includes('ready to serve')) break;
+await store.line('ready to serve');
 
 const client = new EtcdClient({ network: new TcpNetwork(), clock: new RealClock(), endpoints: [endpoint] });
 const value = Buffer.alloc(POD_BYTES, 1);
@@ -53,9 +43,8 @@ const leaseKey = keyBytes('/registry/leases/kube-system/kube-scheduler');
 const fence = { key: leaseKey, modRevision: (await client.put(leaseKey, Buffer.alloc(400, 1))).header?.revision ?? 0 };
 
 function cpuMicros(): { store: number; client: number } {
-  const fields = readFileSync(`/proc/${store.pid}/stat`, 'utf8').split(') ')[1].split(' ');
   const { user, system } = process.cpuUsage();
-  return { store: ((Number(fields[11]) + Number(fields[12])) / TICKS_A_SECOND) * 1e6, client: user + system };
+  return { store: store.cpuSeconds * 1e6, client: user + system };
 }
 
 /** Each worker has pods of its own. A put that is lost is made again at the version that it was lost to. */
@@ -91,5 +80,4 @@ for (const [kind, { store, client }] of Object.entries(least)) {
   );
 }
 client.close();
-store.kill('SIGTERM');
-await new Promise((resolve) => store.once('exit', resolve));
+await store.end();
