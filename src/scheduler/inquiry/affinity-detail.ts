@@ -1,6 +1,7 @@
 // Which pod keeps another from a node by required anti-affinity: its own that the other matches, or the other's that it matches. One of them for each
 // topology domain, found in one pass over all pods.
 
+import { HOSTNAME } from '../kernel/topology.ts';
 import type { ObjectLookup } from '../model/cluster-objects.ts';
 import { NO_LABELS } from '../model/label-selector.ts';
 import { type PodObject, podKey } from '../model/pod-object.ts';
@@ -9,7 +10,6 @@ import type { NodeState } from '../reference/cluster.ts';
 import type { PluginRefusal } from '../reference/filtering.ts';
 import type { ClusterSnapshot } from './cluster-snapshot.ts';
 
-const HOSTNAME = 'kubernetes.io/hostname';
 const BY_EXISTING = "node(s) didn't satisfy existing pods anti-affinity rules";
 const BY_ITS_OWN = "node(s) didn't match pod anti-affinity rules";
 

@@ -10,6 +10,7 @@
 // Limits: SHAPES_MAX shapes, those of most nodes; DECISIONS_MAX decisions to find the least number, beyond which it is not looked for.
 
 import type { Kernel } from '../kernel/kernel.ts';
+import { HOSTNAME } from '../kernel/topology.ts';
 import type { NodeObject } from '../model/node-object.ts';
 import { namedNodes } from '../model/node-selector.ts';
 import type { PodObject } from '../model/pod-object.ts';
@@ -22,7 +23,6 @@ import { refusalDetail, shortagesOn } from './refusal-detail.ts';
 
 const SHAPES_MAX = 10;
 const DECISIONS_MAX = 200_000;
-const HOSTNAME = 'kubernetes.io/hostname';
 
 export interface Remedy {
   /** The values of the group labels. */

@@ -1,6 +1,7 @@
 // Which hard spread constraint keeps a pod from a node, and by what counts. The counts are PodTopologySpread's own
 // (reference/spread-counts.ts), made once for a pod.
 
+import { HOSTNAME } from '../kernel/topology.ts';
 import type { ObjectLookup } from '../model/cluster-objects.ts';
 import { spreadConstraints } from '../model/default-spread.ts';
 import { matchesLabels } from '../model/label-selector.ts';
@@ -9,8 +10,6 @@ import type { SchedulerProfile } from '../model/scheduler-profile.ts';
 import type { NodeState } from '../reference/cluster.ts';
 import { leastOf } from '../reference/normalisation.ts';
 import { hasAllKeys, isIncluded, matchCount } from '../reference/spread-counts.ts';
-
-const HOSTNAME = 'kubernetes.io/hostname';
 
 export class SpreadDetail {
   readonly #pod: PodObject;
