@@ -12,29 +12,21 @@
 //
 // Which shard has a node is told by a hash of its hostname, so that nodes that share one are together.
 //
-// Limits: as many indexes are in shards as #indexesMax says, AWAKE_MAX of them awake: those that were not asked for longest go, or sleep. A shard is lost when it has
-// not taken in UNSEEN_BYTES_MAX, has said nothing for SILENCE_MS while it owes something, or has owed an answer for ANSWER_MS_MAX,
-// and longer where it has many nodes. A pod for which TRIES_MAX rounds of questions
-// have not sufficed (everything changes meanwhile) is decided without shards.
+// Limits: those of the indexes that shards know (known-indexes.ts). A shard is lost when it has not taken in UNSEEN_BYTES_MAX, has said nothing for
+// SILENCE_MS while it owes something, or has owed an answer for ANSWER_MS_MAX, and longer where it has many nodes. A pod for which TRIES_MAX rounds of
+// questions have not sufficed (everything changes meanwhile) is decided without shards.
 
 import { ByteReader, WireError } from '../../base/byte-reader.ts';
 import { ClassIndex } from '../kernel/class-index.ts';
 import type { ClusterObserver } from '../kernel/cluster-observer.ts';
 import type { ClusterState } from '../kernel/cluster-state.ts';
 import { Kernel, type Outcome } from '../kernel/kernel.ts';
-import {
-  type Freshness,
-  type IndexOrder,
-  indexBytesMaxFor,
-  NODE_BYTES,
-  type NodeIndex,
-  type RowSource,
-} from '../kernel/node-index.ts';
+import type { Freshness, IndexOrder, NodeIndex, RowSource } from '../kernel/node-index.ts';
 import type { PodRecord } from '../kernel/pod-table.ts';
 import type { ObjectOf } from '../model/cluster-objects.ts';
 import type { SchedulerProfile } from '../model/scheduler-profile.ts';
+import { type IndexTeller, KnownIndexes } from './known-indexes.ts';
 import { type Asked, MergedIndex, type Questioner } from './merged-index.ts';
-import { partText } from './model-text.ts';
 import {
   SEQUENCER_LIMITS,
   type SequencerFigures,
@@ -45,11 +37,8 @@ import type { Answer } from './shard-message.ts';
 import * as wire from './shard-message.ts';
 import { readAnswer, readCount, readFailure, writeText } from './shard-message.ts';
 import { ShardSeat } from './shard-seat.ts';
-import { orderPartsOf } from './shard-source.ts';
 
 export const SHARDS_MAX = 64;
-const INDEXES_MAX = 1_024;
-const AWAKE_MAX = 64;
 const UNSEEN_BYTES_MAX = 512 * 1024 * 1024;
 const SILENCE_MS = 3_000;
 const ANSWER_MS_MAX = 10_000;
@@ -65,7 +54,7 @@ interface Question {
   left: number;
 }
 
-export class Sequencer implements ClusterObserver, Questioner {
+export class Sequencer implements ClusterObserver, IndexTeller, Questioner {
   readonly kernel: Kernel;
   readonly limits: SequencerLimits;
   readonly #options: SequencerOptions;
@@ -74,16 +63,13 @@ export class Sequencer implements ClusterObserver, Questioner {
   readonly #reader = new ByteReader();
   /** By slot. */
   readonly #shardOf: number[] = [];
-  /** Indexes that shards know, by number, the one asked last at the end. */
-  readonly #numbers = new Map<MergedIndex, number>();
-  readonly #awake = new Set<MergedIndex>();
+  readonly #indexes = new KnownIndexes(this);
   readonly #givenUp = new WeakSet<RowSource>();
   readonly #open = new Map<number, Question>();
   /** Rounds of questions in a row that no decision has come of. */
   #tries = 0;
   /** The decision that is on is made without shards. */
   #isHere = false;
-  #lastNumber = 0;
   #lastQuestion = 0;
   #standIns = 0;
   #losses = 0;
@@ -192,9 +178,7 @@ export class Sequencer implements ClusterObserver, Questioner {
     if (seat.state === 'gone') return;
     seat.leave();
     this.#losses++;
-    for (const index of this.#numbers.keys()) index.release();
-    this.#numbers.clear();
-    this.#awake.clear();
+    this.#indexes.releaseAll();
     this.#open.clear();
     this.#options.onLost(shard, reason);
     this.#options.onAnswered();
@@ -266,12 +250,28 @@ export class Sequencer implements ClusterObserver, Questioner {
     if (seat.out.position > 0) this.#options.onOutput(shard);
   }
 
+  // IndexTeller
+
+  indexKnown(number: number, text: string): void {
+    for (const seat of this.#seats) {
+      this.#tell(seat, wire.INDEX, number);
+      writeText(seat.out, text);
+    }
+  }
+
+  indexGone(number: number): void {
+    for (const seat of this.#seats) this.#tell(seat, wire.INDEX_GONE, number);
+  }
+
   // Questioner
 
   ask(index: MergedIndex, listMax: number): Asked | undefined {
     if (!this.mayAsk) return undefined;
-    const number = this.#numberOf(index);
-    if (number === undefined) return undefined;
+    const number = this.#indexes.numberOf(index, this.#state.nodes.count);
+    if (number === undefined) {
+      this.giveUp(index.order);
+      return undefined;
+    }
     const question = ++this.#lastQuestion;
     const nodeCounts = this.#seats.map(({ feed }) => feed.nodeCount);
     for (const slot of this.withheld()) nodeCounts[this.#shardOf[slot]]--;
@@ -281,13 +281,7 @@ export class Sequencer implements ClusterObserver, Questioner {
       this.#tell(seat, wire.QUESTION, question, number, listMax);
       this.#flush(shard, seat);
     }
-    this.#awake.delete(index);
-    this.#awake.add(index);
-    const [oldest] = this.#awake;
-    if (this.#awake.size > AWAKE_MAX) {
-      oldest.sleep();
-      this.#awake.delete(oldest);
-    }
+    this.#indexes.wake(index);
     return { question, nodeCounts };
   }
 
@@ -315,10 +309,7 @@ export class Sequencer implements ClusterObserver, Questioner {
   // ClusterObserver
 
   nodeWillChange(slot: number): void {
-    for (const index of this.#awake) {
-      index.nodeWillChange(slot);
-      if (!index.isAwake) this.#awake.delete(index);
-    }
+    this.#indexes.nodeWillChange(slot);
   }
 
   nodeSet(slot: number): void {
@@ -327,10 +318,7 @@ export class Sequencer implements ClusterObserver, Questioner {
     const before = this.#shardOf[slot];
     if (before !== undefined && before !== shard) this.#seats[before].feed.nodeGone(slot);
     this.#shardOf[slot] = shard;
-    for (const index of this.#awake) {
-      index.nodeSet(slot);
-      if (!index.isAwake) this.#awake.delete(index);
-    }
+    this.#indexes.nodeSet(slot);
     this.#seats[shard].feed.nodeSet(slot);
     this.#fed(shard);
   }
@@ -386,44 +374,6 @@ export class Sequencer implements ClusterObserver, Questioner {
     if (this.mayAsk && !isHere) return new MergedIndex(order, this);
     this.#standIns++;
     return isHere ? new ClassIndex(order.source) : new StandInIndex(order.source, () => this.mayAsk);
-  }
-
-  /** The number that the shards know the index by: told to them, if need be. Undefined: it takes too long a text. */
-  #numberOf(index: MergedIndex): number | undefined {
-    const known = this.#numbers.get(index);
-    if (known !== undefined) {
-      this.#numbers.delete(index);
-      this.#numbers.set(index, known);
-      return known;
-    }
-    const text = partText(orderPartsOf(index.order));
-    if (Buffer.byteLength(text) > wire.TEXT_BYTES_MAX) {
-      this.giveUp(index.order);
-      return undefined;
-    }
-    const number = ++this.#lastNumber;
-    this.#numbers.set(index, number);
-    for (const seat of this.#seats) {
-      this.#tell(seat, wire.INDEX, number);
-      writeText(seat.out, text);
-    }
-    if (this.#numbers.size > this.#indexesMax) this.#dropOldest();
-    return number;
-  }
-
-  /** As many as may be in one place, in all shards together. */
-  get #indexesMax(): number {
-    const { count } = this.#state.nodes;
-    return Math.min(INDEXES_MAX, Math.floor(indexBytesMaxFor(count) / (NODE_BYTES * Math.max(1, count))));
-  }
-
-  #dropOldest(): void {
-    const [oldest] = this.#numbers;
-    const [index, number] = oldest;
-    index.release();
-    this.#awake.delete(index);
-    this.#numbers.delete(index);
-    for (const seat of this.#seats) this.#tell(seat, wire.INDEX_GONE, number);
   }
 }
 
