@@ -16,7 +16,7 @@ import { EMPTY_BYTES } from '../base/bytes.ts';
 import { RefusedError } from '../base/refused-error.ts';
 import type { EtcdClient } from '../client/etcd-client.ts';
 import type { Watch } from '../client/watch.ts';
-import type { Clock, Timer } from '../io/clock.ts';
+import { type Clock, pause, type Timer } from '../io/clock.ts';
 import type { JournalFiller } from './journal-filler.ts';
 import { encodeVersion } from './value-decoder.ts';
 
@@ -202,7 +202,7 @@ export class Follower {
       } catch (error) {
         if (!(error instanceof StatusError) || this.#isOver || this.#isStopping) throw error;
       }
-      await this.#sleep(POLL_MS);
+      await pause(this.#options.clock, POLL_MS);
     }
   }
 
@@ -275,16 +275,10 @@ export class Follower {
     let before = this.#revision;
     let untilMs = clock.nowMs() + SILENCE_MS_MAX;
     while (!this.#isOver && this.#revision < revision && clock.nowMs() < untilMs) {
-      await this.#sleep(DRAIN_STEP_MS);
+      await pause(this.#options.clock, DRAIN_STEP_MS);
       if (this.#revision > before) untilMs = clock.nowMs() + SILENCE_MS_MAX;
       before = this.#revision;
     }
-  }
-
-  #sleep(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      this.#options.clock.setTimer(ms, resolve);
-    });
   }
 
   #ended(error: StatusError | undefined, compactRevision: number): void {

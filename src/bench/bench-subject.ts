@@ -2,7 +2,7 @@
 
 import type { Endpoint } from '../client/endpoint.ts';
 import { EtcdClient } from '../client/etcd-client.ts';
-import type { Clock, Timer } from '../io/clock.ts';
+import { type Clock, pause, type Timer } from '../io/clock.ts';
 import type { Network } from '../io/network.ts';
 import type { BenchOptions } from './bench-options.ts';
 import { ConnectionPool } from './connection-pool.ts';
@@ -158,7 +158,7 @@ export class BenchSubject {
     const untilMs = clock.nowMs() + DRAIN_MS_MAX;
     const isQuiet = (): boolean =>
       this.#scenario.flows.every(({ flow }) => flow.inFlight === 0) && this.#fleet?.isCaughtUp !== false;
-    while (!isQuiet() && clock.nowMs() < untilMs) await sleep(clock, DRAIN_TICK_MS);
+    while (!isQuiet() && clock.nowMs() < untilMs) await pause(clock, DRAIN_TICK_MS);
   }
 
   #watchLatencies(seconds: number): Omit<WatchResult, keyof WatchCounts> | null {
@@ -207,12 +207,6 @@ export class BenchSubject {
       });
     });
   }
-}
-
-function sleep(clock: Clock, ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    clock.setTimer(ms, resolve);
-  });
 }
 
 function numberOrNull(value: number): number | null {

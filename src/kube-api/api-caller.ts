@@ -4,7 +4,7 @@
 // with a signal, and their bodies belong to whoever opened them. A 401 renews the credentials, once for all that got one, and
 // the request is sent again once. A 429 closes the gate and is sent again so often as its sender allows: it has not been carried out.
 
-import type { Clock } from '../io/clock.ts';
+import { type Clock, pause } from '../io/clock.ts';
 import {
   type AnswerHead,
   type HttpAnswer,
@@ -131,7 +131,7 @@ export class ApiCaller {
       }
       if (answer.kind !== 'answer' || answer.status !== 429 || repeats >= call.repeatsMax) return answer;
       // The gate holds it back as long as is asked for; who goes beside the gate waits here.
-      if (call.isUrgent === true) await this.#pause(answer.retryAfterMs ?? RETRY_AFTER_MS_DEFAULT);
+      if (call.isUrgent === true) await pause(this.#clock, answer.retryAfterMs ?? RETRY_AFTER_MS_DEFAULT);
     }
   }
 
@@ -267,12 +267,6 @@ export class ApiCaller {
     return isProtobuf(answer.header('content-type'))
       ? (messageIn(this.#decoder, answer.body) ?? '')
       : answer.body.toString();
-  }
-
-  #pause(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      this.#clock.setTimer(ms, resolve);
-    });
   }
 
   async close(): Promise<void> {

@@ -5,7 +5,7 @@
 // Blocks are written durably in small pieces with pauses between: the log's own writes to the same disk then wait for one
 // piece at most, and seldom. Syncing much at once would stall them, since a file system orders its files' data among each other.
 
-import type { Clock } from '../io/clock.ts';
+import { type Clock, pause } from '../io/clock.ts';
 import { type Disk, datasync, writeAll, writeDurable } from '../io/disk.ts';
 import { NewFile } from '../io/new-file.ts';
 import { crcOf } from '../journal/format.ts';
@@ -102,10 +102,7 @@ export class SnapshotWriter {
     onSync(tookMs / 1000);
     const bytes = piece.length;
     const pauseMs = this.#options.pauseMs({ bytes, tookMs, bytesWritten: position + bytes });
-    if (pauseMs < PAUSE_MS_MIN) return;
-    await new Promise<void>((resolve) => {
-      clock.setTimer(pauseMs, resolve);
-    });
+    if (pauseMs >= PAUSE_MS_MIN) await pause(clock, pauseMs);
   }
 
   /** The file is complete and durable under its name when this resolves. */
