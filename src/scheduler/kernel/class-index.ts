@@ -15,6 +15,7 @@
 
 import { AssertionError, assert } from '../../base/assert.ts';
 import { capacityFor, grownInts, NO_INTS } from './column.ts';
+import { LiveGroups } from './live-groups.ts';
 import { type Freshness, NODE_BYTES, type NodeIndex, type RowSource } from './node-index.ts';
 import type { ExceptionMarks } from './overlaid-groups.ts';
 import { RowTable } from './row-table.ts';
@@ -31,8 +32,6 @@ export class ClassIndex implements NodeIndex {
   readonly counts: number[] = [];
   /** The highest bucket of each group that has a node. */
   readonly tops: number[] = [];
-  /** Groups that have nodes, in no order. */
-  readonly live: number[] = [];
   /** Nodes by the number of the failure that keeps the class from them. */
   readonly failed: number[] = [];
   readonly #source: RowSource;
@@ -45,8 +44,7 @@ export class ClassIndex implements NodeIndex {
   readonly #spareHeads: Int32Array[] = [];
   #headsCount = 0;
   #isReleased = false;
-  /** Where a group is in `live`. */
-  readonly #liveAt: number[] = [];
+  readonly #live = new LiveGroups();
   /** By slot: its group, or −1 − failure where it does not fit; FREE where there is no node. */
   #groupOf: Int32Array = NO_INTS;
   #bucketOf: Int32Array = NO_INTS;
@@ -69,6 +67,10 @@ export class ClassIndex implements NodeIndex {
 
   get rows(): Int32Array {
     return this.#groups.rows;
+  }
+
+  get live(): readonly number[] {
+    return this.#live.list;
   }
 
   get bytes(): number {
@@ -94,7 +96,8 @@ export class ClassIndex implements NodeIndex {
     this.#bucketOf = NO_INTS;
     this.#next = NO_INTS;
     this.#previous = NO_INTS;
-    for (const list of [this.#heads, this.#spareHeads, this.counts, this.tops, this.live, this.failed]) list.length = 0;
+    for (const list of [this.#heads, this.#spareHeads, this.counts, this.tops, this.failed]) list.length = 0;
+    this.#live.clear();
     this.#groups = new RowTable();
     this.#headsCount = 0;
   }
@@ -182,7 +185,7 @@ export class ClassIndex implements NodeIndex {
       this.tops[group] = NONE;
       this.#spareHeads.push(heads);
       this.#heads[group] = NO_INTS;
-      this.#unlist(group);
+      this.#live.remove(group);
       return;
     }
     let top = this.tops[group];
@@ -198,7 +201,7 @@ export class ClassIndex implements NodeIndex {
     this.#groupOf[slot] = group;
     this.#bucketOf[slot] = bucket;
     if (bucket > this.tops[group]) this.tops[group] = bucket;
-    if (this.counts[group]++ === 0) this.#liveAt[group] = this.live.push(group) - 1;
+    if (this.counts[group]++ === 0) this.#live.add(group);
   }
 
   /** Behind the nodes that changed later: nearly always there are none. */
@@ -223,22 +226,12 @@ export class ClassIndex implements NodeIndex {
     return new Int32Array(this.#source.score.most + 1).fill(NONE);
   }
 
-  #unlist(group: number): void {
-    const last = this.live.pop();
-    assert(last !== undefined, 'a group that has nodes is listed');
-    if (last === group) return;
-    const place = this.#liveAt[group];
-    this.live[place] = last;
-    this.#liveAt[last] = place;
-  }
-
   #groupWith(row: Int32Array): number {
     const group = this.#groups.numberOf(row);
     if (group < this.counts.length) return group;
     this.counts.push(0);
     this.tops.push(NONE);
     this.#heads.push(NO_INTS);
-    this.#liveAt.push(NONE);
     return group;
   }
 }

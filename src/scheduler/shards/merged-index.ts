@@ -14,6 +14,7 @@
 // Limits: MergeLimits. What still cannot be told with lists of listMax is given up, and indexed on this thread.
 
 import { assert } from '../../base/assert.ts';
+import { LiveGroups } from '../kernel/live-groups.ts';
 import type { Freshness, IndexOrder, NodeIndex, RowSource } from '../kernel/node-index.ts';
 import type { ExceptionMarks } from '../kernel/overlaid-groups.ts';
 import { RowTable } from '../kernel/row-table.ts';
@@ -78,7 +79,6 @@ export class MergedIndex implements NodeIndex {
   readonly width: number;
   readonly counts: number[] = [];
   readonly tops: number[] = [];
-  readonly live: number[] = [];
   readonly failed: number[] = [];
   readonly order: IndexOrder;
   readonly #source: RowSource;
@@ -92,7 +92,7 @@ export class MergedIndex implements NodeIndex {
   /** Something was decided by this base. */
   #isUsed = false;
   #groups = new RowTable();
-  readonly #liveAt: number[] = [];
+  readonly #live = new LiveGroups();
   /** By group: its best node; NONE: it is not known. */
   readonly #best: number[] = [];
   readonly #candidates: GroupCandidates[] = [];
@@ -119,6 +119,10 @@ export class MergedIndex implements NodeIndex {
 
   get rows(): Int32Array {
     return this.#groups.rows;
+  }
+
+  get live(): readonly number[] {
+    return this.#live.list;
   }
 
   get bytes(): number {
@@ -272,8 +276,9 @@ export class MergedIndex implements NodeIndex {
     this.#question = NONE;
     this.#isUsed = false;
     this.#groups = new RowTable();
-    const columns = [this.counts, this.tops, this.live, this.failed, this.#liveAt, this.#best, this.#dirty];
+    const columns = [this.counts, this.tops, this.failed, this.#best, this.#dirty];
     for (const column of columns) column.length = 0;
+    this.#live.clear();
     this.#candidates.length = 0;
     this.#awaited.clear();
     this.#exceptions.clear();
@@ -348,8 +353,12 @@ export class MergedIndex implements NodeIndex {
 
   /** Finds the best node of the group; false: it is not known. */
   #settle(group: number): boolean {
-    this.#list(group, this.counts[group] > 0);
-    if (this.counts[group] === 0) {
+    const isLive = this.counts[group] > 0;
+    if (isLive !== this.#live.has(group)) {
+      if (isLive) this.#live.add(group);
+      else this.#live.remove(group);
+    }
+    if (!isLive) {
       this.#best[group] = NONE;
       this.tops[group] = NONE;
       return true;
@@ -417,28 +426,12 @@ export class MergedIndex implements NodeIndex {
     this.failed[failure] = (this.failed[failure] ?? 0) + count;
   }
 
-  /** Whether the group is one of those that have nodes. */
-  #list(group: number, isLive: boolean): void {
-    const at = this.#liveAt[group];
-    if (isLive === at >= 0) return;
-    if (isLive) {
-      this.#liveAt[group] = this.live.push(group) - 1;
-      return;
-    }
-    this.#liveAt[group] = NONE;
-    const last = this.live.pop();
-    if (last === undefined || last === group) return;
-    this.live[at] = last;
-    this.#liveAt[last] = at;
-  }
-
   #groupWith(row: Int32Array): number {
     const group = this.#groups.numberOf(row);
     if (group < this.counts.length) return group;
     this.counts.push(0);
     this.tops.push(NONE);
     this.#best.push(NONE);
-    this.#liveAt.push(NONE);
     this.#candidates.push(new GroupCandidates(group, (slot) => this.#exceptions.get(slot)));
     return group;
   }
