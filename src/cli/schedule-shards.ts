@@ -2,10 +2,11 @@
 
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { Logger } from 'pino';
-import type { Clock } from '../io/clock.ts';
+import { type Clock, RealClock } from '../io/clock.ts';
 import type { MessagePipe } from '../io/message-pipe.ts';
-import type { ListenOptions } from '../io/network.ts';
+import type { ListenOptions, Network } from '../io/network.ts';
 import { TcpNetwork } from '../io/tcp-network.ts';
+import { type MutualIdentity, TlsNetwork } from '../io/tls-network.ts';
 import type { ShardedKernel } from '../scheduler/driver/scheduler-options.ts';
 import type { SchedulerProfile } from '../scheduler/model/scheduler-profile.ts';
 import { ShardPool } from '../scheduler/shard-links/shard-pool.ts';
@@ -14,6 +15,8 @@ import { threadOpenings } from '../scheduler/shard-links/shard-threads.ts';
 import { SHARDS_MAX } from '../scheduler/shards/sequencer.ts';
 import { UsageError } from './flag-values.ts';
 import { jsonLogger } from './json-log.ts';
+import { LogLimit } from './log-limit.ts';
+import { type IdentityFiles, identityOf } from './mutual-identity.ts';
 import { wholeNumberWithin } from './whole-number.ts';
 
 const LISTEN_DEFAULT = '127.0.0.1:7300';
@@ -23,6 +26,9 @@ const LOOPBACK: readonly string[] = ['127.0.0.1', '::1', 'localhost'];
 export interface ShardFlags {
   readonly shards: number;
   readonly shardsAt?: readonly ListenOptions[];
+  readonly shardsCertFile?: string;
+  readonly shardsKeyFile?: string;
+  readonly shardsTrustedCaFile?: string;
 }
 
 export function addShardOptions(command: Command): Command {
@@ -33,7 +39,10 @@ export function addShardOptions(command: Command): Command {
       wholeNumberWithin(0, SHARDS_MAX),
       0,
     )
-    .option('--shards-at <addresses>', 'or in processes of `k1m schedule shard`, separated by commas', addresses);
+    .option('--shards-at <addresses>', 'or in processes of `k1m schedule shard`, separated by commas', addresses)
+    .option('--shards-cert-file <file>', 'over TLS: the certificate that is shown to them')
+    .option('--shards-key-file <file>', 'its key')
+    .option('--shards-trusted-ca-file <file>', 'who vouches for theirs');
 }
 
 function addresses(text: string): readonly ListenOptions[] {
@@ -58,13 +67,34 @@ export interface ShardsOptions {
 }
 
 /** Throws UsageError. */
-export function checkShards({ shards, shardsAt }: ShardFlags): void {
-  if (shards > 0 && shardsAt !== undefined) {
+export function checkShards(flags: ShardFlags): void {
+  if (flags.shards > 0 && flags.shardsAt !== undefined) {
     throw new UsageError('--shards and --shards-at cannot be used together', 'schedule');
   }
+  if (flags.shardsAt === undefined && Object.values(filesOf(flags)).some((path) => path !== undefined)) {
+    throw new UsageError('--shards-cert-file and the like are for --shards-at', 'schedule');
+  }
+  // Files that cannot be read are told before anything is begun.
+  identityFor(flags, new RealClock());
 }
 
-/** Undefined: none are wanted. */
+function identityFor(flags: ShardFlags, clock: Clock): (() => MutualIdentity) | undefined {
+  return identityOf(filesOf(flags), { prefix: 'shards-', command: 'schedule', clock });
+}
+
+function filesOf({ shardsCertFile, shardsKeyFile, shardsTrustedCaFile }: ShardFlags): IdentityFiles {
+  return { certFile: shardsCertFile, keyFile: shardsKeyFile, trustedCaFile: shardsTrustedCaFile };
+}
+
+/** Over TLS where there is something to show. */
+function networkOf(identity: (() => MutualIdentity) | undefined, clock: Clock, logger: Logger): Network {
+  if (identity === undefined) return new TcpNetwork();
+  const limit = new LogLimit(clock);
+  const onProblem = (text: string): void => limit.tell('tls', text, (line) => logger.warn(line));
+  return new TlsNetwork({ identity, onProblem });
+}
+
+/** Undefined: none are wanted. Throws UsageError. */
 export function shardOpener({
   flags,
   clock,
@@ -73,7 +103,7 @@ export function shardOpener({
 }: ShardsOptions): ((onAnswered: () => void) => ShardedKernel) | undefined {
   const { shards, shardsAt } = flags;
   if (shards === 0 && shardsAt === undefined) return undefined;
-  const network = new TcpNetwork();
+  const network = networkOf(identityFor(flags, clock), clock, logger);
   const openings = (): (() => MessagePipe)[] =>
     shardsAt === undefined ? threadOpenings(shards) : shardsAt.map((at) => socketOpening(network, at));
   return (onAnswered) =>
@@ -92,6 +122,9 @@ export function shardOpener({
 interface ServerFlags {
   readonly listen: ListenOptions;
   readonly trustNetwork: boolean;
+  readonly certFile?: string;
+  readonly keyFile?: string;
+  readonly trustedCaFile?: string;
 }
 
 export function shardCommand(): Command {
@@ -102,18 +135,24 @@ export function shardCommand(): Command {
         .argParser(address)
         .default(address(LISTEN_DEFAULT), LISTEN_DEFAULT),
     )
+    .option('--cert-file <file>', 'over TLS: the certificate that is shown to schedulers')
+    .option('--key-file <file>', 'its key')
+    .option('--trusted-ca-file <file>', 'who vouches for theirs; nobody else gets in')
     .option(
       '--trust-network',
-      'listen on another address than loopback: nothing protects the connection, and whoever reaches it can mislead',
+      'without TLS, listen on another address than loopback: whoever reaches it can ask and mislead',
       false,
     )
     .action(runShard);
 }
 
-async function runShard({ listen, trustNetwork }: ServerFlags): Promise<void> {
-  if (!trustNetwork && !LOOPBACK.includes(listen.host)) {
+async function runShard({ listen, trustNetwork, certFile, keyFile, trustedCaFile }: ServerFlags): Promise<void> {
+  const clock = new RealClock();
+  const files = { certFile, keyFile, trustedCaFile };
+  const identity = identityOf(files, { prefix: '', command: 'schedule shard', clock });
+  if (identity === undefined && !trustNetwork && !LOOPBACK.includes(listen.host)) {
     throw new UsageError(
-      `${listen.host} is not loopback, and nothing protects the connection: --trust-network is expected with it`,
+      `${listen.host} is not loopback, and nothing protects the connection: --cert-file, or --trust-network, is expected with it`,
       'schedule shard',
     );
   }
@@ -124,8 +163,18 @@ async function runShard({ listen, trustNetwork }: ServerFlags): Promise<void> {
   });
   const { promise: ended, resolve: end } = Promise.withResolvers<void>();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => end());
-  const port = await server.listen(new TcpNetwork(), listen);
-  logger.info({ host: listen.host, port }, 'listening');
+  const port = await listening(server, networkOf(identity, clock, logger), listen);
+  logger.info({ host: listen.host, port, tls: identity !== undefined }, 'listening');
   await ended;
   await server.close();
+}
+
+/** Throws UsageError for OpenSSL's word about a certificate or a key, else the operating system's error. */
+async function listening(server: ShardServer, network: Network, at: ListenOptions): Promise<number> {
+  try {
+    return await server.listen(network, at);
+  } catch (error) {
+    if (error instanceof Error && 'library' in error) throw new UsageError(`tls: ${error.message}`, 'schedule shard');
+    throw error;
+  }
 }

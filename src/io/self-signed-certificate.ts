@@ -16,6 +16,8 @@ export interface SelfSigned {
   /** Valid from an hour before, since clocks differ. */
   readonly nowMs: number;
   readonly validMs: number;
+  /** Also what a client shows: absent, it is a server's alone. */
+  readonly isClients?: boolean;
 }
 
 /** Both in PEM. */
@@ -41,6 +43,7 @@ const [KEY_USAGE, ALTERNATIVE_NAME, BASIC_CONSTRAINTS, EXTENDED_KEY_USAGE] = [
   [0x55, 0x1d, 0x25],
 ];
 const SERVER_AUTHENTICATION = [0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x01];
+const CLIENT_AUTHENTICATION = [0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x02];
 /** digitalSignature and keyCertSign; two bits of the byte are not used. */
 const USAGE_BITS = [0x02, 0x84];
 const TRUE = [0xff];
@@ -56,7 +59,7 @@ export function selfSigned(options: SelfSigned): KeyPair {
   };
 }
 
-function bodyOf({ hostname, addresses, nowMs, validMs }: SelfSigned, key: Uint8Array): Uint8Array {
+function bodyOf({ hostname, addresses, nowMs, validMs, isClients }: SelfSigned, key: Uint8Array): Uint8Array {
   const serial = randomBytes(SERIAL_BYTES);
   // Positive, and not shorter for a leading zero.
   serial[0] = (serial[0] & 0x7f) | 0x40;
@@ -65,9 +68,10 @@ function bodyOf({ hostname, addresses, nowMs, validMs }: SelfSigned, key: Uint8A
     tagged(IMPLICIT | DNS_NAME, Buffer.from(hostname)),
     ...addresses.map((address) => tagged(IMPLICIT | IP_ADDRESS, address.split('.').map(Number))),
   ];
+  const purposes = [SERVER_AUTHENTICATION, ...(isClients === true ? [CLIENT_AUTHENTICATION] : [])];
   const extensions = [
     extension(KEY_USAGE, true, tagged(BIT_STRING, USAGE_BITS)),
-    extension(EXTENDED_KEY_USAGE, false, tagged(SEQUENCE, tagged(OBJECT, SERVER_AUTHENTICATION))),
+    extension(EXTENDED_KEY_USAGE, false, tagged(SEQUENCE, ...purposes.map((purpose) => tagged(OBJECT, purpose)))),
     extension(BASIC_CONSTRAINTS, true, tagged(SEQUENCE, tagged(BOOLEAN, TRUE))),
     extension(ALTERNATIVE_NAME, false, tagged(SEQUENCE, ...names)),
   ];

@@ -10,22 +10,6 @@ import { READ_BYTES_MAX, type ReadTarget, readInto, SocketStream } from './socke
 /** Connections that wait to be accepted. */
 const ACCEPT_BACKLOG_MAX = 1024;
 
-class TcpListener implements Listener {
-  readonly port: number;
-  readonly #server: Server;
-
-  constructor(server: Server, port: number) {
-    this.#server = server;
-    this.port = port;
-  }
-
-  close(): Promise<void> {
-    // Resolves when it no longer accepts; node's own callback would wait for the open connections.
-    this.#server.close();
-    return Promise.resolve();
-  }
-}
-
 /** An accepted socket as node keeps it: the handle is the operating system's side of it. */
 type Accepted = Socket & { _handle?: object | null };
 
@@ -40,16 +24,7 @@ export class TcpNetwork implements Network {
       const target: ReadTarget = { handler: undefined };
       onStream(new SocketStream(this.#adopt(accepted, target), target, remoteAddress));
     });
-    return new Promise((resolve, reject) => {
-      server.once('error', reject);
-      server.listen({ host: options.host, port: options.port, backlog: ACCEPT_BACKLOG_MAX }, () => {
-        server.removeListener('error', reject);
-        // An error while accepting (too many open files) costs that connection only.
-        server.on('error', () => {});
-        const address = server.address();
-        resolve(new TcpListener(server, typeof address === 'object' && address !== null ? address.port : options.port));
-      });
-    });
+    return listening(server, options);
   }
 
   connect(options: ListenOptions): ByteStream {
@@ -75,4 +50,25 @@ export class TcpNetwork implements Network {
     socket.setNoDelay(true);
     return socket;
   }
+}
+
+/** Rejects with the operating system's error. */
+export function listening(server: Server, { host, port }: ListenOptions): Promise<Listener> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ host, port, backlog: ACCEPT_BACKLOG_MAX }, () => {
+      server.removeListener('error', reject);
+      // An error while accepting (too many open files) costs that connection only.
+      server.on('error', () => {});
+      const address = server.address();
+      resolve({
+        port: typeof address === 'object' && address !== null ? address.port : port,
+        close: () => {
+          // Resolves when it no longer accepts; node's own callback would wait for the open connections.
+          server.close();
+          return Promise.resolve();
+        },
+      });
+    });
+  });
 }

@@ -60,7 +60,11 @@ export class TlsDialer implements Dialer {
   }
 }
 
-function checksOf({ ca, certificate, key, serverName, isUnchecked }: TlsOptions, host: string): ConnectionOptions {
+/** What node:tls is to check of the server at that host, and to show it. */
+export function checksOf(
+  { ca, certificate, key, serverName, isUnchecked }: TlsOptions,
+  host: string,
+): ConnectionOptions {
   const name = serverName ?? host;
   return {
     rejectUnauthorized: !isUnchecked,

@@ -5,6 +5,10 @@ import { request } from 'node:https';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
+import { selfSigned } from '../../src/io/self-signed-certificate.ts';
+import { TcpNetwork } from '../../src/io/tcp-network.ts';
+import { TlsNetwork } from '../../src/io/tls-network.ts';
+import { socketOpening } from '../../src/scheduler/shard-links/shard-server.ts';
 import { collect, message, run, start, temporaryFolder } from './binary-fixture.ts';
 
 const CLUSTER = `
@@ -57,7 +61,10 @@ describe('k1m schedule with shards', () => {
   it('does not listen for schedulers on an open network unless told so', async () => {
     const outcome = await run(['schedule', 'shard', '--listen', '0.0.0.0:0']);
     assert.equal(outcome.code, 2);
-    assert.match(message(outcome), /^k1m: 0\.0\.0\.0 is not loopback, and nothing protects the connection/);
+    assert.match(
+      message(outcome),
+      /^k1m: 0\.0\.0\.0 is not loopback, and nothing protects the connection: --cert-file, or /,
+    );
   });
 
   it('listens on loopback until it is told to end', async (test) => {
@@ -69,6 +76,66 @@ describe('k1m schedule with shards', () => {
     const [code] = await once(child, 'close');
     assert.equal(code, 0, texts.stderr);
   });
+});
+
+describe('k1m schedule shard over TLS', () => {
+  const day = { nowMs: Date.now(), validMs: 86_400_000 };
+  const pair = selfSigned({ hostname: 'shard', addresses: ['127.0.0.1'], isClients: true, ...day });
+
+  it('speaks with whom the authority vouches for, and tells of all others', async (test) => {
+    const folder = temporaryFolder(test);
+    const [certificate, key] = ['crt', 'key'].map((name) => join(folder, name));
+    writeFileSync(certificate, pair.certificate);
+    writeFileSync(key, pair.key);
+    const files = ['--cert-file', certificate, '--key-file', key, '--trusted-ca-file', certificate];
+    // Also where it could be reached from elsewhere.
+    const child = start(['schedule', 'shard', '--listen', '0.0.0.0:0', ...files], {});
+    test.after(() => child.kill('SIGKILL'));
+    const texts = collect(child);
+    while (!texts.stderr.includes('listening')) await once(child.stderr ?? child, 'data');
+    const port = Number(/"port":(\d+)/.exec(texts.stderr)?.[1]);
+    const at = { host: '127.0.0.1', port };
+
+    const identity = { ...pair, authority: pair.certificate };
+    const known = socketOpening(new TlsNetwork({ identity: () => identity, onProblem: assert.fail }), at)();
+    const said = await new Promise<Uint8Array>((resolve, reject) => {
+      known.start({ onMessage: resolve, onClose: (reason) => reject(new Error(reason)) });
+    });
+    assert.ok(said.length > 0);
+    known.close();
+
+    const stranger = socketOpening(new TcpNetwork(), at)();
+    await new Promise<void>((resolve) => {
+      stranger.start({ onMessage: () => assert.fail('nothing is said'), onClose: () => resolve() });
+      stranger.send(Uint8Array.of(1));
+    });
+    while (!texts.stderr.includes('is refused')) await once(child.stderr ?? child, 'data');
+  });
+
+  for (const [name, args, wanted] of [
+    [
+      'a part of what it takes',
+      ['shard', '--cert-file', 'x'],
+      /--cert-file, --key-file, --trusted-ca-file go together$/,
+    ],
+    [
+      'a part of what it takes, at the other end',
+      ['--master', 'http://127.0.0.1:1', '--shards-at', '127.0.0.1:1', '--shards-key-file', 'x'],
+      /--shards-cert-file, --shards-key-file, --shards-trusted-ca-file go together$/,
+    ],
+    ['certificates and no shards elsewhere', ['--shards-key-file', 'x'], /are for --shards-at$/],
+    [
+      'files that are not there',
+      ['shard', '--cert-file', '/nowhere', '--key-file', '/nowhere', '--trusted-ca-file', '/nowhere'],
+      /open \/nowhere: no such file or directory$/,
+    ],
+  ] as const) {
+    it(`is not begun with ${name}`, async () => {
+      const outcome = await run(['schedule', ...args]);
+      assert.equal(outcome.code, 2);
+      assert.match(message(outcome), wanted);
+    });
+  }
 });
 
 describe('k1m schedule explain', () => {

@@ -1,7 +1,7 @@
 // A process that is a shard, or several: one for each connection. A scheduler that leads connects to it, and ends what one before it has left here.
 //
-// Nothing protects a connection: who reaches the port can ask for all that a shard knows, and a false shard can hide nodes that would be better ones. It is
-// to be reached by the schedulers alone.
+// Who reaches the port can ask for all that a shard knows, and a false shard can hide nodes that would be better ones. It is to be reached by the
+// schedulers alone: by the network that it is given (TLS with certificates on both sides), or by where that network goes.
 //
 // Limit: CONNECTIONS_MAX; for one more the oldest one goes that nothing has begun on, or else it is closed itself.
 

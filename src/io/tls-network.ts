@@ -1,0 +1,103 @@
+// A network whose both ends prove who they are, by node:tls (TLS 1.3): each shows a certificate that the other's authority vouches for, and the one that
+// is connected to has its host's name or address in it. What is said between them is encrypted.
+//
+// What to show, and who vouches, is asked for at each connection, so that renewed certificates are used without a restart.
+//
+// Limits: HANDSHAKE_MS_MAX for the proof; CONNECTIONS_MAX of a listener in all. One too many is closed at once.
+
+import { Socket } from 'node:net';
+import { connect, createServer, type SecureContextOptions, type TLSSocket } from 'node:tls';
+import type { ByteStream, Listener, ListenOptions, Network } from './network.ts';
+import { type ReadTarget, SocketStream } from './socket-stream.ts';
+import { listening } from './tcp-network.ts';
+import { checksOf } from './tls-dialer.ts';
+
+const HANDSHAKE_MS_MAX = 5_000;
+const CONNECTIONS_MAX = 256;
+const VERSION = 'TLSv1.3' as const;
+
+/** In PEM. */
+export interface MutualIdentity {
+  readonly certificate: string;
+  readonly key: string;
+  /** Who vouches for the other end; nobody else does, the system's roots included. */
+  readonly authority: string;
+}
+
+export interface TlsNetworkOptions {
+  /** The same object as before where nothing has changed. What it throws makes the connection fail. */
+  readonly identity: () => MutualIdentity;
+  /** A connection came that did not prove who it is, or what is to be shown to it cannot be had. Others bring these about: the caller bounds what it logs. */
+  readonly onProblem: (text: string) => void;
+}
+
+export class TlsNetwork implements Network {
+  readonly #options: TlsNetworkOptions;
+
+  constructor(options: TlsNetworkOptions) {
+    this.#options = options;
+  }
+
+  /** Rejects with the operating system's error, or OpenSSL's for what is no certificate or key. */
+  async listen(options: ListenOptions, onStream: (stream: ByteStream) => void): Promise<Listener> {
+    const { identity, onProblem } = this.#options;
+    let shown = identity();
+    // Checked below: node would close what is not authorized without a word about why.
+    const proof = { requestCert: true, rejectUnauthorized: false, handshakeTimeout: HANDSHAKE_MS_MAX };
+    const server = createServer({ ...contextOf(shown), ...proof, allowHalfOpen: true, noDelay: true });
+    server.maxConnections = CONNECTIONS_MAX;
+    // Ahead of node's own listener, which begins the handshake.
+    server.prependListener('connection', () => {
+      try {
+        const current = identity();
+        if (current === shown) return;
+        server.setSecureContext(contextOf(current));
+        shown = current;
+      } catch (error) {
+        onProblem(`the certificate stays: ${error instanceof Error ? error.message : String(error)}`);
+      }
+    });
+    const refuse = (socket: TLSSocket, reason: Error | string): void => {
+      onProblem(`${addressOf(socket)} is refused: ${typeof reason === 'string' ? reason : reason.message}`);
+      socket.destroy();
+    };
+    server.on('tlsClientError', (error, socket) => refuse(socket, error));
+    server.on('secureConnection', (socket) => {
+      // An error's code (X509_V_ERR_…), whatever its type says.
+      if (!socket.authorized) return refuse(socket, socket.authorizationError ?? 'no certificate');
+      const target: ReadTarget = { handler: undefined };
+      socket.on('data', (chunk: Buffer) => target.handler?.onData(chunk));
+      onStream(new SocketStream(socket, target, addressOf(socket)));
+    });
+    return listening(server, options);
+  }
+
+  connect({ host, port }: ListenOptions): ByteStream {
+    const target: ReadTarget = { handler: undefined };
+    const socket = this.#dial(host, port);
+    socket.setNoDelay(true);
+    socket.on('data', (chunk: Buffer) => target.handler?.onData(chunk));
+    return new SocketStream(socket, target, `${host}:${port}`);
+  }
+
+  #dial(host: string, port: number): Socket {
+    try {
+      const { certificate, key, authority } = this.#options.identity();
+      const checks = checksOf({ ca: authority, certificate, key, isUnchecked: false }, host);
+      // `allowHalfOpen` is node:net's; only the types leave it out.
+      const open: object = { allowHalfOpen: true };
+      return connect({ host, port, ...checks, minVersion: VERSION, ...open });
+    } catch (error) {
+      // As a connection that fails: told to whoever starts the stream.
+      return new Socket().destroy(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+}
+
+function contextOf({ certificate, key, authority }: MutualIdentity): SecureContextOptions {
+  return { cert: certificate, key, ca: authority, minVersion: VERSION };
+}
+
+function addressOf({ remoteAddress, remotePort }: Socket): string {
+  return remoteAddress === undefined ? 'a connection that is gone' : `${remoteAddress}:${remotePort}`;
+}
