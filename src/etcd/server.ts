@@ -7,6 +7,7 @@ import { HeaderWriter } from '../api/header-writer.ts';
 import { UNSERVED_METHODS } from '../api/methods.ts';
 import { Registry } from '../grpc/registry.ts';
 import { type Timer, within } from '../io/clock.ts';
+import type { Listener } from '../io/network.ts';
 import type { Journal, Recovery } from '../journal/journal.ts';
 import { RevisionReserve } from '../journal/revision-reserve.ts';
 import type { RestoredSnapshot } from '../snapshot/restore.ts';
@@ -48,6 +49,7 @@ const SHUTDOWN_SNAPSHOT_MS_MAX = 10_000;
 
 /** Opens the data folder and listens. Rejects with the folder's or the network's error; nothing is left open then. */
 export async function openServer(options: ServerOptions): Promise<Server> {
+  await checkAddresses(options);
   const late: { server: Server | undefined } = { server: undefined };
   const state = await openState({
     ...options,
@@ -73,6 +75,18 @@ export async function openServer(options: ServerOptions): Promise<Server> {
     throw error;
   }
   return server;
+}
+
+/** An address that is taken is told before a folder is made, or a long start begun. Nobody is listened to until the state is there. */
+async function checkAddresses({ network, listen, listenMetrics }: ServerOptions): Promise<void> {
+  const listeners: Listener[] = [];
+  try {
+    for (const address of [...listen, ...listenMetrics]) {
+      listeners.push(await network.listen(address, (stream) => stream.destroy()));
+    }
+  } finally {
+    for (const listener of listeners) await listener.close();
+  }
 }
 
 export class Server {

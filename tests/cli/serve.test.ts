@@ -94,7 +94,7 @@ describe('k1m serve', { concurrency: 3 }, () => {
     );
   });
 
-  it('refuses a port that is taken', async (test) => {
+  it('refuses a port that is taken, and makes no folder', async (test) => {
     const taken = createServer();
     await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
     test.after(() => taken.close());
@@ -102,7 +102,9 @@ describe('k1m serve', { concurrency: 3 }, () => {
     assert.ok(typeof address === 'object' && address !== null);
     const url = `http://127.0.0.1:${address.port}`;
     const flags = ['--listen-client-urls', url, '--advertise-client-urls', url];
-    const outcome = await run(['serve', '--data-dir', temporaryFolder(test), ...flags]);
+    const folder = join(temporaryFolder(test), 'data');
+    const outcome = await run(['serve', '--data-dir', folder, ...flags]);
+    assert.equal(existsSync(folder), false);
     assert.equal(message(outcome), `k1m: listen tcp 127.0.0.1:${address.port}: bind: address already in use`);
     assert.equal(outcome.code, 1);
   });
