@@ -90,6 +90,18 @@ describe('a kubeconfig', () => {
     assert.deepEqual(await (await one({ exec })).headers(), { authorization: 'Bearer ExecCredential' });
   });
 
+  test('is read again by a renewal while a plugin still logs in for what it said before', async () => {
+    const script = `process.stdout.write(JSON.stringify({ status: { token: 'old' } }))`;
+    const exec = { apiVersion: 'client.authentication.k8s.io/v1', command: process.execPath, args: ['-e', script] };
+    const files = { '/c': config({ exec }) };
+    const credentials = await read(files, { path: '/c' });
+    const before = credentials.renew();
+    files['/c'] = config({ token: 'new' });
+    await credentials.renew();
+    assert.deepEqual(await credentials.headers(), { authorization: 'Bearer new' });
+    await before;
+  });
+
   test('tells what a failing plugin says', async () => {
     const exec = { command: process.execPath, args: ['-e', 'console.error("log in first"); process.exit(1)'] };
     await assert.rejects(one({ exec }), new CredentialsError('credentials of user u: log in first'));

@@ -90,6 +90,8 @@ class KubeconfigCredentials implements Credentials {
   }
 
   async renew(): Promise<boolean> {
+    // One under way may have begun with what is refused by now.
+    while (this.#refreshing !== undefined) await this.#refreshing.catch(() => {});
     this.#access = accessOf(this.#options);
     this.#plugin = undefined;
     this.#headersAtMs = Number.NEGATIVE_INFINITY;
