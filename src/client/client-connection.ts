@@ -129,8 +129,15 @@ export class ClientConnection implements ConnectionHandler {
     const call = new ClientCall(this, stream, start.listener);
     stream.userData = call;
     stream.isAutoConsumed = start.isAutoConsumed;
+    if (this.h2.isUsedUp) this.#retire();
     this.flushLater();
     return call;
+  }
+
+  /** Calls that are open end here; further ones want another connection. */
+  #retire(): void {
+    this.#becomeUnusable('its stream ids are used up');
+    this.h2.shutdown();
   }
 
   /** Of this connection alone, so that its encoding stays valid. */

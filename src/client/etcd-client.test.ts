@@ -9,7 +9,12 @@ import { ByteWriter } from '../base/byte-writer.ts';
 import { OK_FIELDS, RESPONSE_FIELDS } from '../grpc/status-fields.ts';
 import { Connection } from '../h2/connection.ts';
 import type { ConnectionHandler } from '../h2/connection-handler.ts';
-import { CLIENT_DEFAULTS, SERVER_DEFAULTS } from '../h2/connection-options.ts';
+import {
+  CLIENT_DEFAULTS,
+  CLIENT_H2_OPTIONS,
+  type ConnectionOptions,
+  SERVER_DEFAULTS,
+} from '../h2/connection-options.ts';
 import { Driver } from '../h2/driver.ts';
 import { type HeaderBlock, headerValue } from '../h2/header-block.ts';
 import type { Stream } from '../h2/stream.ts';
@@ -89,19 +94,21 @@ const PORT = 2379;
 class World {
   readonly clock = new SimulatedClock();
   readonly network = new SimulatedNetwork({ clock: this.clock, random: new Random(7) });
-  readonly client = new EtcdClient({
-    network: this.network,
-    clock: this.clock,
-    endpoints: [`http://a:${PORT}`, `http://b:${PORT + 1}`],
-    random: () => 0.5,
-  });
+  readonly client: EtcdClient;
   /** Messages the server has received. */
   messages = 0;
   drivers: Driver[] = [];
   script: Script;
 
-  constructor(script: Script) {
+  constructor(script: Script, h2: Partial<ConnectionOptions> = {}) {
     this.script = script;
+    this.client = new EtcdClient({
+      network: this.network,
+      clock: this.clock,
+      endpoints: [`http://a:${PORT}`, `http://b:${PORT + 1}`],
+      random: () => 0.5,
+      h2: { ...CLIENT_H2_OPTIONS, ...h2 },
+    });
   }
 
   async listen(port = PORT): Promise<{ close(): Promise<void> }> {
@@ -183,6 +190,25 @@ test('a call waits through refused connections, tries the other endpoint, and a 
   await world.listen(PORT + 1);
   const response = await world.clock.runUntil(world.client.put('k', 'v'));
   assert.equal(response.header?.revision, 2);
+});
+
+test('a connection that has no more ids for streams is followed by another, and no call fails', async () => {
+  const answer: Script = (call) => {
+    call.send(m.PutResponse, { header: header(2) });
+    call.end(0);
+  };
+  const world = new World(answer, { streamIdMax: 5 });
+  await world.listen();
+  await world.listen(PORT + 1);
+  const puts = Array.from({ length: 10 }, () => world.client.put('k', 'v'));
+  await world.clock.runUntil(Promise.all(puts));
+  for (let i = 0; i < 5; i++) await world.clock.runUntil(world.client.put('k', 'v'));
+  assert.equal(world.drivers.length, 5);
+  await world.clock.pass(1_000);
+  assert.deepEqual(
+    world.drivers.map(({ connection }) => connection.isClosed),
+    [true, true, true, true, true],
+  );
 });
 
 test('a write in flight on a connection that breaks fails, a read is sent again', async () => {

@@ -2,9 +2,13 @@
 //
 // Every limit is per connection. Reaching one never disturbs other connections. docs/h2.md has them as a table.
 
+import { STREAM_ID_MAX } from './frame.ts';
+
 export interface ConnectionOptions {
   /** SETTINGS_MAX_CONCURRENT_STREAMS; a further stream is refused. */
   readonly concurrentStreamsMax: number;
+  /** Client: the last id that a stream gets; then the connection is used up, and another one has ids again (RFC 9113 §5.1.1). */
+  readonly streamIdMax: number;
   /** SETTINGS_MAX_FRAME_SIZE; a longer frame is a FRAME_SIZE_ERROR. 16384 … 2^24 − 1. */
   readonly frameBytesMax: number;
   /** SETTINGS_MAX_HEADER_LIST_SIZE (names, values and 32 a field); a longer list resets its stream. */
@@ -72,6 +76,7 @@ const MIB = 1024 * KIB;
 
 const SHARED: Omit<ConnectionOptions, 'keepaliveTimeMs' | 'keepaliveTimeoutMs' | 'isKeepaliveWithoutStreams'> = {
   concurrentStreamsMax: 0xffff_ffff,
+  streamIdMax: STREAM_ID_MAX,
   frameBytesMax: 16 * KIB,
   headerListBytesMax: 64 * KIB,
   decoderTableBytesMax: 4 * KIB,

@@ -181,8 +181,13 @@ export class Connection {
       !this.#isPeerLeaving &&
       !this.#isShuttingDown &&
       this.#table.count < this.#sender.peer.streamsMax &&
-      this.#nextStreamId <= STREAM_ID_MAX
+      !this.isUsedUp
     );
+  }
+
+  /** Client: it takes no more streams, since there are no ids for them. */
+  get isUsedUp(): boolean {
+    return this.#nextStreamId > this.options.streamIdMax;
   }
 
   /** Client: how many streams the peer allows at a time. */

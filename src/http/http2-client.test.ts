@@ -63,6 +63,24 @@ describe('a short request', () => {
     );
   });
 
+  test('finds another connection when one has no more ids for streams', async () => {
+    const server = await new SimulatedServer(echo).listen();
+    const http = server.client({ h2: { streamIdMax: 5 } });
+    const answers = Array.from({ length: 10 }, (_, i) => outcomeOf(http.exchange(get(`/${i}`))));
+    const texts = await server.clock.runUntil(Promise.all(answers));
+    assert.deepEqual(
+      texts,
+      Array.from(texts, (_, i) => `GET /${i} `),
+    );
+    assert.equal(server.connections.length, 4);
+    // All but the last have ended with their last answer.
+    await server.clock.pass(1_000);
+    assert.deepEqual(
+      server.connections.map(({ h2 }) => h2.isClosed),
+      [true, true, true, false],
+    );
+  });
+
   test('costs little more than its path and its body once another like it was sent', async () => {
     const { server, clock, http } = await setUp(echo);
     await clock.runUntil(http.exchange(get('/one')));
@@ -298,7 +316,7 @@ describe('what the server has not looked at', () => {
     const post = get('/', { method: 'POST', body: 'again' });
     assert.equal(await clock.runUntil(outcomeOf(http.exchange(post))), 'again');
     refusals = RESENDS_MAX + 1;
-    const text = 'connect: the server ended the request: REFUSED_STREAM';
+    const text = 'connect: the request was ended: REFUSED_STREAM';
     assert.equal(await clock.runUntil(outcomeOf(http.exchange(post))), text);
     assert.equal(server.requests.length, 2 * (RESENDS_MAX + 1));
   });
@@ -329,7 +347,7 @@ describe('what the server has not looked at', () => {
       request.reset(request.path === '/begun' ? REFUSED_STREAM : INTERNAL_ERROR);
     });
     const failed = await clock.runUntil(outcomeOf(http.exchange(get('/failed'))));
-    assert.equal(failed, 'exchange: the server ended the request: INTERNAL_ERROR');
+    assert.equal(failed, 'exchange: the request was ended: INTERNAL_ERROR');
     assert.match(await clock.runUntil(outcomeOf(http.exchange(get('/begun')))), /^exchange: .*REFUSED_STREAM/);
     assert.equal(server.requests.length, 2);
   });

@@ -74,6 +74,7 @@ export class Http2Connection implements ConnectionHandler {
     stream.isAutoConsumed = listener.isAutoConsumed;
     this.#streams.set(listener, stream);
     if (body !== undefined) this.h2.sendData(stream, body, 0, body.length, true);
+    if (this.h2.isUsedUp) this.retire();
     this.flushLater();
   }
 
@@ -140,7 +141,7 @@ export class Http2Connection implements ConnectionHandler {
     if (this.h2.isClosed) this.#lost.push(listener);
     else {
       const isUnprocessed = errorCode === REFUSED_STREAM && !stream.hasHeaders;
-      listener.onFailure(isUnprocessed, `the server ended the request: ${errorCodeName(errorCode)}`);
+      listener.onFailure(isUnprocessed, `the request was ended: ${errorCodeName(errorCode)}`);
     }
   }
 
