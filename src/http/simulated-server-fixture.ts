@@ -7,6 +7,7 @@ import { DriverSet } from '../h2/driver-set.ts';
 import { type HeaderBlock, type HeaderField, headerValue } from '../h2/header-block.ts';
 import type { Stream } from '../h2/stream.ts';
 import type { Dialer, Dialing, DialListener } from '../io/dialer.ts';
+import { HttpError, type ShortRequest } from '../io/http-client.ts';
 import type { ByteStream } from '../io/network.ts';
 import { SimulatedClock } from '../testing/clock.ts';
 import { SimulatedNetwork } from '../testing/network.ts';
@@ -161,5 +162,44 @@ class SimulatedDialer implements Dialer {
     const { clock, network, protocol } = this.#server;
     const timer = clock.setTimer(1, () => listener.onOpen(network.connect(HOST), protocol));
     return timer;
+  }
+}
+
+export const HEADERS = {
+  accept: 'application/json',
+  'impersonate-user': 'jürgen',
+  authorization: `Bearer ${'x'.repeat(900)}`,
+  'user-agent': 'test',
+};
+export const TIMEOUT_MS = 5_000;
+export const never: AbortSignal = new AbortController().signal;
+
+/** A request as they are told apart here: by path. */
+export function get(path: string, options: Partial<ShortRequest> = {}): ShortRequest {
+  return { method: 'GET', path, headers: HEADERS, timeoutMs: TIMEOUT_MS, ...options };
+}
+
+export const echo: Script = (request) =>
+  request.answer(200, `${request.field(':method')} ${request.path} ${request.body}`);
+export const silence: Script = () => {};
+
+interface SetUp {
+  readonly server: SimulatedServer;
+  readonly clock: SimulatedClock;
+  readonly http: Http2Client;
+}
+
+export async function setUp(script: Script, options: Partial<ConnectionOptions> = {}): Promise<SetUp> {
+  const server = await new SimulatedServer(script, options).listen();
+  return { server, clock: server.clock, http: server.client() };
+}
+
+/** How a request ends: its body, or the stage and the text of its error. */
+export async function outcomeOf(answer: Promise<{ readonly body: Buffer }>): Promise<string> {
+  try {
+    return (await answer).body.toString();
+  } catch (error) {
+    if (!(error instanceof HttpError)) throw error;
+    return `${error.stage}: ${error.message}`;
   }
 }
