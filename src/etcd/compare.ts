@@ -47,7 +47,6 @@ export function compareTxn(store: Store, txn: TxnOp): void {
 function holds(store: Store, compare: CompareOp): boolean {
   if (isSingleKey(compare)) {
     const row = store.find(compare.buffer, compare.keyStart, compare.keyEnd);
-    compare.row = row;
     return row >= 0 && store.isLive(row) ? holdsForRow(store, compare, row) : holdsForMissing(compare);
   }
   const rows = isEmptyRange(compare) ? [] : liveRows(store, lowerBound(compare), upperBound(compare));

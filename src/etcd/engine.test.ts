@@ -333,44 +333,43 @@ it('puts, deletes, transactions, leases and compactions do what their definition
   );
 });
 
-// One put, one compare at most, one range at most on failure: the shape that has a short way of its own.
-const anyPlainTxn = fc
+// A put guarded by the key's mod revision, the form that has a short way of its own, and what is nearly that.
+const anyGuardedPut = fc
   .record({
-    compare: fc.array(anyCompare, { maxLength: 1 }),
+    key: anyKey,
     put: fc.oneof(
-      { weight: 6, arbitrary: anyPut },
+      { weight: 6, arbitrary: anyPut.map(({ value, lease }) => ({ value, lease })) },
+      { weight: 1, arbitrary: anyPut },
       // What the checks refuse.
-      { weight: 1, arbitrary: anyPut.map((put) => m.PutRequest.create({ ...put, key: bytes('') })) },
-      {
-        weight: 1,
-        arbitrary: anyPut.map((put) => m.PutRequest.create({ ...put, ignore_value: true, value: bytes('v') })),
-      },
-      { weight: 1, arbitrary: anyPut.map((put) => m.PutRequest.create({ ...put, ignore_lease: true, lease: 1n })) },
-      { weight: 1, arbitrary: anyPut.map((put) => m.PutRequest.create({ ...put, value: Buffer.alloc(2_000) })) },
+      { weight: 1, arbitrary: fc.constant({ key: bytes('') }) },
+      { weight: 1, arbitrary: fc.constant({ value: Buffer.alloc(2_000) }) },
     ),
-    range: fc.option(
-      fc.oneof(
-        { weight: 6, arbitrary: anyRange },
-        { weight: 1, arbitrary: anyRange.map((range) => m.RangeRequest.create({ ...range, sort_order: 7 })) },
-      ),
+    compare: fc.oneof(
+      { weight: 6, arbitrary: anyNumber.map((mod_revision) => ({ target: m.TARGET_MOD, mod_revision })) },
+      { weight: 1, arbitrary: anyCompare },
     ),
-    isSameKey: fc.boolean(),
+    range: fc.oneof(
+      { weight: 3, arbitrary: fc.constant({}) },
+      { weight: 1, arbitrary: anyRange },
+      { weight: 1, arbitrary: fc.constantFrom({ sort_order: 7 }, { key: bytes('') }) },
+      { weight: 1, arbitrary: fc.constant(undefined) },
+    ),
   })
-  .map(({ compare, put, range, isSameKey }) =>
+  .map(({ key, put, compare, range }) =>
     m.TxnRequest.create({
-      compare: compare.map((c) => (isSameKey ? m.Compare.create({ ...c, key: put.key, range_end: bytes('') }) : c)),
-      success: [m.RequestOp.create({ request_put: put })],
-      failure: range === null ? [] : [m.RequestOp.create({ request_range: range })],
+      compare: [m.Compare.create({ key, ...compare })],
+      success: [m.RequestOp.create({ request_put: m.PutRequest.create({ key, ...put }) })],
+      failure: range ? [m.RequestOp.create({ request_range: m.RangeRequest.create({ key, ...range }) })] : [],
     }),
   );
 
-it('a transaction of one put goes the short way to the same reply as the long way', () => {
+it('a guarded put goes the short way to the same reply as the long way', () => {
   // A compare that always holds makes the transaction an ordinary one.
   const holds = m.Compare.create({ key: bytes('a'), target: m.TARGET_VERSION, result: m.COMPARE_GREATER, version: -1 });
   const quotaBytes = new Bench().store.memoryBytes + 1_500;
   const anyLimits = fc.constantFrom(LIMITS, { ...LIMITS, requestBytesMax: 1_500 }, { ...LIMITS, quotaBytes });
   fc.assert(
-    fc.property(anyLimits, fc.array(anyPlainTxn, { minLength: 1, maxLength: 30 }), (limits, txns) => {
+    fc.property(anyLimits, fc.array(anyGuardedPut, { minLength: 1, maxLength: 30 }), (limits, txns) => {
       const [short, long] = [new Bench(limits), new Bench(limits)];
       for (const bench of [short, long]) bench.engine.grantLease(1n, 60, 0);
       for (const txn of txns) {

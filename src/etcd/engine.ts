@@ -24,16 +24,15 @@ import {
 } from '../api/errors.ts';
 import type { ServerIdentity } from '../api/header-writer.ts';
 import { ALARM_CORRUPT, ALARM_NOSPACE, SORT_BY_VALUE } from '../api/messages.ts';
-import { equalBytes } from '../base/bytes.ts';
 import type { BatchWriter } from '../journal/batch-writer.ts';
 import { type Lease, type Lessor, TTL_SECONDS_MAX } from '../lease/lessor.ts';
 import { KeyValueView } from '../store/key-value.ts';
 import type { Store } from '../store/store.ts';
 import { compareTxn } from './compare.ts';
 import { CLASS_BUFFERED, CLASS_FSYNC, CLASS_NONE, type DurabilityClass, type DurabilityMap } from './durability.ts';
+import { GuardedPut } from './guarded-put.ts';
 import { isEmptyRange, isSingleKey, liveRows, lowerBound, upperBound } from './key-interval.ts';
 import {
-  type CompareOp,
   type DeleteOp,
   OP_DELETE,
   OP_PUT,
@@ -47,7 +46,7 @@ import {
 } from './operations.ts';
 import { RangeQuery } from './range-query.ts';
 import { ReplyWriter } from './reply-writer.ts';
-import { checkCompare, checkDelete, checkPut, checkRange, checkTxn } from './request-check.ts';
+import { checkDelete, checkPut, checkTxn } from './request-check.ts';
 
 /** Where effects go. */
 export interface EffectLog {
@@ -120,8 +119,7 @@ export class Engine {
   readonly #space: EngineSpace;
   readonly #decoder = new OperationDecoder();
   readonly #view = new KeyValueView();
-  /** The only compare of the transaction that runs, if it is of one key: a put of that key needs no second lookup. */
-  #compared: CompareOp | undefined;
+  readonly #guarded = new GuardedPut();
   /** The revision being made, and the next sub revision in it. */
   #main = 0;
   #sub = 0;
@@ -158,7 +156,7 @@ export class Engine {
     this.#begin();
     this.reply.reset();
     this.reply.header(this.#main);
-    this.#applyPut(op);
+    this.#applyPut(op, this.store.find(op.buffer, op.keyStart, op.keyEnd));
     this.#end();
   }
 
@@ -180,9 +178,10 @@ export class Engine {
 
   /** TxnRequest → TxnResponse. */
   txn(buffer: Uint8Array, start: number, end: number): void {
+    const guarded = this.#guarded;
+    if (guarded.read(buffer, start, end) && this.#putGuarded(guarded, end - start)) return;
     const txn = this.#decoder.txn(buffer, start, end);
-    if (isPlainPut(txn)) this.#checkPlainPut(txn, end - start);
-    else this.#checkGeneral(txn, end - start);
+    this.#checkTxnRequest(txn, end - start);
     compareTxn(this.store, txn);
     this.#checkTxnState(txn);
     this.txns++;
@@ -193,11 +192,33 @@ export class Engine {
     // header of the likely revision, which is corrected when nothing changed.
     reply.header(this.#main);
     const bodyStart = reply.position;
-    this.#compared = txn.compares.length === 1 && isSingleKey(txn.compares[0]) ? txn.compares[0] : undefined;
     this.#applyTxn(txn);
-    this.#compared = undefined;
     if (this.#sub === 0) this.#correctHeader(bodyStart);
     this.#end();
+  }
+
+  /** What `txn` does when the compare holds; false: it does not, and nothing was done. */
+  #putGuarded({ put, revision }: GuardedPut, bytes: number): boolean {
+    const { reply, store } = this;
+    const row = store.find(put.buffer, put.keyStart, put.keyEnd);
+    if ((row < 0 ? 0 : store.modRevision(row)) !== revision) return false;
+    this.#checkSize(bytes);
+    this.#refuseCorrupt();
+    this.#refuseNoSpace(putCost(put));
+    this.#checkPutState(put);
+    this.txns++;
+    this.#begin();
+    reply.reset();
+    reply.header(this.#main);
+    reply.bool(0x10, true);
+    const outer = reply.open(0x1a);
+    const body = reply.open(0x12);
+    reply.innerHeader(this.#main);
+    this.#applyPut(put, row);
+    reply.close(body);
+    reply.close(outer);
+    this.#end();
+    return true;
   }
 
   /** CompactionRequest: from now on older revisions are refused; the store follows when the effect is durable. */
@@ -325,7 +346,7 @@ export class Engine {
       case OP_PUT: {
         const body = reply.open(0x12);
         reply.innerHeader(this.#main);
-        this.#applyPut(op);
+        this.#applyPut(op, this.store.find(op.buffer, op.keyStart, op.keyEnd));
         reply.close(body);
         return;
       }
@@ -367,9 +388,9 @@ export class Engine {
     writeRange(this.reply, this.store, op, query);
   }
 
-  #applyPut(op: PutOp): void {
+  /** `row` is what the store finds for the key now. */
+  #applyPut(op: PutOp, row: number): void {
     const { store, reply } = this;
-    const row = this.#find(op);
     let value = op.buffer;
     let { valueStart, valueEnd, lease } = op;
     if (op.isPrevWanted || op.isValueIgnored || op.isLeaseIgnored) {
@@ -400,17 +421,6 @@ export class Engine {
     if (lease !== 0n || store.attachment(written) !== 0) {
       this.lessor.attach(written, lease === 0n ? undefined : this.lessor.find(lease));
     }
-  }
-
-  /** The row of a put's key. Rows known from the compare hold until something has changed. */
-  #find(op: PutOp): number {
-    const compared = this.#compared;
-    const { buffer, keyStart, keyEnd } = op;
-    if (compared !== undefined && this.#sub === 0) {
-      if (equalBytes(buffer, keyStart, keyEnd, compared.buffer, compared.keyStart, compared.keyEnd))
-        return compared.row;
-    }
-    return this.store.find(buffer, keyStart, keyEnd);
   }
 
   #applyDelete(op: DeleteOp, rows: readonly number[]): void {
@@ -451,18 +461,7 @@ export class Engine {
     return Uint8Array.prototype.slice.call(segment, view.keyStart, view.keyEnd);
   }
 
-  /** What checkGeneral does, for the one shape that nearly all writes of kube-apiserver have. */
-  #checkPlainPut(txn: TxnOp, bytes: number): void {
-    for (let i = 0; i < txn.compares.length; i++) checkCompare(txn.compares[i]);
-    const put = txn.success[0] as PutOp;
-    checkPut(put);
-    if (txn.failure.length > 0) checkRange(txn.failure[0] as RangeOp);
-    this.#checkSize(bytes);
-    this.#refuseCorrupt();
-    this.#refuseNoSpace(putCost(put));
-  }
-
-  #checkGeneral(txn: TxnOp, bytes: number): void {
+  #checkTxnRequest(txn: TxnOp, bytes: number): void {
     checkTxn(txn, this.limits.txnOpsMax);
     if (!hasWrites(txn)) return;
     this.#checkSize(bytes);
@@ -534,12 +533,6 @@ export function writeRange(reply: ReplyWriter, store: Store, op: RangeOp, query:
   }
   reply.bool(0x18, query.hasMore);
   reply.int(0x20, query.count);
-}
-
-/** One put on success, at most one range on failure, one compare at most: within every limit, and no duplicates. */
-function isPlainPut(txn: TxnOp): boolean {
-  if (txn.success.length !== 1 || txn.success[0].kind !== OP_PUT || txn.compares.length > 1) return false;
-  return txn.failure.length === 0 || (txn.failure.length === 1 && txn.failure[0].kind === OP_RANGE);
 }
 
 /** etcd's estimate of what a put adds (server/storage/quota.go). */

@@ -109,12 +109,9 @@ export class CompareOp {
   valueStart = 0;
   valueEnd = 0;
   lease = 0n;
-  /** Set by the evaluation of a single key's compare: what the store's `find` said. */
-  row = -1;
 
   reset(buffer: Uint8Array): void {
     if (this.buffer !== buffer) this.buffer = buffer;
-    this.row = -1;
     this.result = this.target = 0;
     this.keyStart = this.keyEnd = this.endStart = this.endEnd = 0;
     this.unionTag = this.revision = this.valueStart = this.valueEnd = 0;
