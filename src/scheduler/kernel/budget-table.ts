@@ -5,32 +5,42 @@ import { isEmptySelector, matchesLabels } from '../model/label-selector.ts';
 import type { ClusterState } from './cluster-state.ts';
 import type { PodKind, PodRecord } from './pod-table.ts';
 
-const NONE: readonly BudgetObject[] = [];
+/** A budget, and what it has left while pods of one node are told apart. */
+interface Budget {
+  readonly object: BudgetObject;
+  left: number;
+  /** Of that node. */
+  turn: number;
+}
+
+const NONE: readonly Budget[] = [];
 
 export class BudgetTable {
   readonly #state: ClusterState;
   #version = -1;
-  #byNamespace = new Map<string, BudgetObject[]>();
-  #byKind = new WeakMap<PodKind, readonly BudgetObject[]>();
+  #byNamespace = new Map<string, Budget[]>();
+  #byKind = new WeakMap<PodKind, readonly Budget[]>();
+  #turn = 0;
 
   constructor(state: ClusterState) {
     this.#state = state;
   }
 
+  get isEmpty(): boolean {
+    this.#refresh();
+    return this.#byNamespace.size === 0;
+  }
+
   /** Puts first the pods whose eviction a budget would not allow once those before them have gone; says how many these are. */
   violatingFirst(pods: PodRecord[]): number {
-    this.#refresh();
-    if (this.#byNamespace.size === 0) return 0;
-    const allowed = new Map<BudgetObject, number>();
+    if (this.isEmpty) return 0;
+    this.#turn++;
     const violating: PodRecord[] = [];
     const others: PodRecord[] = [];
     for (const pod of pods) {
       let violates = false;
       for (const budget of this.#covering(pod.shape.kind)) {
-        if (budget.disruptedPods.has(pod.name)) continue;
-        const left = (allowed.get(budget) ?? budget.disruptionsAllowed) - 1;
-        allowed.set(budget, left);
-        if (left < 0) violates = true;
+        if (!budget.object.disruptedPods.has(pod.name) && !this.#spend(budget)) violates = true;
       }
       (violates ? violating : others).push(pod);
     }
@@ -40,11 +50,20 @@ export class BudgetTable {
     return violating.length;
   }
 
-  #covering(kind: PodKind): readonly BudgetObject[] {
+  /** False: it has none left. */
+  #spend(budget: Budget): boolean {
+    if (budget.turn !== this.#turn) {
+      budget.turn = this.#turn;
+      budget.left = budget.object.disruptionsAllowed;
+    }
+    return --budget.left >= 0;
+  }
+
+  #covering(kind: PodKind): readonly Budget[] {
     let covering = this.#byKind.get(kind);
     if (covering === undefined) {
       const there = kind.labels.size === 0 ? NONE : (this.#byNamespace.get(kind.namespace) ?? NONE);
-      covering = there.filter(({ selector }) => matchesLabels(selector, kind.labels));
+      covering = there.filter(({ object }) => matchesLabels(object.selector, kind.labels));
       this.#byKind.set(kind, covering);
     }
     return covering;
@@ -54,7 +73,9 @@ export class BudgetTable {
     if (this.#version === this.#state.budgetVersion) return;
     this.#version = this.#state.budgetVersion;
     this.#byKind = new WeakMap();
-    const budgets = [...this.#state.all('PodDisruptionBudget')].filter(({ selector }) => !isEmptySelector(selector));
-    this.#byNamespace = Map.groupBy(budgets, ({ namespace }) => namespace);
+    const budgets = [...this.#state.all('PodDisruptionBudget')]
+      .filter(({ selector }) => !isEmptySelector(selector))
+      .map((object) => ({ object, left: 0, turn: 0 }));
+    this.#byNamespace = Map.groupBy(budgets, ({ object }) => object.namespace);
   }
 }

@@ -3,10 +3,15 @@
 //
 // A key is either what the victims really are, or a bound that they are no better than. When a real one is at the top, no other node is better; of
 // equal ones it is the one that changed last, as told when its key was set.
+//
+// It is filled at once, in time that grows with the nodes: beginFill, set for each, endFill.
 
 import { capacityFor, grownFloats, grownInts, NO_FLOATS, NO_INTS } from './column.ts';
+import { type PodRecord, startOf } from './pod-table.ts';
 
 const NOWHERE = -1;
+/** Makes priorities positive, so that more victims are never better than fewer. */
+const PRIORITY_OFFSET = 2 ** 31;
 
 /** Compared from the first to the last; the smaller is the better, of `start` the later. */
 export interface CandidateKey {
@@ -14,15 +19,31 @@ export interface CandidateKey {
   readonly violations: number;
   /** Priority of the most important victim. */
   readonly highest: number;
-  /** Σ of (priority + 2^31). */
+  /** Σ of (priority + PRIORITY_OFFSET). */
   readonly sum: number;
   readonly count: number;
   /** The earliest start of victims of the highest priority, in seconds since 1970; infinite: none has started. */
   readonly start: number;
 }
 
+/** Of at least one victim. */
+export function keyOf(victims: readonly PodRecord[], violations: number): CandidateKey {
+  let highest = Number.NEGATIVE_INFINITY;
+  let sum = 0;
+  let start = Number.POSITIVE_INFINITY;
+  for (const victim of victims) {
+    const { priority } = victim.shape;
+    sum += priority + PRIORITY_OFFSET;
+    if (priority < highest) continue;
+    start = Math.min(priority > highest ? Number.POSITIVE_INFINITY : start, startOf(victim));
+    highest = priority;
+  }
+  return { violations, highest, sum, count: victims.length, start };
+}
+
 export class CandidateHeap {
   size = 0;
+  #isFilling = false;
   #heap: Int32Array = NO_INTS;
   /** By slot: where it is in the heap, or NOWHERE. */
   #places: Int32Array = NO_INTS;
@@ -69,7 +90,19 @@ export class CandidateHeap {
     this.#stamps[slot] = stamp;
     this.#exact[slot] = isExact ? 1 : 0;
     if (this.#places[slot] === NOWHERE) this.#put(slot, this.size++);
-    this.#settle(slot);
+    if (!this.#isFilling) this.#settle(slot);
+  }
+
+  /** Takes all out; until endFill keys are set, and nothing is asked. */
+  beginFill(): void {
+    for (let place = 0; place < this.size; place++) this.#places[this.#heap[place]] = NOWHERE;
+    this.size = 0;
+    this.#isFilling = true;
+  }
+
+  endFill(): void {
+    this.#isFilling = false;
+    for (let place = (this.size >> 1) - 1; place >= 0; place--) this.#sink(this.#heap[place], place);
   }
 
   remove(slot: number): void {
@@ -80,11 +113,6 @@ export class CandidateHeap {
     if (last === slot) return;
     this.#put(last, place);
     this.#settle(last);
-  }
-
-  clear(): void {
-    for (let place = 0; place < this.size; place++) this.#places[this.#heap[place]] = NOWHERE;
-    this.size = 0;
   }
 
   #put(slot: number, place: number): void {
@@ -101,6 +129,12 @@ export class CandidateHeap {
       this.#put(above, place);
       place = parent;
     }
+    this.#sink(slot, place);
+  }
+
+  /** From there down to where it belongs. */
+  #sink(slot: number, from: number): void {
+    let place = from;
     for (;;) {
       let child = 2 * place + 1;
       if (child >= this.size) break;

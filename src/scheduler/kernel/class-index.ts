@@ -15,6 +15,7 @@
 
 import { AssertionError, assert } from '../../base/assert.ts';
 import { capacityFor, grownInts, NO_INTS } from './column.ts';
+import { sortedByKey } from './key-sort.ts';
 import { LiveGroups } from './live-groups.ts';
 import { type Freshness, NODE_BYTES, type NodeIndex, type RowSource } from './node-index.ts';
 import type { ExceptionMarks } from './overlaid-groups.ts';
@@ -60,7 +61,7 @@ export class ClassIndex implements NodeIndex {
     this.#row = new Int32Array(this.width);
     const { nodes, changes } = source.state;
     this.#grow(nodes.end);
-    for (const slot of nodes.slotsByStamp()) this.#look(slot);
+    this.#lookAtAll();
     this.#seen = changes.count;
     this.#stampSeen = source.state.lastStamp;
   }
@@ -141,6 +142,32 @@ export class ClassIndex implements NodeIndex {
     this.#previous = grownInts(this.#previous, capacity);
   }
 
+  /** Of an index without nodes. Those that fit are put into their buckets in the order in which they changed. */
+  #lookAtAll(): void {
+    const { nodes } = this.#source.state;
+    const fitting = new Int32Array(nodes.end);
+    let count = 0;
+    for (let slot = 0; slot < nodes.end; slot++) {
+      if (nodes.isFree(slot)) continue;
+      const failure = this.#source.judge(slot, this.#row);
+      if (failure !== 0) {
+        this.#refuse(slot, failure);
+        continue;
+      }
+      this.#groupOf[slot] = this.#groupWith(this.#row);
+      this.#bucketOf[slot] = this.#source.score.at(slot);
+      fitting[count++] = slot;
+    }
+    for (const slot of sortedByKey(fitting.subarray(0, count), nodes.stamps)) {
+      this.#join(slot, this.#groupOf[slot], this.#bucketOf[slot]);
+    }
+  }
+
+  #refuse(slot: number, failure: number): void {
+    this.#groupOf[slot] = -1 - failure;
+    this.failed[failure] = (this.failed[failure] ?? 0) + 1;
+  }
+
   /** Puts the node where it belongs now. */
   #look(slot: number): void {
     const { nodes } = this.#source.state;
@@ -154,8 +181,7 @@ export class ClassIndex implements NodeIndex {
     if (failure !== 0) {
       if (before === -1 - failure) return;
       this.#leave(slot, before);
-      this.#groupOf[slot] = -1 - failure;
-      this.failed[failure] = (this.failed[failure] ?? 0) + 1;
+      this.#refuse(slot, failure);
       return;
     }
     const group = this.#groupWith(this.#row);

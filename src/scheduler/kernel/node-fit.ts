@@ -19,11 +19,23 @@ interface Asked {
   readonly reason: string;
 }
 
+/** What becomes of one kind of resource on a node; 0: there is enough. */
+const SHORT = 1;
+/** It would be short without any pod. */
+const TOO_SMALL = 2;
+const SHORTAGES = 3;
+/** Shortages of so many kinds, and of pods, are one number below 2^53. */
+const KINDS_MAX = 32;
+
 /** Room for a pod's requests. */
 export class RoomCheck {
   readonly #nodes: NodeTable;
   readonly #failures: FailureTable;
   readonly #asked: readonly Asked[];
+  /** Of the node that was looked at last: of pods, then of each kind that is asked for. */
+  readonly #shortages: Uint8Array;
+  /** Failures by shortages, as digits of one number. */
+  readonly #known = new Map<number, number>();
 
   constructor(state: ClusterState, failures: FailureTable, { requests }: PodObject, { fit }: SchedulerProfile) {
     this.#nodes = state.nodes;
@@ -40,6 +52,7 @@ export class RoomCheck {
         reason: `Insufficient ${name}`,
       }))
       .filter(({ amount }) => amount > 0);
+    this.#shortages = new Uint8Array(this.#asked.length + 1);
   }
 
   markUsed(round: number): void {
@@ -69,14 +82,31 @@ export class RoomCheck {
 
   #tell(slot: number, pods: number, amounts: Float64Array): number {
     const { podCounts, podsMax } = this.#nodes;
-    const reasons = podCounts[slot] + pods + 1 > podsMax[slot] ? ['Too many pods'] : [];
-    let isUnresolvable = false;
-    for (const [i, { column, amount, reason }] of this.#asked.entries()) {
+    const shortages = this.#shortages;
+    shortages[0] = podCounts[slot] + pods + 1 > podsMax[slot] ? SHORT : 0;
+    let text = shortages[0];
+    for (let i = 0; i < this.#asked.length; i++) {
+      const { column, amount } = this.#asked[i];
       const capacity = column.capacity[slot];
-      if (amount <= capacity - (column.requested[slot] + amounts[i])) continue;
-      reasons.push(reason);
-      if (amount > capacity) isUnresolvable = true;
+      let shortage = 0;
+      if (amount > capacity - (column.requested[slot] + amounts[i])) shortage = amount > capacity ? TOO_SMALL : SHORT;
+      shortages[i + 1] = shortage;
+      text = text * SHORTAGES + shortage;
     }
+    if (this.#asked.length > KINDS_MAX) return this.#shortageFailure();
+    let failure = this.#known.get(text);
+    if (failure === undefined) {
+      failure = this.#shortageFailure();
+      this.#known.set(text, failure);
+    }
+    return failure;
+  }
+
+  /** The number of what #shortages says. */
+  #shortageFailure(): number {
+    const reasons = this.#shortages[0] === 0 ? [] : ['Too many pods'];
+    for (const [i, { reason }] of this.#asked.entries()) if (this.#shortages[i + 1] !== 0) reasons.push(reason);
+    const isUnresolvable = this.#shortages.includes(TOO_SMALL);
     return this.#failures.idOf({ plugin: 'NodeResourcesFit', reasons, isUnresolvable });
   }
 

@@ -133,6 +133,7 @@ export class CrowdTable {
   readonly #crowds: (Crowd | undefined)[] = [undefined];
   readonly #ids = new Map<string, number>();
 
+  /** Of a load that it has not met before it keeps the object. */
   idOf(load: NodeLoad, refusal: Refusal): number {
     const key = `${load.topologyKey} ${refusal.failure}`;
     if (key === ' 0') return 0;

@@ -12,7 +12,6 @@ import { type Labels, NO_LABELS } from '../model/label-selector.ts';
 import type { NodeObject } from '../model/node-object.ts';
 import { capacityFor, grownFloats, grownInts, NO_FLOATS, NO_INTS } from './column.ts';
 import { canonicalText } from './interner.ts';
-import { sortedByKey } from './key-sort.ts';
 import type { SweepRounds } from './sweep-rounds.ts';
 import { HOSTNAME } from './topology.ts';
 
@@ -130,12 +129,6 @@ export class NodeTable {
   /** Whether the node is of the shape, and has the hostname, that the one at the slot has. */
   isAlike(slot: number, node: NodeObject): boolean {
     return this.shapeIds[slot] === this.#shapeOf(node) && this.hostnames[slot] === node.labels.get(HOSTNAME);
-  }
-
-  /** Slots of all nodes, in the order in which they changed. */
-  slotsByStamp(): Int32Array {
-    const slots = Int32Array.from(this.slots());
-    return sortedByKey(slots, this.stamps);
   }
 
   isFree(slot: number): boolean {

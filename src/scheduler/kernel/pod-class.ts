@@ -49,6 +49,8 @@ export class PodClass {
   /** Undefined for a class without volumes. */
   readonly #volumes: VolumeCheck | undefined;
   #noLoad: NodeLoad;
+  /** Of the node that is being looked at. */
+  #crowd: NodeLoad;
 
   constructor(
     state: ClusterState,
@@ -80,6 +82,7 @@ export class PodClass {
     this.effects = new EffectTable(this.rules, this.#room, pod.hostPorts);
     this.crowds = new CrowdTable();
     this.#noLoad = this.load();
+    this.#crowd = this.load();
   }
 
   /** What it uses of the state's tables gets the round. */
@@ -117,7 +120,7 @@ export class PodClass {
     const first = crowd === undefined ? plain : this.#refusalAt(slot, crowd, verdict);
     if (first !== undefined && first.place < this.#topologyPlace) return first.failure;
     const { keys, hostFigures, crowdPlace } = this.rules;
-    if (crowdPlace >= 0) row[crowdPlace] = crowd === undefined ? 0 : this.crowds.idOf(crowd, first ?? NO_REFUSAL);
+    if (crowdPlace >= 0) row[crowdPlace] = crowd === undefined ? 0 : this.#crowdNumber(crowd, first ?? NO_REFUSAL);
     else if (crowd !== undefined && first !== undefined) return first.failure;
     this.#fillAlike(slot, row, keys, plain);
     for (let i = 0; i < hostFigures.length; i++) {
@@ -179,7 +182,7 @@ export class PodClass {
 
   /** Why one pod of the class does not fit on the node that is nominated for it; 0: it does. Its own nomination is not in its way. */
   failureAlone(slot: number, uid: string): number {
-    const crowd = this.load().reset(slot);
+    const crowd = this.#crowd.reset(slot);
     const crowded = this.addCrowd(slot, crowd, uid) ? this.failureWith(slot, crowd) : 0;
     return crowded !== 0 ? crowded : this.failureWith(slot, this.#noLoad);
   }
@@ -192,8 +195,14 @@ export class PodClass {
   #crowdOn(slot: number): NodeLoad | undefined {
     const { nominations, nodes } = this.state;
     if (nominations.size === 0 || nominations.on(nodes.names[slot]).length === 0) return undefined;
-    const load = this.load().reset(slot);
-    return this.addCrowd(slot, load, '') ? load : undefined;
+    const crowd = this.#crowd.reset(slot);
+    return this.addCrowd(slot, crowd, '') ? crowd : undefined;
+  }
+
+  #crowdNumber(crowd: NodeLoad, refusal: Refusal): number {
+    const id = this.crowds.idOf(crowd, refusal);
+    if (this.crowds.at(id)?.load === crowd) this.#crowd = this.load();
+    return id;
   }
 
   /** The first filter that refuses, those that look at topology left out. */

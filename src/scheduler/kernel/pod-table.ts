@@ -92,18 +92,36 @@ export function recordOf(
   { nodeName, shape, order }: Pick<PodRecord, 'nodeName' | 'shape' | 'order'>,
 ): PodRecord {
   const { uid, name, startedAtMs } = pod;
+  // In this order in memory: what is looked at of all pods of a node lies together.
   return {
-    uid,
-    name,
-    nodeName,
     shape,
-    volumes: volumeUseOf(pod),
+    next: undefined,
     startedAtSeconds: startedAtMs === undefined ? -1 : startedAtMs / 1000,
     order,
     slot: -1,
-    next: undefined,
     previous: undefined,
+    volumes: volumeUseOf(pod),
+    nodeName,
+    uid,
+    name,
   };
+}
+
+/** In seconds since 1970. A pod that has not started is taken to start now, which is later than any other. */
+export function startOf({ startedAtSeconds }: PodRecord): number {
+  return startedAtSeconds < 0 ? Number.POSITIVE_INFINITY : startedAtSeconds;
+}
+
+/** Of higher priority, else started earlier. */
+export function byImportance(a: PodRecord, b: PodRecord): number {
+  if (a.shape.priority !== b.shape.priority) return b.shape.priority - a.shape.priority;
+  const [left, right] = [startOf(a), startOf(b)];
+  return left === right ? 0 : left - right;
+}
+
+/** The same; of equal ones the one that was told first. */
+export function byImportanceAndOrder(a: PodRecord, b: PodRecord): number {
+  return byImportance(a, b) || a.order - b.order;
 }
 
 /** Numbers of the parts of pods, for keys of shapes and classes. */

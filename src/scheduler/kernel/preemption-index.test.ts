@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { propertyRuns } from '../../testing/property-runs.ts';
 import { boundTo, type ClusterCommand } from '../model/command.ts';
 import { readNode } from '../model/node-object.ts';
 import { mustRead, objectSet, podSet } from '../model/plan-fixture.ts';
 import type { PodObject } from '../model/pod-object.ts';
 import { DEFAULT_PROFILE } from '../model/scheduler-profile.ts';
 import { Kernel } from './kernel.ts';
+import { NO_COUNTS, Pair } from './kernel-pair-fixture.ts';
 
 const ZONE = 'topology.kubernetes.io/zone';
 
@@ -42,7 +45,49 @@ function nominatedBy(kernel: Kernel, uid: string): string | undefined {
   return decision.kind === 'unschedulable' ? decision.preemption?.nominatedNode : decision.kind;
 }
 
+/** So many full nodes of 8 CPUs, with pods of one CPU or two, of three priorities and two apps, that have started at different times or not yet. */
+function crowdedPair(nodes: number, numbers: readonly number[]): Pair {
+  const pair = new Pair({ ...NO_COUNTS }, [DEFAULT_PROFILE], 1 << 20);
+  let at = 0;
+  const next = (count: number): number => numbers[at++ % numbers.length] % count;
+  for (let index = 0; index < nodes; index++) {
+    const name = `n${index}`;
+    const metadata = { name, uid: name, labels: { 'kubernetes.io/hostname': name } };
+    pair.apply({
+      kind: 'node-set',
+      node: mustRead(readNode({ metadata, status: { allocatable: { cpu: '8', pods: '10' } } })),
+    });
+    for (let free = 8; free > 0; ) {
+      const cpu = Math.min(free, 1 + next(2));
+      const containers = [{ name: 'c', image: 'i', resources: { requests: { cpu: String(cpu) } } }];
+      const low = pod(`low-${index}-${free}`, { app: next(2) === 0 ? 'a' : 'b' }, 10 * next(3), { containers });
+      const startedAtMs = next(4) === 0 ? undefined : 1000 * next(5);
+      pair.apply({ kind: 'pod-set', pod: boundTo({ ...low, startedAtMs }, name) });
+      free -= cpu;
+    }
+  }
+  return pair;
+}
+
 describe('the index of candidates', () => {
+  it('finds the best of many nodes, budgets or none, from bounds', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.nat(999), { minLength: 50, maxLength: 50 }),
+        fc.array(fc.integer({ min: -1, max: 3 }), { maxLength: 2 }),
+        fc.integer({ min: 1, max: 6 }),
+        (numbers, allowed, cpu) => {
+          const pair = crowdedPair(12, numbers);
+          for (const [index, count] of allowed.entries()) pair.apply(budget(index === 0 ? 'a' : 'b', count));
+          const containers = [{ name: 'c', image: 'i', resources: { requests: { cpu: String(cpu) } } }];
+          for (let i = 0; i < 4; i++) pair.decide(pod(`high-${i}`, {}, 100, { containers }), i);
+          assert.ok(pair.counts.preemptions > 0);
+        },
+      ),
+      propertyRuns(60, process.env),
+    );
+  });
+
   it('goes by the budgets as they are', () => {
     const kernel = fullCluster();
     kernel.apply({ kind: 'pod-set', pod: pod('high', {}, 100) });

@@ -1,7 +1,7 @@
 // Where preemption could make room for a class that fits nowhere, and where at the least cost: kept up to date as the class's index is, so that
 // the next pod of the class costs what has changed.
 //
-//   node that removing pods may help ─► bound: no better than as many pods of its lowest priority as room takes
+//   node that removing pods may help ─► bound that no set of victims beats (victim-bound.ts)
 //   bound at the top of the heap ─► what-if (victim-search.ts) ─► exact, or refused
 //   exact at the top of the heap ─► the best
 //
@@ -12,13 +12,14 @@
 
 import { assert } from '../../base/assert.ts';
 import type { BudgetTable } from './budget-table.ts';
-import { CandidateHeap, type CandidateKey } from './candidate-heap.ts';
+import { CandidateHeap, keyOf } from './candidate-heap.ts';
 import { capacityFor, grownInts, NO_INTS } from './column.ts';
 import type { FailureTable } from './failure-table.ts';
 import type { PodClass } from './pod-class.ts';
-import type { PodRecord, PodShape } from './pod-table.ts';
+import type { PodRecord } from './pod-table.ts';
 import { type Candidates, NO_VICTIMS_FOUND, noVictimOn } from './preemption.ts';
-import { startOf, VictimSearch, type VictimsOnNode } from './victim-search.ts';
+import { VictimBound } from './victim-bound.ts';
+import { VictimSearch } from './victim-search.ts';
 
 const BYTES_A_NODE = 52;
 
@@ -29,14 +30,13 @@ const BROKEN = -2;
 const CANDIDATE = -3;
 
 const NONE = -1;
-/** Makes priorities positive, so that more victims are never better than fewer. */
-const PRIORITY_OFFSET = 2 ** 31;
 
 export class PreemptionIndex implements Candidates {
   readonly #class: PodClass;
   readonly #failures: FailureTable;
   readonly #failureOf: (slot: number) => number;
   readonly #search: VictimSearch;
+  readonly #bound: VictimBound;
   readonly #heap = new CandidateHeap();
   #outcomes: Int32Array = NO_INTS;
   /** Nodes by the failure that stays. */
@@ -50,8 +50,6 @@ export class PreemptionIndex implements Candidates {
   #budgetVersion = 0;
   /** A node that was looked at for one pod alone, and has to be looked at again. */
   #own = NONE;
-  readonly #mostAmounts: Float64Array;
-  readonly #starts: number[] = [];
 
   /** `failureOf` says why the class does not fit on a node, with its crowd; 0: it does. */
   constructor(podClass: PodClass, failures: FailureTable, budgets: BudgetTable, failureOf: (slot: number) => number) {
@@ -59,7 +57,7 @@ export class PreemptionIndex implements Candidates {
     this.#failures = failures;
     this.#failureOf = failureOf;
     this.#search = new VictimSearch(podClass, budgets);
-    this.#mostAmounts = new Float64Array(podClass.load().amounts.length);
+    this.#bound = new VictimBound(podClass, budgets);
   }
 
   get bytes(): number {
@@ -79,7 +77,9 @@ export class PreemptionIndex implements Candidates {
       for (; this.#seen < changes.count; this.#seen++) this.#look(changes.at(this.#seen));
       if (this.#own !== NONE) this.#look(this.#own);
     } else {
+      this.#heap.beginFill();
       for (let slot = 0; slot < nodes.end; slot++) this.#look(slot);
+      this.#heap.endFill();
       this.#seen = changes.count;
       this.#rulesVersion = rules.version;
       this.#budgetVersion = budgetVersion;
@@ -142,7 +142,7 @@ export class PreemptionIndex implements Candidates {
       this.#become(slot, NOT_HELPED);
       return;
     }
-    const bound = this.#boundAt(slot);
+    const bound = this.#bound.at(slot);
     this.#become(slot, bound === undefined ? NO_VICTIMS : CANDIDATE);
     if (bound !== undefined) this.#heap.set(slot, bound, false, this.#stampOf(slot));
   }
@@ -156,7 +156,7 @@ export class PreemptionIndex implements Candidates {
       else this.#become(slot, found);
     } else if (found.victims.length === 0) {
       this.#fail(slot, noVictimOn(this.#class.state.nodes.names[slot]));
-    } else this.#heap.set(slot, keyOf(found), true, this.#stampOf(slot));
+    } else this.#heap.set(slot, keyOf(found.victims, found.violations), true, this.#stampOf(slot));
   }
 
   #stampOf(slot: number): number {
@@ -178,55 +178,4 @@ export class PreemptionIndex implements Candidates {
     if (outcome > 0) this.#refused[outcome] = (this.#refused[outcome] ?? 0) + 1;
     else if (outcome === NO_VICTIMS) this.#withoutVictims++;
   }
-
-  /** No set of victims is better; undefined: there are no pods of lower priority. */
-  #boundAt(slot: number): CandidateKey | undefined {
-    const { state, effects, priority } = this.#class;
-    const most = this.#mostAmounts.fill(0);
-    const starts = this.#starts;
-    starts.length = 0;
-    let lowest = priority;
-    let seen: PodShape | undefined;
-    for (let record = state.firstPodAt(slot); record !== undefined; record = record.next) {
-      const { shape } = record;
-      if (shape.priority >= priority) continue;
-      if (shape.priority < lowest) {
-        lowest = shape.priority;
-        starts.length = 0;
-      }
-      if (shape.priority === lowest) starts.push(startOf(record));
-      if (shape === seen) continue;
-      seen = shape;
-      const { amounts } = effects.of(shape);
-      for (let i = 0; i < most.length; i++) if (amounts[i] > most[i]) most[i] = amounts[i];
-    }
-    if (lowest === priority) return undefined;
-    const count = Math.max(1, this.#class.victimsAtLeast(slot, most));
-    // Where the lowest priority has fewer, some victim's is higher, and the start does not matter.
-    const start = count > starts.length ? Number.POSITIVE_INFINITY : latestOf(starts, count);
-    return { violations: 0, highest: lowest, sum: count * (lowest + PRIORITY_OFFSET), count, start };
-  }
-}
-
-/** The nth latest, from 1 on; takes those before it away. */
-function latestOf(starts: number[], n: number): number {
-  for (let left = n; ; left--) {
-    let latest = 0;
-    for (let i = 1; i < starts.length; i++) if (starts[i] > starts[latest]) latest = i;
-    if (left === 1) return starts[latest];
-    starts[latest] = starts[starts.length - 1];
-    starts.pop();
-  }
-}
-
-function keyOf({ victims, violations }: VictimsOnNode): CandidateKey {
-  const highest = victims[0].shape.priority;
-  let sum = 0;
-  let start = Number.POSITIVE_INFINITY;
-  for (const victim of victims) {
-    const { priority } = victim.shape;
-    sum += priority + PRIORITY_OFFSET;
-    if (priority === highest) start = Math.min(start, startOf(victim));
-  }
-  return { violations, highest, sum, count: victims.length, start };
 }

@@ -1,12 +1,10 @@
 // Which pods of one node would have to go for a pod of a class (DefaultPreemption, SelectVictimsOnNode): all of lower priority are taken away, and
 // put back one by one, the most important first, as long as the pod still fits.
-//
-// A pod that has not started is taken to start now, which is later than any other.
 
 import type { BudgetTable } from './budget-table.ts';
 import type { NodeLoad } from './node-load.ts';
 import type { PodClass } from './pod-class.ts';
-import type { PodRecord } from './pod-table.ts';
+import { byImportance, byImportanceAndOrder, type PodRecord } from './pod-table.ts';
 
 export interface VictimsOnNode {
   /** Most important first. None: the pod fits as soon as it is looked at again, which preemption takes for an error. */
@@ -43,7 +41,7 @@ export class VictimSearch {
     const isCrowded = this.#class.addCrowd(slot, this.#crowd, exceptUid);
     const failure = this.#failure(slot, isCrowded);
     if (failure !== 0) return failure;
-    lower.sort((a, b) => byImportance(a, b) || a.order - b.order);
+    lower.sort(byImportanceAndOrder);
     const violating = this.#budgets.violatingFirst(lower);
     const victims: PodRecord[] = [];
     let violations = 0;
@@ -68,15 +66,4 @@ export class VictimSearch {
     const crowded = isCrowded ? this.#class.failureWith(slot, this.#crowd) : 0;
     return crowded !== 0 ? crowded : this.#class.failureWith(slot, this.#load);
   }
-}
-
-export function startOf({ startedAtSeconds }: PodRecord): number {
-  return startedAtSeconds < 0 ? Number.POSITIVE_INFINITY : startedAtSeconds;
-}
-
-/** Of higher priority, else started earlier. */
-function byImportance(a: PodRecord, b: PodRecord): number {
-  if (a.shape.priority !== b.shape.priority) return b.shape.priority - a.shape.priority;
-  const [left, right] = [startOf(a), startOf(b)];
-  return left === right ? 0 : left - right;
 }
