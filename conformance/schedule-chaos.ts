@@ -1,5 +1,5 @@
 /**
- * The proof by chaos of `k1m schedule`: two of them with leader election, a real kube-apiserver on `k1m serve`, pods and nodes that come
+ * The proof by chaos of `k1m schedule`: two of them with leader election and shards in two other processes, a real kube-apiserver on `k1m serve`, pods and nodes that come
  * and go, and kills and stalls of every part. The store's history then says whether each binding was one that may have been
  * decided (src/testing/placement-checker.ts), and in the end everything that fits must be bound.
  *
@@ -17,10 +17,11 @@ import { Random } from '../src/testing/random.ts';
 import type { ControlPlane } from './kubernetes/control-plane.ts';
 import { openPlane } from './kubernetes/open-plane.ts';
 import { Children } from './lab/child.ts';
+import { freePorts } from './lab/free-port.ts';
 import { requirePeers } from './lab/peer-path.ts';
 import { runMain } from './lab/run-main.ts';
 import { until } from './lab/wait.ts';
-import { Disturbance } from './schedule-chaos/disturbance.ts';
+import { Disturbance, SHARD_COUNT } from './schedule-chaos/disturbance.ts';
 import { settlementOf } from './schedule-chaos/settlement.ts';
 import { Witness } from './schedule-chaos/witness.ts';
 import { ChaosWorkload } from './schedule-chaos/workload.ts';
@@ -60,7 +61,9 @@ async function run({ seconds, seed, nodeCount, folder }: RunOptions): Promise<nu
     await workload.prepare();
     await witness.catchUp();
     const knownFrom = witness.revision;
-    disturbance = new Disturbance({ plane, client, store, workload, witness, random: new Random(2 * seed + 1) });
+    const shardPorts = await freePorts(SHARD_COUNT);
+    const random = new Random(2 * seed + 1);
+    disturbance = new Disturbance({ plane, client, store, workload, witness, random, shardPorts });
     disturbance.start();
     workload.start();
     process.stdout.write(`${seconds} s of chaos from seed ${seed}, logs in ${folder}\n`);

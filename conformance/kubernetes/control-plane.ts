@@ -185,6 +185,27 @@ export class ControlPlane {
     });
   }
 
+  /** A process that is a shard of each k1m schedule whose arguments name it: `shardArgs`. */
+  startShard(name: string, port: number): Child {
+    const at = ['schedule', 'shard', '--listen', `127.0.0.1:${port}`];
+    const args = [k1mProgram, ...at, ...this.#shardFiles('')];
+    return this.#options.children.start({ name, program: process.execPath, args });
+  }
+
+  /** Of a k1m schedule with shards on these ports. */
+  shardArgs(ports: readonly number[]): readonly string[] {
+    return [`--shards-at=${ports.map((port) => `127.0.0.1:${port}`).join(',')}`, ...this.#shardFiles('shards-')];
+  }
+
+  #shardFiles(prefix: string): readonly string[] {
+    const { folder } = this.#options.credentials;
+    return [
+      ['cert-file', 'shards.crt'],
+      ['key-file', 'shards.key'],
+      ['trusted-ca-file', 'ca.crt'],
+    ].map(([flag, file]) => `--${prefix}${flag}=${join(folder, file)}`);
+  }
+
   /** kube-scheduler alone. `configOf` is given the path of its kubeconfig and answers its configuration. */
   startScheduler(args: readonly string[], configOf: (kubeconfig: string) => object): Child {
     const { children, folder, ports } = this.#options;

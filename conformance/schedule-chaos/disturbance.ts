@@ -1,5 +1,5 @@
 /**
- * What goes wrong, one thing after the other from the seed: the scheduler that leads, the other, both, the API server and the store
+ * What goes wrong, one thing after the other from the seed: the scheduler that leads, the other, both, the shards, the API server and the store
  * are killed, or stand still and go on; the one that leads ends in order; and each of these amid a burst of bindings, or while the store
  * stands still and bindings are on their way to it. After each all parts are there again, and pods must have been bound before the next.
  */
@@ -30,7 +30,14 @@ const boundMsMax = 60_000;
 const boundBetween = 5;
 const serverReadyMsMax = 60_000;
 const superviseEveryMs = 150;
+/** A shard that says nothing is given up after 3 s. */
+const shardStillMsMax = 6_000;
+const shardNames: readonly string[] = ['shard-0', 'shard-1'];
 const deeds = [
+  'a shard killed',
+  'a shard stopped',
+  'both shards killed',
+  'leader and shards killed',
   'leader killed',
   'leader stopped',
   'leader stopped',
@@ -56,20 +63,28 @@ export interface DisturbanceOptions {
   readonly workload: ChaosWorkload;
   readonly witness: Witness;
   readonly random: Random;
+  /** One for each shard. */
+  readonly shardPorts: readonly number[];
 }
+
+export const SHARD_COUNT: number = shardNames.length;
 
 export class Disturbance {
   readonly #options: DisturbanceOptions;
   readonly #counts = new Map<string, number>();
   readonly #schedulers = new Map<string, Child>();
   readonly #schedulerArgs: readonly string[];
+  readonly #shards = new Map<string, Child>();
+  readonly #shardPorts: readonly number[];
   #isOver = false;
   #supervision: Promise<void> = Promise.resolve();
 
   constructor(options: DisturbanceOptions) {
     this.#options = options;
+    this.#shardPorts = options.shardPorts;
     const seconds = options.random.pick(leaseSeconds);
     this.#schedulerArgs = [
+      ...options.plane.shardArgs(options.shardPorts),
       '--secure-port=0',
       `--leader-elect-lease-duration=${seconds}s`,
       `--leader-elect-renew-deadline=${seconds - leaseGapSeconds}s`,
@@ -80,11 +95,17 @@ export class Disturbance {
   get counts(): string {
     const parts = [...this.#counts].sort().map(([deed, count]) => `${count} ${deed}`);
     const logs = names.map((name) => this.#logOf(name)).join('');
-    const told = [/"msg":"leading"/g, /the binding was not answered/g].map((text) => logs.match(text)?.length ?? 0);
-    return `${parts.join(', ')}; ${told[0]} times one began to lead, ${told[1]} bindings were not answered`;
+    const texts = [
+      /"msg":"leading"/g,
+      /the binding was not answered/g,
+      /"msg":"all shards are up"/g,
+      /"msg":"shard lost/g,
+    ];
+    const [leading, unanswered, whole, lost] = texts.map((text) => logs.match(text)?.length ?? 0);
+    return `${parts.join(', ')}; ${leading} times one began to lead, ${unanswered} bindings were not answered; all shards were up ${whole} times, one was lost ${lost} times`;
   }
 
-  /** Starts the schedulers, and again whenever one has ended. */
+  /** Starts schedulers and shards, and again whenever one has ended. */
   start(): void {
     this.#supervision = this.#supervise();
   }
@@ -120,10 +141,21 @@ export class Disturbance {
   }
 
   async #do(deed: Deed, leader: string): Promise<void> {
-    const { plane, store } = this.#options;
+    const { plane, store, random } = this.#options;
     const leading = this.#schedulersNamed((name) => name === leader);
     const others = this.#schedulersNamed((name) => name !== leader);
+    const shards = [...this.#shards.values()];
     switch (deed) {
+      case 'a shard killed':
+        return signalAll([random.pick(shards)], 'SIGKILL');
+      case 'a shard stopped': {
+        const one = random.pick(shards);
+        return this.#standStill(shardStillMsMax, (signal) => one.signal(signal));
+      }
+      case 'both shards killed':
+        return signalAll(shards, 'SIGKILL');
+      case 'leader and shards killed':
+        return signalAll([...leading, ...shards], 'SIGKILL');
       case 'leader killed':
         return signalAll(leading, 'SIGKILL');
       case 'leader ended':
@@ -203,10 +235,15 @@ export class Disturbance {
   }
 
   async #supervise(): Promise<void> {
+    const { plane } = this.#options;
     while (!this.#isOver) {
+      for (const [index, name] of shardNames.entries()) {
+        if (this.#shards.get(name)?.isRunning === true) continue;
+        this.#shards.set(name, plane.startShard(name, this.#shardPorts[index]));
+      }
       for (const name of names) {
         if (this.#schedulers.get(name)?.isRunning === true) continue;
-        this.#schedulers.set(name, this.#options.plane.startK1mScheduler(name, this.#schedulerArgs));
+        this.#schedulers.set(name, plane.startK1mScheduler(name, this.#schedulerArgs));
       }
       await sleep(superviseEveryMs);
     }
