@@ -16,6 +16,8 @@ const OPEN_LOOP_TICK_MS = 1;
 /** How long requests in flight, and events, are waited for at the end of a round. */
 const DRAIN_MS_MAX = 5_000;
 const DRAIN_TICK_MS = 10;
+/** Readings of the metrics beforehand: the first ones take tens of milliseconds, which would be missing in the schedule of an open loop. */
+const READINGS_BEFORE = 5;
 
 /** What a run needs of the outside world. */
 export interface BenchWorld {
@@ -73,6 +75,7 @@ export class BenchSubject {
     }
     const streamsMax = this.#pool.connections[0].h2.peerStreamsMax;
     if (inFlight > streamsMax) throw new RangeError(`the server allows ${streamsMax} streams on a connection`);
+    for (let i = 0; i < READINGS_BEFORE; i++) await this.#metrics();
     if (this.#fleet === undefined) return;
     const { header } = await this.#client.range({ key: Buffer.from('health') });
     await this.#fleet.open(this.#world.network, this.#endpoint, (header?.revision ?? 0) + 1);

@@ -8,6 +8,7 @@ import { compareRuns, formatComparison } from '../bench/comparison.ts';
 import { formatResult } from '../bench/result-table.ts';
 import { StageBar } from '../bench/stage-bar.ts';
 import { RealClock } from '../io/clock.ts';
+import { httpGetText } from '../io/http-get.ts';
 import { TcpNetwork } from '../io/tcp-network.ts';
 import { parseDurationMs } from './flag-values.ts';
 import { wholeNumber } from './whole-number.ts';
@@ -67,6 +68,7 @@ async function bench(load: LoadName, flags: Flags): Promise<void> {
   const onInterrupt = (): void => abort.abort();
   // The first one ends the round and cleans up; the second ends the process.
   process.once('SIGINT', onInterrupt);
+  const fetchText = (url: string): Promise<string> => httpGetText(url, METRICS_TIMEOUT_MS);
   const world: BenchWorld = { network: new TcpNetwork(), clock, cpuMicros, fetchText, signal: abort.signal };
   const bar = new StageBar(clock, process.stderr);
   try {
@@ -121,10 +123,4 @@ function seconds(text: string): number {
 function cpuMicros(): number {
   const { user, system } = process.cpuUsage();
   return user + system;
-}
-
-async function fetchText(url: string): Promise<string> {
-  const response = await fetch(url, { signal: AbortSignal.timeout(METRICS_TIMEOUT_MS) });
-  if (!response.ok) throw new Error(`${url}: HTTP ${response.status}`);
-  return response.text();
 }
