@@ -127,6 +127,18 @@ describe('hash index and key tree', () => {
     });
   }
 
+  it('find keys whose hashes are all in a small part of the range', () => {
+    const { hash } = new Indexes().parts;
+    const count = 40_000;
+    // The upper eight bits take two values, far from the middle; the others differ.
+    const tagOf = (row: number): number =>
+      0x0300_0000 + (row % 2) * 0x0100_0000 + (Math.imul(row >>> 1, 0x9e37_79b1) & 0xff_ffff);
+    for (let row = 0; row < count; row++) hash.insertTag(tagOf(row), row);
+    for (let row = 0; row < count; row++) assert.equal(hash.likelyRow(tagOf(row)), row);
+    assert.equal(hash.likelyRow(0x8000_0000), -1);
+    assert.ok(hash.memoryBytes / count < 14);
+  });
+
   it('lose whole nodes from the middle and take the keys back', () => {
     const indexes = new Indexes();
     for (let i = 0; i < 60_000; i++) indexes.add(name(i));
