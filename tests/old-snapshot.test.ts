@@ -15,7 +15,7 @@ import {
   INDEX_ENTRY_BYTES,
   TRAILER_BYTES,
 } from '../src/snapshot/format.ts';
-import { ROW_WORDS } from '../src/store/rows.ts';
+import { IMAGE_ROW_BYTES } from '../src/store/image.ts';
 import { Random } from '../src/testing/random.ts';
 import { range } from './compat/requests.ts';
 import { SimulatedServer } from './compat/server-fixture.ts';
@@ -36,7 +36,8 @@ function inFormat1(bytes: Uint8Array): Uint8Array {
     assert.ok(entry);
     const { kind, count, position, bytes: length } = entry;
     if (kind === 'rows') {
-      for (let row = 0; row < count; row++) made.writeUInt32LE(12_345, position + 4 * (row * ROW_WORDS + HASH_WORD));
+      for (let row = 0; row < count; row++)
+        made.writeUInt32LE(12_345, position + row * IMAGE_ROW_BYTES + 4 * HASH_WORD);
     }
     encodeIndexEntry(index, at, { ...entry, crc: crcOf(made, position, position + length, older.crc) });
   }

@@ -1,20 +1,23 @@
 // Fills an empty store from an image (image.ts), block by block in the image's order. No key is looked up or compared:
 //
 //   records      become segments as they are
-//   rows         become chunks of rows as they are; each key goes into a hash table of its final size by its stored hash,
-//                or at the end, where the image's hashes are of no use
+//   rows         become rows; each key goes into a hash table of its final size by its stored hash, or at the end, where the
+//                image's hashes are of no use
 //   changes      are appended to the history; links between a key's changes follow from their order
 //   end          the key tree is built bottom-up
 //
 // What an image is checked against is the file's business (checksums); here a wrong one is an assertion.
 
 import { assert } from '../base/assert.ts';
-import { IMAGE_CHANGE_BYTES, IMAGE_CREATE, IMAGE_DELETION, IMAGE_SUB_MASK, type ImageBlockKind } from './image.ts';
-import { CHUNK_ROWS, ROW_WORDS } from './rows.ts';
+import {
+  IMAGE_CHANGE_BYTES,
+  IMAGE_CREATE,
+  IMAGE_DELETION,
+  IMAGE_ROW_BYTES,
+  IMAGE_SUB_MASK,
+  type ImageBlockKind,
+} from './image.ts';
 import type { StoreParts } from './store-parts.ts';
-
-/** The word of a row that holds its attachment, and in an image the hash of its key. */
-const ATTACHMENT_WORD = 5;
 
 export class ImageLoader {
   readonly #parts: StoreParts;
@@ -35,7 +38,6 @@ export class ImageLoader {
   /** Memory to read a block of `bytes` into; `accept` then takes it over. */
   memoryFor(kind: ImageBlockKind, bytes: number): ArrayBuffer | SharedArrayBuffer {
     if (kind === 'records') return this.#parts.memory.allocate(bytes);
-    if (kind === 'rows') return this.#parts.memory.allocate(CHUNK_ROWS * ROW_WORDS * 4);
     return new ArrayBuffer(bytes);
   }
 
@@ -65,15 +67,17 @@ export class ImageLoader {
 
   #acceptRows(memory: ArrayBuffer | SharedArrayBuffer, count: number): void {
     const { hash, rows } = this.#parts;
-    const first = this.#rows;
-    rows.adopt(memory, count);
-    this.#rows += count;
-    const words = rows.chunkOf(first);
-    for (let row = first, at = ATTACHMENT_WORD; row < first + count; row++, at += ROW_WORDS) {
-      if (this.#hasHashes) hash.insertTag(words[at], row);
-      words[at] = 0;
-      if (rows.mod(row) !== 0) this.liveCount++;
+    const words = new Uint32Array(memory, 0, count * (IMAGE_ROW_BYTES / 4));
+    const doubles = new Float64Array(memory, 0, count * (IMAGE_ROW_BYTES / 8));
+    for (let at = 0, double = 0; at < words.length; at += IMAGE_ROW_BYTES / 4, double += IMAGE_ROW_BYTES / 8) {
+      const row = rows.allocate();
+      const mod = doubles[double + 1];
+      rows.setRecord(row, words[at], words[at + 1]);
+      rows.setMod(row, mod);
+      if (this.#hasHashes) hash.insertTag(words[at + 5], row);
+      if (mod !== 0) this.liveCount++;
     }
+    this.#rows += count;
   }
 
   #acceptChanges(memory: ArrayBuffer | SharedArrayBuffer, count: number): void {

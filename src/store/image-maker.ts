@@ -12,15 +12,16 @@ import type { Compaction } from './compaction.ts';
 import {
   IMAGE_ATTACHMENT_BYTES,
   IMAGE_BLOCK_ITEMS,
+  IMAGE_BLOCK_ROWS,
   IMAGE_CHANGE_BYTES,
   IMAGE_CREATE,
   IMAGE_DELETION,
+  IMAGE_ROW_BYTES,
   type ImageBlock,
   type ImageBlockKind,
 } from './image.ts';
 import { KeyValueView, keyValueBytes, writeKeyValueHead, writeKeyValueTail } from './key-value.ts';
 import { RowPast } from './row-past.ts';
-import { CHUNK_ROWS, ROW_WORDS } from './rows.ts';
 import { KEY_VALUE_BYTES_MAX, RECORD_HEADER_BYTES } from './segments.ts';
 import type { StoreParts } from './store-parts.ts';
 
@@ -28,7 +29,6 @@ import type { StoreParts } from './store-parts.ts';
 const READY_BLOCKS_MAX = 4;
 const MAP_SHIFT = 16;
 const MAP_MASK: number = (1 << MAP_SHIFT) - 1;
-const ROW_BYTES: number = ROW_WORDS * 4;
 const ROW_MASK = 0x7fff_ffff;
 const UNITS_PER_KEY = 2;
 /** So many changes' records are read together. */
@@ -221,7 +221,7 @@ export class ImageMaker {
   }
 
   #pushRow(row: number, offset: number, mod: number, tag: number): void {
-    this.#rows ??= this.#open('rows', CHUNK_ROWS * ROW_BYTES);
+    this.#rows ??= this.#open('rows', IMAGE_BLOCK_ROWS * IMAGE_ROW_BYTES);
     const block = this.#rows;
     const at = block.used >>> 2;
     block.words[at] = this.#segment;
@@ -229,7 +229,7 @@ export class ImageMaker {
     block.bytes.writeDoubleLE(mod, block.used + 8);
     block.words[at + 4] = 0;
     block.words[at + 5] = tag;
-    block.used += ROW_BYTES;
+    block.used += IMAGE_ROW_BYTES;
     block.count++;
     this.#rowCount++;
     let chunk = this.#imageRows[row >>> MAP_SHIFT];
@@ -241,7 +241,7 @@ export class ImageMaker {
   }
 
   #flushRows(): void {
-    if (this.#rows === undefined || this.#rows.count < CHUNK_ROWS) return;
+    if (this.#rows === undefined || this.#rows.count < IMAGE_BLOCK_ROWS) return;
     this.#finish(this.#rows);
     this.#finish(this.#attachments);
   }

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { ModelStore } from '../testing/model-store.ts';
+import { IMAGE_ROW_BYTES } from './image.ts';
 import type { ImageMaker } from './image-maker.ts';
-import { ROW_WORDS } from './rows.ts';
 import { Store } from './store.ts';
 import { OP, Twins } from './store-twins-fixture.ts';
 
@@ -41,7 +41,7 @@ function load(maker: ImageMaker, blocks: readonly TakenBlock[], segmentBytes: nu
     new Uint8Array(memory).set(bytes);
     if (kind === 'rows' && !hasHashes) {
       const words = new Uint32Array(memory);
-      for (let row = 0; row < count; row++) words[row * ROW_WORDS + HASH_WORD] = row;
+      for (let row = 0; row < count; row++) words[(row * IMAGE_ROW_BYTES) / 4 + HASH_WORD] = row;
     }
     loader.accept(kind, memory, count, mainMax);
     if (kind !== 'attachments') continue;

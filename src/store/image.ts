@@ -4,8 +4,12 @@
 // Rows are numbered from 0 in key order; segments from 1 in the order of their blocks. Both are those of the loaded store.
 //
 //   records       a whole segment (segments.ts), every record in it alive; owner = row, or the number of a change
-//   rows          rows.ts, 24 bytes each, 65,536 in every block but the last: segment, offset and mod revision as they
-//                 are in memory; no history; the attachment is the hash of the key (base/key-hash.ts) under the image's seed
+//   rows          24 bytes each, 65,536 in every block but the last:
+//                 +0  u32  segment of its record
+//                 +4  u32  … offset
+//                 +8  f64  mod revision, 0 = deleted
+//                 +16 u32  0
+//                 +20 u32  hash of the key (base/key-hash.ts) under the image's seed
 //   attachments   12 bytes each: [u32 row][i64 lease], for live rows with a lease; behind the block of their rows
 //   changes       32 bytes each, in (main, sub) order, those at the compacted revision C and above:
 //                 +0  u32  row
@@ -21,6 +25,9 @@
 //
 // Left out: keys whose last change is in no log. A restart takes them with or without an image.
 
+export const IMAGE_ROW_BYTES = 24;
+/** Rows in a block. */
+export const IMAGE_BLOCK_ROWS: number = 1 << 16;
 export const IMAGE_CHANGE_BYTES = 32;
 export const IMAGE_ATTACHMENT_BYTES = 12;
 /** Changes and attachments in a block. */

@@ -23,8 +23,11 @@ import type { StoreMemory } from './memory.ts';
 
 /** With the header of the C library's allocator 4 MiB: two huge pages where it asks for them (docs/operating.md). */
 export const SEGMENT_BYTES_DEFAULT: number = (4 << 20) - 4096;
-/** Segment numbers fit 24 bits of a row's first word. */
-export const SEGMENT_COUNT_MAX: number = 1 << 24;
+/** What a row has room for. The offset in a segment of one record, which may be larger, is 0. */
+export const SEGMENT_BITS = 21;
+export const OFFSET_BITS = 22;
+const SEGMENT_COUNT_MAX: number = 1 << SEGMENT_BITS;
+const SEGMENT_BYTES_MAX: number = 1 << OFFSET_BITS;
 export const RECORD_HEADER_BYTES = 8;
 export const KEY_VALUE_BYTES_MAX: number = (1 << 29) - 1;
 
@@ -80,7 +83,7 @@ export class Segments {
 
   constructor(segmentBytes: number, memory: StoreMemory) {
     this.#memory = memory;
-    assert(segmentBytes >= 64 && segmentBytes % 4 === 0, 'segment size');
+    assert(segmentBytes >= 64 && segmentBytes <= SEGMENT_BYTES_MAX && segmentBytes % 4 === 0, 'segment size');
     this.segmentBytes = segmentBytes;
   }
 

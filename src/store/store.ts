@@ -35,7 +35,7 @@ import { StoreParts } from './store-parts.ts';
 import { VersionList } from './version-list.ts';
 
 export interface StoreOptions {
-  /** Size of a value segment: a multiple of 4. */
+  /** Size of a value segment: a multiple of 4, up to 4 MiB. */
   readonly segmentBytes?: number;
   /** Of segments, rows and history. Private by default. */
   readonly memory?: StoreMemory;
