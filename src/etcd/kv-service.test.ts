@@ -85,7 +85,8 @@ class Bench {
     });
     // One job's step a turn.
     const defer = (callback: () => void): number => this.#turns.push(callback);
-    this.slices = new Slices({ turnMsMax: 0, backgroundMsMax: 0, nowMs: () => 0, defer, onTurnEnd: () => {} });
+    const none = { turnMsMax: 0, backgroundMsMax: 0, backgroundShare: 0 };
+    this.slices = new Slices({ ...none, nowMs: () => 0, defer, onTurnEnd: () => {} });
     const committer: Partial<Committer> = {
       admit: () => {},
       attempt: (_call, change) => {

@@ -29,7 +29,8 @@ const INLINE_PAIRS_MAX = 512;
 const INLINE_BYTES_MAX = 256 << 10;
 /** How often a range of the newest revision begins anew because compaction overtook it. */
 const RESTARTS_MAX = 3;
-const COMPACT_SLICE_UNITS = 1_500;
+/** A tenth of a millisecond. */
+const COMPACT_SLICE_UNITS = 300;
 
 export interface KvServiceOptions {
   readonly engine: Engine;

@@ -40,6 +40,8 @@ const GRPC_OVERHEAD_BYTES = 512 << 10;
 /** How long one turn of sliced work may hold the event loop. */
 const TURN_MS_MAX = 3;
 const BACKGROUND_MS_MAX = 1;
+/** The background's time in a turn, over the time that the rest of it took. */
+const BACKGROUND_SHARE = 1 / 5;
 /** Revisions reserved ahead for relaxed durability classes. */
 const RESERVE_REVISIONS = 1_000_000;
 /** How long a shutdown waits for calls that are still open, and for a backup to be given up. */
@@ -175,6 +177,7 @@ export class Server {
     this.#slices = new Slices({
       turnMsMax: TURN_MS_MAX,
       backgroundMsMax: BACKGROUND_MS_MAX,
+      backgroundShare: BACKGROUND_SHARE,
       nowMs,
       defer,
       onTurnEnd: () => this.#connections.flush(),

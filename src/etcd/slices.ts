@@ -1,13 +1,16 @@
 // Long work in slices: jobs take turns, and between them the event loop handles I/O. A job's step does a bounded piece of
 // work (a millisecond at most) and says whether it is done.
 //
-// Requests wait for the jobs; those in the background (snapshots, compaction, hashes) have time, and therefore get less of
-// each turn: under load the requests keep most of the processor, and an idle server gives it all to them.
+// Requests wait for the jobs; those in the background (snapshots, compaction, hashes) have time. Theirs is a share of what the rest of the turn
+// took, and one step at least: under load the requests keep most of the thread and wait for no more than a fraction of what they wait
+// for each other, and an idle server, whose turns are short, gives nearly all of it to the steps. These take a tenth of a millisecond.
 
 export interface SliceOptions {
   /** How long the jobs of one turn may take before other work gets its chance; the same for those in the background. */
   readonly turnMsMax: number;
   readonly backgroundMsMax: number;
+  /** The background's time in a turn over the time since its last one. */
+  readonly backgroundShare: number;
   readonly nowMs: () => number;
   /** Calls back after the I/O that is ready now. */
   readonly defer: (callback: () => void) => void;
@@ -22,6 +25,7 @@ export class Slices {
   readonly #jobs: Job[] = [];
   readonly #background: Job[] = [];
   #isScheduled = false;
+  #backgroundEndMs = 0;
 
   constructor(options: SliceOptions) {
     this.#options = options;
@@ -51,9 +55,10 @@ export class Slices {
   }
 
   #turn(): void {
-    const { turnMsMax, backgroundMsMax } = this.#options;
+    const { turnMsMax, backgroundMsMax, backgroundShare, nowMs } = this.#options;
     this.#run(this.#jobs, turnMsMax);
-    this.#run(this.#background, backgroundMsMax);
+    this.#run(this.#background, Math.min(backgroundMsMax, (nowMs() - this.#backgroundEndMs) * backgroundShare));
+    this.#backgroundEndMs = nowMs();
     this.#options.onTurnEnd();
     this.#schedule();
   }

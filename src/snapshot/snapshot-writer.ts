@@ -85,13 +85,15 @@ export class SnapshotWriter {
 
   /** The bytes must not change until this resolves. */
   async append(kind: BlockKind, count: number, bytes: Uint8Array, mainMax: number): Promise<void> {
-    const crc = crcOf(bytes, 0, bytes.length, this.#crcSeed);
     const position = this.#position;
-    this.#entries.push({ kind, count, position, bytes: bytes.length, crc, mainMax });
     this.#position += bytes.length;
+    let crc = this.#crcSeed;
     for (let from = 0; from < bytes.length; from += PIECE_BYTES) {
-      await this.#writePiece(bytes.subarray(from, from + PIECE_BYTES), position + from);
+      const piece = bytes.subarray(from, from + PIECE_BYTES);
+      crc = crcOf(piece, 0, piece.length, crc);
+      await this.#writePiece(piece, position + from);
     }
+    this.#entries.push({ kind, count, position, bytes: bytes.length, crc, mainMax });
   }
 
   async #writePiece(piece: Uint8Array, position: number): Promise<void> {
