@@ -133,7 +133,8 @@ export class RangeReply extends ReplySource {
     const prefix = Buffer.alloc(1 + varintBytes(end - start));
     prefix[0] = TAG_KV;
     writeLength(prefix, 1, end - start);
-    const pair = store.segmentOf(address).subarray(start, end);
+    // The socket may hold it when the pin is gone.
+    const pair = store.lendSegmentOf(address).subarray(start, end);
     if (end - start >= REFERENCED_BYTES_MIN && prefix.length <= bytesMax) {
       this.#rest = pair;
       return prefix;

@@ -32,6 +32,7 @@ import type { ServerOptions } from './server-options.ts';
 import { Slices } from './slices.ts';
 import { SPENT_SHARE } from './space-watch.ts';
 import { type OpenedState, openState } from './state-opening.ts';
+import { TrimPace } from './trim-pace.ts';
 import { WatchService } from './watch-service.ts';
 
 const TICK_MS = 100;
@@ -115,6 +116,7 @@ export class Server {
   readonly #kv: KvService;
   readonly #connections: Connections;
   readonly #autoCompactor: AutoCompactor | undefined;
+  readonly #trimPace: TrimPace;
   #timer: Timer | undefined;
   #isClosing = false;
 
@@ -130,6 +132,7 @@ export class Server {
     const nowMs = (): number => clock.nowMs();
     const { autoCompaction } = options;
     this.#autoCompactor = autoCompaction && new AutoCompactor(autoCompaction, clock.nowMs());
+    this.#trimPace = new TrimPace(clock.nowMs());
     const defer = (callback: () => void): void => clock.defer(callback);
     const reserve = options.durability.hasRelaxed
       ? new RevisionReserve(store.currentRevision, RESERVE_REVISIONS)
@@ -364,6 +367,8 @@ export class Server {
     this.#backups?.tick();
     if (compactTo > 0 && compactTo > this.engine.compactTarget && !this.#disk.isSpent)
       this.#kv.compactTo(compactTo, () => {});
+    const { store } = this.engine;
+    if (this.#trimPace.tick(store.currentRevision, this.#slices.jobCount > 0, nowMs)) store.trimMemory();
     this.#connections.flush();
     this.#timer = this.#options.clock.setTimer(TICK_MS, () => this.#tick());
   }

@@ -30,15 +30,12 @@ const CHUNK_MASK: number = CHUNK_ENTRIES - 1;
 const ENTRY_WORDS = 12;
 const ENTRY_DOUBLES = 6;
 const CHUNK_BYTES: number = CHUNK_ENTRIES * ENTRY_WORDS * 4;
-/** Chunks kept for use again rather than given back. */
-const SPARE_CHUNKS_MAX = 1;
 const FLAG_CREATE = 0x4000_0000;
 
 export class History {
   readonly #memory: StoreMemory;
   #words: Uint32Array[] = [];
   #doubles: Float64Array[] = [];
-  readonly #spare: Uint32Array[] = [];
   /** Position of the first entry of the first chunk: a multiple of CHUNK_ENTRIES. */
   #base = 0;
   #head = 0;
@@ -57,7 +54,7 @@ export class History {
   }
 
   get memoryBytes(): number {
-    return (this.#words.length + this.#spare.length) * CHUNK_BYTES;
+    return this.#words.length * CHUNK_BYTES;
   }
 
   /**
@@ -190,12 +187,11 @@ export class History {
     const words = this.#words.shift();
     this.#doubles.shift();
     this.#base += CHUNK_ENTRIES;
-    if (words !== undefined && this.#spare.length < SPARE_CHUNKS_MAX) this.#spare.push(words);
-    else this.#memory.dropped(CHUNK_BYTES);
+    if (words !== undefined) this.#memory.giveBack(words.buffer);
   }
 
   #addChunk(): void {
-    const words = this.#spare.pop() ?? new Uint32Array(this.#memory.allocate(CHUNK_BYTES));
+    const words = new Uint32Array(this.#memory.allocateUsed(CHUNK_BYTES));
     this.#words.push(words);
     this.#doubles.push(new Float64Array(words.buffer));
   }

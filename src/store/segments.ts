@@ -9,8 +9,8 @@
 //
 // An address is segment × 2^32 + offset as a double; 0 is "none", since segments count from 1.
 //
-// Invariants: the KeyValue bytes never change once written. Memory of a segment is never used again for another one:
-// whoever holds its buffer may go on reading. Numbers of dropped segments are used again, the oldest first and only
+// Invariants: the KeyValue bytes never change once written. Memory of a dropped segment is used for another one, unless it was
+// lent (`lend`): whoever holds its buffer then may go on reading. Numbers of dropped segments are used again, the oldest first and only
 // when REUSE_AFTER_COUNT others were dropped since, so that an address kept too long fails soon rather than silently.
 //
 // Two segments are open: "hot" takes new versions, "cold" takes records moved out of mostly dead segments, so that
@@ -75,6 +75,8 @@ export class Segments {
   readonly #live: number[] = [0];
   readonly #used: number[] = [0];
   readonly #mainMax: number[] = [0];
+  /** By segment number: somebody outside may hold its memory. */
+  readonly #isLent: boolean[] = [false];
   readonly #droppedNumbers: number[] = [];
   readonly #waitingForUnpin: number[] = [];
   #pins = 0;
@@ -106,6 +108,12 @@ export class Segments {
     return this.#bytes[segment];
   }
 
+  /** As `bytes`, for whoever reads on after the segment may have been dropped. */
+  lend(segment: number): Uint8Array {
+    this.#isLent[segment] = true;
+    return this.#bytes[segment];
+  }
+
   live(segment: number): number {
     return this.#live[segment];
   }
@@ -134,13 +142,13 @@ export class Segments {
     let offset = open.used;
     if (offset + bytes > open.capacity) {
       if (bytes > this.segmentBytes) {
-        segment = this.#allocate(bytes);
+        segment = this.#add(this.#memory.allocate(bytes));
         offset = 0;
         this.#seal(segment, bytes);
       } else {
         this.#seal(open.segment, open.used);
         const full = open.segment;
-        open.segment = segment = this.#allocate(this.segmentBytes);
+        open.segment = segment = this.#add(this.#memory.allocateUsed(this.segmentBytes));
         open.capacity = this.segmentBytes;
         open.used = offset = 0;
         this.#dropIfDead(full);
@@ -149,6 +157,8 @@ export class Segments {
     if (segment === open.segment) open.used = offset + bytes;
     const words = this.#words[segment];
     words[offset >>> 2] = sub === 0 ? keyValueBytes : keyValueBytes | FLAG_SUB;
+    // The padding is zero whatever was here before.
+    words[(offset + RECORD_HEADER_BYTES + keyValueBytes - 1) >>> 2] = 0;
     if (sub !== 0) words[(offset + bytes - 4) >>> 2] = sub;
     this.#live[segment] += bytes;
     this.#liveBytes += bytes;
@@ -281,10 +291,6 @@ export class Segments {
     this.#waitingForUnpin.length = 0;
   }
 
-  #allocate(bytes: number): number {
-    return this.#add(this.#memory.allocate(bytes));
-  }
-
   #add(memory: ArrayBuffer | SharedArrayBuffer): number {
     const reuse = this.#droppedNumbers.length > REUSE_AFTER_COUNT ? this.#droppedNumbers.shift() : undefined;
     const segment = reuse ?? this.#bytes.length;
@@ -294,6 +300,7 @@ export class Segments {
     this.#live[segment] = 0;
     this.#used[segment] = 0;
     this.#mainMax[segment] = 0;
+    this.#isLent[segment] = false;
     return segment;
   }
 
@@ -312,7 +319,9 @@ export class Segments {
   #drop(segment: number): void {
     this.#memoryBytes -= pages(this.#used[segment]);
     this.#used[segment] = 0;
-    this.#memory.dropped(this.#bytes[segment].length);
+    const words = this.#words[segment];
+    if (this.#isLent[segment]) this.#memory.dropped(words.byteLength);
+    else this.#memory.giveBack(words.buffer);
     this.#bytes[segment] = NO_BYTES;
     this.#words[segment] = NO_WORDS;
     this.#droppedNumbers.push(segment);

@@ -231,25 +231,81 @@ function hash(store: Store, revision: number): number {
   return job.hash;
 }
 
-describe('shared memory', () => {
-  it('asks for a collection when enough has been dropped, and not before', () => {
-    let collections = 0;
-    const store = new Store({ segmentBytes: 1 << 20, memory: new SharedMemory(() => collections++) });
-    const value = Buffer.alloc(1000);
-    const write = (from: number, to: number): void => {
-      for (let main = from; main < to; main++) {
-        put(store, main, 'a', value);
-        store.commit(main);
-      }
+/** A store of one key, and what its memory was asked for. */
+class Rewriting {
+  readonly store: Store;
+  /** Blocks that were made. */
+  allocations = 0;
+  collections = 0;
+  #main = 2;
+
+  constructor() {
+    const memory = new SharedMemory(() => this.collections++);
+    const { allocate } = memory;
+    memory.allocate = (bytes) => {
+      this.allocations++;
+      return allocate(bytes);
     };
-    write(2, 60_000);
-    assert.equal(collections, 0, 'memory in use is no garbage');
-    store.compact(59_999);
-    finishCompaction(store);
-    assert.equal(collections, 0, 'less than 64 MiB');
-    write(60_000, 80_000);
-    store.compact(79_999);
-    finishCompaction(store);
-    assert.equal(collections, 1);
+    this.store = new Store({ segmentBytes: 1 << 20, memory });
+  }
+
+  /** Writes so many versions, each with its number, and compacts all but the last. Some 1,100 bytes each. */
+  rewrite(count: number): void {
+    const value = Buffer.alloc(1000, 'x');
+    for (const end = this.#main + count; this.#main < end; this.#main++) {
+      value.writeUInt32LE(this.#main);
+      put(this.store, this.#main, 'a', value);
+      this.store.commit(this.#main);
+    }
+    this.store.compact(this.#main - 1);
+    finishCompaction(this.store);
+  }
+
+  get address(): number {
+    return this.store.recordAt(find(this.store, 'a'), this.store.currentRevision);
+  }
+}
+
+describe('shared memory', () => {
+  it('is used again once a compaction has freed it', () => {
+    const rewriting = new Rewriting();
+    rewriting.rewrite(70_000);
+    const { allocations, store } = rewriting;
+    for (let round = 0; round < 4; round++) rewriting.rewrite(60_000);
+    assert.equal(rewriting.allocations, allocations);
+    assert.equal(rewriting.collections, 0);
+    const start = store.kvStart(rewriting.address);
+    const view = new KeyValueView().read(store.segmentOf(rewriting.address), start, store.kvEnd(rewriting.address));
+    assert.equal(
+      Buffer.from(store.segmentOf(rewriting.address).buffer).readUInt32LE(view.valueStart),
+      store.currentRevision,
+    );
+  });
+
+  it('is let go of when nothing needed it between two trims; from 64 MiB on that is worth a collection', () => {
+    const rewriting = new Rewriting();
+    rewriting.rewrite(80_000);
+    rewriting.store.trimMemory();
+    assert.equal(rewriting.collections, 0, 'it may be needed yet');
+    rewriting.rewrite(79_000);
+    rewriting.store.trimMemory();
+    assert.equal(rewriting.collections, 0, 'nearly all of it was');
+    rewriting.store.trimMemory();
+    assert.equal(rewriting.collections, 1);
+    const { allocations } = rewriting;
+    rewriting.rewrite(10_000);
+    assert.notEqual(rewriting.allocations, allocations);
+  });
+
+  it('is not used again where it was lent', () => {
+    const rewriting = new Rewriting();
+    const { store } = rewriting;
+    rewriting.rewrite(1);
+    const start = store.kvStart(rewriting.address);
+    const end = store.kvEnd(rewriting.address);
+    const lent = store.lendSegmentOf(rewriting.address).subarray(start, end);
+    const before = Buffer.from(lent);
+    for (let round = 0; round < 3; round++) rewriting.rewrite(3_000);
+    assert.deepEqual(Buffer.from(lent), before);
   });
 });

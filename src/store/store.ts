@@ -97,6 +97,11 @@ export class Store {
     );
   }
 
+  /** Called from time to time: lets go of memory that was not needed since the last call. */
+  trimMemory(): void {
+    this.#parts.memory.trim();
+  }
+
   // Rows
 
   /** The row of a key, or −1. The key may be a deleted one: see `isLive`. */
@@ -244,6 +249,11 @@ export class Store {
   /** The memory a record is in: a Buffer over a whole segment. */
   segmentOf(address: number): Uint8Array {
     return this.#parts.segments.bytes(addressSegment(address));
+  }
+
+  /** As `segmentOf`, for whoever reads on after the record may have gone. */
+  lendSegmentOf(address: number): Uint8Array {
+    return this.#parts.segments.lend(addressSegment(address));
   }
 
   /** Where in its segment the record's KeyValue bytes start. */
