@@ -11,11 +11,13 @@ export interface Mutant {
   readonly end: number;
   readonly replacement: string;
   readonly line: number;
+  /** The function or method around it; empty if it runs while the module is loaded. */
+  readonly within: string;
   /** What was done, for people. */
   readonly change: string;
 }
 
-interface Token {
+export interface Token {
   readonly kind: 'word' | 'number' | 'text' | 'operator';
   readonly text: string;
   readonly start: number;
@@ -56,19 +58,40 @@ const NO_STATEMENT = /^(?:assert|const|let|return|throw|import|export|break|cont
 export function mutantsOf(source: string): Mutant[] {
   const code = stripTypeScriptTypes(source, { mode: 'strip' });
   const tokens = tokensOf(code);
+  const lines = source.split('\n');
   const mutants: Mutant[] = [];
   const add = (start: number, end: number, replacement: string, change: string): void => {
-    const line = source.slice(0, start).split('\n').length;
-    mutants.push({ start, end, replacement, line, change });
+    const line = lineAt(source, start);
+    mutants.push({ start, end, replacement, line, within: functionAround(lines, line), change });
   };
   for (let at = 0; at < tokens.length; at++) {
     const { text } = tokens[at];
-    if (text === 'assert') at = matching(tokens, at + 1);
+    if (text === 'assert') at = endsAt(tokens, at + 1);
     else if (text === 'import') at = endOfStatement(tokens, at);
     else changeToken(tokens, at, code, add);
   }
-  leaveOutStatements(code, add);
+  leaveOutStatements(lines, code, add);
   return mutants.sort((a, b) => a.start - b.start);
+}
+
+function lineAt(source: string, offset: number): number {
+  return source.slice(0, offset).split('\n').length;
+}
+
+/** By the house's layout: functions begin at the margin, methods one step in. */
+const FUNCTION = /^(?:export )?(?:async )?function\*? *(\w+)|^(?:export )?const (\w+) .*=>/;
+const CLASS = /^(?:export )?(?:abstract )?class /;
+const METHOD = /^ {2}(?:(?:private|static|override|async|get|set) |\*)*(#?\w+)(?:<.*>)?\(/;
+const GOES_ON = /^ *(?:[)}\]]|\/\/|\/?\*|$)/;
+
+function functionAround(lines: readonly string[], line: number): string {
+  const upwards = lines.slice(0, line).reverse();
+  const atMargin = upwards.findIndex((text) => /^\S/.test(text) && !GOES_ON.test(text));
+  const head = upwards[atMargin] ?? '';
+  const [, declared, constant] = FUNCTION.exec(head) ?? [];
+  if (!CLASS.test(head)) return declared ?? constant ?? '';
+  const member = upwards.slice(0, atMargin).find((text) => /^ {2}\S/.test(text) && !GOES_ON.test(text)) ?? '';
+  return METHOD.exec(member)?.[1] ?? '';
 }
 
 type Add = (start: number, end: number, replacement: string, change: string) => void;
@@ -86,7 +109,7 @@ function changeToken(tokens: readonly Token[], at: number, code: string, add: Ad
     const other = text === 'true' ? 'false' : 'true';
     add(start, end, other, `${text} becomes ${other}`);
   } else if (text === 'if' || text === 'while') {
-    const close = tokens[matching(tokens, at + 1)];
+    const close = tokens[endsAt(tokens, at + 1)];
     const from = tokens[at + 1].start + 1;
     const condition = code.slice(from, close.start).replace(/\s+/g, ' ').slice(0, 60);
     for (const value of text === 'if' ? ['true', 'false'] : ['false']) {
@@ -102,11 +125,12 @@ function changedNumber(text: string): string | undefined {
   return Number.isInteger(value) && value < 1000 ? String(value + 1) : undefined;
 }
 
-function leaveOutStatements(code: string, add: Add): void {
+function leaveOutStatements(lines: readonly string[], code: string, add: Add): void {
   let start = 0;
-  for (const line of code.split('\n')) {
+  for (const [index, line] of code.split('\n').entries()) {
     const trimmed = line.trim();
-    if (STATEMENT.test(trimmed) && !NO_STATEMENT.test(trimmed)) {
+    // A field of a class looks like a statement, but stands outside of functions.
+    if (STATEMENT.test(trimmed) && !NO_STATEMENT.test(trimmed) && functionAround(lines, index + 1) !== '') {
       const from = start + line.indexOf(trimmed);
       add(from, from + trimmed.length, ';', `left out: ${trimmed.replace(/\s+/g, ' ').slice(0, 80)}`);
     }
@@ -114,7 +138,7 @@ function leaveOutStatements(code: string, add: Add): void {
   }
 }
 
-function tokensOf(code: string): Token[] {
+export function tokensOf(code: string): Token[] {
   const tokens: Token[] = [];
   TOKEN.lastIndex = 0;
   for (let match = TOKEN.exec(code); match !== null; match = TOKEN.exec(code)) {
@@ -149,7 +173,7 @@ function endsValue(token: Token | undefined): boolean {
 }
 
 /** The place of the bracket that closes the one at `open`. */
-function matching(tokens: readonly Token[], open: number): number {
+export function endsAt(tokens: readonly Token[], open: number): number {
   let depth = 0;
   for (let at = open; at < tokens.length; at++) {
     if ('([{'.includes(tokens[at].text)) depth++;

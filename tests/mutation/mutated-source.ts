@@ -1,4 +1,4 @@
-// Loaded before a test run (`--import`): gives one module with one change, which the environment names.
+// Loaded before a program (`--import`): gives one module with one change, which the environment names.
 
 import { registerHooks } from 'node:module';
 import { pathToFileURL } from 'node:url';
@@ -11,14 +11,19 @@ export interface MutantOrder {
   readonly replacement: string;
 }
 
-const order: MutantOrder = JSON.parse(process.env.K1M_MUTANT ?? '{}');
-const url = pathToFileURL(order.path).href;
+export function mutated(source: string, { start, end, replacement }: MutantOrder): string {
+  return source.slice(0, start) + replacement + source.slice(end);
+}
 
-registerHooks({
-  load(asked, context, next) {
-    const loaded = next(asked, context);
-    if (asked !== url) return loaded;
-    const source = Buffer.from(loaded.source as Uint8Array | string as string).toString();
-    return { ...loaded, source: source.slice(0, order.start) + order.replacement + source.slice(order.end) };
-  },
-});
+const order: MutantOrder | undefined = JSON.parse(process.env.K1M_MUTANT || 'null') ?? undefined;
+if (order !== undefined) {
+  const url = pathToFileURL(order.path).href;
+  registerHooks({
+    load(asked, context, next) {
+      const loaded = next(asked, context);
+      if (asked !== url) return loaded;
+      const source = Buffer.from(loaded.source as Uint8Array | string as string).toString();
+      return { ...loaded, source: mutated(source, order) };
+    },
+  });
+}

@@ -1,141 +1,197 @@
-// `node tests/mutation/run.ts [--seconds N] [--seed S] [--only TEXT] [--jobs N] [--part I/N]`: changes of src/journal, src/snapshot, src/repair and of what
-// recovers in src/etcd, one at a time, each against its tests: the file's own, those of its folder, then the crash states and what starts a whole server.
-// Drawn by the seed until the time is over; of `--part 2/40` only the second of forty parts, so that forty runs do all. Prints each that no test
-// noticed, and the counts. docs/testing.md explains those that are known to survive.
+// `node tests/mutation/run.ts --resume FILE [--seconds N] [--only TEXT] [--part I/N] [--test-seconds N] [--again] [--list]`: small changes of
+// src/journal, src/snapshot, src/repair and of what recovers in src/etcd, one at a time, each against the tests that run its code, the quickest first, until
+// one fails. FILE takes a line for each mutant judged, so that a run that was ended goes on where it was; FILE.tests has which test runs what.
+//
+// A mutant meets tests of at most `--test-seconds` altogether (as long as they take without it); those that it has not met, it meets when a later run
+// allows more. `--again`: survivors meet all their tests again, as after tests were added. `--list`: judges nothing, prints FILE's survivors.
+// docs/mutants.md explains every survivor.
 
-import { spawn } from 'node:child_process';
-import { globSync, readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { appendFileSync, globSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { Random } from '../../src/testing/random.ts';
+import { Judge, nameOf, type Verdict } from './judge.ts';
 import { type Mutant, mutantsOf } from './mutants.ts';
+import { hashOf, type MappedTest, TestMap } from './test-map.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
-const HOOK = join(import.meta.dirname, 'mutated-source.ts');
-/** A mutant that runs longer than this, in its nth stage n times as long, is noticed: its tests do not end. */
-const STAGE_MS_MAX = 15_000;
-
-interface Subject {
-  /** A pattern of paths. */
-  readonly sources: string;
-  /** Patterns of tests, the fastest first: the first stage that fails ends it. */
-  readonly stages: readonly (readonly string[])[];
-}
-
-const SUBJECTS: readonly Subject[] = [
-  {
-    sources: 'src/journal/*.ts',
-    stages: [
-      ['src/journal/*.test.ts'],
-      ['tests/crash/*.test.ts', 'tests/restart.test.ts'],
-      ['tests/state-snapshot.test.ts', 'tests/disk/*.test.ts', 'src/repair/*.test.ts'],
-    ],
-  },
-  {
-    sources: 'src/snapshot/*.ts',
-    stages: [
-      ['src/snapshot/*.test.ts'],
-      ['tests/state-snapshot.test.ts'],
-      ['tests/crash/*.test.ts', 'tests/disk/*.test.ts', 'src/repair/*.test.ts', 'tests/snapshot.test.ts'],
-    ],
-  },
-  {
-    sources: 'src/repair/*.ts',
-    stages: [
-      ['src/repair/*.test.ts'],
-      ['tests/crash/repair.test.ts'],
-      ['tests/cli/wal.test.ts', 'tests/cli/doctor.test.ts'],
-    ],
-  },
-  {
-    sources: 'src/etcd/{state-opening,restorer,revision-cut}.ts',
-    stages: [
-      ['tests/restart.test.ts', 'tests/snapshot.test.ts', 'tests/clock-steps.test.ts'],
-      ['tests/state-snapshot.test.ts', 'tests/crash/*.test.ts'],
-      ['tests/sim/*.test.ts', 'tests/cli/snapshot.test.ts', 'tests/regression/*.test.ts'],
-    ],
-  },
+const SUBJECTS: readonly string[] = [
+  'src/journal/*.ts',
+  'src/snapshot/*.ts',
+  'src/repair/*.ts',
+  'src/etcd/{state-opening,restorer,revision-cut}.ts',
 ];
+/** A test that noticed another mutant of the same file comes first, if it is quick. */
+const FAVOURITE_MS_MAX = 150;
 
 interface Candidate {
   readonly path: string;
-  readonly stages: readonly (readonly string[])[];
   readonly mutant: Mutant;
+  /** Among the file's. */
+  readonly index: number;
+  /** Place and text: as long as the file is the same. */
+  readonly key: string;
 }
 
-type Verdict = 'killed' | 'timed out' | 'survived';
-
-function candidates(only: string): Candidate[] {
-  const found: Candidate[] = [];
-  for (const { sources, stages } of SUBJECTS) {
-    for (const path of globSync(sources, { cwd: ROOT }).sort()) {
-      if (path.endsWith('.test.ts') || !path.includes(only)) continue;
-      for (const mutant of mutantsOf(readFileSync(join(ROOT, path), 'utf8'))) found.push({ path, stages, mutant });
-    }
-  }
-  return found;
+/** A line of the file. */
+interface Result {
+  readonly key: string;
+  readonly path: string;
+  readonly line: number;
+  readonly within: string;
+  readonly change: string;
+  readonly verdict: Verdict;
+  readonly by?: string;
+  readonly failure?: string;
+  /** Tests met, and tests for which there was no time. */
+  readonly met: number;
+  readonly left: number;
 }
 
-async function judge({ path, stages, mutant }: Candidate): Promise<Verdict> {
-  const { start, end, replacement } = mutant;
-  const order = JSON.stringify({ path: resolve(ROOT, path), start, end, replacement });
-  const beside = path.replace(/\.ts$/, '.test.ts');
-  for (const [stage, patterns] of [[beside], ...stages].entries()) {
-    const files = patterns.flatMap((pattern) => globSync(pattern, { cwd: ROOT }));
-    if (files.length === 0) continue;
-    const verdict = await runTests(files, order, STAGE_MS_MAX * (stage + 1));
-    if (verdict !== 'survived') return verdict;
-  }
-  return 'survived';
+function subjectPaths(): string[] {
+  const paths = SUBJECTS.flatMap((pattern) => globSync(pattern, { cwd: ROOT }).sort());
+  return paths.filter((path) => !path.endsWith('.test.ts'));
 }
 
-function runTests(files: readonly string[], order: string, msMax: number): Promise<Verdict> {
-  const flags = ['--test', '--test-isolation=none', '--test-force-exit'];
-  // By the environment, so that also the program that a test starts has the change.
-  const NODE_OPTIONS = `--import=${pathToFileURL(HOOK).href}`;
-  const env = { ...process.env, K1M_MUTANT: order, K1M_RUNS: '', NODE_NO_WARNINGS: '1', NODE_OPTIONS };
-  const { K1M_RUNS: _, ...clean } = env;
-  return new Promise((done) => {
-    const child = spawn(process.execPath, [...flags, ...files], { cwd: ROOT, env: clean, stdio: 'ignore' });
-    const timer = setTimeout(() => child.kill('SIGKILL'), msMax);
-    child.on('exit', (code, signal) => {
-      clearTimeout(timer);
-      if (signal !== null) done('timed out');
-      else done(code === 0 ? 'survived' : 'killed');
+function candidates(only: string, part: string): Candidate[] {
+  const [index, parts] = part.split('/').map(Number);
+  const all = subjectPaths().flatMap((path) => {
+    const source = readFileSync(join(ROOT, path), 'utf8');
+    const hash = hashOf(source);
+    return mutantsOf(source).map((mutant, index) => {
+      const key = `${path}@${hash}:${mutant.start}-${mutant.end}:${mutant.replacement}`;
+      return { path, mutant, index, key };
     });
   });
+  const chosen = all.filter(({ path }, place) => path.includes(only) && place % parts === index - 1);
+  // Those that need a process of their own come last.
+  return chosen.sort((a, b) => Number(a.mutant.within === '') - Number(b.mutant.within === ''));
+}
+
+function readResults(path: string): Map<string, Result> {
+  try {
+    const lines = readFileSync(path, 'utf8')
+      .split('\n')
+      .filter((line) => line !== '');
+    return new Map(lines.map((line) => JSON.parse(line) as Result).map((result) => [result.key, result]));
+  } catch {
+    return new Map();
+  }
+}
+
+class Run {
+  readonly #tests: TestMap;
+  readonly #testMsMax: number;
+  readonly #judge: Judge = new Judge();
+  readonly #favourites: Map<string, string[]> = new Map();
+
+  constructor(tests: TestMap, testMsMax: number) {
+    this.#tests = tests;
+    this.#testMsMax = testMsMax;
+  }
+
+  async judge({ path, mutant, index, key }: Candidate, metBefore: number): Promise<Result> {
+    const { line, within, change } = mutant;
+    const all = this.#tests.testsOf(path, mutant);
+    const allowed = all.slice(metBefore, countWithin(all, this.#testMsMax));
+    const base = { key, path, line, within, change };
+    if (all.length === 0) return { ...base, verdict: 'not run', met: 0, left: 0 };
+    const { verdict, by, failure } = await this.#judge.judge(path, index, mutant, this.#favouritesFirst(path, allowed));
+    if (by !== undefined)
+      this.#favourites.set(path, [by, ...(this.#favourites.get(path) ?? []).filter((e) => e !== by)]);
+    const met = metBefore + allowed.length;
+    const reason = { ...(by === undefined ? {} : { by }), ...(failure === undefined ? {} : { failure }) };
+    return { ...base, verdict, ...reason, met, left: verdict === 'survived' ? all.length - met : 0 };
+  }
+
+  close(): void {
+    this.#judge.close();
+  }
+
+  #favouritesFirst(path: string, tests: readonly MappedTest[]): MappedTest[] {
+    const favourites = this.#favourites.get(path) ?? [];
+    const rank = (test: MappedTest): number => {
+      const place = test.ms < FAVOURITE_MS_MAX ? favourites.indexOf(nameOf(test)) : -1;
+      return place < 0 ? favourites.length : place;
+    };
+    return tests.toSorted((a, b) => rank(a) - rank(b));
+  }
+}
+
+/** How many of the tests, from the first, take no longer than `msMax` together; at least one. */
+function countWithin(tests: readonly MappedTest[], msMax: number): number {
+  let ms = 0;
+  const over = tests.findIndex((test) => {
+    ms += test.ms;
+    return ms > msMax;
+  });
+  return over < 0 ? tests.length : Math.max(1, over);
+}
+
+function isOpen(result: Result | undefined, testMsMax: number, tests: () => readonly MappedTest[]): boolean {
+  if (result === undefined) return true;
+  return result.verdict === 'survived' && result.left > 0 && countWithin(tests(), testMsMax) > result.met;
+}
+
+function summary(results: readonly Result[], total: number): string {
+  const verdicts: readonly Verdict[] = ['noticed', 'did not end', 'survived', 'not run'];
+  const row = (name: string, rows: readonly Result[]): string => {
+    const counts = verdicts.map((verdict) => rows.filter((each) => each.verdict === verdict).length);
+    return `${[name, rows.length, ...counts].join(' | ')}\n`;
+  };
+  const paths = [...new Set(results.map(({ path }) => path))].sort();
+  const rows = paths.map((path) =>
+    row(
+      path,
+      results.filter((each) => each.path === path),
+    ),
+  );
+  return [
+    'file | mutants | noticed | did not end | survived | not run by a test\n',
+    ...rows,
+    row(`of ${total}`, results),
+  ].join('');
 }
 
 const { values } = parseArgs({
   options: {
-    seconds: { type: 'string', default: '120' },
-    seed: { type: 'string', default: '1' },
+    resume: { type: 'string' },
+    seconds: { type: 'string', default: '86400' },
+    'test-seconds': { type: 'string', default: '3' },
     only: { type: 'string', default: '' },
-    jobs: { type: 'string', default: '1' },
     part: { type: 'string', default: '1/1' },
+    again: { type: 'boolean', default: false },
+    list: { type: 'boolean', default: false },
   },
 });
-const random = new Random(Number(values.seed));
-const [part, parts] = values.part.split('/').map(Number);
-const all = candidates(values.only);
-const total = all.length;
-const left = all.filter((_, place) => place % parts === part - 1);
-const counts: Record<Verdict, number> = { killed: 0, 'timed out': 0, survived: 0 };
-const untilMs = performance.now() + Number(values.seconds) * 1000;
-
-async function work(): Promise<void> {
-  while (left.length > 0 && performance.now() < untilMs) {
-    const [candidate] = left.splice(random.between(0, left.length - 1), 1);
-    const verdict = await judge(candidate);
-    counts[verdict]++;
-    const { path, mutant } = candidate;
-    if (verdict === 'survived') process.stdout.write(`${path}:${mutant.line}: ${mutant.change}\n`);
-  }
+if (values.resume === undefined) {
+  process.stderr.write('--resume FILE is needed: where the results are kept\n');
+  process.exit(2);
 }
-
-await Promise.all(Array.from({ length: Number(values.jobs) }, work));
-const tried = counts.killed + counts['timed out'] + counts.survived;
-process.stdout.write(
-  `${tried} of ${total} mutants, seed ${values.seed}: ${counts.killed} noticed, ${counts['timed out']} did not end, ${counts.survived} survived\n`,
-);
+const say = (text: string): void => {
+  process.stdout.write(text);
+};
+const untilMs = performance.now() + Number(values.seconds) * 1000;
+const all = candidates(values.only, values.part);
+const results = readResults(values.resume);
+if (!values.list) {
+  const tests = await TestMap.measured(`${values.resume}.tests`, subjectPaths(), say);
+  const testMsMax = Number(values['test-seconds']) * 1000;
+  const run = new Run(tests, testMsMax);
+  for (const candidate of all) {
+    if (performance.now() > untilMs) break;
+    const known = results.get(candidate.key);
+    const isAgain = values.again && (known?.verdict === 'survived' || known?.verdict === 'not run');
+    if (!isAgain && !isOpen(known, testMsMax, () => tests.testsOf(candidate.path, candidate.mutant))) continue;
+    const result = await run.judge(candidate, isAgain ? 0 : (known?.met ?? 0));
+    results.set(candidate.key, result);
+    appendFileSync(values.resume, `${JSON.stringify(result)}\n`);
+  }
+  run.close();
+}
+const judged = all.flatMap(({ key }) => results.get(key) ?? []);
+for (const { path, line, within, change, verdict, left } of judged) {
+  const open = left > 0 ? ` (${left} tests not met)` : '';
+  if (verdict === 'survived' || verdict === 'not run')
+    say(`${path}:${line} ${within || 'outside'}: ${change}: ${verdict}${open}\n`);
+}
+say(summary(judged, all.length));
