@@ -5,7 +5,19 @@ import { RecordingVisitor } from '../testing/journal-fixture.ts';
 import { BatchReader } from './batch-reader.ts';
 import { BatchWriter } from './batch-writer.ts';
 import { EffectReader, emptyLogState, type LogState } from './effects.ts';
-import { AT_FLAGS, BATCH_HEADER_BYTES, crcSeedOf, FLAG_FSYNC, readUint32 } from './format.ts';
+import {
+  AT_BODY_BYTES,
+  AT_BODY_CRC,
+  AT_FLAGS,
+  AT_HEADER_CRC,
+  BATCH_BYTES_LIMIT,
+  BATCH_HEADER_BYTES,
+  crcOf,
+  crcSeedOf,
+  FLAG_FSYNC,
+  readUint32,
+  writeUint32,
+} from './format.ts';
 
 const PLACE = {
   sequence: 7,
@@ -187,4 +199,118 @@ test('a batch that is padded to less or more than can be is none', () => {
     const wrong = new BatchReader().check(batch.view(), 0, batch.bytes, CHAIN);
     assert.equal(wrong, 'the batch is padded as none can be', `${alignment}`);
   }
+});
+
+test('padding is zeros, whatever the memory held before', () => {
+  const batch = new BatchWriter(1024);
+  batch.beginRevision(1, 'fsync');
+  batch.appendPut(0, Buffer.alloc(900, 7), 0, 900);
+  batch.seal({ ...PLACE, alignment: 4096 });
+  batch.reset();
+  batch.appendMark(1);
+  const end = batch.bytes;
+  batch.seal({ ...PLACE, alignment: 4096 });
+  assert.ok(
+    batch
+      .view()
+      .subarray(0, end)
+      .some((byte) => byte !== 0),
+  );
+  assert.ok(
+    batch
+      .view()
+      .subarray(end)
+      .every((byte) => byte === 0),
+  );
+});
+
+test('a batch is full from batchBytesMax on', () => {
+  const batch = new BatchWriter(1024);
+  batch.beginRevision(1, 'fsync');
+  batch.appendPut(0, Buffer.alloc(900), 0, 900);
+  const left = 1024 - batch.bytes;
+  assert.ok(!batch.isFull);
+  // Type, sub and a length of one byte come before a value.
+  batch.appendPut(1, Buffer.alloc(left - 4), 0, left - 4);
+  assert.equal(batch.bytes, 1023);
+  assert.ok(!batch.isFull);
+  batch.reset();
+  batch.beginRevision(1, 'fsync');
+  batch.appendPut(0, Buffer.alloc(900), 0, 900);
+  batch.appendPut(1, Buffer.alloc(left - 3), 0, left - 3);
+  assert.ok(batch.isFull);
+});
+
+test('each effect makes the room it needs', () => {
+  const bytes = Buffer.alloc(5000, 'k');
+  const appends: Record<string, (batch: BatchWriter) => void> = {
+    put: (batch) => batch.appendPut(0, bytes, 0, bytes.length),
+    delete: (batch) => batch.appendDelete(0, bytes, 0, bytes.length),
+    mark: (batch) => batch.appendMark(2 ** 53 - 1),
+    grant: (batch) => batch.appendLeaseGrant(-1n, 2 ** 53 - 1),
+  };
+  for (const [name, appendOne] of Object.entries(appends)) {
+    const batch = new BatchWriter(64, Buffer.alloc(100));
+    batch.beginRevision(1, 'fsync');
+    for (let count = 0; count < 3; count++) appendOne(batch);
+    assert.equal(readBack(batch).lines.length + (name === 'mark' ? 3 : 0), 3, name);
+  }
+});
+
+/** A batch whose header was changed by somebody who knows the checksums. */
+function changedHeader(change: (bytes: Uint8Array) => void): Uint8Array {
+  const batch = new BatchWriter(1024);
+  batch.appendMark(1);
+  batch.seal(PLACE);
+  const bytes = batch.view().slice();
+  change(bytes);
+  writeUint32(bytes, AT_HEADER_CRC, crcOf(bytes, AT_BODY_CRC, BATCH_HEADER_BYTES, PLACE.crcSeed));
+  return bytes;
+}
+
+test('flags take two bytes', () => {
+  const bytes = changedHeader((header) => header.set([0x34, 0x12], AT_FLAGS));
+  const reader = new BatchReader();
+  assert.equal(reader.readHeader(bytes, 0, bytes.length, PLACE.crcSeed), undefined);
+  assert.equal(reader.flags, 0x1234);
+});
+
+test('a batch that is longer than any can be is none', () => {
+  for (const [bodyBytes, wrong] of [
+    [BATCH_BYTES_LIMIT, undefined],
+    [BATCH_BYTES_LIMIT + 1, 'the batch is longer than any can be'],
+    [0xffff_ffff, 'the batch is longer than any can be'],
+  ] as const) {
+    const bytes = changedHeader((header) => writeUint32(header, AT_BODY_BYTES, bodyBytes));
+    assert.equal(new BatchReader().readHeader(bytes, 0, bytes.length, PLACE.crcSeed), wrong, `${bodyBytes}`);
+  }
+});
+
+test('a batch of an earlier epoch is none that follows', () => {
+  const batch = new BatchWriter(1024);
+  batch.appendMark(1);
+  batch.seal(PLACE);
+  const wrong = new BatchReader().check(batch.view(), 0, batch.bytes, { ...CHAIN, epoch: 4 });
+  assert.equal(wrong, 'the epoch goes back from 4 to 3');
+});
+
+test('numbers are read back at every length they can have', () => {
+  const batch = new BatchWriter(2048);
+  for (let bits = 7; bits <= 53; bits++) {
+    for (const value of [2 ** bits - 2, 2 ** bits - 1, 2 ** bits, 2 ** bits + 1]) {
+      if (value > Number.MAX_SAFE_INTEGER) continue;
+      batch.reset();
+      batch.appendCompact(value);
+      assert.deepEqual(readBack(batch).lines, [`compact ${value}`]);
+    }
+  }
+});
+
+test('memory that a large revision took is given back', () => {
+  const batch = new BatchWriter(1024);
+  batch.beginRevision(1, 'fsync');
+  batch.appendPut(0, Buffer.alloc(700_000), 0, 700_000);
+  assert.ok(batch.hasGrown);
+  batch.reset();
+  assert.ok(!batch.hasGrown);
 });

@@ -96,3 +96,8 @@ test('a batch with every effect has its fields where it is said', () => {
     ],
   );
 });
+
+test('what the checksums of a log start from is fixed', () => {
+  assert.equal(crcSeedOf(IDENTITY.clusterId, 0), 3_335_856_899);
+  assert.equal(crcSeedOf(IDENTITY.clusterId, 0x5152_5354), 969_312_316);
+});

@@ -160,3 +160,14 @@ test('a base is where the search begins', async () => {
     [4, 5],
   );
 });
+
+test('a clock that stood still, or went on, was not set back', () => {
+  for (const again of [2_000, 2_400]) {
+    const search = new MomentSearch(2_500, undefined);
+    search.take({ lastRevision: 1, wallMs: 2_000, isTimed: true });
+    // Up to a second later: not certain.
+    search.take({ lastRevision: 2, wallMs: undefined, isTimed: true });
+    search.take({ lastRevision: 3, wallMs: again, isTimed: true });
+    assert.deepEqual(search.found, { revision: 3, earlierRevision: undefined });
+  }
+});

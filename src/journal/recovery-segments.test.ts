@@ -2,10 +2,13 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { assertRefused, baseAt, IDENTITY, JournalFixture } from '../testing/journal-fixture.ts';
+import { assertRefused, baseAt, IDENTITY, JournalFixture, SALT } from '../testing/journal-fixture.ts';
+import { BatchWriter } from './batch-writer.ts';
 import { CorruptionError, ForeignLogError } from './errors.ts';
-import { SEGMENT_HEADER_BYTES } from './format.ts';
-import { decodeSegmentHeader, encodeSegmentHeader } from './segment.ts';
+import { BATCH_HEADER_BYTES, crcSeedOf, FORMAT_VERSION, SEGMENT_HEADER_BYTES } from './format.ts';
+import { IGNORING_VISITOR, type LogBase } from './journal.ts';
+import { logBegin, readLog } from './recovery.ts';
+import { decodeSegmentHeader, encodeSegmentHeader, type SegmentHeader } from './segment.ts';
 
 /** Three segments of several batches each. */
 async function writeSegments(): Promise<{ fixture: JournalFixture; starts: number[] }> {
@@ -116,4 +119,102 @@ test('reserved space at the end of a segment that is not the last does no harm',
   const { recovery } = await fixture.open();
   assert.equal(recovery.cut, undefined);
   assert.equal(fixture.visitor.lines.length, 10);
+});
+
+test('the first batch of a log is known by the names of its files', async () => {
+  const { fixture, starts } = await writeSegments();
+  const { clock, disk, segmentFolder } = fixture;
+  assert.equal(await clock.runUntil(logBegin(disk, segmentFolder)), 1);
+  disk.remove(fixture.segmentPath());
+  assert.equal(await clock.runUntil(logBegin(disk, segmentFolder)), starts[1]);
+  assert.equal(await clock.runUntil(logBegin(disk, '/nowhere')), undefined);
+});
+
+test('reading begins at the segment of the first batch that is needed, and says how far it is', async () => {
+  const { fixture, starts } = await writeSegments();
+  const { clock, disk, segmentFolder: folder } = fixture;
+  const read = async (
+    base: LogBase | undefined,
+  ): Promise<{ told: string[]; batches: number; replayedBytes: number }> => {
+    const told: string[] = [];
+    const onProgress = (done: number, count: number): number => told.push(`${done} of ${count}`);
+    const found = await clock.runUntil(readLog({ disk, folder, visitor: IGNORING_VISITOR, base, onProgress }));
+    assert.deepEqual(disk.openPaths, []);
+    return { told, batches: found.batches, replayedBytes: found.replayedBytes };
+  };
+  const sizes = starts.map((start) => disk.bytes(fixture.segmentPath(start)).length - SEGMENT_HEADER_BYTES);
+  const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
+  const count = starts.length;
+  const progress = (segments: number): string[] =>
+    Array.from({ length: segments }, (_, index) => `${index + 1} of ${segments}`);
+  assert.deepEqual(await read(undefined), { told: progress(count), batches: 11, replayedBytes: sum(sizes) });
+  // The base ends where a segment does: that one is not read any more.
+  const [, second, third] = starts;
+  const later = await read(baseAt(third - 1));
+  assert.deepEqual(later, { told: progress(count - 2), batches: 12 - third, replayedBytes: sum(sizes.slice(2)) });
+  const amid = await read(baseAt(second));
+  assert.deepEqual([amid.told, amid.batches], [progress(count - 1), 12 - second]);
+  assert.ok(amid.replayedBytes > later.replayedBytes && amid.replayedBytes < sum(sizes.slice(1)));
+});
+
+const HEADER: SegmentHeader = {
+  format: FORMAT_VERSION,
+  identity: IDENTITY,
+  firstSequence: 8,
+  epoch: 5,
+  previousCrc: 77,
+  salt: SALT,
+  headerBytes: SEGMENT_HEADER_BYTES,
+};
+
+/** A log that holds one segment, from batch 8 on: one batch of `epoch`, with a body that may have been spoilt before it was sealed. */
+async function segmentOf(epoch: number, spoil: (body: Uint8Array) => void = () => {}): Promise<JournalFixture> {
+  const fixture = new JournalFixture();
+  const batch = new BatchWriter(1024);
+  batch.beginRevision(50, 'fsync');
+  batch.appendPut(0, Buffer.from('pair'), 0, 4);
+  spoil(batch.view().subarray(BATCH_HEADER_BYTES));
+  const place = { sequence: 8, epoch, durableSequence: 7, previousCrc: HEADER.previousCrc, alignment: 8 };
+  batch.seal({ ...place, crcSeed: crcSeedOf(IDENTITY.clusterId, SALT) });
+  await fixture.clock.runUntil(fixture.disk.ensureDirectory(fixture.segmentFolder));
+  fixture.disk.place(fixture.segmentPath(8), Buffer.concat([encodeSegmentHeader(HEADER), batch.view()]));
+  return fixture;
+}
+
+test('effects that make no sense are damage, although their checksum is good', async () => {
+  const base = baseAt(7);
+  const good = await segmentOf(5);
+  await good.open({ base });
+  assert.deepEqual(good.visitor.lines, ['put 0 pair']);
+  const unknown = await segmentOf(5, (body) => body.fill(200, 0, 1));
+  await assertRefused(unknown, CorruptionError, /at byte 64: effect type 200 is unknown/, { base });
+  const long = await segmentOf(5, (body) => body.fill(100, 2, 3));
+  await assertRefused(long, CorruptionError, /at byte 64: an effect is cut off/, { base });
+});
+
+test('an epoch never goes back, also in a segment that holds nothing yet', async () => {
+  const base = baseAt(7);
+  const earlier = await segmentOf(4);
+  const { recovery } = await earlier.open({ base });
+  assert.match(recovery.cut?.reason ?? '', /the epoch goes back from 5 to 4/);
+  const fixture = await segmentOf(5);
+  fixture.disk.place(fixture.segmentPath(8), encodeSegmentHeader(HEADER));
+  const { journal } = await fixture.open({ base });
+  assert.equal(journal.epoch, 6);
+});
+
+test('of a last segment that is a header only, damaged or of a newer format, the damage before it is told first', async () => {
+  for (const [at, own] of [
+    [8, ForeignLogError],
+    [20, CorruptionError],
+  ] as const) {
+    const { fixture, starts } = await writeSegments();
+    const last = fixture.segmentPath(starts[starts.length - 1]);
+    const header = fixture.disk.bytes(last).subarray(0, SEGMENT_HEADER_BYTES);
+    header[at] ^= 0x40;
+    fixture.disk.place(last, header);
+    await assertRefused(fixture, own, /0{15}\w\.wal/);
+    fixture.disk.place(fixture.segmentPath(), Buffer.from('no log'));
+    await assertRefused(fixture, CorruptionError, /0{15}1\.wal.*cut off/);
+  }
 });

@@ -218,7 +218,8 @@ test('an unfinished segment creation is removed', async () => {
 async function leaveSegment({ disk, clock, segmentFolder }: JournalFixture, firstSequence: number): Promise<void> {
   const common = { format: 1, salt: 0, headerBytes: SEGMENT_HEADER_BYTES };
   const header = { ...common, identity: IDENTITY, firstSequence, epoch: 9, previousCrc: 0 };
-  await clock.runUntil(createSegment(disk, segmentFolder, header, false));
+  const file = await clock.runUntil(createSegment(disk, segmentFolder, header, false));
+  await file.close();
 }
 
 test('the empty segment of an interrupted repair is passed over and removed, unless it is all there is', async () => {

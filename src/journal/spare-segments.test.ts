@@ -168,3 +168,29 @@ test('a segment that waits for space counts as one, however often it is tried', 
   await fixture.clock.runUntil(journal.trim(journal.lastSequence));
   assert.equal((await namesOf(fixture, '.spare')).length, 2, 'one segment was begun');
 });
+
+test('what another start wrote is not used again, down to its last segment', async () => {
+  const fixture = new JournalFixture({ limits: { segmentBytesMax: 300 } });
+  const first = await fixture.open();
+  await fill(fixture, first.journal, 2, 5);
+  const lastSequence = first.journal.lastSequence;
+  assert.deepEqual((await namesOf(fixture, '.wal')).length, 5, 'each batch has a segment of its own');
+  fixture.disk.kill();
+  const { journal } = await fixture.open();
+  await fill(fixture, journal, 6, 9);
+  await fixture.clock.runUntil(journal.trim(lastSequence + 1));
+  assert.deepEqual(await namesOf(fixture, '.spare'), []);
+  await fixture.clock.runUntil(journal.trim(journal.lastSequence));
+  assert.ok((await namesOf(fixture, '.spare')).length > 0);
+});
+
+test('to be allowed spare files takes none away', async () => {
+  const fixture = new JournalFixture(SMALL);
+  const { journal } = await fixture.open();
+  await fill(fixture, journal, 2, 9);
+  await fixture.clock.runUntil(journal.trim(journal.lastSequence));
+  const spares = await namesOf(fixture, '.spare');
+  assert.ok(spares.length > 0);
+  await fixture.clock.runUntil(journal.keepFreed(true));
+  assert.deepEqual(await namesOf(fixture, '.spare'), spares);
+});

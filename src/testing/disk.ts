@@ -69,6 +69,7 @@ export class SimulatedDisk implements Disk {
   block: number;
   readonly #folders = new Map<string, Folder>();
   readonly #locks = new Set<string>();
+  readonly #openFiles = new Set<DiskFile>();
   readonly faults: DiskFault[] = [];
   /** Told of every operation when it begins, for traces. */
   onOperation: (operation: DiskOperation, path: string) => void = () => {};
@@ -86,6 +87,7 @@ export class SimulatedDisk implements Disk {
   crash(style: CrashStyle = this.#random.pick(CRASH_STYLES)): void {
     this.#generation++;
     this.#locks.clear();
+    this.#openFiles.clear();
     for (const folder of this.#folders.values()) {
       const entries = new Map(folder.durable);
       for (const change of folder.pending) {
@@ -103,6 +105,7 @@ export class SimulatedDisk implements Disk {
   kill(): void {
     this.#generation++;
     this.#locks.clear();
+    this.#openFiles.clear();
     for (const folder of this.#folders.values()) {
       for (const content of folder.entries.values()) content.settle();
     }
@@ -156,7 +159,9 @@ export class SimulatedDisk implements Disk {
     await this.#turn('open', path);
     if (isDirect && this.block === 0) throw failure('open', path, 'EINVAL');
     if (mode === 'create') this.#create(path);
-    return new OpenFile(this, path, this.#content(path, 'open'), isDirect ? this.block : 0);
+    const file = new OpenFile(this, path, this.#content(path, 'open'), isDirect ? this.block : 0);
+    this.#openFiles.add(file);
+    return file;
   }
 
   async directBlock(path: string): Promise<number> {
@@ -209,6 +214,16 @@ export class SimulatedDisk implements Disk {
   async freeBytes(path: string): Promise<number> {
     await this.#turn('freeBytes', path);
     return Math.max(0, this.capacityBytes - this.usedBytes());
+  }
+
+  /** Paths under which files were opened that are not closed; a process takes its own with it when it dies. */
+  get openPaths(): string[] {
+    return [...this.#openFiles].map(({ path }) => path);
+  }
+
+  /** For open files. */
+  closed(file: DiskFile): void {
+    this.#openFiles.delete(file);
   }
 
   /** For open files: handles of an earlier one are dead, and do nothing. */
@@ -364,7 +379,9 @@ class OpenFile implements DiskFile {
     return this.#disk.nameCount(this.#content);
   }
 
-  async close(): Promise<void> {}
+  async close(): Promise<void> {
+    this.#disk.closed(this);
+  }
 
   /** The process that opened it is dead. */
   get #isDead(): boolean {

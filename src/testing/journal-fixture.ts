@@ -9,6 +9,7 @@ import type {
   Journal,
   JournalHandler,
   JournalIdentity,
+  JournalObserver,
   JournalVisitor,
   LogBase,
   LoggedDurability,
@@ -96,6 +97,7 @@ export interface FixtureOpening {
   readonly clusterId?: bigint;
   readonly salt?: number;
   readonly base?: LogBase;
+  readonly observer?: JournalObserver;
 }
 
 const FOLDER = '/data';
@@ -124,8 +126,9 @@ export class JournalFixture {
     return this.clock.runUntil(openFileJournal({ ...common, ...opening }));
   }
 
-  close(journal: Journal, cleanRevision: number | undefined): Promise<void> {
-    return this.clock.runUntil(journal.close(cleanRevision));
+  async close(journal: Journal, cleanRevision: number | undefined): Promise<void> {
+    await this.clock.runUntil(journal.close(cleanRevision));
+    assert.deepEqual(this.disk.openPaths, [], 'an orderly end closes its files');
   }
 
   /** One batch that puts one pair, all the way to the disk. */
@@ -159,6 +162,9 @@ export async function assertRefused(
   assert.ok(refused instanceof errorClass, `expected ${errorClass.name}, got ${refused}`);
   assert.match(refused.message, pattern);
   assert.deepEqual(fixture.disk.snapshot(), before);
+  // What was read ahead ends by itself.
+  await fixture.clock.runAll();
+  assert.deepEqual(fixture.disk.openPaths, []);
   return refused;
 }
 
