@@ -3,7 +3,8 @@
 //
 //   f(a) { return a < 3; }   →   f(a) { switch (k1mMutant.index) { case 7: { return a <= 3; } return; … }  return a < 3; }
 //
-// What is outside of the bodies of functions and methods (constants, fields, parameters) has no copy.
+// What is outside of the bodies of functions and methods (constants, fields, parameters) has no copy, and neither has a function that is called there: it has
+// run before a mutant can be chosen.
 
 import { endsAt, type Mutant, tokensOf } from './mutants.ts';
 
@@ -21,9 +22,12 @@ export interface ModuleOfMutants {
 /** `code` is without types; `mutants` are all of it. */
 export function withAllMutants(code: string, mutants: readonly Mutant[]): ModuleOfMutants {
   const included = new Set<number>();
+  const bodies = bodiesOf(code);
+  const outside = bodies.reduceRight((text, { start, end }) => text.slice(0, start) + text.slice(end), code);
   const pieces: string[] = ['const k1mMutant = globalThis.k1mMutant;'];
   let at = 0;
-  for (const [start, end] of bodiesOf(code)) {
+  for (const { name, start, end } of bodies) {
+    if (outside.split(`${name}(`).length > 2) continue;
     const cases: string[] = [];
     for (const [index, mutant] of mutants.entries()) {
       if (mutant.start < start || mutant.end > end) continue;
@@ -38,10 +42,16 @@ export function withAllMutants(code: string, mutants: readonly Mutant[]): Module
   return { text: pieces.join('') + code.slice(at), included };
 }
 
+interface Body {
+  readonly name: string;
+  readonly start: number;
+  readonly end: number;
+}
+
 /** Between the braces of each function at the margin and of each method. */
-function bodiesOf(code: string): (readonly [start: number, end: number])[] {
+function bodiesOf(code: string): Body[] {
   const tokens = tokensOf(code);
-  const bodies: (readonly [number, number])[] = [];
+  const bodies: Body[] = [];
   for (let at = 0; at < tokens.length; at++) {
     const { text } = tokens[at];
     const isHead = tokens[at + 1]?.text === '(' && tokens[at].kind === 'word';
@@ -50,7 +60,7 @@ function bodiesOf(code: string): (readonly [start: number, end: number])[] {
       // Not a call, an arrow or a condition: those are inside of bodies, or end otherwise.
       if (tokens[open]?.text !== '{') continue;
       const close = endsAt(tokens, open);
-      bodies.push([tokens[open].start + 1, tokens[close].start]);
+      bodies.push({ name: text, start: tokens[open].start + 1, end: tokens[close].start });
       at = close;
     } else if (text === '{' && !isClass(tokens, at)) at = endsAt(tokens, at);
   }

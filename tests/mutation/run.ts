@@ -1,9 +1,9 @@
-// `node tests/mutation/run.ts --resume FILE [--seconds N] [--only TEXT] [--part I/N] [--test-seconds N] [--again] [--list]`: small changes of
+// `node tests/mutation/run.ts --resume FILE [--seconds N] [--only TEXT] [--part I/N] [--test-seconds N] [--list]`: small changes of
 // src/journal, src/snapshot, src/repair and of what recovers in src/etcd, one at a time, each against the tests that run its code, the quickest first, until
 // one fails. FILE takes a line for each mutant judged, so that a run that was ended goes on where it was; FILE.tests has which test runs what.
 //
 // A mutant meets tests of at most `--test-seconds` altogether (as long as they take without it); those that it has not met, it meets when a later run
-// allows more. `--again`: survivors meet all their tests again, as after tests were added. `--list`: judges nothing, prints FILE's survivors.
+// allows more, and all of them again when one of their tests was added or changed. `--list`: judges nothing, prints FILE's survivors.
 // docs/mutants.md explains every survivor.
 
 import { appendFileSync, globSync, readFileSync } from 'node:fs';
@@ -45,6 +45,8 @@ interface Result {
   /** Tests met, and tests for which there was no time. */
   readonly met: number;
   readonly left: number;
+  /** Of these tests. */
+  readonly version?: string;
 }
 
 function subjectPaths(): string[] {
@@ -89,11 +91,16 @@ class Run {
     this.#testMsMax = testMsMax;
   }
 
-  async judge({ path, mutant, index, key }: Candidate, metBefore: number): Promise<Result> {
+  /** Undefined: nothing is to be found out that `known` does not say. */
+  async judge({ path, mutant, index, key }: Candidate, known: Result | undefined): Promise<Result | undefined> {
+    if (known !== undefined && known.verdict !== 'survived' && known.verdict !== 'not run') return undefined;
     const { line, within, change } = mutant;
     const all = this.#tests.testsOf(path, mutant);
+    const version = this.#tests.versionOf(all);
+    const metBefore = known?.version === version ? known.met : 0;
+    if (known?.version === version && countWithin(all, this.#testMsMax) <= metBefore) return undefined;
     const allowed = all.slice(metBefore, countWithin(all, this.#testMsMax));
-    const base = { key, path, line, within, change };
+    const base = { key, path, line, within, change, version };
     if (all.length === 0) return { ...base, verdict: 'not run', met: 0, left: 0 };
     const { verdict, by, failure } = await this.#judge.judge(path, index, mutant, this.#favouritesFirst(path, allowed));
     if (by !== undefined)
@@ -127,11 +134,6 @@ function countWithin(tests: readonly MappedTest[], msMax: number): number {
   return over < 0 ? tests.length : Math.max(1, over);
 }
 
-function isOpen(result: Result | undefined, testMsMax: number, tests: () => readonly MappedTest[]): boolean {
-  if (result === undefined) return true;
-  return result.verdict === 'survived' && result.left > 0 && countWithin(tests(), testMsMax) > result.met;
-}
-
 function summary(results: readonly Result[], total: number): string {
   const verdicts: readonly Verdict[] = ['noticed', 'did not end', 'survived', 'not run'];
   const row = (name: string, rows: readonly Result[]): string => {
@@ -159,7 +161,6 @@ const { values } = parseArgs({
     'test-seconds': { type: 'string', default: '3' },
     only: { type: 'string', default: '' },
     part: { type: 'string', default: '1/1' },
-    again: { type: 'boolean', default: false },
     list: { type: 'boolean', default: false },
   },
 });
@@ -177,12 +178,11 @@ if (!values.list) {
   const tests = await TestMap.measured(`${values.resume}.tests`, subjectPaths(), say);
   const testMsMax = Number(values['test-seconds']) * 1000;
   const run = new Run(tests, testMsMax);
-  for (const candidate of all) {
+  // First those of which nothing is known.
+  for (const candidate of all.toSorted((a, b) => Number(results.has(a.key)) - Number(results.has(b.key)))) {
     if (performance.now() > untilMs) break;
-    const known = results.get(candidate.key);
-    const isAgain = values.again && (known?.verdict === 'survived' || known?.verdict === 'not run');
-    if (!isAgain && !isOpen(known, testMsMax, () => tests.testsOf(candidate.path, candidate.mutant))) continue;
-    const result = await run.judge(candidate, isAgain ? 0 : (known?.met ?? 0));
+    const result = await run.judge(candidate, results.get(candidate.key));
+    if (result === undefined) continue;
     results.set(candidate.key, result);
     appendFileSync(values.resume, `${JSON.stringify(result)}\n`);
   }

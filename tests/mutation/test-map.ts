@@ -23,6 +23,8 @@ export interface MappedTest extends TimedTest {
 
 interface MappedFile {
   readonly stamp: string;
+  /** Of its text. */
+  readonly version: string;
   readonly tests: readonly MappedTest[];
   /** Names of tests that do not pass by themselves: they judge nothing. */
   readonly unfit: readonly string[];
@@ -40,8 +42,10 @@ export class TestMap {
     const files: Record<string, MappedFile> = {};
     const subjectText = subjects.map((path) => readFileSync(join(ROOT, path), 'utf8')).join('\0');
     for (const file of TEST_FILES.flatMap((pattern) => globSync(pattern, { cwd: ROOT }).sort())) {
-      const stamp = hashOf(subjectText + readFileSync(join(ROOT, file), 'utf8'));
-      files[file] = kept[file]?.stamp === stamp ? kept[file] : await measure(file, stamp, subjects);
+      const text = readFileSync(join(ROOT, file), 'utf8');
+      const stamp = hashOf(subjectText + text);
+      files[file] =
+        kept[file]?.stamp === stamp ? kept[file] : await measure(file, subjects, { stamp, version: hashOf(text) });
       if (kept[file]?.stamp === stamp) continue;
       const { tests, unfit } = files[file];
       const ms = tests.reduce((sum, each) => sum + each.ms, 0);
@@ -62,9 +66,19 @@ export class TestMap {
     const meeting = tests.filter(({ ran }) => ran.some(([each, spans]) => paths.includes(each) && runs(spans)));
     return meeting.sort((a, b) => a.ms - b.ms);
   }
+
+  /** Another one when one of the tests was added or changed. */
+  versionOf(tests: readonly MappedTest[]): string {
+    const names = tests.map(({ file, name }) => `${this.#files[file].version} ${name}`);
+    return hashOf(names.sort().join('\n'));
+  }
 }
 
-async function measure(file: string, stamp: string, subjects: readonly string[]): Promise<MappedFile> {
+async function measure(
+  file: string,
+  subjects: readonly string[],
+  stamps: Pick<MappedFile, 'stamp' | 'version'>,
+): Promise<MappedFile> {
   const judge = new Judge(true);
   const free = { ms: 60_000, cpuMs: 60_000 };
   const listed = await judge.ask({ kind: 'list', file }, free);
@@ -82,7 +96,7 @@ async function measure(file: string, stamp: string, subjects: readonly string[])
     tests.push({ file, name, ms: ended.ms ?? 0, cpuMs: ended.cpuMs ?? 0, ran });
   }
   judge.close();
-  return { stamp, tests, unfit };
+  return { ...stamps, tests, unfit };
 }
 
 function importersOf(path: string): string[] {
