@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { BatchWriter } from '../journal/batch-writer.ts';
-import { BATCH_HEADER_BYTES } from '../journal/format.ts';
+import { ALARM, BATCH_HEADER_BYTES, DELETE, LEASE_REVOKE, MARK, PUT, TIME } from '../journal/format.ts';
 import { keyValueBytes, writeKeyValueHead, writeKeyValueTail } from '../store/key-value.ts';
 import { IDENTITY } from '../testing/journal-fixture.ts';
 import { type Effect, parseBody } from './effect-parser.ts';
@@ -139,5 +139,86 @@ describe('the effects of a body', () => {
       }),
       { numRuns: 2_000, seed: 1 },
     );
+  });
+
+  it('are none that a server would not write', () => {
+    const key = [1, 0x6b];
+    const kv = (...fields: number[]): number[] => [PUT, 0, fields.length + 3, 0x0a, ...key, ...fields];
+    const good = [0x10, 5, 0x18, 9, 0x20, 1];
+    const ones = [0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80];
+    const varintOf = (value: number): number[] => {
+      const bytes: number[] = [];
+      for (let left = value; bytes.length < 8; left = Math.floor(left / 128))
+        bytes.push((left % 128) | (left >= 128 ? 128 : 0));
+      return bytes.slice(0, bytes.findIndex((byte) => byte < 128) + 1);
+    };
+    const cases: readonly { name: string; body: readonly number[]; says: string | undefined }[] = [
+      { name: 'a pair', body: kv(...good), says: undefined },
+      { name: 'a pair with value and lease', body: kv(...good, 0x2a, 1, 7, 0x30, 3), says: undefined },
+      { name: 'created when modified', body: kv(0x10, 9, 0x18, 9, 0x20, 1), says: undefined },
+      { name: 'created after it', body: kv(0x10, 10, 0x18, 9, 0x20, 1), says: 'a KeyValue contradicts itself' },
+      { name: 'never created', body: kv(0x10, 0, 0x18, 9, 0x20, 1), says: 'a KeyValue contradicts itself' },
+      { name: 'without a version', body: kv(0x10, 5, 0x18, 9, 0x20, 0), says: 'a KeyValue contradicts itself' },
+      { name: 'with a field more', body: kv(...good, 0x38, 1), says: 'a KeyValue does not end where it should' },
+      { name: 'a lease that is cut off', body: kv(...good, 0x30, 0x83), says: 'a number is cut off' },
+      { name: 'a lease of 64 bits', body: kv(...good, 0x30, ...ones, 1), says: undefined },
+      { name: 'a lease of more', body: kv(...good, 0x30, ...ones, 0x81, 1), says: 'a number is cut off' },
+      { name: 'a deletion without a key', body: [DELETE, 9, 0, 0], says: 'a key is empty' },
+      { name: 'a deletion of an empty rest', body: [DELETE, 9, 0, 1], says: 'an effect is cut off' },
+      { name: 'the highest alarm', body: [ALARM, 2, 1], says: undefined },
+      { name: 'an alarm above it', body: [ALARM, 3, 1], says: 'an alarm of this kind is unknown' },
+      { name: 'an alarm neither raised nor lowered', body: [ALARM, 1, 2], says: 'an alarm of this kind is unknown' },
+      { name: 'the last time', body: [TIME, ...varintOf(8_640_000_000_000_000)], says: undefined },
+      { name: 'a time behind it', body: [TIME, ...varintOf(8_640_000_000_000_001)], says: 'a time is none' },
+      { name: 'the highest number', body: [MARK, ...varintOf(Number.MAX_SAFE_INTEGER)], says: undefined },
+      { name: 'a number above it', body: [MARK, ...varintOf(2 ** 53)], says: 'a number is too large' },
+      { name: 'a number without end', body: [MARK, ...ones, 0x80, 0], says: 'a number is cut off' },
+      { name: 'an id', body: [LEASE_REVOKE, 1, 2, 3, 4, 5, 6, 7, 8], says: undefined },
+      { name: 'an id that is cut off', body: [LEASE_REVOKE, 1, 2, 3, 4, 5, 6, 7], says: 'an effect is cut off' },
+      {
+        name: 'changes that ascend',
+        body: [DELETE, 9, 0, ...key, DELETE, 9, 1, ...key, DELETE, 10, 0, ...key],
+        says: undefined,
+      },
+      {
+        name: 'the same change twice',
+        body: [DELETE, 9, 1, ...key, DELETE, 9, 1, ...key],
+        says: 'revisions do not ascend',
+      },
+      {
+        name: 'a sub revision that goes back',
+        body: [DELETE, 9, 1, ...key, DELETE, 9, 0, ...key],
+        says: 'revisions do not ascend',
+      },
+      {
+        name: 'a revision that goes back',
+        body: [DELETE, 9, 0, ...key, DELETE, 8, 1, ...key],
+        says: 'revisions do not ascend',
+      },
+      { name: 'the highest sub revision', body: [DELETE, 9, ...varintOf(0xffff_ffff), ...key], says: undefined },
+      {
+        name: 'a sub revision above it',
+        body: [DELETE, 9, ...varintOf(0x1_0000_0000), ...key],
+        says: 'revisions do not ascend',
+      },
+    ];
+    for (const { name, body, says } of cases) {
+      // What is behind must not count.
+      const { reason, end, effects } = parseBody(Buffer.from([...body, 0, 0, 0]), 0, body.length);
+      assert.equal(reason, says, name);
+      if (says === undefined) assert.ok(effects.length > 0 && end === body.length, name);
+    }
+  });
+
+  it('stay what they are up to the first and the last revision of the batch', () => {
+    const body = Buffer.from([DELETE, 9, 0, 1, 0x6b]);
+    for (const [first, last, count] of [
+      [9, 9, 1],
+      [1, 8, 0],
+      [10, 99, 0],
+    ]) {
+      assert.equal(parseBody(body, 0, body.length, { first, last }).effects.length, count, `${first} to ${last}`);
+    }
+    assert.equal(parseBody(Buffer.from([DELETE, 1, 0, 1, 0x6b]), 0, 5).effects.length, 1, 'any revision from 1 on');
   });
 });
