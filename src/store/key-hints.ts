@@ -1,34 +1,34 @@
 // Keys that will be looked up soon: what their look-ups need is read for all of them together (read-ahead.ts).
 //
-// A look-up is a chain of three reads: the slot of the hash index, the row, the record. Nothing is decided and nothing kept: a hint for a key
-// that is not there, or not looked up after all, costs its reads.
+// A look-up is a chain of three reads: the slot of the hash index, the row, the record. The rows that were found are tried first by the
+// look-ups that follow, in the order of the hints: whoever comes with the key of a row has the right one, however old the hint is. So a wrong hint,
+// for a key that is not there or not looked up after all, costs its reads, and the search for those behind it.
 
-import type { HashIndex } from './hash-index.ts';
-import type { ReadAhead } from './read-ahead.ts';
+import type { StoreParts } from './store-parts.ts';
 
 /** More than these are ignored. */
 const KEYS_MAX = 64;
 
 export class KeyHints {
-  readonly #hash: HashIndex;
-  readonly #ahead: ReadAhead;
+  readonly #parts: StoreParts;
   readonly #tags: Uint32Array = new Uint32Array(KEYS_MAX);
   readonly #found: Int32Array = new Int32Array(KEYS_MAX);
   #count = 0;
+  #foundCount = 0;
+  /** The place in #found that the next look-up tries. */
+  #next = 0;
 
-  constructor(hash: HashIndex, ahead: ReadAhead) {
-    this.#hash = hash;
-    this.#ahead = ahead;
+  constructor(parts: StoreParts) {
+    this.#parts = parts;
   }
 
   add(key: Uint8Array, start: number, end: number): void {
-    if (this.#count < KEYS_MAX) this.#tags[this.#count++] = this.#hash.tagOf(key, start, end);
+    if (this.#count < KEYS_MAX) this.#tags[this.#count++] = this.#parts.hash.tagOf(key, start, end);
   }
 
   /** Reads for all keys since the last call. */
   read(): void {
-    const hash = this.#hash;
-    const ahead = this.#ahead;
+    const { ahead, hash } = this.#parts;
     const tags = this.#tags;
     const found = this.#found;
     const count = this.#count;
@@ -41,5 +41,17 @@ export class KeyHints {
     }
     for (let i = 0; i < rowCount; i++) ahead.row(found[i]);
     for (let i = 0; i < rowCount; i++) ahead.recordOf(found[i]);
+    this.#foundCount = rowCount;
+    this.#next = 0;
+  }
+
+  /** The row of a key, if its hint is the next one; −1: it has to be searched for. */
+  take(key: Uint8Array, start: number, end: number): number {
+    if (this.#next === this.#foundCount) return -1;
+    const { keys, rows } = this.#parts;
+    const row = this.#found[this.#next];
+    if (!rows.isUsed(row) || !keys.equals(row, key, start, end)) return -1;
+    this.#next++;
+    return row;
   }
 }

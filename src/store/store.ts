@@ -64,7 +64,7 @@ export class Store {
     const segmentBytes = options.segmentBytes ?? SEGMENT_BYTES_DEFAULT;
     this.#parts = new StoreParts(segmentBytes, options.hashSeed ?? 0x6b316d, options.memory ?? PRIVATE_MEMORY);
     this.#compaction = new Compaction(this.#parts);
-    this.hints = new KeyHints(this.#parts.hash, this.#parts.ahead);
+    this.hints = new KeyHints(this.#parts);
   }
 
   get currentRevision(): number {
@@ -106,7 +106,8 @@ export class Store {
 
   /** The row of a key, or −1. The key may be a deleted one: see `isLive`. */
   find(key: Uint8Array, start: number, end: number): number {
-    return this.#parts.hash.find(key, start, end);
+    const hinted = this.hints.take(key, start, end);
+    return hinted >= 0 ? hinted : this.#parts.hash.find(key, start, end);
   }
 
   isLive(row: number): boolean {
