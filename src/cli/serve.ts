@@ -16,6 +16,7 @@ import { makeCollector } from '../io/collector.ts';
 import type { Disk } from '../io/disk.ts';
 import { FailpointDisk, parseFailpoints } from '../io/failpoints.ts';
 import { FileDisk } from '../io/file-disk.ts';
+import { openPrefault } from '../io/prefault.ts';
 import { LoopMonitor, processUsage } from '../io/process-usage.ts';
 import { TcpNetwork } from '../io/tcp-network.ts';
 import { quoted } from '../repair/byte-text.ts';
@@ -104,6 +105,7 @@ async function run(config: ServeConfig, values: FlagValues, logger: Logger): Pro
     usage: processUsage,
     loopStallSeconds: () => monitor.takeLongestSeconds(),
     collect: makeCollector(),
+    prefault: openPrefault(),
     folder: config.folder,
     identity: config.identity,
     member: { name: config.name, peerUrls: config.peerUrls, clientUrls: config.clientUrls },

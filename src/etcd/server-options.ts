@@ -9,6 +9,7 @@ import type { CorruptionError } from '../journal/errors.ts';
 import type { JournalIdentity } from '../journal/journal.ts';
 import type { SnapshotScheduleLimits } from '../snapshot/snapshot-schedule.ts';
 import type { SnapshotResult } from '../snapshot/snapshot-taking.ts';
+import type { Prefault } from '../store/memory.ts';
 import type { AutoCompactorOptions } from './auto-compactor.ts';
 import type { BackupOptions, BackupResult } from './backups.ts';
 import type { DiskLimits, DiskNotices } from './disk-health.ts';
@@ -29,6 +30,8 @@ export interface ServerOptions {
   readonly loopStallSeconds: () => number;
   /** Asks for a garbage collection. */
   readonly collect: () => void;
+  /** Makes new memory ready beside this thread; undefined: it is used as it comes. */
+  readonly prefault?: Prefault | undefined;
   readonly folder: string;
   /** For a new data folder; an existing one keeps its own. */
   readonly identity: JournalIdentity;

@@ -19,7 +19,7 @@ import { sequenceOfName } from '../journal/segment.ts';
 import { Lessor } from '../lease/lessor.ts';
 import { type RestoredSnapshot, restoreSnapshot } from '../snapshot/restore.ts';
 import { sequenceOfSnapshot, snapshotFolder } from '../snapshot/snapshot-folder.ts';
-import { PRIVATE_MEMORY, SharedMemory, type StoreMemory } from '../store/memory.ts';
+import { PRIVATE_MEMORY, type Prefault, SharedMemory, type StoreMemory } from '../store/memory.ts';
 import { Store } from '../store/store.ts';
 import { Restorer } from './restorer.ts';
 import { RevisionCut } from './revision-cut.ts';
@@ -31,6 +31,8 @@ export interface StateOpening {
   readonly random: () => number;
   /** Asks for a garbage collection. */
   readonly collect: () => void;
+  /** Makes new memory ready beside this thread; undefined: it is used as it comes. */
+  readonly prefault?: Prefault | undefined;
   readonly folder: string;
   readonly identity: JournalIdentity;
   /** For a log that has none yet: journal/format.ts. */
@@ -63,7 +65,7 @@ export async function openState(opening: StateOpening): Promise<OpenedState> {
   await refuseEtcds(disk, folder);
   await disk.ensureDirectory(folder);
   const lock = await disk.lockDirectory(folder);
-  const loading = { ...opening, memory: new SharedMemory(opening.collect) };
+  const loading = { ...opening, memory: new SharedMemory(opening.collect, opening.prefault) };
   const loaded = await load(loading).catch(async (error: unknown) => {
     await lock.release();
     throw error;

@@ -297,6 +297,31 @@ describe('shared memory', () => {
     assert.notEqual(rewriting.allocations, allocations);
   });
 
+  it('is made ready ahead from the second block on, and used when it is ready', () => {
+    const asked: { readonly memory: SharedArrayBuffer; readonly done: () => void }[] = [];
+    const memory = new SharedMemory(
+      () => {},
+      (block, done) => asked.push({ memory: block, done }),
+    );
+    memory.allocateUsed(100);
+    assert.equal(asked.length, 0);
+    memory.allocateUsed(100);
+    assert.equal(asked.length, 1);
+    assert.notEqual(memory.allocateUsed(100), asked[0].memory, 'it is not ready');
+    assert.equal(asked.length, 1, 'one at a time');
+    asked[0].done();
+    memory.allocateUsed(200);
+    assert.equal(memory.allocateUsed(100), asked[0].memory);
+    assert.equal(asked.length, 2, 'the one behind it');
+    memory.giveBack(memory.allocateUsed(100));
+    memory.allocateUsed(100);
+    asked[1].done();
+    memory.trim();
+    memory.trim();
+    assert.notEqual(memory.allocateUsed(100), asked[1].memory, 'it was let go of');
+    assert.equal(asked.length, 2, 'the first since the last trim');
+  });
+
   it('is not used again where it was lent', () => {
     const rewriting = new Rewriting();
     const { store } = rewriting;
