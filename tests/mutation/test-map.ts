@@ -57,20 +57,22 @@ export class TestMap {
     return new TestMap(files);
   }
 
-  /** Those that run the mutant's code, the quickest first; for code outside of functions those that run anything of its file or of one that imports it. */
+  /** Those that run the mutant's code, of its folder first, the quickest of each first; for code outside of functions those that run anything of its file or of one that imports it. */
   testsOf(path: string, mutant: Mutant): MappedTest[] {
     const tests = Object.values(this.#files).flatMap((file) => file.tests);
     const paths = mutant.within === '' ? [path, ...importersOf(path)] : [path];
     const runs = (spans: readonly Span[]): boolean =>
       mutant.within === '' || spans.some(([from, to]) => mutant.start >= from && mutant.start < to);
     const meeting = tests.filter(({ ran }) => ran.some(([each, spans]) => paths.includes(each) && runs(spans)));
-    return meeting.sort((a, b) => a.ms - b.ms);
+    const folder = path.slice(0, path.lastIndexOf('/') + 1);
+    const isFar = ({ file }: MappedTest): number => Number(!file.startsWith(folder));
+    return meeting.sort((a, b) => isFar(a) - isFar(b) || a.ms - b.ms);
   }
 
   /** Another one when one of the tests was added or changed. */
   versionOf(tests: readonly MappedTest[]): string {
     const names = tests.map(({ file, name }) => `${this.#files[file].version} ${name}`);
-    return hashOf(names.sort().join('\n'));
+    return hashOf(`folder first\n${names.sort().join('\n')}`);
   }
 }
 
