@@ -109,4 +109,36 @@ describe('the schedule of snapshots', () => {
     assert.equal(schedule.isDue(1, 0), true);
     assert.equal(schedule.failed(0, 0), 30_000);
   });
+
+  it('is quiet up to a megabyte in twenty seconds', () => {
+    for (const [bytes, isQuiet] of [
+      [MIB, true],
+      [MIB + 1, false],
+    ] as const) {
+      const schedule = new SnapshotSchedule(LIMITS, 30 * MIB, 0);
+      schedule.logged(bytes);
+      assert.equal(schedule.isDue(1, 20_000), isQuiet, `${bytes}`);
+      // What was logged before the quiet began does not count again.
+      assert.equal(schedule.isDue(1, 40_000), true);
+    }
+  });
+
+  it('ends a server with one where that is worth it', () => {
+    const worth = (logBytes: number, stateBytes: number): boolean =>
+      new SnapshotSchedule(LIMITS, logBytes, 0).isWorthIt(stateBytes);
+    assert.deepEqual([worth(16 * MIB - 1, 1), worth(16 * MIB, 1)], [false, true]);
+    assert.deepEqual([worth(40 * MIB - 1, 400 * MIB), worth(40 * MIB, 400 * MIB)], [false, true]);
+    const small = new SnapshotSchedule({ logBytesMin: 100, logShare: 0.75 }, 100, 0);
+    assert.equal(small.isWorthIt(1), true);
+  });
+
+  it('relieves a disk where the log is a quarter of the state, something was logged, and ten seconds have passed', () => {
+    const schedule = new SnapshotSchedule(LIMITS, 0, 0);
+    assert.equal(schedule.isReliefDue(400, 1000, 0), false, 'nothing was logged');
+    schedule.logged(1);
+    assert.equal(schedule.isReliefDue(400, 99, 0), false);
+    assert.equal(schedule.isReliefDue(400, 100, 0), true);
+    assert.equal(schedule.isReliefDue(400, 100, 9_999), false);
+    assert.equal(schedule.isReliefDue(400, 100, 10_000), true);
+  });
 });

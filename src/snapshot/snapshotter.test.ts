@@ -28,7 +28,7 @@ class Bench {
   /** Durations of the syncs that were told. */
   readonly syncs: number[] = [];
 
-  constructor(latencyMsMax = 0.5) {
+  constructor(latencyMsMax = 0.5, loadedSequence = 0) {
     const { clock, store } = this;
     this.disk = new SimulatedDisk({ clock, random: new Random(1), latencyMsMax });
     const bench = this;
@@ -65,7 +65,7 @@ class Bench {
       limits: { logBytesMin: 1 << 20, logShare: 0.5 },
       freeBytesMin: 0,
       replayedBytes: 0,
-      loadedSequence: 0,
+      loadedSequence,
       observer: {
         onSync: (seconds) => void this.syncs.push(seconds),
         onTaken: ({ sequence }) => void this.notes.push(`taken ${sequence}`),
@@ -298,5 +298,53 @@ describe('a snapshot', () => {
     };
     await bench.clock.runUntil(bench.snapshotter.take());
     assert.deepEqual([bench.notes, writes], [['taken 7'], 0]);
+  });
+
+  it('that was loaded and the one before it are kept from the start on; what a crash left goes, durably', async () => {
+    const bench = new Bench(0.5, 6);
+    await bench.clock.runUntil(bench.disk.ensureDirectory(FOLDER));
+    for (const sequence of ['3', '4', '6', '9'])
+      bench.disk.place(`${FOLDER}/000000000000000${sequence}.snap`, Buffer.alloc(10));
+    bench.disk.place(`${FOLDER}/0000000000000005.snap.new`, Buffer.alloc(10));
+    bench.disk.place(`${FOLDER}/notes`, Buffer.alloc(10));
+    await bench.open();
+    bench.disk.crash('lose');
+    const kept = [
+      '0000000000000003.snap',
+      '0000000000000004.snap',
+      '0000000000000006.snap',
+      '0000000000000009.snap',
+      'notes',
+    ];
+    assert.deepEqual(await bench.names(), kept);
+    assert.equal(bench.snapshotter.newestSequence, 6);
+    bench.log(1);
+    await bench.clock.runUntil(bench.snapshotter.take());
+    assert.deepEqual(bench.notes, ['taken 8']);
+    // The damaged one goes with those that are too old; two are there, so the log may go up to the older one.
+    assert.deepEqual(await bench.names(), ['0000000000000006.snap', '0000000000000008.snap', 'notes']);
+    assert.equal(bench.trimmed, 7);
+  });
+
+  it('leaves the log whole while it is the only one', async () => {
+    const bench = await new Bench().open();
+    await bench.clock.runUntil(bench.snapshotter.take());
+    assert.deepEqual([bench.notes, bench.trimmed, await bench.names()], [['taken 7'], 0, ['0000000000000007.snap']]);
+    bench.disk.crash('lose');
+    assert.deepEqual(await bench.names(), ['0000000000000007.snap']);
+  });
+
+  it('counts log from the moment of which it is, and again all of it when it fails', async () => {
+    const bench = await new Bench().open();
+    bench.log(1000);
+    const taking = bench.snapshotter.take();
+    bench.disk.faults.push({ operation: 'datasync', pathPart: FOLDER, times: 1, code: 'EIO' });
+    await bench.clock.pass(2);
+    bench.log(50);
+    assert.equal(bench.snapshotter.logBytes, 50);
+    await bench.clock.runUntil(taking);
+    assert.deepEqual([bench.notes, bench.snapshotter.logBytes], [['failed EIO'], 1050]);
+    await bench.clock.runUntil(bench.snapshotter.take());
+    assert.deepEqual([bench.notes[1], bench.snapshotter.logBytes], ['taken 9', 0]);
   });
 });
