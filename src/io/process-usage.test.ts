@@ -1,0 +1,17 @@
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
+import { LoopMonitor } from './process-usage.ts';
+
+it('the monitor tells of a loop that was held, once, whether it was at rest or busy before', async () => {
+  const monitor = new LoopMonitor();
+  // A look at the loop is a second away at most: at first it is at rest, then busy.
+  for (let round = 0; round < 3; round++) {
+    await pause(60);
+    const startMs = performance.now();
+    while (performance.now() - startMs < 500);
+    await pause(60);
+    assert.ok(monitor.takeLongestSeconds() > 0.4, 'held for half a second, less a sample');
+    assert.ok(monitor.takeLongestSeconds() < 0.4, 'not told again');
+  }
+});
