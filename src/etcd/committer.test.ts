@@ -32,6 +32,8 @@ class Bench {
   durable = 0;
   nowMs = 0;
   restedMs = 0;
+  /** What is handed out now is flushed by whoever does it. */
+  isReleasing = false;
   #batch = new BatchWriter(1 << 16);
 
   constructor(openBytesMax = 1 << 20, commitDelayMs = 0) {
@@ -47,7 +49,13 @@ class Bench {
       reserve: this.reserve,
       currentRevision: () => this.revision,
       onVisible: (revision) => this.#show(revision),
-      onReleased: () => {},
+      onReleasing: () => {
+        this.isReleasing = true;
+      },
+      onReleased: () => {
+        assert.ok(this.isReleasing, 'told before');
+        this.isReleasing = false;
+      },
       defer: (callback) => this.deferred.push(callback),
       onFatal: (error) => {
         throw error;
@@ -157,6 +165,7 @@ describe('the committer', () => {
         assert.equal(bench.answered.length, bench.asked.length);
         assert.equal(bench.committer.isPending, false);
         assert.equal(bench.committer.pendingReplies, 0);
+        assert.equal(bench.isReleasing, false);
       }),
       { numRuns: RUNS },
     );

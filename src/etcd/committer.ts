@@ -42,6 +42,8 @@ export interface CommitterOptions {
   readonly reserve: RevisionReserve | undefined;
   /** The current revision. */
   readonly currentRevision: () => number;
+  /** Replies and events are about to be handed out; `onReleased` follows in the same turn. */
+  readonly onReleasing: () => void;
   /** Everything up to `revision` may be shown now; called before the replies leave. */
   readonly onVisible: (revision: number) => void;
   /** Replies have been handed out: connections have something to flush. */
@@ -318,6 +320,7 @@ export class Committer implements EffectLog, JournalHandler {
     }
     if (released > 0) {
       const satisfied = inFlight.splice(0, released);
+      this.#options.onReleasing();
       this.#options.onVisible(this.isPending ? revision : this.#options.currentRevision());
       for (const { held } of satisfied) {
         this.pendingReplies -= held.count;

@@ -4,7 +4,8 @@
 //                         └─► HTTP/1.1 ─► http                                  replies make it dirty ─► flush()
 //
 // Replies of one turn leave in one write a connection: who replies marks the connection as dirty, and `flush` is called by whoever has
-// ended a turn (a batch became durable, sliced work paused, a tick), or by itself at the end of the turn.
+// ended a turn (a batch became durable, sliced work paused, a tick), or by itself at the end of the turn. What is replied at once, while a
+// connection takes what came, leaves with what its driver sends then.
 
 import { Deadlines } from '../grpc/deadlines.ts';
 import { MessageMemory } from '../grpc/message-memory.ts';
@@ -41,6 +42,7 @@ export class Connections {
   /** Of those that are closed. */
   readonly #closedStats = new ConnectionStats();
   #isFlushScheduled = false;
+  #isFlushExpected = false;
   #isClosing = false;
 
   constructor(options: ConnectionsOptions) {
@@ -97,8 +99,14 @@ export class Connections {
     this.#deadlines.tick(nowMs, (call) => call.connection.expire(call));
   }
 
+  /** The caller will flush in this turn: nobody else needs to. */
+  expectFlush(): void {
+    this.#isFlushExpected = true;
+  }
+
   /** Sends what was replied. */
   flush(): void {
+    this.#isFlushExpected = false;
     for (let i = 0; i < this.#dirty.length; i++) {
       const connection = this.#dirty[i];
       connection.flushed();
@@ -120,7 +128,7 @@ export class Connections {
       onBug,
       onDirty: (dirty) => {
         this.#dirty.push(dirty);
-        this.#scheduleFlush();
+        if (!this.#isFlushExpected) this.#scheduleFlush();
       },
     });
     const driver = this.#drivers.add(connection.h2, stream, () => {

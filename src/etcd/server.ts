@@ -145,6 +145,7 @@ export class Server {
       reserve,
       currentRevision: () => store.currentRevision,
       onVisible: (revision) => this.#show(revision),
+      onReleasing: () => this.#connections.expectFlush(),
       onReleased: () => this.#connections.flush(),
       defer,
       onFatal: options.onFatal,

@@ -11,10 +11,12 @@ import type { Stream } from '../h2/stream.ts';
 import { Deadlines } from './deadlines.ts';
 import { MessageMemory } from './message-memory.ts';
 import { Registry } from './registry.ts';
+import type { ServerCall } from './server-call.ts';
 import { ServerConnection } from './server-connection.ts';
 
 const MESSAGE_BYTES_MAX = 1_000;
 const UNARY: Method = { path: '/test.Service/Unary', service: 'test.Service', name: 'Unary', shape: 'unary' };
+const LATER: Method = { path: '/test.Service/Later', service: 'test.Service', name: 'Later', shape: 'unary' };
 const STREAM: Method = { path: '/test.Service/Stream', service: 'test.Service', name: 'Stream', shape: 'bidi_stream' };
 
 /** The client's side: the status of each stream. */
@@ -34,6 +36,10 @@ class Statuses extends RecordingHandler {
 /** A server that echoes, and a client that sends DATA as it is told. */
 class Pair {
   readonly heard: string[] = [];
+  /** How often the server asked for a flush, beside those that follow what it receives. */
+  dirtyCount = 0;
+  /** Calls of LATER, to be answered when the test wants. */
+  readonly later: ServerCall[] = [];
   /** Messages of streams as they were given. */
   readonly kept: Uint8Array[] = [];
   readonly #statuses = new Statuses();
@@ -45,6 +51,9 @@ class Pair {
     registry.unary(UNARY, (call, buffer, start, end) => {
       this.heard.push(Buffer.from(buffer.subarray(start, end)).toString());
       call.reply(buffer, start, end);
+    });
+    registry.unary(LATER, (call) => {
+      this.later.push(call);
     });
     registry.stream(STREAM, (call) => ({
       onMessage: (buffer, start, end): void => {
@@ -66,7 +75,9 @@ class Pair {
       onBug: (error) => {
         throw error;
       },
-      onDirty: () => {},
+      onDirty: () => {
+        this.dirtyCount++;
+      },
     });
     for (const connection of [this.#client, this.#server.h2]) connection.tick(0);
     this.#exchange();
@@ -198,3 +209,13 @@ for (const [name, method, frames, status, heard] of cases) {
     assert.equal(pair.call(UNARY, [message('next')]), '0');
   });
 }
+
+it('asks for a flush when it answers later, and once; not when it answers at once, since that leaves with what is received', () => {
+  const pair = new Pair();
+  pair.call(UNARY, [message('one')]);
+  assert.equal(pair.dirtyCount, 0);
+  for (const text of ['two', 'three']) pair.call(LATER, [message(text)]);
+  assert.equal(pair.dirtyCount, 0);
+  for (const call of pair.later) call.reply(NOTHING, 0, 0);
+  assert.equal(pair.dirtyCount, 1);
+});

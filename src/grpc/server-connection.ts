@@ -58,7 +58,7 @@ export interface ServerConnectionOptions {
   readonly nowMs: () => number;
   /** A handler threw something that is not a StatusError: a bug, which must end the process. */
   readonly onBug: (error: unknown) => void;
-  /** The connection has something to send; called once until `flushed`. */
+  /** The connection has something to send, and is not just receiving; called once until `flushed`. */
   readonly onDirty: (connection: ServerConnection) => void;
 }
 
@@ -77,6 +77,8 @@ export class ServerConnection implements ConnectionHandler {
   readonly #onDirty: (connection: ServerConnection) => void;
   #isDirty = false;
   readonly #batch = new UnaryBatch();
+  /** The one made last. */
+  #head: RequestHead | undefined;
 
   constructor(options: ServerConnectionOptions) {
     this.h2 = new Connection('server', options.h2, this);
@@ -93,8 +95,9 @@ export class ServerConnection implements ConnectionHandler {
   onHeaders(stream: Stream, block: HeaderBlock, endStream: boolean): void {
     let head = block.memo as RequestHead | undefined;
     if (head === undefined) {
-      head = new RequestHead(block, this.#registry);
+      head = new RequestHead(block, this.#registry, this.#head);
       block.memo = head;
+      this.#head = head;
     }
     if (!head.isGrpc) {
       if (endStream) this.#handleHttp(stream, head);
@@ -271,7 +274,7 @@ export class ServerConnection implements ConnectionHandler {
   }
 
   #touch(): void {
-    if (this.#isDirty) return;
+    if (this.#isDirty || this.h2.isReceiving) return;
     this.#isDirty = true;
     this.#onDirty(this);
   }

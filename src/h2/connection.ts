@@ -69,6 +69,7 @@ export class Connection {
   /** The peer's GOAWAY came. */
   #isPeerLeaving = false;
   #isOver = false;
+  #isReceiving = false;
   /** Bytes the socket had taken when it was last seen to make progress, and when that was. */
   #drainedBytes = 0;
   #progressMs = 0;
@@ -100,13 +101,21 @@ export class Connection {
     this.#setTime(nowMs);
     this.#liveness.received(nowMs);
     this.stats.bytesReceived += chunk.length;
+    this.#isReceiving = true;
     try {
       this.#reader.receive(chunk);
     } catch (error) {
       if (!(error instanceof ConnectionError)) throw error;
       this.#handler.onBatchEnd();
       this.#fail(error.code, error.message);
+    } finally {
+      this.#isReceiving = false;
     }
+  }
+
+  /** Within `receive`, behind which the driver sends what there is. */
+  get isReceiving(): boolean {
+    return this.#isReceiving;
   }
 
   /** Timeouts, keep-alive, abuse windows: about once a second. */
