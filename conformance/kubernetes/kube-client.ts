@@ -7,7 +7,7 @@ import { Agent, request } from 'node:https';
 import { createInterface } from 'node:readline';
 
 const requestTimeoutMs = 30_000;
-const socketsMax = 48;
+const socketsMax = 64;
 
 export type Json = null | boolean | number | string | readonly Json[] | JsonObject;
 export interface JsonObject {

@@ -73,8 +73,9 @@ export class StoreServer {
     const args = [...this.#args, ...flags];
     const child = this.#children.start({
       name: this.#name,
-      program: isEtcd ? peerPath('etcd') : process.execPath,
-      args: isEtcd ? args : [k1mProgram, 'serve', ...args],
+      // k1m by its own first line, which says how Node is to run it.
+      program: isEtcd ? peerPath('etcd') : k1mProgram,
+      args: isEtcd ? args : ['serve', ...args],
       env,
     });
     this.#child = child;
