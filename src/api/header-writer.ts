@@ -18,6 +18,8 @@ export interface ServerIdentity {
 export class HeaderWriter extends ByteWriter {
   readonly #identity: Uint8Array;
   readonly #term: Uint8Array;
+  /** Where the last header has its revision, if that is not 0. */
+  revisionAt = 0;
 
   constructor(identity: ServerIdentity) {
     super(64 * 1024);
@@ -42,6 +44,7 @@ export class HeaderWriter extends ByteWriter {
     this.position = at;
     if (revision !== 0) {
       buffer[this.position++] = TAG_REVISION;
+      this.revisionAt = this.position;
       this.varint(revision);
     }
     at = this.position;
@@ -54,6 +57,7 @@ export class HeaderWriter extends ByteWriter {
   /** The header of an operation inside a Txn: the revision alone. */
   innerHeader(revision: number): void {
     const body = this.open(TAG_HEADER);
+    this.revisionAt = this.position + 1;
     this.int(TAG_REVISION, revision);
     this.close(body);
   }

@@ -53,7 +53,7 @@ class Bench {
       if (kind === 'PutRequest') engine.put(buffer, 3, 3 + request.length);
       else if (kind === 'DeleteRangeRequest') engine.deleteRange(buffer, 3, 3 + request.length);
       else engine.txn(buffer, 3, 3 + request.length);
-      return engine.reply.copy();
+      return engine.answer.copy();
     } catch (error) {
       if (!(error instanceof StatusError)) throw error;
       assert.equal(this.store.currentRevision, revision);

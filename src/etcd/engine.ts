@@ -47,6 +47,7 @@ import {
 import { RangeQuery } from './range-query.ts';
 import { ReplyWriter } from './reply-writer.ts';
 import { checkDelete, checkPut, checkTxn } from './request-check.ts';
+import { noRest, RevisionReply, restOfGuardedPut } from './revision-reply.ts';
 
 /** Where effects go. */
 export interface EffectLog {
@@ -100,8 +101,10 @@ export class Engine {
   readonly lessor: Lessor;
   readonly identity: ServerIdentity;
   readonly limits: EngineLimits;
-  /** Bytes of the last reply, from 0 to reply.position; valid until the next request. */
+  /** For what is to be answered: bytes from 0 to reply.position, valid until the next request. */
   readonly reply: ReplyWriter;
+  /** The reply to the last put, deletion or transaction, likewise; to be read only. */
+  answer: ReplyWriter;
   /** Alarms in the log: they stand until disarmed. */
   readonly alarms: Set<number>;
   /** Newest revision that plain reads and watches may show. */
@@ -120,6 +123,8 @@ export class Engine {
   readonly #decoder = new OperationDecoder();
   readonly #view = new KeyValueView();
   readonly #guarded = new GuardedPut();
+  readonly #putReply: RevisionReply;
+  readonly #guardedReply: RevisionReply;
   /** The revision being made, and the next sub revision in it. */
   #main = 0;
   #sub = 0;
@@ -130,6 +135,9 @@ export class Engine {
     this.identity = options.identity;
     this.limits = options.limits;
     this.reply = new ReplyWriter(options.identity);
+    this.answer = this.reply;
+    this.#putReply = new RevisionReply(options.identity, noRest);
+    this.#guardedReply = new RevisionReply(options.identity, restOfGuardedPut);
     this.visibleRevision = options.store.currentRevision;
     this.compactTarget = options.store.compactedRevision;
     this.alarms = options.alarms ?? new Set();
@@ -154,8 +162,11 @@ export class Engine {
     this.#refuseNoSpace(putCost(op));
     this.#checkPutState(op);
     this.#begin();
-    this.reply.reset();
-    this.reply.header(this.#main);
+    const { reply } = this;
+    if (op.isPrevWanted) {
+      reply.reset();
+      reply.header(this.#main);
+    } else this.answer = this.#putReply.at(this.#main);
     this.#applyPut(op, this.store.find(op.buffer, op.keyStart, op.keyEnd));
     this.#end();
   }
@@ -199,7 +210,7 @@ export class Engine {
 
   /** What `txn` does when the compare holds; false: it does not, and nothing was done. */
   #putGuarded({ put, revision }: GuardedPut, bytes: number): boolean {
-    const { reply, store } = this;
+    const { store } = this;
     const row = store.find(put.buffer, put.keyStart, put.keyEnd);
     if ((row < 0 ? 0 : store.modRevision(row)) !== revision) return false;
     this.#checkSize(bytes);
@@ -208,16 +219,9 @@ export class Engine {
     this.#checkPutState(put);
     this.txns++;
     this.#begin();
-    reply.reset();
-    reply.header(this.#main);
-    reply.bool(0x10, true);
-    const outer = reply.open(0x1a);
-    const body = reply.open(0x12);
-    reply.innerHeader(this.#main);
     this.#applyPut(put, row);
-    reply.close(body);
-    reply.close(outer);
     this.#end();
+    this.answer = this.#guardedReply.at(this.#main);
     return true;
   }
 
@@ -286,6 +290,7 @@ export class Engine {
   #begin(): void {
     this.#main = this.store.currentRevision + 1;
     this.#sub = 0;
+    this.answer = this.reply;
   }
 
   /** Commits the revision if anything changed and logs its effects. */

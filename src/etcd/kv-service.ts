@@ -104,8 +104,8 @@ export class KvService {
     const committer = this.#committer;
     committer.admit();
     if (!committer.attempt(call, change)) return;
-    const { reply } = this.#engine;
-    committer.reply(call, reply.buffer, reply.position);
+    const { answer } = this.#engine;
+    committer.reply(call, answer.buffer, answer.position);
   }
 
   #range(call: ServerCall, buffer: Uint8Array, start: number, end: number): void {
