@@ -17,6 +17,8 @@ import type { StoreParts } from './store-parts.ts';
 
 /** The share of live bytes below which emptying a segment is worth the copying. */
 const CLEAN_BELOW = 0.75;
+/** So many entries' rows and replaced records are read together. */
+const ENTRIES_AHEAD = 32;
 const REMOVE_KEY_UNITS = 10;
 const MOVE_UNITS = 4;
 const MOVE_BYTES_PER_UNIT = 1024;
@@ -29,6 +31,8 @@ export class Compaction {
   #holds = 0;
   readonly #waiting: (() => void)[] = [];
   #isPending = false;
+  /** Up to this position rows and replaced records have been read ahead. */
+  #aheadEnd = 0;
   /** Entries before this position have given up what they replaced. */
   #released = 0;
   /** The segment being looked at, where the run ends, and how far emptying got. */
@@ -96,6 +100,7 @@ export class Compaction {
     while (history.head < history.tail && history.main(history.head) < this.revision) {
       if (this.#units <= 0) return false;
       this.#units--;
+      if (history.head >= this.#aheadEnd) this.#readAhead();
       this.#forget(history.head);
       history.dropHead();
       lives.trimOne(history.head);
@@ -114,6 +119,18 @@ export class Compaction {
       this.#released++;
     }
     return true;
+  }
+
+  /** A wrong hint, where something changes between, costs its reads. */
+  #readAhead(): void {
+    const { ahead, history, segments } = this.#parts;
+    const end = Math.min(history.head + ENTRIES_AHEAD, history.tail);
+    for (let position = history.head; position < end; position++) {
+      const segment = history.previousSegment(position);
+      ahead.row(history.row(position));
+      if (segment !== 0) ahead.word(segments.owner(segment, history.previousOffset(position)));
+    }
+    this.#aheadEnd = end;
   }
 
   /** Takes away what hangs on an entry that is about to be dropped. */
