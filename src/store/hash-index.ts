@@ -9,7 +9,7 @@
 //         scaled to the number of 16-slot groups choose a group and bits 16…19 a slot in it: the home. A key sits at the first
 //         free slot from its home, going round.
 //
-// A subtable has any multiple of 16 slots and grows by a quarter at a load of 3/4, or is split in two, so the load is between 0.6 and 0.75.
+// A subtable has any multiple of 16 slots and grows by a seventh at a load of 0.8, or is split in two, so the load is between 0.7 and 0.8.
 // Deleting moves later keys of the run back, so there are no tombstones. Subtables do not shrink.
 // The hash is base/key-hash.ts's, its seed another one in each store. A snapshot holds the tags, so that another hash is another format of snapshots.
 
@@ -22,10 +22,11 @@ const PLACE_SHIFT = 24;
 const SLOTS_INITIAL = 16;
 /** 128 KiB. A larger one is split when it is full, while it has several places. */
 const SLOTS_SPLIT = 16_384;
-/** Of a subtable that was grown or split. */
-const GROWN_LOAD = 0.6;
-/** Keys spread over the tables with a deviation of one per cent at 3 million: few of them then exceed 3/4. */
-const RESERVED_LOAD = 0.7;
+/** Of a subtable that is grown or split, and of one that was. */
+const FULL_LOAD = 0.8;
+const GROWN_LOAD = 0.7;
+/** Keys spread over the tables with a deviation of one per cent at 3 million: few of them then exceed FULL_LOAD. */
+const RESERVED_LOAD = 0.76;
 
 function home(tag: number, slots: number): number {
   return ((Math.imul(tag & 0xffff, slots >>> 4) >>> 16) << 4) | ((tag >>> 16) & 15);
@@ -114,7 +115,7 @@ export class HashIndex {
   insertTag(tag: number, row: number): void {
     const place = tag >>> PLACE_SHIFT;
     const slots = this.#tables[place].length >>> 1;
-    if ((this.#counts[this.#firstOf(place)] + 1) * 4 > slots * 3) this.#grow(place);
+    if (this.#counts[this.#firstOf(place)] >= slots * FULL_LOAD) this.#grow(place);
     this.#counts[this.#firstOf(place)]++;
     enter(this.#tables[place], tag, row + 1);
   }
