@@ -15,7 +15,7 @@ export interface FrameSink {
   onBatchEnd(): void;
 }
 
-/** A tail that grew above this is given back when it is empty. */
+/** A tail that grew above this is given back with the first chunk that leaves nothing for it: large requests cut a frame in nearly every chunk. */
 const TAIL_BYTES_KEPT = 4096;
 
 export class FrameReader {
@@ -39,6 +39,7 @@ export class FrameReader {
     if (at < chunk.length) at = this.#readWhole(chunk, at);
     this.#sink.onBatchEnd();
     if (at < chunk.length && !this.#sink.isStopped) this.#keep(chunk, at, chunk.length);
+    else if (this.#tailBytes === 0 && this.#tail.length > TAIL_BYTES_KEPT) this.#tail = Buffer.allocUnsafeSlow(0);
   }
 
   #readPreface(chunk: Uint8Array): number {
@@ -94,7 +95,6 @@ export class FrameReader {
     if (this.#tailBytes < frameBytes) return at;
     const tail = this.#tail;
     this.#tailBytes = 0;
-    if (tail.length > TAIL_BYTES_KEPT) this.#tail = Buffer.allocUnsafeSlow(0);
     this.#sink.onFrame(tail[3], tail[4], readUint31(tail, 5), tail, FRAME_HEADER_BYTES, frameBytes);
     return at;
   }
