@@ -1,0 +1,161 @@
+// A repair of a small folder, step by step: what is planned, what is there afterwards, also after a power cut, and what is refused.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { readState } from '../etcd/state-opening.ts';
+import { segmentName } from '../journal/segment.ts';
+import { JournalFixture } from '../testing/journal-fixture.ts';
+import { planRepair, type RepairPlan, repairFolder, tidyRepair, UnrepairableError } from './repair.ts';
+import { surveyFolder } from './survey.ts';
+
+/** Batches 1 to 6, of which batch 4 is damaged. */
+async function damagedLog(): Promise<JournalFixture> {
+  const fixture = new JournalFixture();
+  const { journal } = await fixture.open();
+  for (let revision = 2; revision <= 6; revision++) {
+    journal.batch.beginRevision(revision, 'fsync');
+    journal.batch.appendDelete(0, Buffer.from(`key ${revision}`), 0, 5);
+    journal.batch.appendLeaseGrant(BigInt(revision), 60);
+    journal.commit();
+    await fixture.clock.runAll();
+  }
+  fixture.disk.kill();
+  const bytes = fixture.disk.bytes(fixture.segmentPath());
+  bytes[Buffer.from(bytes).indexOf('key 4') + 4] ^= 0x40;
+  fixture.disk.place(fixture.segmentPath(), bytes);
+  await fixture.disk.ensureDirectory('/data/snap');
+  return fixture;
+}
+
+function plan(fixture: JournalFixture, bump = 100): Promise<RepairPlan> {
+  const { clock, disk } = fixture;
+  return clock.runUntil(surveyFolder(disk, '/data').then((survey) => planRepair(disk, survey, bump)));
+}
+
+async function repaired(fixture: JournalFixture): Promise<{ keptIn: string; snapshot: string }> {
+  const planned = await plan(fixture);
+  assert.ok(planned.kind === 'rebuild');
+  const done = await fixture.clock.runUntil(repairFolder(fixture.disk, fixture.clock, planned));
+  assert.deepEqual(fixture.disk.openPaths, []);
+  return done;
+}
+
+function filesOf(fixture: JournalFixture): string[] {
+  return [...fixture.disk.snapshot().keys()].filter((path) => !path.includes('repair-')).sort();
+}
+
+const SNAPSHOT = '/data/snap/0000000000000007.snap';
+const SEGMENT = `/data/wal/${segmentName(8)}`;
+
+test('a whole log has nothing to be repaired', async () => {
+  const fixture = new JournalFixture();
+  await fixture.open();
+  fixture.disk.kill();
+  assert.equal((await plan(fixture)).kind, 'none');
+});
+
+test('what is made anew goes above all that the folder names', async () => {
+  const planned = await plan(await damagedLog());
+  assert.ok(planned.kind === 'rebuild');
+  assert.deepEqual([planned.sequence, planned.epoch, planned.revision], [7, 2, 106]);
+  const { losses, lastRevision, batches } = planned.state;
+  assert.deepEqual([batches, lastRevision], [5, 6]);
+  assert.deepEqual(
+    losses.losses.map(({ sequences }) => sequences),
+    [{ first: 4, last: 4 }],
+  );
+  // As the damaged batch reads; so the list of the loss is not complete.
+  assert.deepEqual(
+    losses.keys.map(({ key }) => Buffer.from(key).toString()),
+    ['key t'],
+  );
+  assert.deepEqual(
+    losses.losses.map(({ isListComplete, isUnproven }) => [isListComplete, isUnproven]),
+    [[false, false]],
+  );
+});
+
+test('after a repair there is one snapshot and an empty segment, durably; all else is set aside', async () => {
+  const fixture = await damagedLog();
+  for (const left of ['wal/0000000000000009.wal.new', 'snap/0000000000000009.snap.new'])
+    fixture.disk.place(`/data/${left}`, Buffer.from('unfinished'));
+  fixture.disk.place('/data/snap/0000000000000001.snap', Buffer.from('no snapshot'));
+  const original = fixture.disk.bytes(fixture.segmentPath());
+  const { keptIn, snapshot } = await repaired(fixture);
+  assert.equal(snapshot, SNAPSHOT);
+  fixture.disk.crash('lose');
+  assert.deepEqual(filesOf(fixture), [SNAPSHOT, SEGMENT]);
+  assert.equal(fixture.disk.bytes(SEGMENT).length, 64);
+  assert.deepEqual(fixture.disk.bytes(SEGMENT)[8], 1, 'of format 1');
+  assert.deepEqual(fixture.disk.bytes(`${keptIn}/wal/${segmentName(1)}`), original);
+  const report = JSON.parse(Buffer.from(fixture.disk.bytes(`${keptIn}/report.json`)).toString());
+  assert.equal(report.keptIn, keptIn);
+  const { disk } = fixture;
+  const state = await fixture.clock.runUntil(
+    readState({ disk, folder: '/data', onSnapshotDamaged: () => assert.fail() }),
+  );
+  assert.deepEqual([state.store.currentRevision, state.store.compactedRevision], [106, 106]);
+  assert.deepEqual(
+    state.lessor
+      .list()
+      .map(({ id }) => id)
+      .sort(),
+    [2n, 3n, 5n, 6n],
+  );
+  assert.equal((await plan(fixture)).kind, 'none');
+});
+
+test('a folder without room for the repaired state is left as it is', async () => {
+  const fixture = await damagedLog();
+  const planned = await plan(fixture);
+  assert.ok(planned.kind === 'rebuild');
+  const before = fixture.disk.snapshot();
+  fixture.disk.capacityBytes = fixture.disk.usedBytes() + 100;
+  const refused = fixture.clock.runUntil(repairFolder(fixture.disk, fixture.clock, planned));
+  await assert.rejects(
+    refused,
+    (error: Error) => error instanceof UnrepairableError && /are free, the repaired state needs/.test(error.message),
+  );
+  assert.deepEqual(fixture.disk.snapshot(), before);
+});
+
+test('a snapshot that cannot be read back is told, and the old files stay', async () => {
+  const fixture = await damagedLog();
+  const planned = await plan(fixture);
+  assert.ok(planned.kind === 'rebuild');
+  fixture.disk.faults.push({ operation: 'read', pathPart: 'snap', times: 1, code: 'EIO' });
+  await assert.rejects(fixture.clock.runUntil(repairFolder(fixture.disk, fixture.clock, planned)));
+  assert.ok(filesOf(fixture).includes(fixture.segmentPath()));
+});
+
+test('the old files of a repair that was interrupted are removed by another one', async () => {
+  const fixture = await damagedLog();
+  const planned = await plan(fixture);
+  assert.ok(planned.kind === 'rebuild');
+  // The first old file that is to go does not.
+  fixture.disk.faults.push({ operation: 'unlink', pathPart: segmentName(1), times: 1, code: 'EIO' });
+  await assert.rejects(fixture.clock.runUntil(repairFolder(fixture.disk, fixture.clock, planned)), { code: 'EIO' });
+  assert.deepEqual(filesOf(fixture), [SNAPSHOT, fixture.segmentPath(), SEGMENT]);
+  fixture.disk.place('/data/snap/0000000000000001.snap', Buffer.from('no snapshot'));
+  const tidy = await plan(fixture);
+  assert.ok(tidy.kind === 'tidy');
+  assert.deepEqual([...tidy.files].sort(), ['/data/snap/0000000000000001.snap', fixture.segmentPath()]);
+  await fixture.clock.runUntil(tidyRepair(fixture.disk, tidy));
+  fixture.disk.crash('lose');
+  assert.deepEqual(filesOf(fixture), [SNAPSHOT, SEGMENT]);
+  assert.equal((await plan(fixture)).kind, 'none');
+});
+
+test('a folder with something foreign in it, or with nothing good, is not repaired', async () => {
+  const foreign = await damagedLog();
+  foreign.disk.place('/data/wal/notes', Buffer.from('x'));
+  await assert.rejects(plan(foreign), /not repaired while something foreign is in it: \/data\/wal\/notes/);
+  const nothing = new JournalFixture();
+  await nothing.clock.runUntil(nothing.disk.ensureDirectory(nothing.segmentFolder));
+  nothing.disk.place(nothing.segmentPath(), Buffer.alloc(200, 7));
+  await assert.rejects(plan(nothing), /has no good snapshot and no good batch/);
+});
+
+test('numbers beyond what can be counted are refused', async () => {
+  await assert.rejects(plan(await damagedLog(), Number.MAX_SAFE_INTEGER - 5), /too high/);
+});
