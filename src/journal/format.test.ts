@@ -101,3 +101,16 @@ test('what the checksums of a log start from is fixed', () => {
   assert.equal(crcSeedOf(IDENTITY.clusterId, 0), 3_335_856_899);
   assert.equal(crcSeedOf(IDENTITY.clusterId, 0x5152_5354), 969_312_316);
 });
+
+test('the alignment of a batch is byte 62 of its header, and a time is effect 11', () => {
+  const batch = new BatchWriter(4096);
+  batch.appendMark(1);
+  batch.appendTime(0x81);
+  batch.seal({ sequence: 1, epoch: 1, durableSequence: 0, previousCrc: 0, crcSeed: 0, alignment: 512 });
+  const bytes = batch.view();
+  assert.equal(bytes.length, 512);
+  assert.deepEqual(hexDump(bytes.subarray(48, 80)), [
+    '00000000 00000000 05000000 01000900',
+    '07010b81 01000000 00000000 00000000',
+  ]);
+});

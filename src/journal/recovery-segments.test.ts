@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { assertRefused, baseAt, IDENTITY, JournalFixture, SALT } from '../testing/journal-fixture.ts';
+import { BatchReader } from './batch-reader.ts';
 import { BatchWriter } from './batch-writer.ts';
 import { CorruptionError, ForeignLogError } from './errors.ts';
 import { BATCH_HEADER_BYTES, crcSeedOf, FORMAT_VERSION, SEGMENT_HEADER_BYTES } from './format.ts';
@@ -10,11 +11,12 @@ import { IGNORING_VISITOR, type LogBase } from './journal.ts';
 import { logBegin, readLog } from './recovery.ts';
 import { decodeSegmentHeader, encodeSegmentHeader, type SegmentHeader } from './segment.ts';
 
-/** Three segments of several batches each. */
-async function writeSegments(): Promise<{ fixture: JournalFixture; starts: number[] }> {
+/** Three segments or more, of several batches each; batch 1 is OPEN, batch n puts revision n. */
+async function writeSegments(lastRevision = 11): Promise<{ fixture: JournalFixture; starts: number[] }> {
   const fixture = new JournalFixture({ limits: { segmentBytesMax: 400 } });
   const { journal } = await fixture.open();
-  for (let revision = 2; revision < 12; revision++) await fixture.put(journal, revision, `value ${revision}`);
+  for (let revision = 2; revision <= lastRevision; revision++)
+    await fixture.put(journal, revision, `value ${revision}`);
   fixture.disk.kill();
   const names = [...fixture.disk.snapshot().keys()].sort();
   assert.ok(names.length >= 3);
@@ -217,4 +219,134 @@ test('of a last segment that is a header only, damaged or of a newer format, the
     fixture.disk.place(fixture.segmentPath(), Buffer.from('no log'));
     await assertRefused(fixture, CorruptionError, /0{15}1\.wal.*cut off/);
   }
+});
+
+test('a segment under another name, or that does not name the batch before it, is damage', async () => {
+  const { fixture, starts } = await writeSegments();
+  const [, second] = starts;
+  const path = fixture.segmentPath(second);
+  const bytes = fixture.disk.bytes(path);
+  const header = decodeSegmentHeader(path, bytes);
+  const { previousCrc, epoch } = header;
+  assert.equal(epoch, 1);
+  for (const changed of [{ previousCrc: previousCrc ^ 1 }, { epoch: 0 }]) {
+    const other = encodeSegmentHeader({ ...header, ...changed });
+    fixture.disk.place(path, Buffer.concat([other, bytes.subarray(SEGMENT_HEADER_BYTES)]));
+    await assertRefused(fixture, CorruptionError, /at byte 0: the segment does not follow the one before it/);
+  }
+  fixture.disk.remove(path);
+  fixture.disk.place(fixture.segmentPath(second + 1), bytes);
+  await assertRefused(fixture, CorruptionError, /at byte 0: the segment begins at batch \d+, its name says otherwise/);
+});
+
+test('what is missing between segments is told where it stood, if anything is left of it', async () => {
+  const { fixture, starts } = await writeSegments(20);
+  const path = fixture.segmentPath(starts[0]);
+  const bytes = fixture.disk.bytes(path);
+  fixture.disk.place(path, bytes.subarray(0, bytes.length - 8));
+  await assertRefused(fixture, CorruptionError, /0{15}1\.wal .*the batch is cut off/);
+  // Bytes behind a segment that goes on matter where the next one is missing, and not where a later one is.
+  assert.ok(starts.length >= 4);
+  const behind = Buffer.concat([bytes, Buffer.alloc(64, 7)]);
+  fixture.disk.place(path, behind);
+  await fixture.open();
+  fixture.disk.kill();
+  const [second, third] = starts.slice(1).map((start) => fixture.segmentPath(start));
+  const kept = fixture.disk.bytes(second);
+  fixture.disk.remove(second);
+  await assertRefused(fixture, CorruptionError, /0{15}1\.wal is damaged at byte \d+: no batch begins here/);
+  fixture.disk.place(second, kept);
+  fixture.disk.remove(third);
+  await assertRefused(fixture, CorruptionError, /at byte 0: the log ends at batch \d+ and goes on at batch \d+/);
+});
+
+test('a log that does not reach what is known to have been durable is refused', async () => {
+  const { fixture } = await writeSegments();
+  const { clock, disk, segmentFolder: folder } = fixture;
+  const read = (sequence: number, base?: LogBase): Promise<unknown> => {
+    const floor = { sequence, file: 'snapshot', offset: 5, reason: 'damaged' };
+    return clock.runUntil(readLog({ disk, folder, visitor: IGNORING_VISITOR, floor, base }));
+  };
+  await read(11);
+  const says =
+    /^snapshot is damaged at byte 5: damaged; it says that batch 12 was durable, and \/data\/wal ends at batch 11/;
+  await assert.rejects(read(12), (error: Error) => error instanceof CorruptionError && says.test(error.message));
+  await assert.rejects(read(12, baseAt(11)), CorruptionError);
+  disk.faults.push({ operation: 'list', pathPart: 'wal', times: 1, code: 'EACCES' });
+  await assert.rejects(read(11), { code: 'EACCES' });
+});
+
+test('the end of a log that no batch calls durable is known', async () => {
+  const provenOf = async ({ clock, disk, segmentFolder: folder }: JournalFixture): Promise<number> =>
+    (await clock.runUntil(readLog({ disk, folder, visitor: IGNORING_VISITOR }))).provenBytes;
+  const fixture = new JournalFixture({ limits: { bufferedLossMsMax: 60_000 } });
+  const { journal } = await fixture.open();
+  const path = fixture.segmentPath();
+  const ends: number[] = [];
+  for (let revision = 2; revision <= 4; revision++) {
+    await fixture.put(journal, revision, `value ${revision}`);
+    ends.push(fixture.disk.bytes(path).length);
+    // The last batch says that all before it were durable; nobody says so of it.
+    assert.equal(await provenOf(fixture), ends.at(-2) ?? (await openEnd(fixture)));
+  }
+});
+
+/** Where the OPEN batch of a log ends. */
+async function openEnd(fixture: JournalFixture): Promise<number> {
+  const block = fixture.disk.bytes(fixture.segmentPath());
+  const reader = new BatchReader();
+  assert.equal(
+    reader.readHeader(block, SEGMENT_HEADER_BYTES, block.length, crcSeedOf(IDENTITY.clusterId, SALT)),
+    undefined,
+  );
+  return reader.end;
+}
+
+test('a segment whose name was not durable when the process died keeps what is written to it later', async () => {
+  const fixture = new JournalFixture({ limits: { segmentBytesMax: 300 } });
+  const { journal } = await fixture.open();
+  await fixture.put(journal, 2, 'x'.repeat(150));
+  fixture.disk.faults.push({ operation: 'syncDirectory', pathPart: 'wal', times: 1, delayMs: 10_000 });
+  journal.batch.beginRevision(3, 'fsync');
+  journal.batch.appendPut(0, Buffer.from('never written'), 0, 13);
+  journal.batch.appendPut(1, Buffer.alloc(150), 0, 150);
+  journal.commit();
+  await fixture.clock.pass(100);
+  fixture.disk.kill();
+  const second = await fixture.open();
+  await fixture.put(second.journal, 4, 'later');
+  fixture.disk.crash('lose');
+  await fixture.open();
+  assert.equal(fixture.visitor.lines.at(-1), 'put 0 later');
+});
+
+test('a long end that nobody calls durable is written again as it was', async () => {
+  const fixture = new JournalFixture({ limits: { bufferedLossMsMax: 60_000 } });
+  const { journal } = await fixture.open();
+  const value = Buffer.alloc(9_000_000, 'long ');
+  journal.batch.beginRevision(2, 'buffered');
+  journal.batch.appendPut(0, value, 0, value.length);
+  journal.commit();
+  await fixture.clock.pass(1);
+  const before = fixture.disk.bytes(fixture.segmentPath());
+  fixture.disk.kill();
+  await fixture.open();
+  assert.ok(Buffer.from(fixture.disk.bytes(fixture.segmentPath())).subarray(0, before.length).equals(before));
+  fixture.disk.crash('lose');
+  const { recovery } = await fixture.open();
+  assert.deepEqual([recovery.revision, recovery.cut], [2, undefined]);
+});
+
+test('a log names its cluster once, and a start that cannot go on with a segment closes it', async () => {
+  const fixture = new JournalFixture();
+  for (let start = 1; start <= 3; start++) {
+    const { journal, recovery } = await fixture.open();
+    // META once, then OPEN and TIME of each start.
+    assert.equal(recovery.effects, start === 1 ? 0 : 1 + 2 * (start - 1));
+    if (start < 3) fixture.disk.kill();
+    else await fixture.close(journal, undefined);
+  }
+  fixture.disk.block = 4096;
+  const { journal } = await fixture.open();
+  await fixture.close(journal, undefined);
 });

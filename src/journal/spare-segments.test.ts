@@ -109,6 +109,7 @@ test('a file that has another name too is not written again', async () => {
   await fill(fixture, journal, 6, 9);
   assert.deepEqual(await namesOf(fixture, '.spare'), []);
   assert.deepEqual(fixture.disk.bytes('/copy/1.wal'), kept);
+  await fixture.close(journal, 9);
 });
 
 test('a full disk gets back what was kept', async () => {

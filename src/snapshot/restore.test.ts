@@ -7,6 +7,7 @@ import { Lessor } from '../lease/lessor.ts';
 import { Store } from '../store/store.ts';
 import { SimulatedClock } from '../testing/clock.ts';
 import { SimulatedDisk } from '../testing/disk.ts';
+import { hexDump } from '../testing/hex-dump.ts';
 import { IDENTITY } from '../testing/journal-fixture.ts';
 import { Random } from '../testing/random.ts';
 import { encodeHeader, HEADER_BYTES, TRAILER_BYTES } from './format.ts';
@@ -185,6 +186,7 @@ test('a state that was taken is the same when it is read back', async () => {
   });
   assert.equal(restored.bytes, result?.bytes);
   assert.equal(restored.path, result?.path);
+  assert.equal(restored.header.hasHashes, true);
   assert.ok(subject.notes.length >= 4 && subject.notes.every((note) => note === 'true'));
 });
 
@@ -274,4 +276,14 @@ test('what the disk cannot read is damage, every other failure and a newer forma
   const { header } = await subject.clock.runUntil(SnapshotReader.open(subject.disk, path));
   subject.disk.place(path, Buffer.concat([encodeHeader(header, 3).bytes, bytes.subarray(HEADER_BYTES)]));
   await assert.rejects(subject.restore(), ForeignLogError);
+});
+
+test('a lease takes 16 bytes of its block: id and time to live', async () => {
+  const subject = new Subject();
+  const { bytes } = await subject.taken();
+  assert.deepEqual(hexDump(bytes.subarray(HEADER_BYTES, HEADER_BYTES + 48)), [
+    'fbffffff ffffffff 3c000000 00000000',
+    '07000000 00000000 100e0000 00000000',
+    '09000000 00000000 05000000 00000000',
+  ]);
 });
