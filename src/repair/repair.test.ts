@@ -159,3 +159,46 @@ test('a folder with something foreign in it, or with nothing good, is not repair
 test('numbers beyond what can be counted are refused', async () => {
   await assert.rejects(plan(await damagedLog(), Number.MAX_SAFE_INTEGER - 5), /too high/);
 });
+
+test('batches behind the end that nobody calls durable are lost with what they may have changed', async () => {
+  const fixture = new JournalFixture();
+  const { journal } = await fixture.open();
+  const commit = (revision: number): void => {
+    journal.batch.beginRevision(revision, 'fsync');
+    journal.batch.appendDelete(0, Buffer.from(`key ${revision}`), 0, 5);
+    journal.batch.appendLeaseRevoke(BigInt(revision));
+    journal.commit();
+  };
+  for (const revision of [2, 3]) {
+    commit(revision);
+    await fixture.clock.runAll();
+  }
+  // On their way together: none says of another that it was durable.
+  for (const revision of [4, 5]) commit(revision);
+  await fixture.clock.runAll();
+  fixture.disk.kill();
+  const bytes = fixture.disk.bytes(fixture.segmentPath());
+  // The start is refused for the damage of a durable one.
+  for (const key of ['key 2', 'key 4']) bytes[Buffer.from(bytes).indexOf(key) + 4] ^= 0x40;
+  fixture.disk.place(fixture.segmentPath(), bytes);
+  await fixture.disk.ensureDirectory('/data/snap');
+  const planned = await plan(fixture);
+  assert.ok(planned.kind === 'rebuild');
+  const { losses, lastRevision } = planned.state;
+  assert.equal(lastRevision, 3);
+  assert.deepEqual(
+    losses.losses.map(({ sequences, revisions, isUnproven }) => [sequences, revisions?.first, isUnproven]),
+    [
+      [{ first: 2, last: 2 }, 1, false],
+      [{ first: 4, last: Number.POSITIVE_INFINITY }, 4, true],
+    ],
+  );
+  assert.deepEqual(
+    losses.keys.map(({ key }) => Buffer.from(key).toString()),
+    ['key 5', 'key r', 'key t'],
+  );
+  assert.deepEqual(
+    losses.leases.map(({ lease, change }) => `${lease} ${change}`),
+    ['2 revoked', '4 revoked', '5 revoked'],
+  );
+});
