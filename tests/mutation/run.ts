@@ -7,8 +7,10 @@
 // docs/mutants.md explains every survivor.
 
 import { appendFileSync, globSync, readFileSync } from 'node:fs';
+import { stripTypeScriptTypes } from 'node:module';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { withAllMutants } from './all-mutants.ts';
 import { Judge, nameOf, type Verdict } from './judge.ts';
 import { type Mutant, mutantsOf } from './mutants.ts';
 import { hashOf, type MappedTest, TestMap } from './test-map.ts';
@@ -28,6 +30,8 @@ interface Candidate {
   readonly mutant: Mutant;
   /** Among the file's. */
   readonly index: number;
+  /** It runs while the file is loaded. */
+  readonly isOutside: boolean;
   /** Place and text: as long as the file is the same. */
   readonly key: string;
 }
@@ -59,14 +63,16 @@ function candidates(only: string, part: string): Candidate[] {
   const all = subjectPaths().flatMap((path) => {
     const source = readFileSync(join(ROOT, path), 'utf8');
     const hash = hashOf(source);
-    return mutantsOf(source).map((mutant, index) => {
+    const mutants = mutantsOf(source);
+    const { included } = withAllMutants(stripTypeScriptTypes(source), mutants);
+    return mutants.map((mutant, index) => {
       const key = `${path}@${hash}:${mutant.start}-${mutant.end}:${mutant.replacement}`;
-      return { path, mutant, index, key };
+      return { path, mutant, index, isOutside: !included.has(index), key };
     });
   });
   const chosen = all.filter(({ path }, place) => path.includes(only) && place % parts === index - 1);
   // Those that need a process of their own come last.
-  return chosen.sort((a, b) => Number(a.mutant.within === '') - Number(b.mutant.within === ''));
+  return chosen.sort((a, b) => Number(a.isOutside) - Number(b.isOutside));
 }
 
 function readResults(path: string): Map<string, Result> {
@@ -92,10 +98,13 @@ class Run {
   }
 
   /** Undefined: nothing is to be found out that `known` does not say. */
-  async judge({ path, mutant, index, key }: Candidate, known: Result | undefined): Promise<Result | undefined> {
+  async judge(
+    { path, mutant, index, isOutside, key }: Candidate,
+    known: Result | undefined,
+  ): Promise<Result | undefined> {
     if (known !== undefined && known.verdict !== 'survived' && known.verdict !== 'not run') return undefined;
     const { line, within, change } = mutant;
-    const all = this.#tests.testsOf(path, mutant);
+    const all = this.#tests.testsOf(path, mutant, isOutside);
     const version = this.#tests.versionOf(all);
     const metBefore = known?.version === version ? known.met : 0;
     if (known?.version === version && countWithin(all, this.#testMsMax) <= metBefore) return undefined;

@@ -57,12 +57,14 @@ export class TestMap {
     return new TestMap(files);
   }
 
-  /** Those that run the mutant's code, of its folder first, the quickest of each first; for code outside of functions those that run anything of its file or of one that imports it. */
-  testsOf(path: string, mutant: Mutant): MappedTest[] {
+  /** Those that run the mutant's code, of its folder first, the quickest of each first; for code that runs while its file is loaded
+   * those that run anything of that file or of one that imports it.
+   */
+  testsOf(path: string, mutant: Mutant, isOutside: boolean): MappedTest[] {
     const tests = Object.values(this.#files).flatMap((file) => file.tests);
-    const paths = mutant.within === '' ? [path, ...importersOf(path)] : [path];
+    const paths = isOutside ? [path, ...importersOf(path)] : [path];
     const runs = (spans: readonly Span[]): boolean =>
-      mutant.within === '' || spans.some(([from, to]) => mutant.start >= from && mutant.start < to);
+      isOutside || spans.some(([from, to]) => mutant.start >= from && mutant.start < to);
     const meeting = tests.filter(({ ran }) => ran.some(([each, spans]) => paths.includes(each) && runs(spans)));
     const folder = path.slice(0, path.lastIndexOf('/') + 1);
     const isFar = ({ file }: MappedTest): number => Number(!file.startsWith(folder));
