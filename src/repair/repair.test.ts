@@ -6,7 +6,8 @@ import { readState } from '../etcd/state-opening.ts';
 import { segmentName } from '../journal/segment.ts';
 import { JournalFixture } from '../testing/journal-fixture.ts';
 import { planRepair, type RepairPlan, repairFolder, tidyRepair, UnrepairableError } from './repair.ts';
-import { surveyFolder } from './survey.ts';
+import { snapshotHead } from './snapshot-survey.ts';
+import { isWhole, surveyFolder } from './survey.ts';
 
 /** Batches 1 to 6, of which batch 4 is damaged. */
 async function damagedLog(): Promise<JournalFixture> {
@@ -201,4 +202,56 @@ test('batches behind the end that nobody calls durable are lost with what they m
     losses.leases.map(({ lease, change }) => `${lease} ${change}`),
     ['2 revoked', '4 revoked', '5 revoked'],
   );
+});
+
+test('snapshots are surveyed to their last byte, and what is wrong with one is told', async () => {
+  const fixture = await damagedLog();
+  await repaired(fixture);
+  const { disk, clock } = fixture;
+  const good = disk.bytes(SNAPSHOT);
+  const flipped = Uint8Array.from(good, (byte, at) => (at === 129 ? byte ^ 1 : byte));
+  const survey = (): ReturnType<typeof surveyFolder> => clock.runUntil(surveyFolder(disk, '/data'));
+  const errorsOf = async (): Promise<string[]> => {
+    const { snapshots } = await survey();
+    await clock.runAll();
+    assert.deepEqual(disk.openPaths, []);
+    return snapshots.map(({ sequence, error }) => `${sequence} ${error?.message.replace(/^.*byte /, '') ?? 'good'}`);
+  };
+  const whole = await survey();
+  assert.deepEqual(
+    [whole.base?.sequence, whole.base?.revision, whole.refusal, isWhole(whole)],
+    [7, 106, undefined, true],
+  );
+  disk.place('/data/snap/0000000000000009.snap', good);
+  assert.deepEqual(await errorsOf(), ['9 0: it holds batch 7, its name says otherwise', '7 good']);
+  assert.equal((await survey()).base?.sequence, 7);
+  assert.equal(isWhole(await survey()), false);
+  disk.remove('/data/snap/0000000000000009.snap');
+  disk.place(SNAPSHOT, flipped);
+  assert.match((await errorsOf())[0], /^7 128: the checksum of block 0/);
+  disk.place(SNAPSHOT, good);
+  disk.faults.push({ operation: 'read', pathPart: '.snap', times: 1, code: 'EIO' });
+  assert.match((await errorsOf())[0], /^7 0: .*EIO/);
+  disk.faults.push({ operation: 'read', pathPart: '.snap', times: 1, code: 'EACCES' });
+  await assert.rejects(survey(), { code: 'EACCES' });
+  disk.faults.push({ operation: 'open', pathPart: '.snap', times: 1, code: 'EIO' });
+  await assert.rejects(survey(), { code: 'EIO' });
+});
+
+test('the head of a snapshot tells its revision and its time, if it can be read', async () => {
+  const fixture = await damagedLog();
+  await repaired(fixture);
+  const { disk, clock } = fixture;
+  const head = (): ReturnType<typeof snapshotHead> => clock.runUntil(snapshotHead(disk, SNAPSHOT));
+  const found = await head();
+  assert.equal(found?.revision, 106);
+  assert.ok((found?.wallMs ?? 0) > 0);
+  assert.deepEqual(disk.openPaths, []);
+  disk.faults.push({ operation: 'read', pathPart: '.snap', times: 1, code: 'EIO' });
+  assert.equal(await head(), undefined);
+  disk.faults.push({ operation: 'read', pathPart: '.snap', times: 1, code: 'EACCES' });
+  await assert.rejects(head(), { code: 'EACCES' });
+  disk.place(SNAPSHOT, Buffer.from('no snapshot'));
+  assert.equal(await head(), undefined);
+  assert.deepEqual(disk.openPaths, []);
 });
