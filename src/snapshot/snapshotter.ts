@@ -56,7 +56,7 @@ export class Snapshotter {
   readonly #onFatal: (error: unknown) => void;
   readonly #schedule: SnapshotSchedule;
   readonly #freeBytesMin: number;
-  /** Sequences of the good ones, the newest first. */
+  /** Sequences of the good ones, the newest first; of those before the loaded one nothing has to be known. */
   #kept: number[];
   #running: Promise<void> | undefined;
   #isAborted = false;
@@ -89,15 +89,11 @@ export class Snapshotter {
     return this.#schedule.logBytes;
   }
 
-  /** At the start: makes the folder, removes what a crash left behind, and finds the snapshot before the loaded one. Rejects with DiskError. */
+  /** At the start: makes the folder and removes what a crash left behind. Rejects with DiskError. */
   async open(): Promise<void> {
     const { disk, folder } = this.#subject;
     await disk.ensureDirectory(folder);
     await this.#removeUnfinished();
-    const { sequences } = await listSnapshots(disk, folder);
-    // Those newer than the loaded one are damaged; they go with the next good one.
-    const older = sequences.filter((sequence) => sequence < this.newestSequence);
-    this.#kept.push(...older.slice(0, KEPT_COUNT - this.#kept.length));
   }
 
   /** The journal wrote bytes. */
