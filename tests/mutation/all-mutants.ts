@@ -27,7 +27,7 @@ export function withAllMutants(code: string, mutants: readonly Mutant[]): Module
   const pieces: string[] = ['const k1mMutant = globalThis.k1mMutant;'];
   let at = 0;
   for (const { name, start, end } of bodies) {
-    if (outside.split(`${name}(`).length > 2) continue;
+    if ([...outside.matchAll(calls(name))].length > 1) continue;
     const cases: string[] = [];
     for (const [index, mutant] of mutants.entries()) {
       if (mutant.start < start || mutant.end > end) continue;
@@ -40,6 +40,11 @@ export function withAllMutants(code: string, mutants: readonly Mutant[]): Module
     at = start;
   }
   return { text: pieces.join('') + code.slice(at), included };
+}
+
+/** Where a function is called or declared. */
+function calls(name: string): RegExp {
+  return new RegExp(`(?<![\\w#$])${name.replaceAll('$', '\\$')}\\(`, 'g');
 }
 
 interface Body {

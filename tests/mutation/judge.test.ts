@@ -32,6 +32,7 @@ test('a mutant is noticed by a test that is about it, and by no other', async ()
   assert.equal(await verdictOf('readUint64', '+ becomes -', reading), 'noticed');
   assert.equal(await verdictOf('paddedBytes', '- becomes +', reading), 'survived');
   assert.equal(await verdictOf('', '24 becomes 25', reading), 'survived', 'in a process of its own');
+  assert.equal(await verdictOf('readUint64', '+ becomes -', reading), 'noticed', 'not in that one');
   assert.equal(await verdictOf('', '24 becomes 25', tests), 'noticed', 'in a process of its own');
   assert.equal(await verdictOf('paddedBytes', '- becomes +', reading), 'survived');
 });

@@ -60,6 +60,8 @@ export class Judge {
   #mutantsSeen = 0;
   /** Test files that the child has loaded. */
   readonly #loaded: Set<string> = new Set();
+  /** The child has one change from its start, and no other can be chosen. */
+  #isChangedAtStart = false;
   readonly #isCounting: boolean;
   /** The module whose mutants the child has, and those that can be chosen. */
   #path: string | undefined;
@@ -123,7 +125,7 @@ export class Judge {
   }
 
   async #change({ order, index }: Chosen): Promise<void> {
-    if (index === undefined || ++this.#mutantsSeen > MUTANTS_PER_PROCESS) this.close();
+    if (index === undefined || this.#isChangedAtStart || ++this.#mutantsSeen > MUTANTS_PER_PROCESS) this.close();
     if (index === undefined) await this.#start(order);
     else await this.ask({ kind: 'mutate', index, order }, FREE);
   }
@@ -156,6 +158,7 @@ export class Judge {
     });
     this.#child = child;
     this.#mutantsSeen = 0;
+    this.#isChangedAtStart = order !== null;
     this.#loaded.clear();
     child.once('exit', () => {
       if (this.#child === child) this.#child = undefined;
