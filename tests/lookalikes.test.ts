@@ -225,7 +225,7 @@ describe('a pod of a known form', () => {
           const alike = found(alikes, value, index);
           const formed: FormedBytes | undefined = some.nodeName === '' ? alikes.formedBytes() : undefined;
           if (formed !== undefined) {
-            const restored = restore(formed.form, formed.own, Buffer.alloc(16));
+            const restored = restore(formed.form, formed, Buffer.alloc(16));
             assert.equal(Buffer.compare(restored, value), 0);
           }
           const shared = alike === undefined ? undefined : models.alike(alike);

@@ -3,7 +3,7 @@
 
 import type { FormWalk } from '../kube/form-walk.ts';
 import { NodeCuts } from '../kube/node-cuts.ts';
-import { type ObjectForm, ObjectForms, ownBytes } from '../kube/object-forms.ts';
+import { type ObjectForm, ObjectForms, type OwnBytes, ownBytes } from '../kube/object-forms.ts';
 import { PodCuts } from '../kube/pod-cuts.ts';
 import { formOf } from '../kube/stored-object.ts';
 import type { JsonObject, Lookalike } from './kube-api.ts';
@@ -12,10 +12,9 @@ import type { ResourceName } from './resource.ts';
 
 const OWN_BYTES_MAX = 16 * 1024;
 
-/** An object's bytes as its form and its own. */
-export interface FormedBytes {
+/** An object's bytes as its form and its own, which are valid until another one's are asked for. */
+export interface FormedBytes extends OwnBytes {
   readonly form: ObjectForm<unknown>;
-  readonly own: string;
 }
 
 interface Known {
@@ -90,8 +89,9 @@ export class Lookalikes {
    */
   formedBytes(): FormedBytes | undefined {
     const form = this.#form;
-    const own = form === undefined || this.#pod === undefined ? undefined : ownBytes(this.#pod.cuts, this.#scratch);
-    return form === undefined || own === undefined ? undefined : { form, own };
+    if (form === undefined || this.#pod === undefined) return undefined;
+    const end = ownBytes(this.#pod.cuts, this.#scratch);
+    return end < 0 ? undefined : { form, bytes: this.#scratch, start: 0, end };
   }
 
   #hostname(bytes: Buffer, name: string): string | undefined {

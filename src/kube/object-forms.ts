@@ -113,37 +113,47 @@ export class ObjectForms<T> {
   }
 }
 
-/** What was cut, one character a byte, each cut behind its length. Undefined where one of them is too long for that. */
-export function ownBytes({ bytes, count, starts, ends }: Cuts, scratch: Buffer): string | undefined {
+/** What `ownBytes` has written. */
+export interface OwnBytes {
+  readonly bytes: Uint8Array;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** What was cut, each cut behind its length, in `target` from its beginning on: how many bytes. −1 where there is no room, or one of them is too long. */
+export function ownBytes({ bytes, count, starts, ends }: Cuts, target: Uint8Array): number {
   let at = 0;
   for (let i = 0; i < count; i++) {
     const length = ends[i] - starts[i];
     if (length === 0) continue;
-    if (length >= TWO_BYTES * TWO_BYTES || at + length + 2 > scratch.length) return undefined;
-    if (length >= TWO_BYTES) scratch[at++] = TWO_BYTES | (length & (TWO_BYTES - 1));
-    scratch[at++] = length >= TWO_BYTES ? length >>> 7 : length;
-    copyBytes(scratch, at, bytes, starts[i], ends[i]);
+    if (length >= TWO_BYTES * TWO_BYTES || at + length + 2 > target.length) return -1;
+    if (length >= TWO_BYTES) target[at++] = TWO_BYTES | (length & (TWO_BYTES - 1));
+    target[at++] = length >= TWO_BYTES ? length >>> 7 : length;
+    copyBytes(target, at, bytes, starts[i], ends[i]);
     at += length;
   }
-  return scratch.toString('latin1', 0, at);
+  return at;
 }
 
-/** The object that has these own bytes, in `scratch` where it has room. */
-export function restore({ text, fixedBytes }: ObjectForm<unknown>, own: string, scratch: Buffer): Uint8Array {
-  const bytesMax = fixedBytes + own.length;
+/** The object whose own bytes are bytes[start, end), in `scratch` where it has room. */
+export function restore({ text, fixedBytes }: ObjectForm<unknown>, own: OwnBytes, scratch: Buffer): Uint8Array {
+  const { bytes, start, end } = own;
+  const bytesMax = fixedBytes + end - start;
   const object = bytesMax > scratch.length ? Buffer.allocUnsafe(bytesMax) : scratch;
   let at = 0;
   let from = 0;
-  let ownAt = 0;
+  let ownAt = start;
   for (let entry = fixedBytes; entry < text.length; entry += PLACE_BYTES) {
     if (text[entry + 3] === 1) continue;
     const place = text[entry] | (text[entry + 1] << 8) | (text[entry + 2] << 16);
     copyBytes(object, at, text, from, place);
     at += place - from;
     from = place;
-    const low = own.charCodeAt(ownAt++);
-    let length = low < TWO_BYTES ? low : (low & (TWO_BYTES - 1)) | (own.charCodeAt(ownAt++) << 7);
-    while (length-- > 0) object[at++] = own.charCodeAt(ownAt++);
+    const low = bytes[ownAt++];
+    const length = low < TWO_BYTES ? low : (low & (TWO_BYTES - 1)) | (bytes[ownAt++] << 7);
+    copyBytes(object, at, bytes, ownAt, ownAt + length);
+    at += length;
+    ownAt += length;
   }
   copyBytes(object, at, text, from, fixedBytes);
   return object.subarray(0, at + fixedBytes - from);
