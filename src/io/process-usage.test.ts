@@ -15,3 +15,16 @@ it('the monitor tells of a loop that was held, once, whether it was at rest or b
     assert.ok(monitor.takeLongestSeconds() < 0.4, 'not told again');
   }
 });
+
+it('the monitor takes no change between rest and work for a stall', async () => {
+  const monitor = new LoopMonitor();
+  // Until the first look the loop is busy in steps of 20 ms, until the second at rest.
+  const untilMs = performance.now() + 1_100;
+  while (performance.now() < untilMs) {
+    const startMs = performance.now();
+    while (performance.now() - startMs < 20);
+    await pause(1);
+  }
+  await pause(1_200);
+  assert.ok(monitor.takeLongestSeconds() < 0.5, 'it was at work for a second');
+});

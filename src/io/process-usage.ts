@@ -57,6 +57,8 @@ export class LoopMonitor {
     coarse: monitorEventLoopDelay({ resolution: COARSE_MS }),
   };
   #isFine = false;
+  /** Of stalls that a sampler saw before it was put to rest. */
+  #longestSeconds = 0;
   #seen = performance.eventLoopUtilization();
 
   constructor() {
@@ -66,11 +68,18 @@ export class LoopMonitor {
 
   /** The longest stall since the last call, in seconds. */
   takeLongestSeconds(): number {
+    this.#note();
+    const longest = this.#longestSeconds;
+    this.#longestSeconds = 0;
+    return longest;
+  }
+
+  #note(): void {
     const { fine, coarse } = this.#samplers;
-    const longest = Math.max(fine.max / 1e9 - FINE_MS / 1e3, coarse.max / 1e9 - COARSE_MS / 1e3, 0);
+    const seconds = Math.max(fine.max / 1e9 - FINE_MS / 1e3, coarse.max / 1e9 - COARSE_MS / 1e3);
+    this.#longestSeconds = Math.max(this.#longestSeconds, seconds);
     fine.reset();
     coarse.reset();
-    return longest;
   }
 
   #look(): void {
@@ -81,6 +90,8 @@ export class LoopMonitor {
     this.#isFine = isBusy;
     const { fine, coarse } = this.#samplers;
     (isBusy ? coarse : fine).disable();
+    // Without a reset the one that is put to work would take the time since it last worked for a stall.
+    this.#note();
     (isBusy ? fine : coarse).enable();
   }
 }
