@@ -1,9 +1,10 @@
-#!/usr/bin/env -S MALLOC_MMAP_THRESHOLD_=65536 node --initial-old-space-size=256 --min-semi-space-size=16
+#!/usr/bin/env -S MALLOC_MMAP_THRESHOLD_=65536 node --initial-old-space-size=256 --min-semi-space-size=16 --max-semi-space-size=16
 // Starts k1m on a Node that can run it. On an older Node it hands over to the one that `npm ci` brought, or says what
 // to install. Plain JavaScript without newer syntax: it has to run on Node 18.
 //
-// The first line tells V8 not to begin collecting for memory that is outside its heap, and the C library to give large
-// blocks back to the operating system when they are freed. Everything works without it, with more memory or CPU.
+// The first line tells V8 not to begin collecting for memory that is outside its heap, nor to let new objects take 128 MiB
+// where 32 do as well, and the C library to give large blocks back to the operating system when they are freed.
+// Everything works without it, with more memory or CPU.
 //
 // In a checkout, what Node makes of the TypeScript sources is kept beside the installed packages, where that may be written: the
 // next start is a quarter of a second shorter and takes 30 MB less.
@@ -14,7 +15,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const NODE_MAJOR_MIN = 24;
-const GC_FLAGS = ['--initial-old-space-size=256', '--min-semi-space-size=16'];
+const GC_FLAGS = ['--initial-old-space-size=256', '--min-semi-space-size=16', '--max-semi-space-size=16'];
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const source = join(root, 'src', 'cli', 'main.ts');
 const built = join(root, 'dist', 'cli', 'main.js');
