@@ -5,7 +5,9 @@ import { it } from 'node:test';
 import fc from 'fast-check';
 import { RangeRequest } from '../api/messages.ts';
 import { ByteWriter } from '../base/byte-writer.ts';
+import type { StoreMemory } from '../store/memory.ts';
 import { Store } from '../store/store.ts';
+import { UsedMemory } from '../store/used-memory-fixture.ts';
 import { writeRange } from './engine.ts';
 import { OperationDecoder, type RangeOp } from './operations.ts';
 import { RangeQuery } from './range-query.ts';
@@ -43,8 +45,8 @@ interface Case {
   readonly ends: () => number;
 }
 
-function open(valueSizes: readonly number[], limit: number): Case {
-  const store = new PinnedStore({ segmentBytes: 1 << 18 });
+function open(valueSizes: readonly number[], limit: number, memory?: StoreMemory): Case {
+  const store = new PinnedStore({ segmentBytes: 1 << 18, ...(memory && { memory }) });
   for (const [index, bytes] of valueSizes.entries()) {
     const key = Buffer.from(`key/${String(index).padStart(4, '0')}`);
     store.put(index + 2, 0, -1, key, 0, key.length, Buffer.alloc(bytes, index + 1), 0, bytes, BigInt(-index));
@@ -131,6 +133,25 @@ it('a large value is sent from the memory of the store', () => {
   while (!opened.reply.isDone) chunks.push(opened.reply.read(Buffer.alloc(30_000)) ?? new Uint8Array(0));
   const segment = opened.store.segmentOf(opened.query.addresses.at(0));
   assert.ok(chunks.some((chunk) => chunk.buffer === segment.buffer));
+});
+
+it('what the socket still holds of a large value outlives it in the store', () => {
+  const opened = open([40_000], 0, new UsedMemory());
+  const { store, query } = opened;
+  const given: Uint8Array[] = [];
+  while (!opened.reply.isDone) given.push(opened.reply.read(Buffer.alloc(30_000)) ?? new Uint8Array(0));
+  const address = query.addresses.at(0);
+  const segment = store.segmentOf(address);
+  // Another value in its place, and enough of them for another segment.
+  const key = Buffer.from('key/0000');
+  for (let main = 3; main < 20; main++) {
+    store.put(main, 0, store.find(key, 0, key.length), key, 0, key.length, Buffer.alloc(40_000), 0, 40_000, 0n);
+    store.commit(main);
+  }
+  store.compact(store.currentRevision);
+  while (!store.compactStep(1_000));
+  assert.notEqual(store.segmentOf(address), segment, 'the segment was dropped');
+  assert.equal(Buffer.compare(Buffer.concat(given), opened.whole), 0);
 });
 
 it('a reply abandoned at any point gives its pin and its share of the budget back once', () => {

@@ -6,6 +6,7 @@ import { IMAGE_ROW_BYTES } from './image.ts';
 import type { ImageMaker } from './image-maker.ts';
 import { Store } from './store.ts';
 import { OP, Twins } from './store-twins-fixture.ts';
+import { UsedMemory } from './used-memory-fixture.ts';
 
 /** Of a row in an image. */
 const HASH_WORD = 5;
@@ -33,7 +34,7 @@ function takeAll(maker: ImageMaker, into: TakenBlock[]): void {
 
 /** `hasHashes` false: as an image whose rows have no hashes that are of use. */
 function load(maker: ImageMaker, blocks: readonly TakenBlock[], segmentBytes: number, hasHashes = true): Loaded {
-  const store = new Store({ segmentBytes, hashSeed: maker.hashSeed });
+  const store = new Store({ segmentBytes, hashSeed: maker.hashSeed, memory: new UsedMemory() });
   const loader = store.beginLoad(maker.rowCount, hasHashes);
   const attachments: [number, bigint][] = [];
   for (const { kind, count, bytes, mainMax } of blocks) {
@@ -91,7 +92,7 @@ describe('the image of a store', () => {
         fc.array(OP, { maxLength: 30, size: 'max' }),
         fc.boolean(),
         (segmentBytes, before, during, after, hasHashes) => {
-          const twins = new Twins(new Store({ segmentBytes, hashSeed: 7 }));
+          const twins = new Twins(new Store({ segmentBytes, hashSeed: 7, memory: new UsedMemory() }));
           for (const op of before) twins.run(op);
           const model = copyOf(twins.model);
           const maker = twins.store.image();
