@@ -146,6 +146,8 @@ describe('a copy that follows', () => {
     const follower = follow(copy, () => {}, failures);
     const revision = await write(5, 20);
     await until(() => follower.revision === revision);
+    // The disk is the copy's too, and forgets what is on its way when the process dies.
+    await server.drive(follower.settled());
     server.kill();
     for (const path of [...server.disk.snapshot().keys()].filter((name) => name.startsWith('/data/'))) {
       server.disk.remove(path);
