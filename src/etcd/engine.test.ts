@@ -368,17 +368,28 @@ it('a guarded put goes the short way to the same reply as the long way', () => {
   const holds = m.Compare.create({ key: bytes('a'), target: m.TARGET_VERSION, result: m.COMPARE_GREATER, version: -1 });
   const quotaBytes = new Bench().store.memoryBytes + 1_500;
   const anyLimits = fc.constantFrom(LIMITS, { ...LIMITS, requestBytesMax: 1_500 }, { ...LIMITS, quotaBytes });
+  const anyAlarm = fc.constantFrom(m.ALARM_NONE, m.ALARM_NOSPACE, m.ALARM_CORRUPT);
+  const anyStep = fc.oneof({ weight: 15, arbitrary: anyGuardedPut }, { weight: 1, arbitrary: anyAlarm });
   fc.assert(
-    fc.property(anyLimits, fc.array(anyGuardedPut, { minLength: 1, maxLength: 30 }), (limits, txns) => {
+    fc.property(anyLimits, fc.array(anyStep, { minLength: 1, maxLength: 30 }), (limits, steps) => {
       const [short, long] = [new Bench(limits), new Bench(limits)];
       for (const bench of [short, long]) bench.engine.grantLease(1n, 60, 0);
-      for (const txn of txns) {
+      for (const txn of steps) {
+        if (typeof txn === 'number') {
+          // That one stands, and no other.
+          for (const { engine } of [short, long]) {
+            for (const alarm of [m.ALARM_NOSPACE, m.ALARM_CORRUPT]) engine.setAlarm(alarm, alarm === txn);
+          }
+          continue;
+        }
         const general = m.TxnRequest.create({ ...txn, compare: [...txn.compare, holds, holds] });
         const reply = short.run(encode(m.TxnRequest, txn), 'TxnRequest');
         assert.deepEqual(reply, long.run(encode(m.TxnRequest, general), 'TxnRequest'));
       }
       assert.deepEqual(logged(short), logged(long));
       assert.deepEqual(short.engine.alarms, long.engine.alarms);
+      const counted = ({ engine }: Bench): number[] => [engine.txns, engine.puts, engine.putBytes, engine.ranges];
+      assert.deepEqual(counted(short), counted(long));
     }),
     { numRuns: RUNS },
   );
