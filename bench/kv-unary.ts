@@ -85,7 +85,7 @@ const committer: Partial<Committer> = {
   reply: (call, message, bytes) => call.reply(message, 0, bytes),
 };
 const registry = new Registry();
-const times = { turnMsMax: 1, backgroundMsMax: 1, backgroundShare: 1 };
+const times = { turnMsMax: 1, backgroundMsMax: 1, backgroundShare: 1, backgroundPatienceMs: 1 };
 const slices = new Slices({ ...times, nowMs: () => 0, defer: () => {}, onTurnEnd: () => {} });
 // Small requests use no more of the committer.
 new KvService({ engine, committer: committer as Committer, slices, budget: new ReplyBudget(1 << 20) }).register(

@@ -85,7 +85,7 @@ class Bench {
     });
     // One job's step a turn.
     const defer = (callback: () => void): number => this.#turns.push(callback);
-    const none = { turnMsMax: 0, backgroundMsMax: 0, backgroundShare: 0 };
+    const none = { turnMsMax: 0, backgroundMsMax: 0, backgroundShare: 0, backgroundPatienceMs: 1 };
     this.slices = new Slices({ ...none, nowMs: () => 0, defer, onTurnEnd: () => {} });
     const committer: Partial<Committer> = {
       admit: () => {},

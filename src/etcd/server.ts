@@ -43,6 +43,8 @@ const TURN_MS_MAX = 3;
 const BACKGROUND_MS_MAX = 1;
 /** The background's time in a turn, over the time that the rest of it took. */
 const BACKGROUND_SHARE = 1 / 5;
+/** What is not done after so long gets more of them. */
+const BACKGROUND_PATIENCE_MS = 20_000;
 /** Revisions reserved ahead for relaxed durability classes. */
 const RESERVE_REVISIONS = 1_000_000;
 /** How long a shutdown waits for calls that are still open, and for a backup to be given up. */
@@ -182,6 +184,7 @@ export class Server {
       turnMsMax: TURN_MS_MAX,
       backgroundMsMax: BACKGROUND_MS_MAX,
       backgroundShare: BACKGROUND_SHARE,
+      backgroundPatienceMs: BACKGROUND_PATIENCE_MS,
       nowMs,
       defer,
       onTurnEnd: () => this.#connections.flush(),

@@ -3,11 +3,14 @@ import { test } from 'node:test';
 import { Slices } from './slices.ts';
 
 const SHARE = 1 / 4;
+const PATIENCE_MS = 1_000;
 
 /** Slices on a clock that only steps move; every step takes an eighth of a millisecond. */
 class Turns {
   readonly slices: Slices;
   nowMs = 100;
+  /** The next step is the last of its job. */
+  isLast = false;
   #turn: (() => void) | undefined;
 
   constructor(backgroundMsMax = 1) {
@@ -15,6 +18,7 @@ class Turns {
       turnMsMax: 3,
       backgroundMsMax,
       backgroundShare: SHARE,
+      backgroundPatienceMs: PATIENCE_MS,
       nowMs: () => this.nowMs,
       defer: (callback) => {
         this.#turn = callback;
@@ -25,7 +29,7 @@ class Turns {
 
   readonly step = (): boolean => {
     this.nowMs += 0.125;
-    return false;
+    return this.isLast;
   };
 
   /** One turn behind `busyMs` of other work: how long the jobs took. */
@@ -60,4 +64,25 @@ test('jobs that requests wait for have their own time', () => {
   turns.run(0);
   // Three milliseconds, and a quarter of them.
   assert.equal(turns.run(0), 3.75);
+});
+
+test('what goes on for long gets more, up to as much as the rest; what comes after it begins anew', () => {
+  const turns = new Turns(10);
+  turns.slices.addBackground(turns.step);
+  turns.run(0);
+  assert.equal(turns.run(4), 1);
+  const shares: number[] = [];
+  for (let i = 0; i < 6; i++) {
+    turns.run(PATIENCE_MS);
+    // What comes beside it changes nothing.
+    turns.slices.addBackground(() => true);
+    shares.push(turns.run(4) / 4);
+  }
+  assert.deepEqual(shares, [0.5, 0.75, 1, 1, 1, 1]);
+  turns.isLast = true;
+  turns.run(0);
+  turns.isLast = false;
+  turns.slices.addBackground(turns.step);
+  turns.run(0);
+  assert.equal(turns.run(4), 1);
 });

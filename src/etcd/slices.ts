@@ -4,6 +4,8 @@
 // Requests wait for the jobs; those in the background (snapshots, compaction, hashes) have time. Theirs is a share of what the rest of the turn
 // took, and one step at least: under load the requests keep most of the thread and wait for no more than a fraction of what they wait
 // for each other, and an idle server, whose turns are short, gives nearly all of it to the steps. These take a tenth of a millisecond.
+// Work that goes on for long although it has its share is more than the share is enough for: it is given more, so that it ends also on a
+// thread that has no time, and neither history nor log grow for ever.
 
 export interface SliceOptions {
   /** How long the jobs of one turn may take before other work gets its chance; the same for those in the background. */
@@ -11,6 +13,8 @@ export interface SliceOptions {
   readonly backgroundMsMax: number;
   /** The background's time in a turn over the time since its last one. */
   readonly backgroundShare: number;
+  /** Each time that there was background work for so long without a break, its share grows by as much again, up to 1. */
+  readonly backgroundPatienceMs: number;
   readonly nowMs: () => number;
   /** Calls back after the I/O that is ready now. */
   readonly defer: (callback: () => void) => void;
@@ -26,6 +30,8 @@ export class Slices {
   readonly #background: Job[] = [];
   #isScheduled = false;
   #backgroundEndMs = 0;
+  /** When there was none the last time. */
+  #backgroundSinceMs = 0;
 
   constructor(options: SliceOptions) {
     this.#options = options;
@@ -41,6 +47,7 @@ export class Slices {
   }
 
   addBackground(job: Job): void {
+    if (this.#background.length === 0) this.#backgroundSinceMs = this.#options.nowMs();
     this.#background.push(job);
     this.#schedule();
   }
@@ -55,12 +62,19 @@ export class Slices {
   }
 
   #turn(): void {
-    const { turnMsMax, backgroundMsMax, backgroundShare, nowMs } = this.#options;
+    const { turnMsMax, backgroundMsMax, nowMs } = this.#options;
     this.#run(this.#jobs, turnMsMax);
-    this.#run(this.#background, Math.min(backgroundMsMax, (nowMs() - this.#backgroundEndMs) * backgroundShare));
+    const restMs = nowMs() - this.#backgroundEndMs;
+    this.#run(this.#background, Math.min(backgroundMsMax, restMs * this.#backgroundShare));
     this.#backgroundEndMs = nowMs();
     this.#options.onTurnEnd();
     this.#schedule();
+  }
+
+  get #backgroundShare(): number {
+    const { backgroundShare, backgroundPatienceMs, nowMs } = this.#options;
+    const patienceCount = Math.floor((nowMs() - this.#backgroundSinceMs) / backgroundPatienceMs);
+    return Math.min(1, backgroundShare * (1 + patienceCount));
   }
 
   #run(jobs: Job[], msMax: number): void {
