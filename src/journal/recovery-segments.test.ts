@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { assertRefused, baseAt, IDENTITY, JournalFixture, SALT } from '../testing/journal-fixture.ts';
+import { assertRefused, baseAt, commitPut, IDENTITY, JournalFixture, SALT } from '../testing/journal-fixture.ts';
 import { BatchReader } from './batch-reader.ts';
 import { BatchWriter } from './batch-writer.ts';
 import { CorruptionError, ForeignLogError } from './errors.ts';
@@ -289,6 +289,35 @@ test('the end of a log that no batch calls durable is known', async () => {
     // The last batch says that all before it were durable; nobody says so of it.
     assert.equal(await provenOf(fixture), ends.at(-2) ?? (await openEnd(fixture)));
   }
+});
+
+test('of an end longer than the places that are kept, and of an empty last segment, nothing is proven', async () => {
+  const fixture = new JournalFixture({ limits: { bufferedLossMsMax: 60_000 } });
+  const { journal } = await fixture.open();
+  const path = fixture.segmentPath();
+  const ends = [fixture.disk.bytes(path).length];
+  const provenOf = async ({ clock, disk, segmentFolder: folder }: JournalFixture): Promise<number> =>
+    (await clock.runUntil(readLog({ disk, folder, visitor: IGNORING_VISITOR }))).provenBytes;
+  // Batch 2 and those behind it are written, and no sync has been since batch 1.
+  for (let revision = 2; revision <= 1026; revision++) {
+    commitPut(journal, revision, 'buffered');
+    await fixture.clock.pass(1);
+    if (revision === 1025)
+      assert.equal(await provenOf(fixture), ends[0], 'the batch behind OPEN is the first of 1,024');
+  }
+  assert.equal(await provenOf(fixture), 0);
+
+  const small = await writeSegments();
+  const last = await small.fixture.clock.runUntil(
+    readLog({ disk: small.fixture.disk, folder: small.fixture.segmentFolder, visitor: IGNORING_VISITOR }),
+  );
+  const { sequence, epoch, crc } = last.chain;
+  const header = { format: 3, identity: IDENTITY, salt: SALT, headerBytes: SEGMENT_HEADER_BYTES };
+  small.fixture.disk.place(
+    small.fixture.segmentPath(sequence + 1),
+    encodeSegmentHeader({ ...header, firstSequence: sequence + 1, epoch, previousCrc: crc }),
+  );
+  assert.equal(await provenOf(small.fixture), 0);
 });
 
 /** Where the OPEN batch of a log ends. */

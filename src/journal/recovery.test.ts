@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { assertRefused, baseAt, IDENTITY, JournalFixture } from '../testing/journal-fixture.ts';
 import { CorruptionError, ForeignLogError } from './errors.ts';
 import { SEGMENT_HEADER_BYTES } from './format.ts';
+import type { JournalIdentity } from './journal.ts';
 import { readLog } from './recovery.ts';
 import { createSegment } from './segment.ts';
 
@@ -215,9 +216,13 @@ test('an unfinished segment creation is removed', async () => {
 });
 
 /** What a repair makes before its snapshot. */
-async function leaveSegment({ disk, clock, segmentFolder }: JournalFixture, firstSequence: number): Promise<void> {
+async function leaveSegment(
+  { disk, clock, segmentFolder }: JournalFixture,
+  firstSequence: number,
+  identity: JournalIdentity = IDENTITY,
+): Promise<void> {
   const common = { format: 1, salt: 0, headerBytes: SEGMENT_HEADER_BYTES };
-  const header = { ...common, identity: IDENTITY, firstSequence, epoch: 9, previousCrc: 0 };
+  const header = { ...common, identity, firstSequence, epoch: 9, previousCrc: 0 };
   const file = await clock.runUntil(createSegment(disk, segmentFolder, header, false));
   await file.close();
 }
@@ -244,6 +249,15 @@ test('the empty segment of an interrupted repair is passed over and removed, unl
   // With the snapshot that it goes on from it is the log.
   await fixture.open({ base: baseAt(99) });
   assert.deepEqual(fixture.visitor.lines, []);
+});
+
+test("another cluster's empty segment is refused and stays, also where the state before it is in a snapshot", async () => {
+  const { fixture } = await writeLog();
+  await leaveSegment(fixture, 100, { ...IDENTITY, clusterId: 5n });
+  await assertRefused(fixture, ForeignLogError, /0{14}64\.wal belongs to cluster 5, unlike the log before it/);
+  await assertRefused(fixture, ForeignLogError, /0{14}64\.wal belongs to cluster 5/, { base: baseAt(3) });
+  fixture.disk.remove(fixture.segmentPath());
+  await assertRefused(fixture, ForeignLogError, /^base belongs to cluster edcb.*, the log to 5$/, { base: baseAt(3) });
 });
 
 test('after a clean end the counter goes on exactly, after a crash from the mark', async () => {

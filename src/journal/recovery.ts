@@ -134,24 +134,33 @@ async function namesIn(disk: Disk, folder: string): Promise<string[]> {
 /**
  * A repair makes an empty segment that names no batch before it, and then the snapshot that it goes on from (src/repair/repair.ts).
  * Without that snapshot the repair did not take place: the segment is taken out of the log, of which nothing else has changed.
- * Never the only thing there is: then the snapshot may have been lost later.
+ * Never the only thing there is: then the snapshot may have been lost later. Nor one of another cluster, which is refused in its turn.
  */
 async function leftByRepair(options: RecoveryOptions, segments: StoredSegment[]): Promise<StoredSegment | undefined> {
   const { disk, folder, base } = options;
-  const last = segments.at(-1);
-  if (last === undefined || last.firstSequence === 1 || last.firstSequence === (base?.sequence ?? 0) + 1)
-    return undefined;
-  if (segments.length === 1 && base === undefined) return undefined;
-  const file = await disk.open(join(folder, last.name), 'read');
+  const [before, last] = [segments.at(-2), segments.at(-1)];
+  if (last === undefined || last.firstSequence === (base?.sequence ?? 0) + 1) return undefined;
+  if (before === undefined && base === undefined) return undefined;
   try {
-    const size = await file.size();
-    const head = Buffer.alloc(SEGMENT_HEADER_BYTES);
-    if (size !== SEGMENT_HEADER_BYTES || (await file.read(head, 0)) < size) return undefined;
-    return decodeSegmentHeader(file.path, head).previousCrc === 0 ? segments.pop() : undefined;
+    const { header, bytes } = await headOf(disk, join(folder, last.name));
+    if (bytes !== SEGMENT_HEADER_BYTES || header.previousCrc !== 0) return undefined;
+    const clusterId =
+      base?.clusterId ?? (before && (await headOf(disk, join(folder, before.name))).header.identity.clusterId);
+    return header.identity.clusterId === clusterId ? segments.pop() : undefined;
   } catch (error) {
     // Met again, and told, where the segment's turn comes.
     if (error instanceof CorruptionError || error instanceof ForeignLogError) return undefined;
     throw error;
+  }
+}
+
+/** Throws as `decodeSegmentHeader` does; rejects with DiskError. */
+async function headOf(disk: Disk, path: string): Promise<{ header: SegmentHeader; bytes: number }> {
+  const file = await disk.open(path, 'read');
+  try {
+    const head = Buffer.alloc(SEGMENT_HEADER_BYTES);
+    const header = decodeSegmentHeader(path, head.subarray(0, await file.read(head, 0)));
+    return { header, bytes: await file.size() };
   } finally {
     await file.close();
   }

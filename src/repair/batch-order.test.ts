@@ -54,6 +54,13 @@ const CASES: readonly [name: string, runs: readonly PlacedRun[], start: number, 
     { spans: '1-3 of 1-3', behindEnd: '5-6', last: '3' },
   ],
   [
+    'two are missing, of which the first was durable: what is behind them is not kept without the second',
+    [run(1, 3), run(6, 7)],
+    1,
+    4,
+    { spans: '1-3 of 1-3', gaps: '4-4 30..undefined', behindEnd: '6-7', last: '4' },
+  ],
+  [
     'what is missing in front, before a batch without a revision',
     [run(4, 4, { firstRevision: 0, lastRevision: 0 }), run(5, 6)],
     2,
@@ -160,11 +167,15 @@ test('whatever runs there are, each batch from the start to the end is used once
     const has = (sequence: number): boolean =>
       runs.some((one) => one.run.firstSequence <= sequence && one.run.lastSequence >= sequence);
     let end = start - 1;
-    while (has(end + 1) || end < durable) {
-      // A gap that begins with a durable batch reaches to the next batch there is.
-      do end++;
-      while (!has(end + 1) && (end < durable || runs.some((one) => one.run.lastSequence > end && !has(end))));
+    for (;;) {
+      while (has(end + 1)) end++;
+      // The next batch counts if all that is missing before it was durable.
+      const next = runs.map(({ run: one }) => one.firstSequence).filter((first) => first > end);
+      const gapEnd = Math.min(...next) - 1;
+      if (gapEnd > durable) break;
+      end = gapEnd;
     }
+    end = Math.max(end, durable);
     assert.equal(order.lastSequence, end, `seed ${seed}`);
     for (let sequence = start; sequence <= end; sequence++) {
       const used = order.spans.filter((span) => span.first <= sequence && span.last >= sequence);

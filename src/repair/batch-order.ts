@@ -4,8 +4,8 @@
 //   in the files   [1…7] [12…15] [8…9] [12…15]         and the last batch known durable is 15
 //   spans          1…7, 8…9, 12…15                      gap: 10…11
 //
-// A gap above the last batch known durable ends the log: what is behind it was never acknowledged, and goes (docs/journal.md,
-// "Which end is which").
+// A gap that reaches above the last batch known durable ends the log: nothing says that what is behind it was ever acknowledged, and it
+// goes (docs/journal.md, "Which end is which"), also where the gap begins below: damage never brings back what a start would cut.
 
 import type { BatchRun } from './segment-survey.ts';
 
@@ -97,7 +97,7 @@ function cutAtEnd(spans: readonly Span[], start: number, durableSequence: number
   };
   for (const span of spans) {
     if (span.first > last + 1) {
-      if (last + 1 > durableSequence) break;
+      if (span.first - 1 > durableSequence) break;
       addGap(span, span.first - 1);
     }
     used.push(span);

@@ -66,6 +66,15 @@ test('a broken part in a gap is what is missing; its own header counts, else wha
   assert.deepEqual(findings([first], 1), ['flipped s1 64+100 1..1 1..19']);
 });
 
+test('each of several gaps has the broken part that is in it', () => {
+  const runs = [run(64, 1, 1), run(264, 3, 3), run(464, 5, 5)];
+  const [second, fourth] = [part(164, 2), part(364, 4)];
+  assert.deepEqual(findings([segment(1, 564, { runs, broken: [second, fourth] })], 4), [
+    'flipped s1 164+100 2..2 20..20',
+    'flipped s1 364+100 4..4 40..40',
+  ]);
+});
+
 test('a gap without room for a revision has none', () => {
   const runs = [run(64, 1, 1), run(264, 3, 3, { firstRevision: 11, lastRevision: 11 })];
   assert.deepEqual(findings([segment(1, 364, { runs, broken: [part(164)] })], 2), ['flipped s1 164+100 2..2 -']);
@@ -107,6 +116,27 @@ test('the end that nobody calls durable is torn, and no damage', () => {
   ]);
 });
 
+test('of a torn end it is told which batches are missing, and revisions only where a header names some', () => {
+  const unrevised = part(264, 3, { head: { sequence: 3, epoch: 1, durableSequence: 0, revisions: undefined } });
+  assert.deepEqual(findings([segment(1, 364, { runs: [run(64, 1, 2)], broken: [unrevised] })], 2), [
+    'torn s1 264+100 3..3 - no damage',
+  ]);
+  assert.deepEqual(findings([segment(1, 164, { broken: [part(64, 1)] })], 0), ['torn s1 64+100 1..1 1..10 no damage']);
+  const segments = [segment(1, 364, { runs: [run(64, 1, 2), run(264, 4, 4)] })];
+  const order = orderBatches(
+    segments[0].parts.runs.map((each) => ({ run: each, segment: 0 })),
+    1,
+    2,
+  );
+  const [torn] = logFindings({ walFolder: 'wal', segments, order, base: undefined });
+  assert.equal(torn.reason, 'batch 3 is missing; nothing says that it was durable');
+});
+
+test('a damaged copy of the last batch, behind it, is damage and no torn end', () => {
+  const copied = segment(1, 364, { runs: [run(64, 1, 2)], broken: [part(264, 2)] });
+  assert.deepEqual(findings([copied], 1), ['flipped s1 264+100 - -']);
+});
+
 test('bytes behind the batches of a file that was used again are none, bytes elsewhere are', () => {
   const next = segment(3, 164, { runs: [run(64, 3, 3)] });
   const runs = [run(64, 1, 2)];
@@ -119,6 +149,12 @@ test('bytes behind the batches of a file that was used again are none, bytes els
   ]);
   const amid = { runs: [run(64, 1, 1), run(264, 2, 2)], broken: [part(164)] };
   assert.deepEqual(findings([segment(1, 364, amid), next], 3), ['flipped s1 164+100 - -']);
+  const twice = { runs: [run(64, 1, 1), run(264, 2, 2), run(464, 3, 3)], broken: [part(364), part(164)] };
+  assert.deepEqual(
+    findings([segment(1, 564, twice), segment(4, 164, { runs: [run(64, 4, 4)] })], 4),
+    ['flipped s1 164+100 - -', 'flipped s1 364+100 - -'],
+    'in the order of the file',
+  );
 });
 
 test('batches that are there twice, in the wrong place, or that do not follow are told in the order of the files', () => {

@@ -175,11 +175,13 @@ class Replay {
     if (gap.last < this.#start) return;
     const first = Math.max(gap.first, this.#start);
     const revisions = revisionsOf(gap);
-    const parts = await this.#lose({ first, last: gap.last }, revisions);
-    const count = gap.last - first + 1;
-    // Behind the last batch that is there nothing says what the end was.
-    const isEnd = !this.#survey.order.spans.some((span) => span.first > gap.last);
+    const { spans, behindEnd } = this.#survey.order;
+    // Behind the last batch that counts nothing says what the end was.
+    const isEnd = !spans.some((span) => span.first > gap.last);
     const sequences = { first, last: isEnd ? UNKNOWN : gap.last };
+    const parts = await this.#lose(sequences, revisions);
+    if (isEnd) for (const placed of behindEnd) await this.#loseRun(placed);
+    const count = gap.last - first + 1;
     const isListComplete = !isEnd && parts.length === count && parts.every(({ isCertain }) => isCertain);
     this.losses.add({ sequences, revisions, isUnproven: false, parts, isListComplete });
   }
@@ -197,7 +199,7 @@ class Replay {
   /** What is behind the last batch that counts: never called durable, but it may have been. */
   async #end(): Promise<void> {
     const { order, base, segments } = this.#survey;
-    const last = Math.max(order.lastSequence, this.#start - 1);
+    const last = order.lastSequence;
     if (base !== undefined && order.lastSequence <= base.sequence && !isContinued(segments, base.sequence)) {
       // The log does not even reach to the snapshot's end: what came behind it is gone without a trace.
       this.#loseUnknown(last, false);

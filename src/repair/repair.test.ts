@@ -1,13 +1,19 @@
 // A repair of a small folder, step by step: what is planned, what is there afterwards, also after a power cut, and what is refused.
 
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { readState } from '../etcd/state-opening.ts';
+import { RealClock } from '../io/clock.ts';
+import { FileDisk } from '../io/file-disk.ts';
 import { segmentName } from '../journal/segment.ts';
-import { JournalFixture } from '../testing/journal-fixture.ts';
+import { baseAt, JournalFixture } from '../testing/journal-fixture.ts';
 import { planRepair, type RepairPlan, repairFolder, tidyRepair, UnrepairableError } from './repair.ts';
+import { repairReport } from './repair-report.ts';
 import { snapshotHead } from './snapshot-survey.ts';
-import { isWhole, surveyFolder } from './survey.ts';
+import { isWhole, type Survey, surveyFolder } from './survey.ts';
 
 /** Batches 1 to 6, of which batch 4 is damaged. */
 async function damagedLog(): Promise<JournalFixture> {
@@ -106,6 +112,31 @@ test('after a repair there is one snapshot and an empty segment, durably; all el
   assert.equal((await plan(fixture)).kind, 'none');
 });
 
+test('on a real disk, which makes no folder by itself, folders that are not there are made', async () => {
+  const folder = fs.mkdtempSync(join(tmpdir(), 'k1m-repair-'));
+  const [disk, clock] = [new FileDisk(), new RealClock()];
+  const repair = async (): Promise<string> => {
+    const planned = await planRepair(disk, await surveyFolder(disk, folder), 100);
+    assert.ok(planned.kind === 'rebuild');
+    const { keptIn } = await repairFolder(disk, clock, planned);
+    assert.ok(isWhole(await surveyFolder(disk, folder)));
+    return keptIn;
+  };
+  try {
+    const damaged = await damagedLog();
+    const segment = segmentName(1);
+    fs.mkdirSync(join(folder, 'wal'));
+    fs.writeFileSync(join(folder, 'wal', segment), damaged.disk.bytes(damaged.segmentPath()));
+    const first = await repair();
+    assert.deepEqual(fs.readdirSync(first).sort(), ['report.json', 'wal']);
+    fs.rmSync(join(folder, 'wal'), { recursive: true });
+    const second = await repair();
+    assert.deepEqual(fs.readdirSync(second).sort(), ['report.json', 'snap']);
+  } finally {
+    fs.rmSync(folder, { recursive: true, force: true });
+  }
+});
+
 test('a folder without room for the repaired state is left as it is', async () => {
   const fixture = await damagedLog();
   const planned = await plan(fixture);
@@ -127,6 +158,46 @@ test('a snapshot that cannot be read back is told, and the old files stay', asyn
   fixture.disk.faults.push({ operation: 'read', pathPart: 'snap', times: 1, code: 'EIO' });
   await assert.rejects(fixture.clock.runUntil(repairFolder(fixture.disk, fixture.clock, planned)));
   assert.ok(filesOf(fixture).includes(fixture.segmentPath()));
+});
+
+test('an empty segment that cannot be read back is told, and the old files stay', async () => {
+  const fixture = await damagedLog();
+  const planned = await plan(fixture);
+  assert.ok(planned.kind === 'rebuild');
+  fixture.disk.faults.push({ operation: 'read', pathPart: segmentName(8), times: 1, code: 'EIO' });
+  await assert.rejects(fixture.clock.runUntil(repairFolder(fixture.disk, fixture.clock, planned)), { code: 'EIO' });
+  assert.ok(filesOf(fixture).includes(fixture.segmentPath()));
+});
+
+test('older files are only removed behind the segment that a repair made', async () => {
+  const fixture = new JournalFixture({ limits: { segmentBytesMax: 200 } });
+  const { journal } = await fixture.open();
+  for (let revision = 2; revision <= 6; revision++) await fixture.put(journal, revision, 'x'.repeat(80));
+  fixture.disk.kill();
+  const { disk, clock } = fixture;
+  const survey = await clock.runUntil(surveyFolder(disk, '/data'));
+  const [first, second] = survey.segments;
+  assert.ok(first.header !== undefined && second.header !== undefined);
+  const base = baseAt(second.firstSequence - 1);
+  const kindOf = async (changed: Partial<Survey>): Promise<string> =>
+    (await planRepair(disk, { ...survey, base, ...changed }, 100)).kind;
+  assert.equal(await kindOf({}), 'none', 'it names the batch before it');
+  assert.equal(await kindOf({ base: baseAt(1000) }), 'none', 'no segment is behind the snapshot');
+  assert.equal(await kindOf({ segments: [first, { ...second, header: undefined }] }), 'none', 'nothing tells');
+  const made = { ...second, header: { ...second.header, previousCrc: 0 } };
+  assert.equal(await kindOf({ segments: [first, made] }), 'tidy');
+});
+
+test('of a folder that needs no repair, or only the end of one, no more is reported than that', async () => {
+  const fixture = await damagedLog();
+  const planned = await plan(fixture);
+  assert.ok(planned.kind === 'rebuild');
+  const { survey } = planned;
+  const common = { folder: '/data', refusal: survey.refusal };
+  assert.deepEqual(repairReport({ kind: 'none', survey }), { ...common, action: 'none' });
+  const files = [fixture.segmentPath(), '/data/snap/0000000000000001.snap'];
+  const remove = [`wal/${segmentName(1)}`, 'snap/0000000000000001.snap'];
+  assert.deepEqual(repairReport({ kind: 'tidy', survey, files }), { ...common, action: 'tidy', remove });
 });
 
 test('the old files of a repair that was interrupted are removed by another one', async () => {
@@ -155,6 +226,12 @@ test('a folder with something foreign in it, or with nothing good, is not repair
   await nothing.clock.runUntil(nothing.disk.ensureDirectory(nothing.segmentFolder));
   nothing.disk.place(nothing.segmentPath(), Buffer.alloc(200, 7));
   await assert.rejects(plan(nothing), /has no good snapshot and no good batch/);
+  // Either is enough: nobody's batches, and nothing but a name.
+  const { disk, clock } = await damagedLog();
+  const survey = await clock.runUntil(surveyFolder(disk, '/data'));
+  const { order } = survey;
+  for (const changed of [{ identity: undefined }, { order: { ...order, spans: [] } }])
+    await assert.rejects(planRepair(disk, { ...survey, ...changed }, 100), /has no good snapshot and no good batch/);
 });
 
 test('numbers beyond what can be counted are refused', async () => {

@@ -136,6 +136,20 @@ test('a damaged batch is as long as it says where something begins or everything
   }
 });
 
+test('a damaged batch whose own length is believed hides what stands in it, and ends before what an earlier segment left', () => {
+  const inner = new Segment([{ sequence: 10 }]).block.subarray(HEADER);
+  const old = new Segment([{ sequence: 7 }]).block.subarray(HEADER);
+  for (const behind of [new Uint8Array(0), new Uint8Array(40), old, inner]) {
+    const segment = new Segment([{ sequence: 10 }, { sequence: 11, revision: 5, bytes: 400 }], behind);
+    const [, at] = segment.starts;
+    const end = segment.block.length - behind.length;
+    // What looks like one of this log stands in the damaged body.
+    segment.block.set(inner, at + 128);
+    const [part] = segment.survey().broken;
+    assert.deepEqual([part.offset, part.bytes, part.head?.sequence], [at, end - at, 11]);
+  }
+});
+
 test('a batch whose header is damaged reaches to the next one, or to the end', () => {
   for (const index of [0, 1, 2]) {
     const segment = new Segment([{ sequence: 10 }, { sequence: 11 }, { sequence: 12 }]);

@@ -2,10 +2,13 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { CorruptionError } from '../journal/errors.ts';
 import { SEGMENT_HEADER_BYTES } from '../journal/format.ts';
 import { encodeSegmentHeader, type SegmentHeader } from '../journal/segment.ts';
 import { IDENTITY, JournalFixture, SALT } from '../testing/journal-fixture.ts';
-import { isWhole, type Survey, surveyFolder } from './survey.ts';
+import type { Finding } from './damage.ts';
+import type { SurveyedSnapshot } from './snapshot-survey.ts';
+import { isLeftByRepair, isWhole, type Survey, surveyFolder } from './survey.ts';
 
 /** Five batches of revisions 2 to 6 in segments of two, and the OPEN batches of two starts. */
 async function log(): Promise<JournalFixture> {
@@ -91,6 +94,10 @@ test('a segment of another cluster, or of a newer format, is foreign', async () 
       { identity: { ...IDENTITY, clusterId: 5n } },
       /^foreign 0{14}64\.wal 0\+\S+: it belongs to another cluster than the files before it/,
     ],
+    [
+      { identity: { ...IDENTITY, clusterId: 5n }, previousCrc: 0 },
+      /^foreign 0{14}64\.wal 0\+\S+: it belongs to another cluster than the files before it/,
+    ],
     [{ format: 4 }, /^foreign 0{14}64\.wal 0\+\S+: .*has format 4/],
   ] as const) {
     const fixture = await log();
@@ -101,6 +108,7 @@ test('a segment of another cluster, or of a newer format, is foreign', async () 
       `${findingsOf(found)}`,
     );
     assert.ok(found.refusal !== undefined);
+    assert.ok(!found.findings.some(({ kind }) => kind === 'leftover'), 'nothing that a repair would remove');
   }
 });
 
@@ -127,6 +135,55 @@ test('what a repair left is an empty segment that names no batch before it, and 
   await first.clock.runUntil(first.disk.ensureDirectory(first.segmentFolder));
   first.disk.place(first.segmentPath(1), header({ firstSequence: 1 }));
   assert.equal((await survey(first)).segments.length, 1, 'the first segment of a log is none');
+});
+
+test('only a good snapshot makes the segment behind it the beginning of a log', async () => {
+  const fixture = await log();
+  fixture.disk.place(fixture.segmentPath(100), header({ previousCrc: 1 }));
+  const [segment] = (await survey(fixture)).segments.slice(-1);
+  assert.ok(segment.header !== undefined);
+  const left = { ...segment, header: { ...segment.header, previousCrc: 0 } };
+  const snapshotOf = (sequence: number, isGood: boolean): SurveyedSnapshot => {
+    const error = isGood ? undefined : new CorruptionError('snapshot', 0, 'damaged');
+    return { path: 'snapshot', sequence, bytes: 0, header: undefined, trailer: undefined, error };
+  };
+  assert.ok(isLeftByRepair(left, []));
+  assert.ok(isLeftByRepair(left, [snapshotOf(98, true), snapshotOf(99, false)]));
+  assert.ok(!isLeftByRepair(left, [snapshotOf(98, true), snapshotOf(99, true)]));
+  assert.ok(!isLeftByRepair(segment, []));
+});
+
+test('whole is what starts and has no damage', async () => {
+  const { findings } = await survey(await log());
+  const [torn, flipped] = [false, true].map((isDamage) => {
+    return {
+      kind: 'torn',
+      file: 'f',
+      offset: 0,
+      bytes: 1,
+      sequences: undefined,
+      revisions: undefined,
+      reason: '',
+      isDamage,
+    };
+  }) as [Finding, Finding];
+  assert.ok(isWhole({ refusal: undefined, findings: [...findings, torn] }));
+  assert.ok(!isWhole({ refusal: undefined, findings: [torn, flipped] }));
+  assert.ok(!isWhole({ refusal: 'refused', findings: [] }));
+});
+
+test('where the disk fails what recovery reads, nothing is said of the log', async () => {
+  const fixture = await log();
+  const opens: string[] = [];
+  fixture.disk.onOperation = (operation, path) => void opens.push(`${operation} ${path}`);
+  await survey(fixture);
+  // The last time that the first segment is opened it is by recovery.
+  const last = opens.lastIndexOf(`open ${fixture.segmentPath()}`);
+  let count = 0;
+  fixture.disk.onOperation = () => {
+    if (count++ === last) fixture.disk.faults.push({ operation: 'open', pathPart: '/wal/', times: 1, code: 'EMFILE' });
+  };
+  await assert.rejects(survey(fixture), { code: 'EMFILE' });
 });
 
 test('a header that is damaged, of another segment, or that the disk cannot read, is told', async () => {

@@ -138,10 +138,8 @@ async function surveyLog(disk: Disk, folder: string, snapshots: readonly Surveye
   for (let i = 0; i < names.length; i++) {
     const file = join(folder, names[i]);
     const { header, error } = heads[i];
-    if (error instanceof ForeignLogError) findings.push(foreign(file, error.message));
-    else if (header !== undefined && identity !== undefined && header.identity.clusterId !== identity.clusterId) {
-      findings.push(foreign(file, 'it belongs to another cluster than the files before it'));
-    }
+    const foreignReason = foreignReasonOf(heads[i], identity);
+    if (foreignReason !== undefined) findings.push(foreign(file, foreignReason));
     const block = await files.read(file);
     for (const { offset, bytes } of files.unreadable) {
       findings.push(findingOf({ kind: 'unreadable', file, offset, bytes, reason: 'the disk cannot read this (EIO)' }));
@@ -153,12 +151,18 @@ async function surveyLog(disk: Disk, folder: string, snapshots: readonly Surveye
     const parts = surveySegment(block, place);
     const headerError = headerReason(header, error, firstSequence);
     const segment = { file, firstSequence, bytes: block.length, header, headerError, crcSeed, parts };
-    if (isLeftByRepair(segment, snapshots)) {
+    if (foreignReason === undefined && isLeftByRepair(segment, snapshots)) {
       const reason = 'made by a repair that did not come to its end; the next repair removes it';
       findings.push(findingOf({ kind: 'leftover', file, offset: 0, bytes: block.length, reason }));
     } else segments.push(segment);
   }
   return { identity, segments, findings };
+}
+
+function foreignReasonOf({ header, error }: SegmentHead, identity: JournalIdentity | undefined): string | undefined {
+  if (error instanceof ForeignLogError) return error.message;
+  if (header === undefined || header.identity.clusterId === identity?.clusterId) return undefined;
+  return 'it belongs to another cluster than the files before it';
 }
 
 function headerReason(header: SegmentHeader | undefined, error: Error | undefined, first: number): string | undefined {
@@ -315,10 +319,9 @@ async function askRecovery(
     const { cut, chain } = await readLog({ disk, folder, visitor: IGNORING_VISITOR, base, floor });
     return { refusal: undefined, cut, endSequence: chain.sequence };
   } catch (error) {
-    if (error instanceof CorruptionError || error instanceof ForeignLogError) {
-      return { ...none, refusal: error.message };
-    }
-    if (isUnreadable(error)) return { ...none, refusal: error.message };
-    throw error;
+    const isRefusal = error instanceof CorruptionError || error instanceof ForeignLogError || isUnreadable(error);
+    // Any other error of the disk says nothing of the log.
+    if (!isRefusal) throw error;
+    return { ...none, refusal: error.message };
   }
 }

@@ -287,3 +287,21 @@ test('a lease takes 16 bytes of its block: id and time to live', async () => {
     '09000000 00000000 05000000 00000000',
   ]);
 });
+
+test('blocks that are read ahead of a damaged one are left behind, also where the disk fails them', async () => {
+  const subject = new Subject();
+  const { path, bytes } = await subject.taken();
+  bytes[HEADER_BYTES + 1] ^= 1;
+  subject.disk.place(path, bytes);
+  let reads = 0;
+  subject.disk.onOperation = (operation) => {
+    // Behind the header, the trailer, the index and the damaged block.
+    if (operation !== 'read' || ++reads !== 5) return;
+    subject.disk.faults.push({ operation: 'read', pathPart: path, times: 1, delayMs: 100, code: 'EIO' });
+  };
+  assert.equal(await subject.restore(), undefined);
+  assert.match(subject.notes.join(), /damaged at 128: the checksum of block 0/);
+  // Its failure would end the process, were nobody there to take it.
+  await subject.clock.runAll();
+  assert.ok(reads >= 5);
+});

@@ -25,6 +25,8 @@ class Bench {
   lastSequence = 7;
   durableSequence = 7;
   trimmed = 0;
+  /** When each next try was to be, in milliseconds. */
+  readonly retries: number[] = [];
   /** Durations of the syncs that were told. */
   readonly syncs: number[] = [];
 
@@ -69,7 +71,10 @@ class Bench {
       observer: {
         onSync: (seconds) => void this.syncs.push(seconds),
         onTaken: ({ sequence }) => void this.notes.push(`taken ${sequence}`),
-        onFailed: (error) => void this.notes.push(`failed ${error.code}`),
+        onFailed: (error, retryMs) => {
+          this.notes.push(`failed ${error.code}`);
+          this.retries.push(retryMs);
+        },
       },
       onFatal: (error) => void this.notes.push(`fatal ${error}`),
     });
@@ -346,5 +351,61 @@ describe('a snapshot', () => {
     assert.deepEqual([bench.notes, bench.snapshotter.logBytes], [['failed EIO'], 1050]);
     await bench.clock.runUntil(bench.snapshotter.take());
     assert.deepEqual([bench.notes[1], bench.snapshotter.logBytes], ['taken 9', 0]);
+  });
+
+  it('is the only one under way, whoever asks for another meanwhile', async () => {
+    for (const ask of [
+      (bench: Bench) => bench.snapshotter.relieve(),
+      (bench: Bench) => bench.snapshotter.close(60_000),
+    ]) {
+      const bench = await new Bench().open();
+      let begun = 0;
+      bench.disk.onOperation = (operation, path) => {
+        if (operation === 'open' && path.endsWith('.new')) begun++;
+      };
+      bench.log(2 << 20);
+      bench.snapshotter.tick();
+      await bench.clock.pass(2);
+      // As much again would be worth one.
+      bench.log(2 << 20);
+      void ask(bench);
+      await bench.clock.runAll();
+      assert.deepEqual([bench.notes, begun], [['taken 8'], 1]);
+    }
+  });
+
+  it('is not taken at the end where nothing was logged, nor after it', async () => {
+    const bench = await new Bench().open();
+    await bench.clock.runUntil(bench.snapshotter.close(1_000));
+    assert.deepEqual(bench.notes, []);
+    bench.log(2 << 20);
+    bench.snapshotter.tick();
+    bench.snapshotter.relieve();
+    assert.equal(bench.snapshotter.isRunning, false);
+  });
+
+  it('that comes to its end after the server touches no other file', async () => {
+    const bench = await new Bench(0.5, 3).open();
+    for (const sequence of ['1', '3']) bench.disk.place(`${FOLDER}/000000000000000${sequence}.snap`, Buffer.alloc(10));
+    bench.disk.faults.push({ operation: 'rename', pathPart: FOLDER, times: 1, delayMs: 60_000 });
+    bench.log(2 << 20);
+    bench.snapshotter.tick();
+    await bench.clock.pass(2_000);
+    await bench.clock.runUntil(bench.snapshotter.close(1_000));
+    assert.deepEqual(bench.notes, []);
+    await bench.clock.runAll();
+    const names = ['0000000000000001.snap', '0000000000000003.snap', '0000000000000008.snap'];
+    assert.deepEqual([bench.notes, bench.trimmed, await bench.names()], [['taken 8'], 0, names]);
+  });
+
+  it('that succeeds ends the pauses behind those that failed', async () => {
+    const bench = await new Bench().open();
+    for (const isFailure of [true, true, false, true]) {
+      bench.log(1000);
+      if (isFailure) bench.disk.faults.push({ operation: 'datasync', pathPart: FOLDER, times: 1, code: 'EIO' });
+      await bench.clock.runUntil(bench.snapshotter.take());
+    }
+    assert.deepEqual(bench.notes, ['failed EIO', 'failed EIO', 'taken 10', 'failed EIO']);
+    assert.deepEqual(bench.retries, [30_000, 60_000, 30_000]);
   });
 });
