@@ -44,7 +44,11 @@ test('a log of several segments is replayed whole, and may begin late when that 
 
 test('what a base holds is not applied again, and segments that it holds whole are not read', async () => {
   const { fixture, starts } = await writeSegments();
-  fixture.disk.place(fixture.segmentPath(starts[0]), Buffer.from('rotten, but not needed'));
+  const rotten = Buffer.from('rotten, but not needed');
+  fixture.disk.place(fixture.segmentPath(starts[0]), rotten);
+  const { clock, disk, segmentFolder: folder } = fixture;
+  const { segments } = await clock.runUntil(readLog({ disk, folder, visitor: IGNORING_VISITOR, base: baseAt(9) }));
+  assert.equal(segments[0].bytes, rotten.length, 'it takes its room');
   const { recovery, journal } = await fixture.open({ base: baseAt(9, 1000) });
   assert.deepEqual(fixture.visitor.lines, ['put 0 value 10', 'put 0 value 11']);
   assert.equal(recovery.revision, 1000);
@@ -219,6 +223,16 @@ test('of a last segment that is a header only, damaged or of a newer format, the
     fixture.disk.place(fixture.segmentPath(), Buffer.from('no log'));
     await assertRefused(fixture, CorruptionError, /0{15}1\.wal.*cut off/);
   }
+});
+
+test('a log whose second segment begins at batch 2 is read from the first one on', async () => {
+  const fixture = new JournalFixture({ limits: { segmentBytesMax: 200 } });
+  const { journal } = await fixture.open();
+  await fixture.put(journal, 2, 'x'.repeat(150));
+  fixture.disk.kill();
+  assert.ok(fixture.disk.snapshot().has(fixture.segmentPath(2)));
+  await fixture.open();
+  assert.equal(fixture.visitor.lines.length, 1);
 });
 
 test('a segment under another name, or that does not name the batch before it, is damage', async () => {

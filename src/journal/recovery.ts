@@ -110,7 +110,7 @@ export async function readLog(options: RecoveryOptions): Promise<FoundLog> {
         `${result.chain.sequence}. Going on would use revisions twice; bring the log's missing segments back`,
     );
   }
-  checkFloor(options, Math.max(result.chain.sequence, base?.sequence ?? 0));
+  checkFloor(options, result.chain.sequence);
   return { segments, unused, ...result };
 }
 
@@ -139,11 +139,11 @@ async function namesIn(disk: Disk, folder: string): Promise<string[]> {
 async function leftByRepair(options: RecoveryOptions, segments: StoredSegment[]): Promise<StoredSegment | undefined> {
   const { disk, folder, base } = options;
   const [before, last] = [segments.at(-2), segments.at(-1)];
-  if (last === undefined || last.firstSequence === (base?.sequence ?? 0) + 1) return undefined;
-  if (before === undefined && base === undefined) return undefined;
+  if (last === undefined || (base !== undefined && last.firstSequence === base.sequence + 1)) return undefined;
   try {
     const { header, bytes } = await headOf(disk, join(folder, last.name));
     if (bytes !== SEGMENT_HEADER_BYTES || header.previousCrc !== 0) return undefined;
+    // Undefined where it is the only thing there is.
     const clusterId =
       base?.clusterId ?? (before && (await headOf(disk, join(folder, before.name))).header.identity.clusterId);
     return header.identity.clusterId === clusterId ? segments.pop() : undefined;

@@ -32,6 +32,9 @@ test('of the seeds that batches start from the one of most bytes is the best; wh
   votes.add(block(small, batchOf(2, Buffer.alloc(1_200)), small));
   assert.equal(votes.best()?.crcSeed, 1);
   assert.deepEqual([votes.best(1)?.crcSeed, votes.best(1)?.segment], [2, 1]);
+  const far = new SeedVotes();
+  far.add(block(batchOf(1, Buffer.alloc(1_000)), Buffer.alloc(50_000, 9), batchOf(2, Buffer.alloc(500))));
+  assert.equal(far.best()?.crcSeed, 1, 'wherever they stand');
   const isThird = (seed: number): boolean => seed === 3;
   const outer = around(batchOf(3, small));
   assert.equal(wholeBatch(block(outer), isThird), undefined);
