@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type CorruptionError, ForeignLogError } from '../journal/errors.ts';
+import type { LeaseWalk } from '../lease/lease-walk.ts';
 import { Lessor } from '../lease/lessor.ts';
 import { Store } from '../store/store.ts';
 import { SimulatedClock } from '../testing/clock.ts';
@@ -196,7 +197,7 @@ test('nothing is written where nothing is new, and nothing stays open where a sn
   assert.deepEqual(await subject.clock.runUntil(subject.disk.list(FOLDER)), []);
   subject.isAborted = true;
   assert.equal(await subject.take(), undefined);
-  assert.deepEqual(subject.disk.openPaths, []);
+  assert.deepEqual([subject.disk.openPaths, subject.store.compactionHeld], [[], false]);
   subject.isAborted = false;
   const unfinished = '/snap/0000000000000007.snap.new';
   subject.disk.remove(unfinished);
@@ -204,12 +205,33 @@ test('nothing is written where nothing is new, and nothing stays open where a sn
     subject.disk.faults.push({ operation, pathPart: '.snap', times: 1, code: 'EIO' });
     await assert.rejects(subject.take(), { code: 'EIO' }, operation);
     await subject.clock.runAll();
-    assert.deepEqual(subject.disk.openPaths, [], operation);
+    assert.deepEqual([subject.disk.openPaths, subject.store.compactionHeld], [[], false], operation);
     subject.disk.remove(unfinished);
   }
   const lines = linesOf(subject.store, subject.lessor);
   await subject.take();
   assert.deepEqual(linesOf(subject.store, subject.lessor), lines);
+});
+
+test('leases are no longer followed when a snapshot ends before it came to them', async () => {
+  const subject = new Subject();
+  const { lessor, disk } = subject;
+  const walks: LeaseWalk[] = [];
+  const walk = lessor.walk.bind(lessor);
+  lessor.walk = () => {
+    const begun = walk();
+    walks.push(begun);
+    return begun;
+  };
+  disk.faults.push({ operation: 'open', pathPart: '.snap', times: 1, code: 'EIO' });
+  await assert.rejects(subject.take(), { code: 'EIO' });
+  const lease = lessor.find(9n);
+  assert.ok(lease !== undefined);
+  lessor.remove(lease);
+  assert.deepEqual(
+    walks.map(({ leases }) => leases),
+    [[]],
+  );
 });
 
 test('a snapshot waits for the log only where that is not durable yet', async () => {
