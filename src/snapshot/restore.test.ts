@@ -13,6 +13,7 @@ import { IDENTITY } from '../testing/journal-fixture.ts';
 import { Random } from '../testing/random.ts';
 import { encodeHeader, HEADER_BYTES, TRAILER_BYTES } from './format.ts';
 import { type RestoredSnapshot, restoreSnapshot } from './restore.ts';
+import { sequenceOfSnapshot, snapshotPath } from './snapshot-folder.ts';
 import { SnapshotReader } from './snapshot-reader.ts';
 import { type SnapshotResult, takeSnapshot } from './snapshot-taking.ts';
 
@@ -211,6 +212,25 @@ test('nothing is written where nothing is new, and nothing stays open where a sn
   const lines = linesOf(subject.store, subject.lessor);
   await subject.take();
   assert.deepEqual(linesOf(subject.store, subject.lessor), lines);
+});
+
+test('more leases than a block holds are all there', async () => {
+  const subject = new Subject();
+  for (let id = 100n; id < 10_100n; id++) subject.lessor.grant(id, 60, 0);
+  await subject.taken();
+  const restored = await subject.restore();
+  const idsOf = (lessor: Lessor): bigint[] =>
+    lessor
+      .list()
+      .map(({ id }) => id)
+      .sort();
+  assert.ok(restored !== undefined);
+  assert.deepEqual(idsOf(restored.lessor), idsOf(subject.lessor));
+});
+
+test('the name of a snapshot is the number of its last batch in sixteen digits', () => {
+  assert.equal(sequenceOfSnapshot('00000000000abcde.snap'), 0xabcde);
+  assert.equal(snapshotPath(FOLDER, 0xabcde), '/snap/00000000000abcde.snap');
 });
 
 test('leases are no longer followed when a snapshot ends before it came to them', async () => {

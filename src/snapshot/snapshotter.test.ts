@@ -30,7 +30,7 @@ class Bench {
   /** Durations of the syncs that were told. */
   readonly syncs: number[] = [];
 
-  constructor(latencyMsMax = 0.5, loadedSequence = 0) {
+  constructor(latencyMsMax = 0.5, loadedSequence = 0, freeBytesMin = 0) {
     const { clock, store } = this;
     this.disk = new SimulatedDisk({ clock, random: new Random(1), latencyMsMax });
     const bench = this;
@@ -65,7 +65,7 @@ class Bench {
         addJob: (job) => this.#turn(job),
       },
       limits: { logBytesMin: 1 << 20, logShare: 0.5 },
-      freeBytesMin: 0,
+      freeBytesMin,
       replayedBytes: 0,
       loadedSequence,
       observer: {
@@ -372,6 +372,21 @@ describe('a snapshot', () => {
       await bench.clock.runAll();
       assert.deepEqual([bench.notes, begun], [['taken 8'], 1]);
     }
+  });
+
+  it('is not begun where the log would have less room beside it than it is to have', async () => {
+    const stateBytes = PAIRS * VALUE_BYTES;
+    const bench = await new Bench(0.5, 0, stateBytes).open();
+    const opened: string[] = [];
+    bench.disk.onOperation = (operation, path) => {
+      if (operation === 'open') opened.push(path);
+    };
+    bench.disk.capacityBytes = bench.disk.usedBytes() + 1.9 * stateBytes;
+    await bench.clock.runUntil(bench.snapshotter.take());
+    assert.deepEqual([bench.notes, opened], [['failed ENOSPC'], []]);
+    bench.disk.capacityBytes += stateBytes;
+    await bench.clock.runUntil(bench.snapshotter.take());
+    assert.deepEqual(bench.notes, ['failed ENOSPC', 'taken 7']);
   });
 
   it('is not taken at the end where nothing was logged, nor after it', async () => {
