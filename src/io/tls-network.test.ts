@@ -83,6 +83,23 @@ describe('a network whose ends prove who they are', () => {
     assert.equal(await exchange(port, () => US), 5);
   });
 
+  test('takes no proof of an earlier connection', async (context) => {
+    const { port, problems, streams } = await serve(context, () => US);
+    const trust = { host: HOST, port, ca: OURS.certificate };
+    const proven = connectTls({ ...trust, cert: OURS.certificate, key: OURS.key });
+    proven.resume();
+    const session = await new Promise<Buffer>((resolve) => proven.once('session', resolve));
+    const again = connectTls({ ...trust, session });
+    again.on('error', () => {});
+    again.write('of whom');
+    // What an end that is let in hears.
+    again.once('data', () => again.destroy());
+    await new Promise<void>((resolve) => again.once('close', () => resolve()));
+    assert.equal(streams.length, 1);
+    assert.match(problems.join(), /is refused/);
+    proven.destroy();
+  });
+
   test('says nothing to a server whom the authority does not vouch for, or of another name', async (context) => {
     const { port, streams } = await serve(context, () => US);
     await assert.rejects(

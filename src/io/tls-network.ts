@@ -1,10 +1,12 @@
 // A network whose both ends prove who they are, by node:tls (TLS 1.3): each shows a certificate that the other's authority vouches for, and the one that
 // is connected to has its host's name or address in it. What is said between them is encrypted.
 //
-// What to show, and who vouches, is asked for at each connection, so that renewed certificates are used without a restart.
+// What to show, and who vouches, is asked for at each connection, so that renewed certificates are used without a restart. Each connection is a proof of
+// its own: a listener resumes no sessions. They outlive the certificate that was shown, and node takes a resumed one that has none for authorized.
 //
 // Limits: HANDSHAKE_MS_MAX for the proof; CONNECTIONS_MAX of a listener in all. One too many is closed at once.
 
+import { constants } from 'node:crypto';
 import { Socket } from 'node:net';
 import { connect, createServer, type SecureContextOptions, type TLSSocket } from 'node:tls';
 import type { ByteStream, Listener, ListenOptions, Network } from './network.ts';
@@ -44,14 +46,14 @@ export class TlsNetwork implements Network {
     let shown = identity();
     // Checked below: node would close what is not authorized without a word about why.
     const proof = { requestCert: true, rejectUnauthorized: false, handshakeTimeout: HANDSHAKE_MS_MAX };
-    const server = createServer({ ...contextOf(shown), ...proof, allowHalfOpen: true, noDelay: true });
+    const server = createServer({ ...listenerContextOf(shown), ...proof, allowHalfOpen: true, noDelay: true });
     server.maxConnections = CONNECTIONS_MAX;
     // Ahead of node's own listener, which begins the handshake.
     server.prependListener('connection', () => {
       try {
         const current = identity();
         if (current === shown) return;
-        server.setSecureContext(contextOf(current));
+        server.setSecureContext(listenerContextOf(current));
         shown = current;
       } catch (error) {
         onProblem(`the certificate stays: ${error instanceof Error ? error.message : String(error)}`);
@@ -94,8 +96,9 @@ export class TlsNetwork implements Network {
   }
 }
 
-function contextOf({ certificate, key, authority }: MutualIdentity): SecureContextOptions {
-  return { cert: certificate, key, ca: authority, minVersion: VERSION };
+function listenerContextOf({ certificate, key, authority }: MutualIdentity): SecureContextOptions {
+  // Without tickets sessions are kept by their names, of which nobody here keeps any.
+  return { cert: certificate, key, ca: authority, minVersion: VERSION, secureOptions: constants.SSL_OP_NO_TICKET };
 }
 
 function addressOf({ remoteAddress, remotePort }: Socket): string {
