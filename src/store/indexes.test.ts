@@ -176,3 +176,25 @@ describe('hash index and key tree', () => {
     assert.deepEqual(indexes.walk(''), []);
   });
 });
+
+describe('an index whose keys come and go', () => {
+  it('takes no more memory for those that have gone', () => {
+    const indexes = new Indexes();
+    for (let i = 0; i < 1000; i++) indexes.add(`key ${i}`);
+    const { memoryBytes } = indexes.parts.hash;
+    for (let i = 0; i < 20_000; i++) {
+      indexes.remove(`key ${i}`);
+      indexes.add(`key ${i + 1000}`);
+    }
+    assert.equal(indexes.parts.hash.memoryBytes, memoryBytes);
+  });
+
+  it('has nothing in a row of what hung on the key before', () => {
+    const { rows } = new Indexes().parts;
+    const row = rows.allocate();
+    rows.setAttachment(row, 7);
+    rows.free(row);
+    assert.equal(rows.allocate(), row);
+    assert.equal(rows.attachment(row), 0);
+  });
+});
