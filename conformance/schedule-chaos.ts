@@ -89,7 +89,8 @@ async function run({ seconds, seed, nodeCount, folder }: RunOptions): Promise<nu
       process.stdout.write(`${rule} at revision ${revision}: ${text}\n`);
     }
     process.stdout.write(`${violations.length} violations\n`);
-    return violations.length === 0 ? 0 : 1;
+    if (!disturbance.hadShards) process.stdout.write('the shards were never up\n');
+    return violations.length === 0 && disturbance.hadShards ? 0 : 1;
   } finally {
     await disturbance?.end();
     witness?.close();

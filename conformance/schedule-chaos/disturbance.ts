@@ -92,6 +92,11 @@ export class Disturbance {
     ];
   }
 
+  /** Whether the schedulers ever had all their shards: else their kills prove nothing. */
+  get hadShards(): boolean {
+    return names.some((name) => this.#logOf(name).includes('"msg":"all shards are up"'));
+  }
+
   get counts(): string {
     const parts = [...this.#counts].sort().map(([deed, count]) => `${count} ${deed}`);
     const logs = names.map((name) => this.#logOf(name)).join('');

@@ -2,7 +2,7 @@
 // is connected to has its host's name or address in it. What is said between them is encrypted.
 //
 // What to show, and who vouches, is asked for at each connection, so that renewed certificates are used without a restart. Each connection is a proof of
-// its own: a listener resumes no sessions. They outlive the certificate that was shown, and node takes a resumed one that has none for authorized.
+// its own: a listener resumes no sessions, by which who was let in once comes again without showing a certificate.
 //
 // Limits: HANDSHAKE_MS_MAX for the proof; CONNECTIONS_MAX of a listener in all. One too many is closed at once.
 
