@@ -27,12 +27,11 @@ import type { JsonObject, KubeClient, KubeObject } from './kubernetes/kube-clien
 import * as manifests from './kubernetes/manifests.ts';
 import { openPlane } from './kubernetes/open-plane.ts';
 import { richPods } from './kubernetes/rich-pods.ts';
-import { type Child, Children } from './lab/child.ts';
+import { type Child, Children, k1mProgram } from './lab/child.ts';
 import { peerPath, requirePeers } from './lab/peer-path.ts';
 import { runMain } from './lab/run-main.ts';
 import { until } from './lab/wait.ts';
 
-const program = join(import.meta.dirname, '..', 'bin', 'k1m.js');
 const endOrder = ['k1m-lab', 'k1m-schedule', 'kube-controller-manager', 'kube-apiserver'];
 const replicaCount = 20;
 const labPodCount = 50;
@@ -54,7 +53,7 @@ interface Run {
 }
 
 function k1m(args: readonly string[]): string {
-  return execFileSync(process.execPath, [program, ...args], { encoding: 'utf8' });
+  return execFileSync(process.execPath, [k1mProgram, ...args], { encoding: 'utf8' });
 }
 
 function kubectl({ plane }: Run, input: JsonObject, ...args: string[]): string {
@@ -148,7 +147,7 @@ async function manifestPods(run: Run): Promise<unknown[]> {
   const { client, store, namespace, where } = run;
   const input = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: richPods });
   const args = ['--start=1000', '--filename=-', `--namespace=${namespace}`, ...where];
-  execFileSync(process.execPath, [program, 'lab', 'pods', ...args], { encoding: 'utf8', input });
+  execFileSync(process.execPath, [k1mProgram, 'lab', 'pods', ...args], { encoding: 'utf8', input });
   await until('the pods of manifests to run', wait, async () => {
     const { items } = await client.list(`/api/v1/namespaces/${namespace}/pods?labelSelector=rich`);
     const running = items.filter(({ status }) => status?.phase === 'Running').length;
@@ -199,11 +198,8 @@ async function runOn(place: Place, base: Omit<Run, 'where' | 'namespace'>, endpo
   const startMs = Date.now();
   const where = place === 'store' ? [`--endpoint=${endpoint}`] : [`--kubeconfig=${base.plane.adminConfigPath}`];
   const run = { ...base, where, namespace: `work-${place}` };
-  const lab = base.children.start({
-    name: 'k1m-lab',
-    program: process.execPath,
-    args: [program, 'lab', 'nodes', String(run.nodeCount), '--job-time=2s', ...where],
-  });
+  const labArgs = ['lab', 'nodes', String(run.nodeCount), '--job-time=2s', ...where];
+  const lab = base.children.startK1m('k1m-lab', labArgs);
   await readyNodes(run);
   const pod = await workloads(run);
   await removal(run);

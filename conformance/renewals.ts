@@ -8,7 +8,7 @@
  * The store's CPU is its process_cpu_seconds_total before and after, behind a warm-up under the same load: a store renews for
  * months, and what its first seconds take (compilers, caches) is another figure. Exits with 0, or 1 when a request failed.
  */
-import { mkdirSync, mkdtempSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -127,6 +127,7 @@ try {
   print('etcd', etcd);
   const k1m = await runOn('k1m', join(folder, 'k1m'), load);
   print('k1m', k1m);
+  rmSync(folder, { recursive: true });
   process.stdout.write(`store CPU: 1/${(etcd.storeMicros / k1m.storeMicros).toFixed(1)} of etcd's\n`);
 } catch (error) {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);

@@ -16,7 +16,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
 import { StatusError } from '../src/api/errors.ts';
-import { Children } from './lab/child.ts';
+import { Children, k1mProgram } from './lab/child.ts';
 import { freePorts } from './lab/free-port.ts';
 import { peerPath, requirePeers } from './lab/peer-path.ts';
 import { runMain } from './lab/run-main.ts';
@@ -26,7 +26,6 @@ import { sleep, until } from './lab/wait.ts';
 import { revisionOf, textOfStore } from './snapshot/store-text.ts';
 import { connect, fillStore, type Workload } from './snapshot/workload.ts';
 
-const k1mProgram = join(import.meta.dirname, '..', 'bin', 'k1m.js');
 const run = promisify(execFile);
 
 /** One run: its folder, its programs, what was found. */
@@ -184,8 +183,8 @@ async function migration(lab: Lab): Promise<void> {
   const signal = { isOver: false };
   const writing = writeOn(workload, signal);
   const folder = lab.path('to-k1m');
-  const args = [k1mProgram, 'migrate', '--from', etcd.endpoint, '--data-dir', folder];
-  const migrating = lab.children.start({ name: 'migrate', program: process.execPath, args });
+  const args = ['migrate', '--from', etcd.endpoint, '--data-dir', folder];
+  const migrating = lab.children.startK1m('migrate', args);
   const says = (text: string): Promise<void> =>
     until(`migrate says "${text}"`, { timeoutMs: 30_000 }, () => {
       migrating.assertRunning();

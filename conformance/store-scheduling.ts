@@ -19,7 +19,6 @@ import { runMain } from './lab/run-main.ts';
 import { startSubject } from './lab/subject.ts';
 import { until } from './lab/wait.ts';
 
-const k1mProgram = join(import.meta.dirname, '..', 'bin', 'k1m.js');
 const readyMsMax = 120_000;
 const boundMsMax = 420_000;
 const untaintedShare = 0.94;
@@ -49,7 +48,7 @@ class Lab {
   }
 
   start(name: string, ...args: readonly string[]): Child {
-    return this.#children.start({ name, program: process.execPath, args: [k1mProgram, ...args] });
+    return this.#children.startK1m(name, args);
   }
 
   async makeNodes(count: number): Promise<void> {

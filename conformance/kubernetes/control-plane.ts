@@ -16,7 +16,6 @@ import { KubeClient } from './kube-client.ts';
 
 const ACCESS_FLAGS: readonly string[] = ['kubeconfig', 'authentication-kubeconfig', 'authorization-kubeconfig'];
 const readyTimeoutMs = 90_000;
-const k1mProgram = join(import.meta.dirname, '..', '..', 'bin', 'k1m.js');
 
 export const compactionIntervalSeconds = 30;
 export const eventTtlSeconds = 60;
@@ -165,10 +164,9 @@ export class ControlPlane {
       ...patience,
     ];
     const atStore = scheduler === 'k1m-store' ? ['--bind=store', `--endpoints=${storeEndpoint}`] : [];
-    const k1mArgs = [k1mProgram, 'schedule', ...args, ...atStore];
     const child =
       scheduler === 'k1m' || scheduler === 'k1m-store'
-        ? children.start({ name: 'k1m-schedule', program: process.execPath, args: k1mArgs })
+        ? children.startK1m('k1m-schedule', ['schedule', ...args, ...atStore])
         : children.start({ name: 'kube-scheduler', program: peerPath('kube-scheduler'), args });
     this.#controllers.push(child);
     return child;
@@ -177,19 +175,13 @@ export class ControlPlane {
   /** One k1m schedule of perhaps several, by its name. */
   startK1mScheduler(name: string, args: readonly string[]): Child {
     const config = this.#writeConfig('system:kube-scheduler');
-    const program = process.execPath;
-    return this.#options.children.start({
-      name,
-      program,
-      args: [k1mProgram, 'schedule', `--kubeconfig=${config}`, ...args],
-    });
+    return this.#options.children.startK1m(name, ['schedule', `--kubeconfig=${config}`, ...args]);
   }
 
   /** A process that is a shard of each k1m schedule whose arguments name it: `shardArgs`. */
   startShard(name: string, port: number): Child {
     const at = ['schedule', 'shard', '--listen', `127.0.0.1:${port}`];
-    const args = [k1mProgram, ...at, ...this.#shardFiles('')];
-    return this.#options.children.start({ name, program: process.execPath, args });
+    return this.#options.children.startK1m(name, [...at, ...this.#shardFiles('')]);
   }
 
   /** Of a k1m schedule with shards on these ports. */

@@ -6,9 +6,10 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { within } from './wait.ts';
 
+export const k1mProgram: string = join(import.meta.dirname, '..', '..', 'bin', 'k1m.js');
 const graceMs = 20_000;
 const logTailLines = 12;
 
@@ -102,6 +103,12 @@ export class Children {
     const child = new Child(options, join(this.#folder, `${options.name}.log`));
     this.#children.push(child);
     return child;
+  }
+
+  /** By its own first line, which says how Node is to be started; it finds the one that runs this. */
+  startK1m(name: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Child {
+    const path = [dirname(process.execPath), process.env.PATH].join(delimiter);
+    return this.start({ name, program: k1mProgram, args, env: { PATH: path, ...env } });
   }
 
   /** Ends what still runs, by name in this order, then the others. Returns what did not end when asked to. */

@@ -14,7 +14,6 @@ export type SubjectName = 'etcd' | 'k1m';
 
 const readyTimeoutMs = 30_000;
 const requestTimeoutMs = 2_000;
-const k1mProgram = join(import.meta.dirname, '..', '..', 'bin', 'k1m.js');
 
 export interface Subject {
   readonly name: string;
@@ -69,15 +68,12 @@ export class StoreServer {
 
   /** With more environment and flags; false when the store ended before it was healthy. */
   async tryStart(env: NodeJS.ProcessEnv = {}, flags: readonly string[] = []): Promise<boolean> {
-    const isEtcd = this.#name === 'etcd';
+    const name = this.#name;
     const args = [...this.#args, ...flags];
-    const child = this.#children.start({
-      name: this.#name,
-      // k1m by its own first line, which says how Node is to run it.
-      program: isEtcd ? peerPath('etcd') : k1mProgram,
-      args: isEtcd ? args : ['serve', ...args],
-      env,
-    });
+    const child =
+      name === 'etcd'
+        ? this.#children.start({ name, program: peerPath(name), args, env })
+        : this.#children.startK1m(name, ['serve', ...args], env);
     this.#child = child;
     await until(`${this.#name} to be healthy`, { timeoutMs: readyTimeoutMs, everyMs: 20 }, async () => {
       if (!child.isRunning) return true;
