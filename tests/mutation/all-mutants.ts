@@ -6,7 +6,8 @@
 // What is outside of the bodies of functions and methods (constants, fields, parameters) has no copy, and neither has a function that is called there: it has
 // run before a mutant can be chosen.
 
-import { endsAt, type Mutant, tokensOf } from './mutants.ts';
+import { stripTypeScriptTypes } from 'node:module';
+import { endsAt, type Mutant, mutantsOf, tokensOf } from './mutants.ts';
 
 /** In `globalThis.k1mMutant`: the place of the mutant among the module's, or -1. */
 export interface RunningMutant {
@@ -14,13 +15,15 @@ export interface RunningMutant {
 }
 
 export interface ModuleOfMutants {
+  readonly mutants: readonly Mutant[];
   readonly text: string;
   /** Places of the mutants that are in it. */
   readonly included: ReadonlySet<number>;
 }
 
-/** `code` is without types; `mutants` are all of it. */
-export function withAllMutants(code: string, mutants: readonly Mutant[]): ModuleOfMutants {
+export function withAllMutants(source: string): ModuleOfMutants {
+  const code = stripTypeScriptTypes(source);
+  const mutants = mutantsOf(source);
   const included = new Set<number>();
   const bodies = bodiesOf(code);
   const outside = bodies.reduceRight((text, { start, end }) => text.slice(0, start) + text.slice(end), code);
@@ -39,7 +42,7 @@ export function withAllMutants(code: string, mutants: readonly Mutant[]): Module
     pieces.push(code.slice(at, start), `switch (k1mMutant.index) {${cases.join('')}}`);
     at = start;
   }
-  return { text: pieces.join('') + code.slice(at), included };
+  return { mutants, text: pieces.join('') + code.slice(at), included };
 }
 
 /** Where a function is called or declared. */

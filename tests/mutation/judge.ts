@@ -4,12 +4,11 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { stripTypeScriptTypes } from 'node:module';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { withAllMutants } from './all-mutants.ts';
 import type { Answer, Request } from './judging-process.ts';
-import { type Mutant, mutantsOf } from './mutants.ts';
+import type { Mutant } from './mutants.ts';
 import type { MutantOrder } from './mutated-source.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -102,8 +101,7 @@ export class Judge {
   #choose(path: string): void {
     this.close();
     this.#path = path;
-    const source = readFileSync(join(ROOT, path), 'utf8');
-    this.#included = withAllMutants(stripTypeScriptTypes(source), mutantsOf(source)).included;
+    this.#included = withAllMutants(readFileSync(join(ROOT, path), 'utf8')).included;
   }
 
   /** A test that fails with the mutant must pass without it, in the same process; else an earlier one spoilt it, and a new process decides. */

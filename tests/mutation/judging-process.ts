@@ -3,14 +3,13 @@
 // get the change by their environment, as this process does when the mutant is outside of functions.
 
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { registerHooks, stripTypeScriptTypes } from 'node:module';
+import { registerHooks } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type RunningMutant, withAllMutants } from './all-mutants.ts';
 import type { CollectedTest } from './collected-tests.ts';
-import { mutantsOf } from './mutants.ts';
-import type { MutantOrder } from './mutated-source.ts';
+import { type MutantOrder, textOf } from './mutated-source.ts';
 import { RunCounter, type ScriptCoverage, type Span, spansThatRan } from './run-counter.ts';
 
 export type Request =
@@ -43,9 +42,7 @@ registerHooks({
   load(asked, context, next) {
     const loaded = next(asked, context);
     if (asked !== SUBJECT) return loaded;
-    const source = Buffer.from(loaded.source as Uint8Array | string as string).toString();
-    const code = stripTypeScriptTypes(source);
-    return { ...loaded, format: 'module', source: withAllMutants(code, mutantsOf(source)).text };
+    return { ...loaded, format: 'module', source: withAllMutants(textOf(loaded)).text };
   },
 });
 const { collect } = (await import(COLLECTOR)) as typeof import('./collected-tests.ts');

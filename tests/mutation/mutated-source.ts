@@ -1,6 +1,6 @@
 // Loaded before a program (`--import`): gives one module with one change, which the environment names.
 
-import { registerHooks } from 'node:module';
+import { type LoadFnOutput, registerHooks } from 'node:module';
 import { pathToFileURL } from 'node:url';
 
 /** K1M_MUTANT, as JSON. */
@@ -15,6 +15,11 @@ export function mutated(source: string, { start, end, replacement }: MutantOrder
   return source.slice(0, start) + replacement + source.slice(end);
 }
 
+/** Of a module that a hook has loaded. */
+export function textOf({ source }: LoadFnOutput): string {
+  return Buffer.from(source as Uint8Array | string as string).toString();
+}
+
 const order: MutantOrder | undefined = JSON.parse(process.env.K1M_MUTANT || 'null') ?? undefined;
 if (order !== undefined) {
   const url = pathToFileURL(order.path).href;
@@ -22,8 +27,7 @@ if (order !== undefined) {
     load(asked, context, next) {
       const loaded = next(asked, context);
       if (asked !== url) return loaded;
-      const source = Buffer.from(loaded.source as Uint8Array | string as string).toString();
-      return { ...loaded, source: mutated(source, order) };
+      return { ...loaded, source: mutated(textOf(loaded), order) };
     },
   });
 }

@@ -7,12 +7,11 @@
 // docs/mutants.md explains every survivor.
 
 import { appendFileSync, globSync, readFileSync } from 'node:fs';
-import { stripTypeScriptTypes } from 'node:module';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { withAllMutants } from './all-mutants.ts';
 import { Judge, nameOf, type Verdict } from './judge.ts';
-import { type Mutant, mutantsOf } from './mutants.ts';
+import type { Mutant } from './mutants.ts';
 import { hashOf, type MappedTest, TestMap } from './test-map.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -63,8 +62,7 @@ function candidates(only: string, part: string): Candidate[] {
   const all = subjectPaths().flatMap((path) => {
     const source = readFileSync(join(ROOT, path), 'utf8');
     const hash = hashOf(source);
-    const mutants = mutantsOf(source);
-    const { included } = withAllMutants(stripTypeScriptTypes(source), mutants);
+    const { mutants, included } = withAllMutants(source);
     return mutants.map((mutant, index) => {
       const key = `${path}@${hash}:${mutant.start}-${mutant.end}:${mutant.replacement}`;
       return { path, mutant, index, isOutside: !included.has(index), key };
