@@ -7,6 +7,13 @@ const nativeCopy = Buffer.prototype.copy;
 
 export const EMPTY_BYTES: Uint8Array = new Uint8Array(0);
 
+/** bytes[start, end), where it goes on to others as one. */
+export interface BytesRange {
+  readonly bytes: Uint8Array;
+  readonly start: number;
+  readonly end: number;
+}
+
 /** Orders two byte ranges as unsigned bytes; negative, 0 or positive. */
 export function compareBytes(
   a: Uint8Array,

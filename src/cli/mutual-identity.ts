@@ -1,9 +1,9 @@
 // A certificate, its key and who vouches for the other end, out of files that are looked at again once a minute.
 
 import type { Clock } from '../io/clock.ts';
-import { readTextFile } from '../io/text-file.ts';
 import type { MutualIdentity } from '../io/tls-network.ts';
 import { UsageError } from './flag-values.ts';
+import { readNamedFile } from './named-file.ts';
 
 const RENEW_MS = 60_000;
 
@@ -28,11 +28,7 @@ export function identityOf(
     throw new UsageError(`${flags.join(', ')} go together`, command);
   }
   const read = (): MutualIdentity => {
-    const [certificate, key, authority] = paths.map((path) => {
-      const text = readTextFile(path);
-      if (text === undefined) throw new UsageError(`open ${path}: no such file or directory`, command);
-      return text;
-    });
+    const [certificate, key, authority] = paths.map((path) => readNamedFile(path, command));
     return { certificate, key, authority };
   };
   let current = read();

@@ -11,6 +11,7 @@ import { DEFAULT_PROFILE, type SchedulerProfile } from '../scheduler/model/sched
 import { UNREAD_FIELDS } from '../scheduler/model/unread-fields.ts';
 import { type Backoff, DEFAULT_BACKOFF } from '../scheduler/queue/backoff.ts';
 import { parseDurationMs, UsageError } from './flag-values.ts';
+import { readNamedFile } from './named-file.ts';
 import { version } from './version.ts';
 
 /** The scores of room are kept in so many buckets a group of nodes. */
@@ -91,9 +92,7 @@ function versionedDefaults(schedulerNames: readonly string[]): unknown {
 }
 
 function settingsFrom(path: string, flags: ClusterFlags, command: Command): SchedulerSettings {
-  const text = readTextFile(path);
-  if (text === undefined) throw new UsageError(`open ${path}: no such file or directory`, 'schedule');
-  const read = readConfiguration(text);
+  const read = readConfiguration(readNamedFile(path, 'schedule'));
   if ('problems' in read) throw new UsageError(read.problems.join('\n'), 'schedule');
   const { configuration } = read;
   checkWeights(configuration.profiles);

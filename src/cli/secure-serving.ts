@@ -13,7 +13,9 @@ import { type KeyPair, selfSigned } from '../io/self-signed-certificate.ts';
 import { readTextFile } from '../io/text-file.ts';
 import { checkAllowedPaths } from '../kube-api/delegated-access.ts';
 import { UsageError } from './flag-values.ts';
+import { readNamedFile } from './named-file.ts';
 
+const COMMAND = 'schedule';
 const PAIR_NAME = 'kube-scheduler';
 const SELF_SIGNED_MS = 365 * 86_400_000;
 export const PORT_MAX: number = 65_535;
@@ -142,12 +144,13 @@ export function checkSecureServing(flags: SecureServingFlags): Pick<HttpsOptions
 }
 
 function refused(text: string): UsageError {
-  return new UsageError(text, 'schedule');
+  return new UsageError(text, COMMAND);
 }
 
 /** From the files that are named; else from cert-dir; else new. Throws UsageError. */
 export function servingPair({ tlsCertFile, tlsPrivateKeyFile, certDir, bindAddress }: SecureServingFlags): KeyPair {
-  if (tlsCertFile !== '') return { certificate: mustRead(tlsCertFile), key: mustRead(tlsPrivateKeyFile) };
+  if (tlsCertFile !== '')
+    return { certificate: readNamedFile(tlsCertFile, COMMAND), key: readNamedFile(tlsPrivateKeyFile, COMMAND) };
   const made = (): KeyPair => {
     const addresses = [...new Set(['127.0.0.1', ...(isIP(bindAddress) === 4 ? [bindAddress] : [])])];
     return selfSigned({ hostname: 'localhost', addresses, nowMs: Date.now(), validMs: SELF_SIGNED_MS });
@@ -183,12 +186,6 @@ export function clientAuthority({ clientCaFile }: SecureServingFlags): string | 
   if (text === undefined) {
     throw refused(`unable to load client CA provider: open ${clientCaFile}: no such file or directory`);
   }
-  return text;
-}
-
-function mustRead(path: string): string {
-  const text = readTextFile(path);
-  if (text === undefined) throw refused(`open ${path}: no such file or directory`);
   return text;
 }
 

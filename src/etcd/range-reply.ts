@@ -133,13 +133,12 @@ export class RangeReply extends ReplySource {
     const prefix = Buffer.alloc(1 + varintBytes(end - start));
     prefix[0] = TAG_KV;
     writeLength(prefix, 1, end - start);
-    // The socket may hold it when the pin is gone.
-    const pair = store.lendSegmentOf(address).subarray(start, end);
     if (end - start >= REFERENCED_BYTES_MIN && prefix.length <= bytesMax) {
-      this.#rest = pair;
+      // The socket may hold it when the pin is gone.
+      this.#rest = store.lendSegmentOf(address).subarray(start, end);
       return prefix;
     }
-    this.#rest = Buffer.concat([prefix, pair]);
+    this.#rest = Buffer.concat([prefix, store.segmentOf(address).subarray(start, end)]);
     return this.#readRest(bytesMax);
   }
 

@@ -2,10 +2,11 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import type { HeaderField } from '../h2/header-block.ts';
+import { propertyRuns } from '../testing/property-runs.ts';
 import { Registry } from './registry.ts';
 import { parseTimeoutMs, RequestHead } from './request-head.ts';
 
-const RUNS = Number(process.env.K1M_RUNS ?? 300);
+const RUNS = propertyRuns(300, process.env);
 const PATHS = ['/test.Service/One', '/test.Service/Two', '/test.Service/Missing'] as const;
 const UNIT_MS: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1000, m: 1, u: 1e-3, n: 1e-6 };
 
@@ -60,7 +61,7 @@ describe('the head of a request', () => {
           before = head;
         }
       }),
-      { numRuns: RUNS },
+      RUNS,
     );
   });
 
@@ -71,7 +72,7 @@ describe('the head of a request', () => {
         const expected = match === null ? Number.NaN : Math.max(Number(match[1]) * UNIT_MS[match[2]], 1e-6);
         assert.equal(parseTimeoutMs(text), expected);
       }),
-      { numRuns: RUNS },
+      RUNS,
     );
   });
 });

@@ -1,9 +1,10 @@
 // Pods and nodes that are read by their form (kube/object-forms.ts): of a million of a few templates each is one walk over its bytes and a small
 // object that names what it is like. What is of a new form is read whole, once, and learned.
 
+import type { BytesRange } from '../base/bytes.ts';
 import type { FormWalk } from '../kube/form-walk.ts';
 import { NodeCuts } from '../kube/node-cuts.ts';
-import { type ObjectForm, ObjectForms, type OwnBytes, ownBytes } from '../kube/object-forms.ts';
+import { type ObjectForm, ObjectForms, ownBytes } from '../kube/object-forms.ts';
 import { PodCuts } from '../kube/pod-cuts.ts';
 import { formOf } from '../kube/stored-object.ts';
 import type { JsonObject, Lookalike } from './kube-api.ts';
@@ -13,7 +14,7 @@ import type { ResourceName } from './resource.ts';
 const OWN_BYTES_MAX = 16 * 1024;
 
 /** An object's bytes as its form and its own, which are valid until another one's are asked for. */
-export interface FormedBytes extends OwnBytes {
+export interface FormedBytes extends BytesRange {
   readonly form: ObjectForm<unknown>;
 }
 

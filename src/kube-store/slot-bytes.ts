@@ -8,7 +8,7 @@
 // A record whose slot begins elsewhere is dead. A slab without live ones is given back at once. When all take more than twice what lives and two
 // slabs, those with the least in them are emptied into the last one.
 
-import { copyBytes } from '../base/bytes.ts';
+import { type BytesRange, copyBytes } from '../base/bytes.ts';
 
 const SLAB_BYTES = 1024 * 1024;
 const UNIT_BYTES = 8;
@@ -34,13 +34,6 @@ class Slab {
   get length(): number {
     return this.bytes.length;
   }
-}
-
-/** bytes[start, end). */
-export interface BytesRange {
-  readonly bytes: Uint8Array;
-  readonly start: number;
-  readonly end: number;
 }
 
 /** A slot's bytes where they lie: valid until `put` or `drop`. */

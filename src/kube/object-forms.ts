@@ -8,7 +8,7 @@
 //
 // Limits: FORMS_MAX, of FORMS_BYTES_MAX together; when there are more, all are forgotten and learned anew.
 
-import { copyBytes } from '../base/bytes.ts';
+import { type BytesRange, copyBytes } from '../base/bytes.ts';
 import type { Cuts } from './cuts.ts';
 
 const FORMS_MAX = 4096;
@@ -113,13 +113,6 @@ export class ObjectForms<T> {
   }
 }
 
-/** What `ownBytes` has written. */
-export interface OwnBytes {
-  readonly bytes: Uint8Array;
-  readonly start: number;
-  readonly end: number;
-}
-
 /** What was cut, each cut behind its length, in `target` from its beginning on: how many bytes. −1 where there is no room, or one of them is too long. */
 export function ownBytes({ bytes, count, starts, ends }: Cuts, target: Uint8Array): number {
   let at = 0;
@@ -136,7 +129,7 @@ export function ownBytes({ bytes, count, starts, ends }: Cuts, target: Uint8Arra
 }
 
 /** The object whose own bytes are bytes[start, end), in `scratch` where it has room. */
-export function restore({ text, fixedBytes }: ObjectForm<unknown>, own: OwnBytes, scratch: Buffer): Uint8Array {
+export function restore({ text, fixedBytes }: ObjectForm<unknown>, own: BytesRange, scratch: Buffer): Uint8Array {
   const { bytes, start, end } = own;
   const bytesMax = fixedBytes + end - start;
   const object = bytesMax > scratch.length ? Buffer.allocUnsafe(bytesMax) : scratch;
