@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
+import { ANSWER_BYTES_MAX } from './http-client.ts';
 import { httpGetText } from './http-get.ts';
 
 /** The outcome of a GET that is answered so. */
@@ -45,4 +46,20 @@ test('an answer that breaks off, or does not come in time, is an error', async (
     get(() => {}, 50),
     { name: 'AbortError' },
   );
+});
+
+test('an answer that does not end is cut off at its limit', async () => {
+  let sent = 0;
+  const chunk = Buffer.alloc(1 << 20, 'x');
+  await assert.rejects(
+    get((_request, response) => {
+      const more = (): void => {
+        while (!response.destroyed && response.write(chunk)) sent += chunk.length;
+      };
+      response.on('drain', more);
+      more();
+    }),
+    /metrics: an answer of more than 16777216 bytes$/,
+  );
+  assert.ok(sent < 2 * ANSWER_BYTES_MAX, `${sent} bytes were sent`);
 });
