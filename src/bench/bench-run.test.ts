@@ -4,14 +4,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as m from '../api/messages.ts';
+import * as methods from '../api/methods.ts';
 import { ByteWriter } from '../base/byte-writer.ts';
+import { parseEndpoint } from '../client/endpoint.ts';
 import { OK_FIELDS, RESPONSE_FIELDS } from '../grpc/status-fields.ts';
 import { Connection } from '../h2/connection.ts';
 import type { ConnectionHandler } from '../h2/connection-handler.ts';
-import { SERVER_DEFAULTS } from '../h2/connection-options.ts';
+import { CLIENT_H2_OPTIONS, SERVER_DEFAULTS } from '../h2/connection-options.ts';
 import { Driver } from '../h2/driver.ts';
 import type { Stream } from '../h2/stream.ts';
-import { RealClock } from '../io/clock.ts';
+import { pause, RealClock } from '../io/clock.ts';
 import { TcpNetwork } from '../io/tcp-network.ts';
 import { SimulatedClock } from '../testing/clock.ts';
 import { SimulatedNetwork } from '../testing/network.ts';
@@ -20,6 +22,9 @@ import { ArrivalSchedule } from './arrival-schedule.ts';
 import { type BenchOptions, LOAD_NAMES, type LoadName } from './bench-options.ts';
 import { runBench } from './bench-run.ts';
 import type { BenchWorld } from './bench-subject.ts';
+import { ConnectionPool } from './connection-pool.ts';
+import { encodeRequest, FixedLoad } from './fixed-load.ts';
+import { Flow } from './flow.ts';
 import type { RunResult } from './run-result.ts';
 import { WriteLog } from './write-log.ts';
 
@@ -91,14 +96,20 @@ class EchoConnection implements ConnectionHandler {
   onClose(): void {}
 }
 
-async function simulate(options: BenchOptions, delayMs: (nowMs: number) => number): Promise<RunResult[][]> {
-  const clock = new SimulatedClock();
+/** With a server at each port. */
+async function simulatedNetwork(clock: SimulatedClock, delayMs: (nowMs: number) => number): Promise<SimulatedNetwork> {
   const network = new SimulatedNetwork({ clock, random: new Random(1), latencyMsMax: 0 });
   for (const port of [2379, 2380]) {
     await network.listen({ host: '', port }, (stream) => {
       new EchoConnection(clock, stream, () => delayMs(clock.nowMs()));
     });
   }
+  return network;
+}
+
+async function simulate(options: BenchOptions, delayMs: (nowMs: number) => number): Promise<RunResult[][]> {
+  const clock = new SimulatedClock();
+  const network = await simulatedNetwork(clock, delayMs);
   let scrapes = 0;
   const world: BenchWorld = {
     network,
@@ -133,6 +144,24 @@ test('in an open loop a stall is in the latency of all requests that it held up'
   assert(flow.latency.p90Micros > 200_000 && flow.latency.maxMicros > 480_000, JSON.stringify(flow.latency));
   // Only six could be on their way in that time: counted from their sending it would hardly show.
   assert(flow.service.p90Micros < 5_000, JSON.stringify(flow.service));
+});
+
+test('a connection that has no stream ids left is made again, and no request fails', async () => {
+  const clock = new SimulatedClock();
+  const network = await simulatedNetwork(clock, () => 5);
+  const h2 = { ...CLIENT_H2_OPTIONS, streamIdMax: 9 };
+  const pool = new ConnectionPool(network, clock, parseEndpoint('http://127.0.0.1:2379'), h2);
+  await clock.runUntil(pool.open(1));
+  const load = new FixedLoad(methods.range.path, encodeRequest(methods.range, {}), () => Promise.resolve());
+  const flow = new Flow('count', load);
+  flow.addSlots(pool.connections[0], 2);
+  flow.start(clock.nowMs());
+  pool.flush();
+  await clock.runUntil(pause(clock, 1000));
+  // Five requests a connection, and a tenth of a second before the next.
+  assert(flow.ended[0] > 30, `${flow.ended[0]} requests`);
+  assert.deepEqual([flow.requests - flow.ended[0], pool.lost], [0, 0]);
+  pool.close();
 });
 
 test('two servers are measured in turn and both give a result for each round', async () => {

@@ -1,7 +1,7 @@
-// The load generator's connections to one endpoint, made again a moment after they are lost, while it runs.
+// The load generator's connections to one endpoint, made again a moment after they are lost or used up, while it runs.
 
 import type { Endpoint } from '../client/endpoint.ts';
-import { CLIENT_H2_OPTIONS } from '../h2/connection-options.ts';
+import { CLIENT_H2_OPTIONS, type ConnectionOptions } from '../h2/connection-options.ts';
 import { DriverSet } from '../h2/driver-set.ts';
 import type { Clock } from '../io/clock.ts';
 import type { Network } from '../io/network.ts';
@@ -13,18 +13,20 @@ const RECONNECT_MS = 100;
 export class ConnectionPool {
   readonly clock: RememberingClock;
   readonly connections: LoadConnection[] = [];
-  /** Connections lost while running. */
+  /** Connections lost while running; those that were used up do not count. */
   lost = 0;
   readonly #network: Network;
   readonly #endpoint: Endpoint;
+  readonly #h2: ConnectionOptions;
   readonly #drivers: DriverSet;
   #isClosed = false;
   #onReady: (() => void) | undefined;
   #onRefused: ((error: Error) => void) | undefined;
 
-  constructor(network: Network, clock: Clock, endpoint: Endpoint) {
+  constructor(network: Network, clock: Clock, endpoint: Endpoint, h2: ConnectionOptions = CLIENT_H2_OPTIONS) {
     this.#network = network;
     this.#endpoint = endpoint;
+    this.#h2 = h2;
     this.clock = new RememberingClock(clock);
     this.#drivers = new DriverSet(this.clock);
   }
@@ -50,7 +52,7 @@ export class ConnectionPool {
 
   #create(): LoadConnection {
     const connection: LoadConnection = new LoadConnection({
-      h2: CLIENT_H2_OPTIONS,
+      h2: this.#h2,
       authority: this.#endpoint.authority,
       clock: this.clock,
       onReady: () => {
@@ -80,7 +82,7 @@ export class ConnectionPool {
       this.#onRefused(new Error(`${this.#endpoint.authority}: ${reason}`));
       return;
     }
-    this.lost++;
+    if (!connection.h2.isUsedUp) this.lost++;
     this.clock.setTimer(RECONNECT_MS, () => {
       if (this.#isClosed) return;
       connection.renew();

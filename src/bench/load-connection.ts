@@ -58,7 +58,7 @@ export class LoadConnection implements ConnectionHandler {
     return this.#isReady && this.#h2.canOpenStream;
   }
 
-  /** A fresh HTTP/2 connection in place of the one that was lost; the slots stay. */
+  /** A fresh HTTP/2 connection in place of the one that has closed; the slots stay. */
   renew(): Connection {
     this.#h2 = new Connection('client', this.#options.h2, this);
     this.#headers = new Map();
@@ -73,8 +73,10 @@ export class LoadConnection implements ConnectionHandler {
     if (stream !== null) stream.userData = slot;
   }
 
+  /** When nothing is in flight any more, a connection that is used up closes, and is made again. */
   park(slot: Slot): void {
     this.#parked.push(slot);
+    if (this.#h2.isUsedUp) this.#h2.shutdown();
   }
 
   onHeaders(stream: Stream, block: HeaderBlock, endStream: boolean): void {
