@@ -1,5 +1,6 @@
 // One server under a load: its keys made, connections opened, measured in one or more rounds, cleaned up.
 
+import { RefusedError } from '../base/refused-error.ts';
 import type { Endpoint } from '../client/endpoint.ts';
 import { EtcdClient } from '../client/etcd-client.ts';
 import { type Clock, pause, type Timer } from '../io/clock.ts';
@@ -41,6 +42,8 @@ export class BenchSubject {
   readonly #fleet: WatchFleet | undefined;
   readonly #timers = new Set<Timer>();
   #isRunning = false;
+  /** Keys may be there. */
+  #hasBegun = false;
   #tasksFailed = 0;
 
   constructor(world: BenchWorld, options: BenchOptions, endpoint: Endpoint) {
@@ -65,8 +68,12 @@ export class BenchSubject {
     return requests;
   }
 
+  /** Rejects with RefusedError where the server cannot be reached, or allows too little; with its StatusError where it makes no keys. */
   async setup(): Promise<void> {
-    await this.#pool.open(this.#options.connections);
+    await this.#pool.open(this.#options.connections).catch((error: unknown) => {
+      throw new RefusedError(`cannot reach the server: ${textOf(error)}`);
+    });
+    this.#hasBegun = true;
     let inFlight = 0;
     for (const { flow, inFlightPerConnection } of this.#scenario.flows) {
       inFlight += inFlightPerConnection;
@@ -74,7 +81,11 @@ export class BenchSubject {
       for (const connection of this.#pool.connections) flow.addSlots(connection, inFlightPerConnection);
     }
     const streamsMax = this.#pool.connections[0].h2.peerStreamsMax;
-    if (inFlight > streamsMax) throw new RangeError(`the server allows ${streamsMax} streams on a connection`);
+    if (inFlight > streamsMax) {
+      throw new RefusedError(
+        `${this.name} allows ${streamsMax} streams on a connection, not ${inFlight}: see --in-flight`,
+      );
+    }
     for (let i = 0; i < READINGS_BEFORE; i++) await this.#metrics();
     if (this.#fleet === undefined) return;
     const { header } = await this.#client.range({ key: Buffer.from('health') });
@@ -119,13 +130,15 @@ export class BenchSubject {
     };
   }
 
-  /** Ends all connections, and deletes the keys unless they are to be kept. */
+  /** Ends all connections, and deletes the keys unless they are to be kept; rejects with RefusedError where that fails. */
   async close(): Promise<void> {
     for (const { flow } of this.#scenario.flows) flow.stop();
     this.#fleet?.close();
     this.#pool.close();
     try {
-      if (!this.#options.keepsKeys) await this.#scenario.remove(this.#client);
+      if (this.#hasBegun && !this.#options.keepsKeys) await this.#scenario.remove(this.#client);
+    } catch (error) {
+      throw new RefusedError(`the keys are still at ${this.name}: ${textOf(error)}`);
     } finally {
       this.#client.close();
     }
@@ -210,6 +223,10 @@ export class BenchSubject {
       });
     });
   }
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 function numberOrNull(value: number): number | null {

@@ -1,7 +1,7 @@
 // `k1m bench`: load on any etcd endpoint, and what it costs. docs/bench.md says what each load sends.
 
 import { Argument, Command, InvalidArgumentError } from 'commander';
-import { type BenchOptions, LOAD_NAMES, type LoadName } from '../bench/bench-options.ts';
+import { type BenchOptions, LOAD_NAMES, type LoadName, OptionError } from '../bench/bench-options.ts';
 import { runBench } from '../bench/bench-run.ts';
 import type { BenchWorld } from '../bench/bench-subject.ts';
 import { compareRuns, formatComparison } from '../bench/comparison.ts';
@@ -10,7 +10,7 @@ import { StageBar } from '../bench/stage-bar.ts';
 import { RealClock } from '../io/clock.ts';
 import { httpGetText } from '../io/http-get.ts';
 import { TcpNetwork } from '../io/tcp-network.ts';
-import { parseDurationMs } from './flag-values.ts';
+import { parseDurationMs, UsageError } from './flag-values.ts';
 import { wholeNumber } from './whole-number.ts';
 
 const METRICS_TIMEOUT_MS = 10_000;
@@ -84,6 +84,8 @@ async function bench(load: LoadName, flags: Flags): Promise<void> {
     const comparison = isCompared ? compareRuns(first, second) : null;
     if (flags.json) process.stdout.write(`${JSON.stringify({ runs: results.flat(), comparison }, null, 2)}\n`);
     else if (comparison !== null) process.stdout.write(formatComparison(comparison));
+  } catch (error) {
+    throw error instanceof OptionError ? new UsageError(error.message, 'bench') : error;
   } finally {
     bar.stop();
     process.removeListener('SIGINT', onInterrupt);

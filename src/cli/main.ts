@@ -7,6 +7,7 @@
 import { dirname } from 'node:path';
 import { Command, CommanderError, Help, type Option } from 'commander';
 import { RefusedError } from '../base/refused-error.ts';
+import { stayingAlive } from '../io/clock.ts';
 import { DiskError, FolderLockedError } from '../io/disk.ts';
 import { CorruptionError, ForeignLogError } from '../journal/errors.ts';
 import { CredentialsError } from '../kube-api/credentials.ts';
@@ -105,7 +106,8 @@ function explain(error: unknown): string {
 }
 
 try {
-  await (await program(process.argv)).parseAsync(process.argv);
+  // A command whose connection is lost waits for nothing but a timer.
+  await stayingAlive((await program(process.argv)).parseAsync(process.argv));
 } catch (error) {
   process.exitCode = exitCodeOf(error);
 }

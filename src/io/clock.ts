@@ -39,6 +39,18 @@ export async function within(clock: Clock, msMax: number, work: Promise<void> | 
   }
 }
 
+const DAY_MS = 86_400_000;
+
+/** As `work`. Until it ends the process goes on, also where nothing but real timers would bring it further. */
+export async function stayingAlive<T>(work: Promise<T>): Promise<T> {
+  const handle = setInterval(() => undefined, DAY_MS);
+  try {
+    return await work;
+  } finally {
+    clearInterval(handle);
+  }
+}
+
 class RealTimer implements Timer {
   readonly #handle: NodeJS.Timeout;
 

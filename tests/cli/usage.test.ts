@@ -107,6 +107,26 @@ const WRONG: readonly Wrong[] = [
     args: ['schedule', '--port', '99999'],
     says: /argument '99999' is invalid\. 0 to 65535 are possible\.$/,
   },
+  {
+    name: 'a load that the bench does not know',
+    args: ['bench', 'gets'],
+    says: /'gets' is invalid for argument 'load'\. Allowed choices are put, renew, get, list, count, watch, mixed\.$/,
+  },
+  {
+    name: 'no time for the bench',
+    args: ['bench', 'get', '--duration', '0'],
+    says: /^k1m: --duration must be from 1 to 86400, not 0$/,
+  },
+  {
+    name: 'another machine for the bench',
+    args: ['bench', 'get', '--endpoint', 'http://192.0.2.1:2379'],
+    says: /^k1m: 192\.0\.2\.1:2379 is another machine: add --allow-remote if it is meant to get this load$/,
+  },
+  {
+    name: 'a second server for the bench that is not HTTP',
+    args: ['bench', 'get', '--against', 'ftp://127.0.0.1'],
+    says: /^k1m: "ftp:\/\/127\.0\.0\.1": only http:\/\/ is supported$/,
+  },
   { name: 'an unknown log level', args: ['serve', '--log-level', 'loud'], says: /^k1m: unrecognized level: "loud"$/ },
   {
     name: 'an address to listen on without one to advertise',
