@@ -9,14 +9,11 @@
 
 import { KeyTable } from '../base/key-table.ts';
 import type { ObjectIdentity } from './kube-api.ts';
-import { keyOf, type ObjectHead } from './object-head.ts';
+import { keyOf, type ObjectHead, ODD, versionNumber } from './object-head.ts';
 
 const CAPACITY_MIN = 64;
 const KEY_BYTES_MIN = 1024;
 const UID_BYTES = 16;
-/** Digits of a version that a double holds exactly. */
-const DIGITS_MAX = 15;
-const ODD = -1;
 /** Characters of a UUID as text. */
 const UUID_LENGTH = 36;
 const HYPHEN = 0x2d;
@@ -129,7 +126,7 @@ export class KnownObjects {
   }
 
   #setVersion(slot: number, version: string): void {
-    const number = decimal(version);
+    const number = versionNumber(version);
     this.#versions[slot] = number;
     if (number === ODD) this.#oddVersions.set(slot, version);
     else if (this.#oddVersions.size > 0) this.#oddVersions.delete(slot);
@@ -137,7 +134,7 @@ export class KnownObjects {
 
   #isVersion(slot: number, version: string): boolean {
     const told = this.#versions[slot];
-    return told === ODD ? this.#oddVersions.get(slot) === version : told === decimal(version);
+    return told === ODD ? this.#oddVersions.get(slot) === version : told === versionNumber(version);
   }
 
   #setUid(slot: number, uid: string): void {
@@ -184,19 +181,6 @@ export class KnownObjects {
 function identityOf(key: string, uid: string): ObjectIdentity {
   const slash = key.indexOf('/');
   return { namespace: slash < 0 ? '' : key.slice(0, slash), name: key.slice(slash + 1), uid };
-}
-
-/** ODD for what is no decimal number in its one form, or too long. */
-function decimal(version: string): number {
-  const { length } = version;
-  if (length === 0 || length > DIGITS_MAX || (length > 1 && version.charCodeAt(0) === 0x30)) return ODD;
-  let number = 0;
-  for (let i = 0; i < length; i++) {
-    const digit = version.charCodeAt(i) - 0x30;
-    if (digit < 0 || digit > 9) return ODD;
-    number = number * 10 + digit;
-  }
-  return number;
 }
 
 /** False for another text than a UUID in small letters, or its zero. */

@@ -45,6 +45,24 @@ export function guessKey(text: string): string {
   return name === '' ? 'an object without a name' : keyOf({ namespace: find('namespace'), name });
 }
 
+/** A version that is no number. */
+export const ODD = -1;
+/** Digits of a version that a double holds exactly. */
+const DIGITS_MAX = 15;
+
+/** A version as a number that has its text; ODD for what is no decimal number in its one form, or too long. */
+export function versionNumber(version: string): number {
+  const { length } = version;
+  if (length === 0 || length > DIGITS_MAX || (length > 1 && version.charCodeAt(0) === 0x30)) return ODD;
+  let number = 0;
+  for (let i = 0; i < length; i++) {
+    const digit = version.charCodeAt(i) - 0x30;
+    if (digit < 0 || digit > 9) return ODD;
+    number = number * 10 + digit;
+  }
+  return number;
+}
+
 const DECIMAL = /^(?:0|[1-9][0-9]*)$/;
 
 /**

@@ -1,29 +1,45 @@
-// What a scheduler keeps of each pod that is its own to place. There may be a million that wait: until it is a pod's turn no model of its own is made.
+// What a scheduler keeps of each pod that is its own to place. There may be a million that wait: until it is a pod's turn no model of its own is made, and what
+// the queue keeps of it lies here, too (queue-entry.ts). With its uid, its name and its place in a map and a heap a pod of a known form takes 285 bytes.
 
+import { versionNumber } from '../../kube-api/object-head.ts';
 import { nominatedTo } from '../model/command.ts';
 import type { PodObject } from '../model/pod-object.ts';
-import type { SharedPod } from './pod-models.ts';
+import { QueueEntry } from '../queue/queue-entry.ts';
+import { type PodModel, type SharedPod, waitingLike } from './pod-models.ts';
+
+/** Whole numbers up to this one take no memory beside the field that has them. */
+const SMALL_MAX = 2 ** 31 - 1;
 
 /** A pod that waits for a decision, or for the API to show it on its node. */
-export class OwnPod {
-  #shared: SharedPod;
+export class OwnPod extends QueueEntry {
+  readonly uid: string;
+  #name: string;
+  #createdSeconds: number;
+  #model: PodModel;
+  /** As a number where that is small. */
+  #version: string | number;
   #nominated: string;
   /** Made when it is first asked for. */
   #pod: PodObject | undefined;
   /** '' while it waits. */
   assumedNode = '';
-  /** In whole milliseconds, which take no memory of their own. */
+  /** In whole milliseconds, which are small. */
   readonly addedMs: number;
   /** Bindings of it that failed. */
-  failures: number;
+  failures = 0;
   /** The kernel knows it as it is, as far as that counts. */
   isTold = false;
 
-  constructor(shared: SharedPod, nominated: string, { addedMs, failures }: Pick<OwnPod, 'addedMs' | 'failures'>) {
-    this.#shared = shared;
+  constructor(shared: SharedPod, nominated: string, addedMs: number) {
+    super();
+    const { uid, name, createdSeconds, kept, resourceVersion } = shared;
+    this.uid = uid;
+    this.#name = name;
+    this.#createdSeconds = createdSeconds;
+    this.#model = kept;
+    this.#version = small(resourceVersion);
     this.#nominated = nominated;
     this.addedMs = Math.floor(addedMs);
-    this.failures = failures;
   }
 
   get pod(): PodObject {
@@ -37,22 +53,25 @@ export class OwnPod {
   }
 
   get resourceVersion(): string {
-    return this.#shared.resourceVersion;
+    return String(this.#version);
   }
 
   /** Another one when the pod wants something else than before. */
   get template(): PodObject {
-    return this.#shared.template;
+    return this.#model.template;
   }
 
   get model(): PodObject {
-    return this.#shared.model;
+    return this.#model.pod;
   }
 
   /** Another state that the API shows. */
   update(shared: SharedPod, nominated: string): void {
     this.isTold &&= this.countsAs(shared);
-    this.#shared = shared;
+    this.#name = shared.name;
+    this.#createdSeconds = shared.createdSeconds;
+    this.#model = shared.kept;
+    this.#version = small(shared.resourceVersion);
     this.#nominated = nominated;
     this.#pod = undefined;
   }
@@ -68,7 +87,8 @@ export class OwnPod {
   }
 
   #made(): PodObject {
-    const { pod } = this.#shared;
+    const identity = { uid: this.uid, name: this.#name, createdSeconds: this.#createdSeconds };
+    const pod = waitingLike(this.#model, identity);
     return pod.nominatedNodeName === this.#nominated ? pod : nominatedTo(pod, this.#nominated);
   }
 }
@@ -77,4 +97,9 @@ export class OwnPod {
 export function isUnchanged(own: OwnPod, shared: SharedPod): boolean {
   const { isTerminating, isFinished } = shared.model;
   return own.isTold && own.countsAs(shared) && !isTerminating && !isFinished;
+}
+
+function small(version: string): string | number {
+  const number = versionNumber(version);
+  return number >= 0 && number <= SMALL_MAX ? number : version;
 }

@@ -202,7 +202,7 @@ export class PodBindings {
     kernel.apply({ kind: 'pod-set', pod });
     preemption.nominate(pod, '');
     own.failures++;
-    queue.again({ uid, priority, isGated: schedulingGates.length > 0 }, own.failures, clock.nowMs());
+    queue.again(own, { priority, isGated: schedulingGates.length > 0 }, own.failures, clock.nowMs());
     onRoom();
     return true;
   }

@@ -11,8 +11,18 @@ import { PodTemplates } from './pod-templates.ts';
 
 const MILLIS_A_SECOND = 1000;
 
+/** What a pod wants, and all else that it shares with others. */
+export interface PodModel {
+  /** The first one that it was read from. */
+  readonly pod: PodObject;
+  /** The same object for pods that want the same. */
+  readonly template: PodObject;
+}
+
+/** A pod as the API shows it; to be used at once, not to be kept. */
 export interface SharedPod {
   readonly uid: string;
+  readonly name: string;
   readonly nodeName: string;
   readonly resourceVersion: string;
   /** Of which all but name, uid, node and times is this pod's, too. */
@@ -21,25 +31,38 @@ export interface SharedPod {
   readonly template: PodObject;
   /** The pod itself, perhaps made anew each time. */
   readonly pod: PodObject;
+  /** The pod, where it has neither a node nor a start, is `waitingLike` this. */
+  readonly kept: PodModel;
+  /** Since 1970; below 0: not set. */
+  readonly createdSeconds: number;
 }
 
-interface Model {
-  readonly pod: PodObject;
-  readonly template: PodObject;
+/** A pod of that model on no node. */
+export function waitingLike({ pod }: PodModel, { uid, name, createdSeconds }: WaitingIdentity): PodObject {
+  if (pod.uid === uid) return pod;
+  return { ...pod, name, uid, nodeName: '', createdAtMs: createdMs(createdSeconds), startedAtMs: undefined };
+}
+
+type WaitingIdentity = Pick<SharedPod, 'uid' | 'name' | 'createdSeconds'>;
+
+function createdMs(createdSeconds: number): number {
+  return Math.max(0, createdSeconds) * MILLIS_A_SECOND;
 }
 
 export class PodModels {
   readonly #templates = new PodTemplates();
   /** Null: pods like this one are to be read. */
-  readonly #byLike = new WeakMap<JsonObject, Model | null>();
+  readonly #byLike = new WeakMap<JsonObject, PodModel | null>();
 
   read(json: JsonObject): Read<SharedPod> {
     const read = readPod(json);
     if ('reason' in read) return read;
     const { pod, template } = this.#templates.share(read.object, json);
-    const { uid, nodeName } = pod;
+    const { uid, name, nodeName } = pod;
     const resourceVersion = headOf(json)?.resourceVersion ?? '';
-    return { object: { uid, nodeName, resourceVersion, model: pod, template, pod } };
+    const createdSeconds = pod.createdAtMs / MILLIS_A_SECOND;
+    const kept = { pod, template };
+    return { object: { uid, name, nodeName, resourceVersion, model: pod, template, pod, kept, createdSeconds } };
   }
 
   /** Undefined for a pod that has to be read. */
@@ -53,7 +76,7 @@ export class PodModels {
     return model === null ? undefined : new AlikePod(model, object);
   }
 
-  #modelOf(json: JsonObject): Model | null {
+  #modelOf(json: JsonObject): PodModel | null {
     const read = readPod(json);
     if ('reason' in read || namesAfterPod(json)) return null;
     const { pod, template } = this.#templates.share(read.object, json);
@@ -64,22 +87,32 @@ export class PodModels {
 }
 
 class AlikePod implements SharedPod {
-  readonly #model: Model;
-  readonly #name: string;
-  readonly uid: string;
-  readonly nodeName: string;
-  readonly #createdSeconds: number;
-  readonly #startedSeconds: number;
-  readonly resourceVersion: string;
+  readonly #model: PodModel;
+  readonly #object: Lookalike;
 
-  constructor(model: Model, { name, uid, nodeName, createdSeconds, startedSeconds, resourceVersion }: Lookalike) {
+  constructor(model: PodModel, object: Lookalike) {
     this.#model = model;
-    this.#name = name;
-    this.uid = uid;
-    this.nodeName = nodeName;
-    this.#createdSeconds = createdSeconds;
-    this.#startedSeconds = startedSeconds;
-    this.resourceVersion = resourceVersion;
+    this.#object = object;
+  }
+
+  get uid(): string {
+    return this.#object.uid;
+  }
+
+  get name(): string {
+    return this.#object.name;
+  }
+
+  get nodeName(): string {
+    return this.#object.nodeName;
+  }
+
+  get resourceVersion(): string {
+    return this.#object.resourceVersion;
+  }
+
+  get createdSeconds(): number {
+    return this.#object.createdSeconds;
   }
 
   get model(): PodObject {
@@ -91,15 +124,21 @@ class AlikePod implements SharedPod {
   }
 
   get pod(): PodObject {
-    const { uid, nodeName } = this;
+    const { name, uid, nodeName, createdSeconds, startedSeconds } = this.#object;
     return {
       ...this.#model.pod,
-      name: this.#name,
+      name,
       uid,
       nodeName,
-      createdAtMs: Math.max(0, this.#createdSeconds) * MILLIS_A_SECOND,
-      startedAtMs: this.#startedSeconds < 0 ? undefined : this.#startedSeconds * MILLIS_A_SECOND,
+      createdAtMs: createdMs(createdSeconds),
+      startedAtMs: startedSeconds < 0 ? undefined : startedSeconds * MILLIS_A_SECOND,
     };
+  }
+
+  get kept(): PodModel {
+    const { nodeName, startedSeconds } = this.#object;
+    const isPlain = nodeName === '' && startedSeconds < 0;
+    return isPlain ? this.#model : { pod: this.pod, template: this.template };
   }
 }
 

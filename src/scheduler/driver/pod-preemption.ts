@@ -174,7 +174,7 @@ export class PodPreemption {
       const other = state.pod;
       this.nominate(other, '');
       if (this.#book.toWrite(uid, clock.nowMs()) !== undefined) status.nominationLost(other);
-      queue.add({ uid, priority: other.priority, isGated: other.schedulingGates.length > 0 });
+      queue.add(state, { priority: other.priority, isGated: other.schedulingGates.length > 0 });
     }
     const staying = victims.flatMap((uid) => kernel.placedPod(uid) ?? []).filter(({ isTerminating }) => !isTerminating);
     if (staying.length === 0) return false;

@@ -6,6 +6,7 @@
 //
 // Nothing is decided before every collection has been read once: a decision on half of the pods would be wrong.
 
+import { assert } from '../../base/assert.ts';
 import type { Timer } from '../../io/clock.ts';
 import type { ObjectHead } from '../../kube-api/object-head.ts';
 import { Kernel, type Outcome } from '../kernel/kernel.ts';
@@ -59,7 +60,7 @@ export class Scheduler {
     const { api, clock, profiles, instance, backoff, bindingsMax, notices } = options;
     const leadsUntilMs = (): number => this.#leadsUntilMs();
     this.#options = options;
-    this.queue = new SchedulingQueue(backoff);
+    this.queue = new SchedulingQueue((uid) => this.#own.get(uid), backoff);
     this.#shards = options.openShards?.(() => this.#answered());
     this.#kernel = this.#shards?.kernel ?? new Kernel(profiles);
     this.#names = new Set(profiles.map(({ schedulerName }) => schedulerName));
@@ -229,8 +230,8 @@ export class Scheduler {
   }
 
   #waitsNoMore(uid: string): void {
-    this.#own.delete(uid);
     this.#leaveQueue(uid);
+    this.#own.delete(uid);
     this.#volumes.podLeft(uid);
     this.#preemption.forget(uid);
   }
@@ -257,17 +258,19 @@ export class Scheduler {
       this.#deletePod(uid);
       return;
     }
-    const { addedMs, failures } = before ?? { addedMs: this.#options.clock.nowMs(), failures: 0 };
-    const own = new OwnPod(shared, nominated, { addedMs, failures });
-    this.#own.set(uid, own);
-    // Others see a nomination; what else it is matters once it is decided on.
-    if (nominated !== '' || before?.isTold === true) this.#tell(own);
     const left = before?.nominatedNodeName ?? '';
+    const wasTold = before?.isTold === true;
+    const isAsBefore = before?.template === shared.template;
+    const own = before ?? new OwnPod(shared, nominated, this.#options.clock.nowMs());
+    if (before === undefined) this.#own.set(uid, own);
+    else own.update(shared, nominated);
+    // Others see a nomination; what else it is matters once it is decided on.
+    if (nominated !== '' || wasTold) this.#tell(own);
     if (left !== '' && left !== nominated) this.#changed('pod-removed', left);
     if (model.volumes.some(({ claimName }) => claimName !== undefined)) this.#volumes.podWaits(own.pod);
     const isNominatedElsewhere = before !== undefined && left !== nominated;
-    if (before?.template === shared.template && this.queue.has(uid) && !isNominatedElsewhere) return;
-    this.queue.add({ uid, priority, isGated: schedulingGates.length > 0 });
+    if (isAsBefore && this.queue.has(uid) && !isNominatedElsewhere) return;
+    this.queue.add(own, { priority, isGated: schedulingGates.length > 0 });
     this.#kick();
   }
 
@@ -358,10 +361,7 @@ export class Scheduler {
   #decide(uid: string, sinceMs: number, nowMs: number): void {
     this.#awaited = undefined;
     const own = this.#own.get(uid);
-    if (own === undefined) {
-      this.queue.placed(uid);
-      return;
-    }
+    assert(own !== undefined, 'a pod that comes from the queue is known');
     if (this.#preemption.holds(uid, nowMs)) return;
     if (!own.isTold) this.#tell(own);
     const { pod } = own;

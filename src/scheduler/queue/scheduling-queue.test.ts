@@ -2,11 +2,47 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { NOMINATED, PREEMPTING } from './cluster-event.ts';
-import { SchedulingQueue, type WaitingPod } from './scheduling-queue.ts';
+import { QueueEntry } from './queue-entry.ts';
+import { type Arrival, SchedulingQueue } from './scheduling-queue.ts';
 
 const FIT = new Set(['NodeResourcesFit']);
 
-function pod(uid: string, priority = 0): WaitingPod {
+interface Pod extends Arrival {
+  readonly uid: string;
+}
+
+class PodEntry extends QueueEntry {
+  readonly uid: string;
+
+  constructor(uid: string) {
+    super();
+    this.uid = uid;
+  }
+}
+
+/** With its pods, as a scheduler knows them. */
+class PodQueue extends SchedulingQueue {
+  readonly #entries: Map<string, PodEntry>;
+
+  constructor() {
+    const entries = new Map<string, PodEntry>();
+    super((uid) => entries.get(uid));
+    this.#entries = entries;
+  }
+
+  addPod({ uid, ...arrival }: Pod): void {
+    const entry = this.#entries.get(uid) ?? new PodEntry(uid);
+    this.#entries.set(uid, entry);
+    this.add(entry, arrival);
+  }
+
+  override remove(uid: string): void {
+    super.remove(uid);
+    this.#entries.delete(uid);
+  }
+}
+
+function pod(uid: string, priority = 0): Pod {
   return { uid, priority, isGated: false };
 }
 
@@ -19,23 +55,23 @@ function popAll(queue: SchedulingQueue, nowMs: number): string[] {
 
 describe('the scheduling queue', () => {
   it('gives pods by priority, then by arrival', () => {
-    const queue = new SchedulingQueue();
-    for (const each of [pod('a'), pod('b', 5), pod('c'), pod('d', 5)]) queue.add(each);
+    const queue = new PodQueue();
+    for (const each of [pod('a'), pod('b', 5), pod('c'), pod('d', 5)]) queue.addPod(each);
     assert.deepEqual(popAll(queue, 0), ['b', 'd', 'a', 'c']);
   });
 
   it('keeps gated pods until they have no gates', () => {
-    const queue = new SchedulingQueue();
-    queue.add({ ...pod('a'), isGated: true });
+    const queue = new PodQueue();
+    queue.addPod({ ...pod('a'), isGated: true });
     assert.deepEqual([popAll(queue, 0), queue.counts.gated], [[], 1]);
-    queue.add(pod('a'));
+    queue.addPod(pod('a'));
     assert.deepEqual(popAll(queue, 0), ['a']);
   });
 
   it('wakes one pod of a class, and the next when that one is placed', () => {
-    const queue = new SchedulingQueue();
+    const queue = new PodQueue();
     for (const uid of ['a', 'b', 'c']) {
-      queue.add(pod(uid));
+      queue.addPod(pod(uid));
       queue.pop(0);
       queue.refused(uid, 'class', FIT, 0);
     }
@@ -51,11 +87,11 @@ describe('the scheduling queue', () => {
   });
 
   it('wakes the pods that an event concerns out of their turn, and parks them again where they belong', () => {
-    const queue = new SchedulingQueue();
+    const queue = new PodQueue();
     const park = (uid: string, key: string, nowMs: number): void =>
       queue.refused(uid, key, new Set(['VolumeBinding']), nowMs);
     for (const uid of ['a', 'b', 'c']) {
-      queue.add(pod(uid));
+      queue.addPod(pod(uid));
       queue.pop(0);
       park(uid, 'class', 0);
     }
@@ -76,9 +112,9 @@ describe('the scheduling queue', () => {
   });
 
   it('wakes all pods of a class when volumes may have set them apart', () => {
-    const queue = new SchedulingQueue();
+    const queue = new PodQueue();
     for (const uid of ['a', 'b']) {
-      queue.add(pod(uid));
+      queue.addPod(pod(uid));
       queue.pop(0);
       queue.refused(uid, 'class', new Set(['VolumeBinding']), 0);
     }
@@ -87,9 +123,9 @@ describe('the scheduling queue', () => {
   });
 
   it('leaves a pod that waits for its nominated node to what happens there', () => {
-    const queue = new SchedulingQueue();
+    const queue = new PodQueue();
     for (const uid of ['a', 'b']) {
-      queue.add(pod(uid));
+      queue.addPod(pod(uid));
       queue.pop(0);
     }
     queue.refused('b', 'class', FIT, 0);
@@ -112,8 +148,8 @@ describe('the scheduling queue', () => {
   });
 
   it('does not wake for what cannot help', () => {
-    const queue = new SchedulingQueue();
-    queue.add(pod('a'));
+    const queue = new PodQueue();
+    queue.addPod(pod('a'));
     queue.pop(0);
     queue.refused('a', 'class', new Set(['NodeAffinity']), 0);
     queue.wake('pod-removed');
@@ -123,8 +159,8 @@ describe('the scheduling queue', () => {
   });
 
   it('takes what backs off early when nothing else is there, but not what failed', () => {
-    const queue = new SchedulingQueue();
-    for (const uid of ['a', 'b']) queue.add(pod(uid));
+    const queue = new PodQueue();
+    for (const uid of ['a', 'b']) queue.addPod(pod(uid));
     assert.deepEqual(popAll(queue, 0), ['a', 'b']);
     queue.refused('a', 'class', FIT, 0);
     queue.failed('b', 0);
@@ -135,8 +171,8 @@ describe('the scheduling queue', () => {
   });
 
   it('wakes what was parked for five minutes', () => {
-    const queue = new SchedulingQueue();
-    queue.add(pod('a'));
+    const queue = new PodQueue();
+    queue.addPod(pod('a'));
     queue.pop(0);
     queue.refused('a', 'class', FIT, 0);
     queue.flushParked(299_999);
@@ -146,9 +182,9 @@ describe('the scheduling queue', () => {
   });
 
   it('wakes all of a class when an object may have set its pods apart', () => {
-    const queue = new SchedulingQueue();
+    const queue = new PodQueue();
     for (const uid of ['a', 'b']) {
-      queue.add(pod(uid));
+      queue.addPod(pod(uid));
       queue.pop(0);
       queue.refused(uid, 'class', new Set(['PodTopologySpread']), 0);
     }
@@ -157,9 +193,9 @@ describe('the scheduling queue', () => {
   });
 
   it('lets the next of a class go when the woken one is deleted', () => {
-    const queue = new SchedulingQueue();
+    const queue = new PodQueue();
     for (const uid of ['a', 'b']) {
-      queue.add(pod(uid));
+      queue.addPod(pod(uid));
       queue.pop(0);
       queue.refused(uid, 'class', FIT, 0);
     }
@@ -176,13 +212,13 @@ describe('the scheduling queue', () => {
     });
     fc.assert(
       fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
-        const queue = new SchedulingQueue();
+        const queue = new PodQueue();
         const waiting = new Set<string>();
         let nowMs = 0;
         for (const { kind, which, outcome } of steps) {
           const uid = `p${which}`;
           if (kind === 'add') {
-            queue.add(pod(uid, which % 3));
+            queue.addPod(pod(uid, which % 3));
             waiting.add(uid);
           } else if (kind === 'remove') {
             queue.remove(uid);
