@@ -86,8 +86,8 @@ export class StatusPort {
   }
 
   async #startPlain(): Promise<void> {
-    const { flags, answer } = this.#options;
-    const pages = new Http1((request, reply) => reply(answer(request)));
+    const { flags, answer, clock } = this.#options;
+    const pages = new Http1(clock, (request, reply) => reply(answer(request)));
     const listener = await new TcpNetwork().listen({ host: LOOPBACK, port: flags.port }, (stream) => {
       stream.start(pages.accept(stream));
     });

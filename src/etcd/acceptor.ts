@@ -12,6 +12,8 @@ export interface Protocols {
   /** The handler that takes over; the stream has been started. */
   http2(stream: ByteStream): ByteStreamHandler;
   http1(stream: ByteStream): ByteStreamHandler;
+  /** The peer is dropped because it has not sent enough in time. */
+  onSilent(): void;
 }
 
 export class Acceptor implements ByteStreamHandler {
@@ -24,7 +26,10 @@ export class Acceptor implements ByteStreamHandler {
   constructor(stream: ByteStream, protocols: Protocols, clock: Clock) {
     this.#stream = stream;
     this.#protocols = protocols;
-    this.#timer = clock.setTimer(FIRST_BYTES_MS_MAX, () => stream.destroy());
+    this.#timer = clock.setTimer(FIRST_BYTES_MS_MAX, () => {
+      protocols.onSilent();
+      stream.destroy();
+    });
     stream.start(this);
   }
 

@@ -3,12 +3,18 @@
 import type { ConnectionStats } from '../h2/connection-options.ts';
 import type { MetricDefiner } from './metric-definer.ts';
 
-/** `stats` are sums over all connections, closed ones included. */
-export function defineConnectionMetrics(
-  definer: MetricDefiner,
-  stats: () => ConnectionStats,
-  connectionCount: () => number,
-): void {
+/** What is published about connections. */
+export interface ConnectionFigures {
+  /** Of HTTP/2, open now. */
+  readonly count: number;
+  /** Sums over all of HTTP/2, closed ones included. */
+  readonly stats: ConnectionStats;
+  /** Dropped before it was known what they speak, and of HTTP/1.1, because time was up. */
+  readonly timeouts: { readonly silent: number; readonly http1: number };
+}
+
+export function defineConnectionMetrics(definer: MetricDefiner, figures: () => ConnectionFigures): void {
+  const stats = (): ConnectionStats => figures().stats;
   definer.counter(
     'etcd_network_client_grpc_received_bytes_total',
     'The total number of bytes received from grpc clients.',
@@ -19,7 +25,7 @@ export function defineConnectionMetrics(
     'The total number of bytes sent to grpc clients.',
     () => stats().bytesSent,
   );
-  definer.gauge('k1m_h2_connections', 'HTTP/2 connections.', connectionCount);
+  definer.gauge('k1m_h2_connections', 'HTTP/2 connections.', () => figures().count);
   definer.counter(
     'k1m_h2_streams_refused_total',
     'Streams above the limit of concurrent streams.',
@@ -59,5 +65,31 @@ export function defineConnectionMetrics(
     'k1m_h2_limits_exceeded_total',
     'Connections closed because a limit was exceeded.',
     () => stats().limitsExceeded,
+  );
+  definer.counter(
+    'k1m_h2_handshake_timeouts_total',
+    'Connections closed because preface, SETTINGS or their acknowledgement did not come in time.',
+    () => stats().handshakeTimeouts,
+  );
+  definer.counter('k1m_h2_keepalive_pings_total', 'Pings sent to silent peers.', () => stats().keepalivePingsSent);
+  definer.counter(
+    'k1m_h2_dead_peers_total',
+    'Connections closed because such a ping was not answered.',
+    () => stats().deadPeers,
+  );
+  definer.counter(
+    'k1m_h2_protocol_errors_total',
+    'Connections closed because the peer broke the protocol.',
+    () => stats().protocolErrors,
+  );
+  definer.counter(
+    'k1m_silent_connections_total',
+    'Connections closed because their first bytes did not come in time.',
+    () => figures().timeouts.silent,
+  );
+  definer.counter(
+    'k1m_http1_timeouts_total',
+    'HTTP/1.1 connections closed because a request, the taking of its answer, or the next request took too long.',
+    () => figures().timeouts.http1,
   );
 }

@@ -25,7 +25,7 @@ export interface ConnectionsOptions {
   readonly clock: Clock;
   readonly h2: ConnectionOptions;
   readonly registry: Registry;
-  readonly http: HttpService;
+  readonly http: Pick<HttpService, 'handle'>;
   readonly messageBytesMax: number;
   readonly onBug: (error: unknown) => void;
 }
@@ -41,6 +41,7 @@ export class Connections {
   readonly #dirty: ServerConnection[] = [];
   /** Of those that are closed. */
   readonly #closedStats = new ConnectionStats();
+  #silent = 0;
   #isFlushScheduled = false;
   #isFlushExpected = false;
   #isClosing = false;
@@ -48,7 +49,7 @@ export class Connections {
   constructor(options: ConnectionsOptions) {
     this.#options = options;
     this.#drivers = new DriverSet(options.clock);
-    this.#http1 = new Http1((request, reply) => options.http.handle(request, reply));
+    this.#http1 = new Http1(options.clock, (request, reply) => options.http.handle(request, reply));
   }
 
   /** The ports in use, in the order of `listen`. */
@@ -69,13 +70,22 @@ export class Connections {
     return sum;
   }
 
+  /** Connections dropped before it was known what they speak, and those of HTTP/1.1, because time was up. */
+  get timeouts(): { readonly silent: number; readonly http1: number } {
+    return { silent: this.#silent, http1: this.#http1.timeouts };
+  }
+
   /** `isHttpOnly`: gRPC is not served there. Rejects with the network's error. */
   async listen(addresses: readonly ListenOptions[], isHttpOnly: boolean): Promise<void> {
     const { network, clock } = this.#options;
     const http1 = (stream: ByteStream): ReturnType<Http1['accept']> => this.#http1.accept(stream);
     const http2 = isHttpOnly ? http1 : (stream: ByteStream): Driver => this.#serveHttp2(stream);
+    const onSilent = (): void => {
+      this.#silent++;
+    };
     for (const address of addresses) {
-      const listener = await network.listen(address, (stream) => new Acceptor(stream, { http2, http1 }, clock));
+      const protocols = { http2, http1, onSilent };
+      const listener = await network.listen(address, (stream) => new Acceptor(stream, protocols, clock));
       this.#listeners.push(listener);
     }
   }

@@ -7,14 +7,13 @@ import { Counter, Gauge, Registry as PromRegistry } from 'prom-client';
 import type { Method } from '../api/methods.ts';
 import { DurationHistogram } from '../base/duration-histogram.ts';
 import type { Registry } from '../grpc/registry.ts';
-import type { ConnectionStats } from '../h2/connection-options.ts';
 import type { ProcessUsage } from '../io/process-usage.ts';
 import type { SnapshotResult } from '../snapshot/snapshot-taking.ts';
 import type { Snapshotter } from '../snapshot/snapshotter.ts';
 import type { WatchHub } from '../watch/hub.ts';
 import type { Backups } from './backups.ts';
 import type { Committer } from './committer.ts';
-import { defineConnectionMetrics } from './connection-metrics.ts';
+import { type ConnectionFigures, defineConnectionMetrics } from './connection-metrics.ts';
 import type { Engine } from './engine.ts';
 import { grpcMetricsText } from './grpc-metrics.ts';
 import type { HttpService } from './http-service.ts';
@@ -45,9 +44,7 @@ export interface MetricsSources {
   readonly usage: () => ProcessUsage;
   /** Calls back after the I/O that is ready now. */
   readonly defer: (callback: () => void) => void;
-  readonly connectionCount: () => number;
-  /** Sums over all connections, closed ones included. */
-  readonly connectionStats: () => ConnectionStats;
+  readonly connections: () => ConnectionFigures;
   readonly storedBytes: () => number;
   readonly sequences: () => { readonly last: number; readonly durable: number };
   /** Longest time the event loop was held since the last scrape, in seconds. */
@@ -83,7 +80,7 @@ export class Metrics {
       gauges: (name, help, read) => this.#gauges(name, help, read),
       counter: (name, help, read) => this.#counter(name, help, read),
     };
-    defineConnectionMetrics(definer, sources.connectionStats, sources.connectionCount);
+    defineConnectionMetrics(definer, sources.connections);
     for (const part of sources.parts) part.defineMetrics(definer);
     this.#defineProcess();
   }

@@ -33,7 +33,7 @@ export interface ConnectionOptions {
   readonly transportBacklogBytesMax: number;
   /** While the socket and our output hold more than this, nothing is read from the peer. */
   readonly outputBacklogBytesMax: number;
-  /** How long the backlog may stay above outputBacklogBytesMax before the connection is closed. */
+  /** How long a backlog above transportBacklogBytesMax may stand still before the connection is closed. */
   readonly outputStallMsMax: number;
 
   /** The window over which the abuse limits below count. */
@@ -156,4 +156,8 @@ export class ConnectionStats {
   keepalivePingsSent = 0;
   /** How often a limit ended the connection (0 or 1 here; the sum over connections is the metric). */
   limitsExceeded = 0;
+  /** The same of handshakes that took too long, of pings that were not answered, and of all other errors of the peer's. */
+  handshakeTimeouts = 0;
+  deadPeers = 0;
+  protocolErrors = 0;
 }

@@ -381,7 +381,10 @@ export class Connection {
   #keepAlive(): void {
     const due = this.#liveness.tick(this.#nowMs, this.#table.count);
     if (due === 'ping') this.#sender.writer.ping(KEEPALIVE_PING, 0);
-    else if (due === 'dead') this.#end(NO_ERROR, 'the peer does not answer pings');
+    else if (due === 'dead') {
+      this.stats.deadPeers++;
+      this.#end(NO_ERROR, 'the peer does not answer pings');
+    }
   }
 
   /** Whether the socket has taken nothing for outputStallMsMax although there is much to take. */
@@ -399,6 +402,8 @@ export class Connection {
   /** The peer broke a rule or a limit. */
   #fail(errorCode: number, reason: string): void {
     if (errorCode === ENHANCE_YOUR_CALM) this.stats.limitsExceeded++;
+    else if (errorCode === SETTINGS_TIMEOUT) this.stats.handshakeTimeouts++;
+    else this.stats.protocolErrors++;
     this.#end(errorCode, reason);
   }
 

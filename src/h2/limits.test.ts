@@ -94,6 +94,7 @@ test('frameBytesMax: a longer frame ends the connection', () => {
   assert.equal(bench.connection.isClosed, false);
   bench.send(frame(0, 0, 1, new Uint8Array(20_001)));
   assert.match(bench.output().at(-1) ?? '', /FRAME_SIZE_ERROR/);
+  assert.equal(bench.connection.stats.protocolErrors, 1);
 });
 
 test('headerListBytesMax: a longer list resets its stream only', () => {
@@ -109,6 +110,7 @@ test('headerBlockBytesMax: more encoded bytes in one section end the connection'
   const bench = new Bench('server', { headerBlockBytesMax: 100 }).handshake();
   bench.send(frame(1, 1, 1, REQUEST), frame(9, 0, 1, new Uint8Array(100)));
   assert.match(bench.output().at(-1) ?? '', /^GOAWAY 0 ENHANCE_YOUR_CALM/);
+  assert.equal(bench.connection.stats.limitsExceeded, 1);
 });
 
 test('continuationFramesMax: more frames of one section end the connection', () => {
@@ -118,6 +120,7 @@ test('continuationFramesMax: more frames of one section end the connection', () 
   assert.equal(bench.connection.isClosed, false);
   bench.send(empty);
   assert.match(bench.output().at(-1) ?? '', /^GOAWAY 0 ENHANCE_YOUR_CALM/);
+  assert.equal(bench.connection.stats.limitsExceeded, 1);
 });
 
 test('streamQueueBytesMax: a stream with more waiting is reset; onDrain comes when a queue has emptied', () => {
@@ -212,6 +215,7 @@ test('outputStallMsMax: a peer that takes nothing for so long is dropped, one th
   assert.equal(slow.connection.isClosed, false);
   slow.pass(6_000);
   assert.match(slow.output().at(-1) ?? '', /^GOAWAY 0 ENHANCE_YOUR_CALM the peer does not read/);
+  assert.equal(slow.connection.stats.limitsExceeded, 1);
 });
 
 test('handshakeMsMax: a client that sends no preface and SETTINGS in time is dropped', () => {
@@ -221,6 +225,7 @@ test('handshakeMsMax: a client that sends no preface and SETTINGS in time is dro
     assert.equal(bench.connection.isClosed, false);
     bench.pass(1_000);
     assert.match(bench.output().at(-1) ?? '', /^GOAWAY 0 SETTINGS_TIMEOUT/);
+    assert.equal(bench.connection.stats.handshakeTimeouts, 1);
   }
 });
 
@@ -228,6 +233,7 @@ test('settingsAckMsMax: a peer that does not acknowledge SETTINGS in time is dro
   const bench = new Bench('server').send(Buffer.from(PREFACE), frame(4, 0, 0)).pass(29_000);
   assert.equal(bench.connection.isClosed, false);
   assert.match(bench.pass(1_000).output().at(-1) ?? '', /^GOAWAY 0 SETTINGS_TIMEOUT/);
+  assert.equal(bench.connection.stats.handshakeTimeouts, 1);
 });
 
 test('keepalive: a silent peer is pinged, and dropped when it does not answer in time', () => {
@@ -241,6 +247,8 @@ test('keepalive: a silent peer is pinged, and dropped when it does not answer in
   assert.equal(bench.connection.isClosed, false);
   bench.pass(1_000);
   assert.equal(bench.connection.isClosed, true);
+  const { keepalivePingsSent, deadPeers } = bench.connection.stats;
+  assert.deepEqual([keepalivePingsSent, deadPeers], [2, 1]);
 });
 
 test('keepalive: a client pings only while streams are open', () => {
@@ -257,6 +265,8 @@ test('pingStrikesMax: a client that pings too often is told too_many_pings', () 
   assert.equal(bench.connection.isClosed, false);
   bench.pass(4_000).send(PING);
   assert.deepEqual(bench.output().slice(-2), ['PING ack', 'GOAWAY 1 ENHANCE_YOUR_CALM too_many_pings']);
+  const { pingStrikes, limitsExceeded } = bench.connection.stats;
+  assert.deepEqual([pingStrikes, limitsExceeded], [3, 1]);
 });
 
 test('pingMinTimeMs: pings at that distance while a stream is open are fine, without streams they are strikes', () => {
