@@ -21,7 +21,7 @@ export interface CallListener {
   onHalfClose(): void;
   /** Queued replies have been sent: there is room again. */
   onDrain(): void;
-  /** The call is over by the peer's cancel, the deadline or the connection's end. Not called after end or fail. */
+  /** The call is over by the peer's cancel, a message that cannot be taken, the deadline or the connection's end. Not called after end or fail. */
   onCancel(): void;
 }
 
@@ -33,6 +33,8 @@ export class MethodEntry {
   readonly unary: UnaryHandler | undefined;
   readonly stream: StreamHandler | undefined;
   readonly hint: RequestHint | undefined;
+  /** The peer sends one message and no more. */
+  readonly hasOneRequest: boolean;
   started = 0;
   messagesReceived = 0;
   messagesSent = 0;
@@ -49,6 +51,7 @@ export class MethodEntry {
     this.unary = unary;
     this.stream = stream;
     this.hint = hint;
+    this.hasOneRequest = method.shape === 'unary' || method.shape === 'server_stream';
   }
 }
 

@@ -5,10 +5,11 @@
 //
 // Incoming messages may be cut anywhere by DATA frames: `#incoming` gathers one; most arrive whole and never need it.
 
-import { INTERNAL, RESOURCE_EXHAUSTED, StatusError } from '../api/errors.ts';
+import { INTERNAL, StatusError, UNKNOWN } from '../api/errors.ts';
 import { copyBytes } from '../base/bytes.ts';
 import type { DataSource } from '../h2/send-queue.ts';
 import type { Stream } from '../h2/stream.ts';
+import { COMPRESSED } from './message-prefix.ts';
 import type { CallListener, MethodEntry } from './registry.ts';
 import type { RequestHead } from './request-head.ts';
 import type { ServerConnection } from './server-connection.ts';
@@ -32,8 +33,8 @@ class IncomingMessage {
   /** How long it is, and how much of it is there. */
   messageBytes = 0;
   receivedBytes = 0;
-  /** A unary call has its one message. */
-  isUnaryComplete = false;
+  /** The one message that the call has is there. */
+  isComplete = false;
 }
 
 export class ServerCall {
@@ -114,6 +115,14 @@ export class ServerCall {
 
   // For the connection.
 
+  /** Ends the call with an error that its listener does not know of. */
+  abort(error: StatusError): void {
+    const stream = this.#finish(error.code);
+    if (stream === undefined) return;
+    this.connection.sendStatus(stream, this.#hasSentHeaders, error);
+    this.listener?.onCancel();
+  }
+
   /** The peer gave up, or the connection is gone. */
   cancel(code: number): void {
     if (this.#finish(code) !== undefined) this.listener?.onCancel();
@@ -126,11 +135,24 @@ export class ServerCall {
     let at = start;
     while (at < end && this.#stream !== undefined) at = this.#receiveSome(incoming, buffer, at, end);
     if (!endStream || this.#stream === undefined) return;
-    if (this.entry.stream !== undefined && incoming.prefixBytes === 0) this.listener?.onHalfClose();
-    else if (incoming.isUnaryComplete && incoming.message !== undefined) {
+    const error = this.#endError(incoming);
+    if (error !== undefined) this.abort(error);
+    else if (this.entry.stream !== undefined) this.listener?.onHalfClose();
+    else if (incoming.message !== undefined) {
       this.connection.runUnary(this, incoming.message, 0, incoming.messageBytes);
       this.connection.memory.give(incoming.message);
-    } else this.fail(new StatusError(INTERNAL, 'unexpected EOF'));
+    }
+  }
+
+  /** What is wrong with a request that ends now, in grpc-go's words. */
+  #endError({ prefixBytes, isComplete }: IncomingMessage): StatusError | undefined {
+    const { hasOneRequest, unary } = this.entry;
+    if (unary !== undefined) {
+      if (isComplete) return undefined;
+      return new StatusError(UNKNOWN, prefixBytes < PREFIX_BYTES ? 'EOF' : 'unexpected EOF');
+    }
+    if (prefixBytes > 0) return new StatusError(INTERNAL, 'unexpected EOF');
+    return hasOneRequest && !isComplete ? cardinalityViolation('no request message from') : undefined;
   }
 
   #receiveSome(incoming: IncomingMessage, buffer: Uint8Array, start: number, end: number): number {
@@ -151,13 +173,15 @@ export class ServerCall {
   #beginMessage(incoming: IncomingMessage): void {
     const { prefix } = incoming;
     const length = prefix[1] * 0x100_0000 + (prefix[2] << 16) + (prefix[3] << 8) + prefix[4];
-    const error = this.connection.prefixError(prefix[0], length);
+    const error = this.connection.prefixError(prefix[0], length, this.head.isGzip);
     if (error !== undefined) {
-      this.fail(error);
+      this.abort(error);
       return;
     }
-    if (incoming.isUnaryComplete) {
-      this.fail(new StatusError(INTERNAL, 'received more than one message for a unary call'));
+    if (incoming.isComplete) {
+      const text = 'received more than one message for a unary call';
+      const isUnary = this.entry.unary !== undefined;
+      this.abort(isUnary ? new StatusError(INTERNAL, text) : cardinalityViolation('multiple request messages for'));
       return;
     }
     // A stream's listener may keep what it is given.
@@ -167,14 +191,28 @@ export class ServerCall {
     if (length === 0) this.#endMessage(incoming, incoming.message);
   }
 
-  #endMessage(incoming: IncomingMessage, message: Uint8Array): void {
+  #endMessage(incoming: IncomingMessage, received: Uint8Array): void {
     incoming.prefixBytes = 0;
-    if (this.entry.unary !== undefined) {
-      incoming.isUnaryComplete = true;
-      return;
-    }
+    const message = incoming.prefix[0] === COMPRESSED ? this.#decompress(incoming, received) : received;
+    if (message === undefined) return;
+    incoming.isComplete = this.entry.hasOneRequest;
+    if (this.entry.unary !== undefined) return;
     incoming.message = undefined;
     this.connection.deliver(this, message, 0, incoming.messageBytes);
+  }
+
+  /** The message in memory of its own; undefined when the call has failed by it. */
+  #decompress(incoming: IncomingMessage, received: Uint8Array): Uint8Array | undefined {
+    try {
+      const message = this.connection.decompress(received.subarray(0, incoming.messageBytes));
+      incoming.message = message;
+      incoming.messageBytes = message.length;
+      return message;
+    } catch (error) {
+      if (!(error instanceof StatusError)) throw error;
+      this.abort(error);
+      return undefined;
+    }
   }
 
   #open(stream: Stream): void {
@@ -195,15 +233,6 @@ export class ServerCall {
   }
 }
 
-/** grpc-go's words for a message prefix that is not accepted; undefined when it is. */
-export function messagePrefixError(flag: number, length: number, messageBytesMax: number): StatusError | undefined {
-  if (flag === 1) {
-    return new StatusError(INTERNAL, 'grpc: compressed flag set with identity or empty encoding');
-  }
-  if (flag !== 0) return new StatusError(INTERNAL, `grpc: received unexpected payload format ${flag}`);
-  if (length > messageBytesMax) {
-    const text = `grpc: received message larger than max (${length} vs. ${messageBytesMax})`;
-    return new StatusError(RESOURCE_EXHAUSTED, text);
-  }
-  return undefined;
+function cardinalityViolation(what: string): StatusError {
+  return new StatusError(INTERNAL, `cardinality violation: received ${what} non-client-streaming RPC`);
 }

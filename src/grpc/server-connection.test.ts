@@ -2,7 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import type { Method } from '../api/methods.ts';
+import { WireError } from '../base/byte-reader.ts';
 import { Connection } from '../h2/connection.ts';
 import { RecordingHandler } from '../h2/connection-fixture.ts';
 import { CLIENT_DEFAULTS, SERVER_DEFAULTS } from '../h2/connection-options.ts';
@@ -17,6 +19,7 @@ import { ServerConnection } from './server-connection.ts';
 const MESSAGE_BYTES_MAX = 1_000;
 const UNARY: Method = { path: '/test.Service/Unary', service: 'test.Service', name: 'Unary', shape: 'unary' };
 const LATER: Method = { path: '/test.Service/Later', service: 'test.Service', name: 'Later', shape: 'unary' };
+const ONE: Method = { path: '/test.Service/One', service: 'test.Service', name: 'One', shape: 'server_stream' };
 const STREAM: Method = { path: '/test.Service/Stream', service: 'test.Service', name: 'Stream', shape: 'bidi_stream' };
 
 /** The client's side: the status of each stream. */
@@ -28,8 +31,9 @@ class Statuses extends RecordingHandler {
   }
 
   override onTrailers(stream: Stream, { fields }: HeaderBlock): void {
+    const http = headerValue(fields, ':status') ?? '200';
     const text = `${headerValue(fields, 'grpc-status')} ${headerValue(fields, 'grpc-message') ?? ''}`;
-    this.byStream.set(stream.id, text.trim());
+    this.byStream.set(stream.id, `${http === '200' ? '' : `HTTP ${http}: `}${text}`.trim());
   }
 }
 
@@ -40,6 +44,8 @@ class Pair {
   dirtyCount = 0;
   /** Calls of LATER, to be answered when the test wants. */
   readonly later: ServerCall[] = [];
+  /** How often a stream was told that it is over. */
+  cancelCount = 0;
   /** Messages of streams as they were given. */
   readonly kept: Uint8Array[] = [];
   readonly #statuses = new Statuses();
@@ -55,15 +61,20 @@ class Pair {
     registry.unary(LATER, (call) => {
       this.later.push(call);
     });
-    registry.stream(STREAM, (call) => ({
-      onMessage: (buffer, start, end): void => {
-        this.kept.push(buffer.subarray(start, end));
-        this.heard.push(Buffer.from(buffer.subarray(start, end)).toString());
-      },
-      onHalfClose: (): void => call.end(),
-      onDrain: (): void => {},
-      onCancel: (): void => {},
-    }));
+    for (const method of [STREAM, ONE]) {
+      registry.stream(method, (call) => ({
+        onMessage: (buffer, start, end): void => {
+          this.kept.push(buffer.subarray(start, end));
+          this.heard.push(Buffer.from(buffer.subarray(start, end)).toString());
+          if (this.heard.at(-1) === 'bad') throw new WireError('bad');
+        },
+        onHalfClose: (): void => call.end(),
+        onDrain: (): void => {},
+        onCancel: (): void => {
+          this.cancelCount++;
+        },
+      }));
+    }
     this.#server = new ServerConnection({
       h2: SERVER_DEFAULTS,
       registry,
@@ -84,15 +95,17 @@ class Pair {
   }
 
   /** Sends DATA frames, the last one with END_STREAM; the call's status and message. */
-  call(method: Method, frames: readonly Uint8Array[]): string | undefined {
-    const fields = [
-      { name: ':method', value: 'POST' },
-      { name: ':scheme', value: 'http' },
-      { name: ':path', value: method.path },
-      { name: ':authority', value: 'localhost' },
-      { name: 'content-type', value: 'application/grpc' },
-      { name: 'te', value: 'trailers' },
-    ];
+  call(method: Method, frames: readonly Uint8Array[], own: Readonly<Record<string, string>> = {}): string | undefined {
+    const values = {
+      ':method': 'POST',
+      ':scheme': 'http',
+      ':path': method.path,
+      ':authority': 'localhost',
+      'content-type': 'application/grpc',
+      te: 'trailers',
+      ...own,
+    };
+    const fields = Object.entries(values).map(([name, value]) => ({ name, value }));
     const stream = this.#client.openStream(fields, null, frames.length === 0);
     assert.ok(stream !== null);
     const { id } = stream;
@@ -114,11 +127,15 @@ class Pair {
   }
 }
 
-function message(text: string, flag = 0, length = text.length): Buffer {
+function message(content: string | Uint8Array, flag = 0, length = content.length): Buffer {
   const prefix = Buffer.alloc(5);
   prefix[0] = flag;
   prefix.writeUInt32BE(length, 1);
-  return Buffer.concat([prefix, Buffer.from(text)]);
+  return Buffer.concat([prefix, Buffer.from(content)]);
+}
+
+function zipped(text: string): Buffer {
+  return message(gzipSync(text), 1);
 }
 
 const NOTHING = Buffer.alloc(0);
@@ -137,10 +154,10 @@ const cases: readonly (readonly [string, Method, readonly Buffer[], string, read
   ['two messages on a unary call', UNARY, [Buffer.concat([message('one'), message('two')])], TWO, []],
   ['two messages on a unary call, in two frames', UNARY, [message('one'), message('two')], TWO, []],
   ['two empty messages on a unary call', UNARY, [message(''), message('')], TWO, []],
-  ['a unary call without a message', UNARY, [NOTHING], '13 unexpected EOF', []],
-  ['a unary call that ends with its headers', UNARY, [], '13 unexpected EOF', []],
-  ['a unary call that ends in the prefix', UNARY, [message('').subarray(0, 3)], '13 unexpected EOF', []],
-  ['a unary call that ends in its message', UNARY, [message('one', 0, 4)], '13 unexpected EOF', []],
+  ['a unary call without a message', UNARY, [NOTHING], '2 EOF', []],
+  ['a unary call that ends with its headers', UNARY, [], '2 EOF', []],
+  ['a unary call that ends in the prefix', UNARY, [message('').subarray(0, 3)], '2 EOF', []],
+  ['a unary call that ends in its message', UNARY, [message('one', 0, 4)], '2 unexpected EOF', []],
   [
     'a unary message with the beginning of another',
     UNARY,
@@ -184,7 +201,133 @@ const cases: readonly (readonly [string, Method, readonly Buffer[], string, read
     '13 unexpected EOF',
     ['one'],
   ],
+  [
+    'a message of a stream that cannot be read',
+    STREAM,
+    [message('one'), message('bad'), message('two')],
+    '13 grpc: failed to unmarshal the received message: proto: cannot parse invalid wire-format data',
+    ['one', 'bad'],
+  ],
+  ['one request, a stream of answers', ONE, [message('one')], '0', ['one']],
+  [
+    'a stream of answers without a request',
+    ONE,
+    [],
+    '13 cardinality violation: received no request message from non-client-streaming RPC',
+    [],
+  ],
+  [
+    'two requests for a stream of answers',
+    ONE,
+    [message('one'), message('two')],
+    '13 cardinality violation: received multiple request messages for non-client-streaming RPC',
+    ['one'],
+  ],
   ['a stream that ends in a prefix', STREAM, [message('one'), Buffer.of(0, 0)], '13 unexpected EOF', ['one']],
+];
+
+const GZIP = { 'grpc-encoding': 'gzip' };
+const TOO_LARGE = '8 grpc: received message after decompression larger than max 1000';
+const NO_GZIP = '13 grpc: failed to decompress the message: incorrect header check';
+
+/** With fields of their own; what a real etcd answers, but for what zlib says of a bad message. */
+const fieldCases: readonly (readonly [
+  string,
+  Readonly<Record<string, string>>,
+  Method,
+  readonly Buffer[],
+  string,
+  readonly string[],
+])[] = [
+  ['a compressed unary message', GZIP, UNARY, [zipped('one')], '0', ['one']],
+  [
+    'a compressed unary message in pieces',
+    GZIP,
+    UNARY,
+    [...zipped('one')].map((byte) => Buffer.of(byte)),
+    '0',
+    ['one'],
+  ],
+  ['a plain message where compressed ones may come', GZIP, UNARY, [message('one')], '0', ['one']],
+  [
+    'plain and compressed messages of a stream',
+    GZIP,
+    STREAM,
+    [Buffer.concat([zipped('one'), message('two'), zipped('six')])],
+    '0',
+    ['one', 'two', 'six'],
+  ],
+  ['a message of the limit when plain', GZIP, UNARY, [zipped('x'.repeat(1_000))], '0', ['x'.repeat(1_000)]],
+  ['a message above the limit when plain', GZIP, UNARY, [zipped('x'.repeat(1_001))], TOO_LARGE, []],
+  ['a bomb', GZIP, STREAM, [zipped('x'.repeat(300_000))], TOO_LARGE, []],
+  ['a message that is not compressed as it says', GZIP, UNARY, [message('one', 1)], NO_GZIP, []],
+  [
+    'an encoding that is not known',
+    { 'grpc-encoding': 'snappy' },
+    UNARY,
+    [message('one')],
+    '12 grpc: Decompressor is not installed for grpc-encoding "snappy"',
+    [],
+  ],
+  [
+    'a type of gRPC with its codec',
+    { 'content-type': 'application/grpc+proto' },
+    UNARY,
+    [message('one')],
+    '0',
+    ['one'],
+  ],
+  [
+    'a type that is not of gRPC',
+    { 'content-type': 'application/json' },
+    UNARY,
+    [message('one')],
+    'HTTP 415: 3 invalid gRPC request content-type "application/json"',
+    [],
+  ],
+  [
+    'a method that is not POST',
+    { ':method': 'PUT' },
+    UNARY,
+    [message('one')],
+    'HTTP 405: 13 Received a HEADERS frame with :method "PUT" which should be POST',
+    [],
+  ],
+  [
+    'a timeout without a unit',
+    { 'grpc-timeout': '10' },
+    UNARY,
+    [message('one')],
+    'HTTP 400: 13 malformed grpc-timeout: transport: timeout unit is not recognized: "10"',
+    [],
+  ],
+  [
+    'a timeout that is too long',
+    { 'grpc-timeout': '123456789S' },
+    UNARY,
+    [message('one')],
+    'HTTP 400: 13 malformed grpc-timeout: transport: timeout string is too long: "123456789S"',
+    [],
+  ],
+  [
+    'a timeout that is too short',
+    { 'grpc-timeout': 'S' },
+    UNARY,
+    [message('one')],
+    'HTTP 400: 13 malformed grpc-timeout: transport: timeout string is too short: "S"',
+    [],
+  ],
+  [
+    'a timeout below nothing',
+    { 'grpc-timeout': '-1S' },
+    UNARY,
+    [message('one')],
+    'HTTP 400: 13 malformed grpc-timeout: strconv.ParseUint: parsing "-1": invalid syntax',
+    [],
+  ],
+  ['no time at all', { 'grpc-timeout': '0S' }, UNARY, [message('one')], '4 context deadline exceeded', []],
+  ['a nanosecond', { 'grpc-timeout': '1n' }, STREAM, [message('one')], '4 context deadline exceeded', []],
+  ['a second', { 'grpc-timeout': '1S' }, UNARY, [message('one')], '0', ['one']],
 ];
 
 it("a message of a stream is its listener's to keep", () => {
@@ -205,7 +348,24 @@ for (const [name, method, frames, status, heard] of cases) {
     const pair = new Pair();
     assert.equal(pair.call(method, frames), status);
     assert.deepEqual(pair.heard, heard);
+    // Whoever serves a stream lets go of what it keeps for it.
+    assert.equal(pair.cancelCount, method.shape === 'unary' || status === '0' ? 0 : 1);
     // The connection goes on.
+    assert.equal(pair.call(UNARY, [message('next')]), '0');
+  });
+}
+
+for (const [name, fields, method, frames, status, heard] of fieldCases) {
+  it(`${name}: ${status}`, () => {
+    const pair = new Pair();
+    // The second one has the block of the first, or its head as a model.
+    for (let times = 1; times <= 2; times++) {
+      assert.equal(pair.call(method, frames, fields), status);
+      assert.equal(pair.heard.length, times * heard.length);
+      const isCut = method.shape !== 'unary' && status.startsWith('8');
+      assert.equal(pair.cancelCount, isCut ? times : 0);
+    }
+    assert.deepEqual(pair.heard, [...heard, ...heard]);
     assert.equal(pair.call(UNARY, [message('next')]), '0');
   });
 }

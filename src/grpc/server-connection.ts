@@ -22,10 +22,11 @@ import type { DataSource } from '../h2/send-queue.ts';
 import type { Stream } from '../h2/stream.ts';
 import type { Deadlines } from './deadlines.ts';
 import type { MessageMemory } from './message-memory.ts';
+import { decompress, messagePrefixError } from './message-prefix.ts';
 import type { MethodEntry, Registry } from './registry.ts';
-import { RequestHead } from './request-head.ts';
-import { messagePrefixError, ReplySource, ServerCall } from './server-call.ts';
-import { OK_FIELDS, RESPONSE_FIELDS, statusFields } from './status-fields.ts';
+import { type Refusal, RequestHead } from './request-head.ts';
+import { ReplySource, ServerCall } from './server-call.ts';
+import { OK_FIELDS, RESPONSE_FIELDS, refusalFields, statusFields } from './status-fields.ts';
 import { UnaryBatch } from './unary-batch.ts';
 
 const PREFIX_BYTES = 5;
@@ -104,11 +105,9 @@ export class ServerConnection implements ConnectionHandler {
       else stream.userData = head;
       return;
     }
-    const { entry } = head;
-    if (entry === undefined) {
-      this.#refuse(stream, head);
-      return;
-    }
+    const { entry, refusal } = head;
+    if (refusal !== undefined) this.#refuse(stream, refusal);
+    if (entry === undefined) return;
     entry.started++;
     if (entry.unary !== undefined && !endStream) {
       stream.userData = head;
@@ -248,14 +247,17 @@ export class ServerConnection implements ConnectionHandler {
     else this.h2.sendHeaders(stream, statusFields(error), null, true);
   }
 
-  prefixError(flag: number, length: number): StatusError | undefined {
-    return messagePrefixError(flag, length, this.#messageBytesMax);
+  prefixError(flag: number, length: number, isGzip: boolean): StatusError | undefined {
+    return messagePrefixError(flag, length, this.#messageBytesMax, isGzip);
+  }
+
+  /** Throws StatusError. */
+  decompress(message: Uint8Array): Uint8Array {
+    return decompress(message, this.#messageBytesMax);
   }
 
   expire(call: ServerCall): void {
-    const { listener } = call;
-    call.fail(new StatusError(DEADLINE_EXCEEDED, 'context deadline exceeded'));
-    listener?.onCancel();
+    call.abort(new StatusError(DEADLINE_EXCEEDED, 'context deadline exceeded'));
   }
 
   /** Arguments are flat because this is the hot path. */
@@ -295,20 +297,17 @@ export class ServerConnection implements ConnectionHandler {
   }
 
   #failCall(call: ServerCall, error: unknown): void {
-    if (error instanceof StatusError) call.fail(error);
-    else if (error instanceof WireError) {
-      call.fail(malformedRequest());
-    } else {
-      call.fail(new StatusError(UNAVAILABLE, 'etcdserver: server stopped'));
+    if (error instanceof StatusError) call.abort(error);
+    else if (error instanceof WireError) call.abort(malformedRequest(call.entry.unary !== undefined));
+    else {
+      call.abort(new StatusError(UNAVAILABLE, 'etcdserver: server stopped'));
       this.#onBug(error);
     }
   }
 
-  #refuse(stream: Stream, head: RequestHead): void {
-    const { refusal } = head;
-    if (head.httpMethod !== 'POST') {
-      this.h2.sendHeaders(stream, [{ name: ':status', value: '405' }], null, true);
-    } else if (refusal !== undefined) this.sendStatus(stream, false, refusal);
+  #refuse(stream: Stream, { httpStatus, error }: Refusal): void {
+    if (httpStatus === 200) this.sendStatus(stream, false, error);
+    else this.h2.sendHeaders(stream, refusalFields(httpStatus, error), null, true);
     this.#touch();
   }
 
@@ -335,6 +334,7 @@ function isWholeMessage(buffer: Uint8Array, start: number, end: number): boolean
 }
 
 /** In the words of grpc-go and its protobuf library, which does not say what is wrong. */
-function malformedRequest(): StatusError {
-  return new StatusError(INTERNAL, 'grpc: error unmarshalling request: proto: cannot parse invalid wire-format data');
+function malformedRequest(isUnary: boolean): StatusError {
+  const what = isUnary ? 'error unmarshalling request' : 'failed to unmarshal the received message';
+  return new StatusError(INTERNAL, `grpc: ${what}: proto: cannot parse invalid wire-format data`);
 }

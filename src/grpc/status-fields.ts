@@ -17,6 +17,11 @@ export function statusFields(error: StatusError): HeaderField[] {
   ];
 }
 
+/** The whole answer to what was no request of gRPC. */
+export function refusalFields(httpStatus: number, error: StatusError): HeaderField[] {
+  return [{ name: ':status', value: String(httpStatus) }, ...RESPONSE_FIELDS.slice(1), ...statusFields(error)];
+}
+
 /** Percent-encoding of all but printable ASCII, and of the percent sign. */
 export function encodeMessage(text: string): string {
   let encoded = '';
