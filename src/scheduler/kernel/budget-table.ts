@@ -70,10 +70,10 @@ export class BudgetTable {
   }
 
   #refresh(): void {
-    if (this.#version === this.#state.budgetVersion) return;
-    this.#version = this.#state.budgetVersion;
+    if (this.#version === this.#state.objects.budgetVersion) return;
+    this.#version = this.#state.objects.budgetVersion;
     this.#byKind = new WeakMap();
-    const budgets = [...this.#state.all('PodDisruptionBudget')]
+    const budgets = [...this.#state.objects.all('PodDisruptionBudget')]
       .filter(({ selector }) => !isEmptySelector(selector))
       .map((object) => ({ object, left: 0, turn: 0 }));
     this.#byNamespace = Map.groupBy(budgets, ({ object }) => object.namespace);

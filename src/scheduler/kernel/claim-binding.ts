@@ -51,7 +51,7 @@ export class ClaimBinding {
   constructor(state: ClusterState, { bound, delayed }: SortedClaims) {
     const { storage } = state.volumes;
     this.#rulesVersion = storage.rulesVersion;
-    this.#bound = bound.map(({ volumeName }) => state.find('PersistentVolume', volumeName));
+    this.#bound = bound.map(({ volumeName }) => state.objects.find('PersistentVolume', volumeName));
     this.#boundTexts = this.#bound.map((volume) => (volume === undefined ? 'lost' : storage.reachOf(volume)));
     this.#delayed = delayed.map((claim) => delayedClaim(state, claim));
   }
@@ -152,8 +152,8 @@ const NO_REASONS: readonly string[] = [];
 
 function delayedClaim(state: ClusterState, claim: ClaimObject): DelayedClaim {
   const { storage } = state.volumes;
-  const storageClass = state.find('StorageClass', claim.storageClass);
-  const tracksCapacity = state.find('CSIDriver', storageClass?.provisioner ?? '')?.tracksCapacity === true;
+  const storageClass = state.objects.find('StorageClass', claim.storageClass);
+  const tracksCapacity = state.objects.find('CSIDriver', storageClass?.provisioner ?? '')?.tracksCapacity === true;
   return {
     claim,
     setAside: [...storage.setAsideFor(objectKey(claim))].filter((volume) => isFor(volume, claim)),

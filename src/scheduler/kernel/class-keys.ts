@@ -111,7 +111,7 @@ export class ClassKeys {
   }
 
   #makeSpread(pod: PodObject, profile: SchedulerProfile): PodSpread {
-    const [hard, soft] = [true, false].map((isHard) => spreadConstraints(pod, profile, this.#state, isHard));
+    const [hard, soft] = [true, false].map((isHard) => spreadConstraints(pod, profile, this.#state.objects, isHard));
     const all = [...hard, ...soft];
     for (const { selector } of all) this.#state.selectors.mention(selector);
     const isOwn = pod.spreadConstraints.length > 0;
@@ -121,7 +121,7 @@ export class ClassKeys {
 
   /** Of services and owners that have changed. */
   #takeNote(): void {
-    const { changedNamespaces } = this.#state;
+    const { changedNamespaces } = this.#state.objects;
     if (changedNamespaces.size === 0) return;
     for (const namespace of changedNamespaces) {
       this.#spreadCount -= this.#spreads.get(namespace)?.size ?? 0;

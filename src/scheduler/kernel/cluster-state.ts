@@ -10,30 +10,30 @@
 // named: it is read when a pod is placed.
 
 import {
-  type ClusterKind,
-  type ClusterObject,
-  type ObjectLookup,
-  type ObjectOf,
-  objectKey,
-} from '../model/cluster-objects.ts';
+  type ClusterChange,
+  NO_CHANGE,
+  NODE_ADDED,
+  NODE_REMOVED,
+  POD_ADDED,
+  POD_REMOVED,
+} from '../model/cluster-change.ts';
 import type { ClusterCommand } from '../model/command.ts';
 import { type Labels, NO_LABELS } from '../model/label-selector.ts';
 import type { NodeObject } from '../model/node-object.ts';
-import { ObjectTable } from '../model/object-table.ts';
 import type { PodObject } from '../model/pod-object.ts';
 import { ChangeRing } from './change-ring.ts';
 import type { ClusterObserver } from './cluster-observer.ts';
 import { CounterTable } from './counter-table.ts';
 import { HeldTermTable } from './held-terms.ts';
 import { ImageTable } from './image-table.ts';
-import { canonicalText } from './interner.ts';
 import { NodeTable } from './node-table.ts';
 import { Nominations } from './nominations.ts';
 import type { PodCounter } from './pod-counter.ts';
 import { PodParts, type PodRecord, PodShapes, recordOf } from './pod-table.ts';
 import { PodsOnNodes } from './pods-on-nodes.ts';
 import { SelectorTable } from './selector-table.ts';
-import { ServiceIndex } from './service-index.ts';
+import { podChange, roomChange, shapeChange } from './state-change.ts';
+import { StateObjects } from './state-objects.ts';
 import { SweepRounds } from './sweep-rounds.ts';
 import { HOSTNAME, TopologyKey } from './topology.ts';
 import { VolumeState } from './volume-state.ts';
@@ -52,7 +52,7 @@ export interface ClusterStateOptions {
   readonly stampOf?: () => number;
 }
 
-export class ClusterState implements ObjectLookup {
+export class ClusterState {
   readonly rounds: SweepRounds = new SweepRounds();
   readonly nodes: NodeTable = new NodeTable(this.rounds);
   readonly images: ImageTable = new ImageTable();
@@ -61,18 +61,8 @@ export class ClusterState implements ObjectLookup {
   readonly parts: PodParts = new PodParts(this.rounds);
   readonly heldTerms: HeldTermTable = new HeldTermTable(this.rounds, (key) => this.topology(key), this.selectors);
   readonly shapes: PodShapes = new PodShapes(this.rounds, this.parts, (pod) => this.heldTerms.of(pod));
-  readonly volumes: VolumeState = new VolumeState({
-    objects: this,
-    nodes: this.nodes,
-    changes: this.changes,
-    slotsWithHostname: (hostname) => this.topology(HOSTNAME).slotsWith(hostname),
-  });
-  /** Where services or owners have changed, whose selectors make those of pods. Whoever remembers these takes note, and empties it. */
-  readonly changedNamespaces: Set<string> = new Set();
-  /** Grows when the labels of a namespace change. */
-  namespaceVersion = 0;
-  /** Grows when budgets change. */
-  budgetVersion = 0;
+  readonly objects: StateObjects;
+  readonly volumes: VolumeState;
   /** Pods that are to be placed, by uid. */
   readonly pending: Map<string, PodObject> = new Map();
   /** Those of them that a node is nominated for. */
@@ -81,14 +71,12 @@ export class ClusterState implements ObjectLookup {
   readonly #placed = new Map<string, PodRecord>();
   /** Pods of nodes that are not there, by node name. */
   readonly #homeless = new Map<string, Set<PodRecord>>();
-  readonly #services = new ServiceIndex();
   readonly #topologies = new Map<string, TopologyKey>();
   readonly counters: CounterTable = new CounterTable({
     rounds: this.rounds,
     slots: () => this.nodes.slots(),
     countPods: (counter) => this.#countPlaced(counter),
   });
-  readonly #objects = new ObjectTable();
   readonly #observer: ClusterObserver | undefined;
   readonly #stampOf: () => number;
   /** Of the change that was the last one (NodeTable.stamps). */
@@ -98,38 +86,33 @@ export class ClusterState implements ObjectLookup {
   constructor({ observer, stampOf }: ClusterStateOptions = {}) {
     this.#observer = observer;
     this.#stampOf = stampOf ?? (() => this.lastStamp + 1);
+    this.objects = new StateObjects({
+      observer,
+      onVolumeObject: (before, after) => this.volumes.objectChanged(before, after),
+    });
+    this.volumes = new VolumeState({
+      objects: this.objects,
+      nodes: this.nodes,
+      changes: this.changes,
+      slotsWithHostname: (hostname) => this.topology(HOSTNAME).slotsWith(hostname),
+    });
   }
 
-  apply(command: ClusterCommand): void {
+  /** What it has changed, as far as others may be let in by that. */
+  apply(command: ClusterCommand): ClusterChange {
     switch (command.kind) {
       case 'node-set':
-        this.#setNode(command.node);
-        break;
+        return this.#setNode(command.node);
       case 'node-deleted':
-        this.#deleteNode(command.name);
-        break;
+        return this.#deleteNode(command.name);
       case 'pod-set':
-        this.#setPod(command.pod);
-        break;
+        return this.#setPod(command.pod);
       case 'pod-deleted':
-        this.#forgetPod(command.uid);
-        break;
-      case 'object-set': {
-        const { object } = command;
-        const before = this.find(object.kind, objectKey(object));
-        // Most updates are of a status, which nothing here reads. Who was told of the object knows it by its identity.
-        if (before !== undefined && canonicalText(before) === canonicalText(object)) break;
-        this.#objects.set(object);
-        this.#objectChanged(before, object);
-        break;
-      }
-      case 'object-deleted': {
-        const { objectKind, key } = command;
-        const before = this.find(objectKind, key);
-        this.#objects.delete(objectKind, key);
-        if (before !== undefined) this.#objectChanged(before, undefined);
-        break;
-      }
+        return this.#forgetPod(command.uid);
+      case 'object-set':
+        return this.objects.set(command.object);
+      case 'object-deleted':
+        return this.objects.delete(command.objectKind, command.key);
     }
   }
 
@@ -156,21 +139,9 @@ export class ClusterState implements ObjectLookup {
     }
   }
 
-  find<K extends ClusterKind>(kind: K, key: string): ObjectOf<K> | undefined {
-    return this.#objects.find(kind, key);
-  }
-
-  servicesFor(namespace: string, labels: Labels): Iterable<ObjectOf<'Service'>> {
-    return this.#services.candidates(namespace, labels);
-  }
-
-  all<K extends ClusterKind>(kind: K): Iterable<ObjectOf<K>> {
-    return this.#objects.all(kind);
-  }
-
   /** Those of a namespace that is not known are none. */
   namespaceLabels(name: string): Labels {
-    return this.find('Namespace', name)?.labels ?? NO_LABELS;
+    return this.objects.find('Namespace', name)?.labels ?? NO_LABELS;
   }
 
   /** The others follow by `next`. */
@@ -229,34 +200,11 @@ export class ClusterState implements ObjectLookup {
     yield* this.parts.sweep();
   }
 
-  #objectChanged(before: ClusterObject | undefined, after: ClusterObject | undefined): void {
-    const object = after ?? before;
-    switch (object?.kind) {
-      case 'Namespace':
-        this.namespaceVersion++;
-        this.#observer?.namespaceChanged(object.name, after?.kind === 'Namespace' ? after : undefined);
-        break;
-      case 'Service':
-        this.#services.changed(before, after);
-        this.changedNamespaces.add(object.namespace);
-        break;
-      case 'ReplicaSet':
-      case 'StatefulSet':
-      case 'ReplicationController':
-        this.changedNamespaces.add(object.namespace);
-        break;
-      case 'PodDisruptionBudget':
-        this.budgetVersion++;
-        break;
-      default:
-        this.volumes.objectChanged(before, after);
-    }
-  }
-
-  #setNode(node: NodeObject): void {
+  #setNode(node: NodeObject): ClusterChange {
     const { nodes, images } = this;
     const before = nodes.slotOf(node.name);
     if (before !== undefined) this.#willChange(before);
+    const ofRoom = before === undefined ? NODE_ADDED : roomChange(nodes, before, node);
     if (before !== undefined && nodes.isAlike(before, node)) {
       // What most updates are: its room and images at most. What is counted of its pods stays.
       images.remove(nodes.shapeAt(before).imageNames);
@@ -265,8 +213,10 @@ export class ClusterState implements ObjectLookup {
       this.volumes.nodeChanged(before);
       this.#changed(before);
       this.#observer?.nodeSet(before);
-      return;
+      return ofRoom;
     }
+    const shapeBefore = before === undefined ? undefined : nodes.shapeAt(before);
+    const hostnameBefore = before === undefined ? undefined : nodes.hostnames[before];
     const pods = before === undefined ? [] : this.#clear(before);
     if (before !== undefined) {
       images.remove(nodes.shapeAt(before).imageNames);
@@ -283,12 +233,14 @@ export class ClusterState implements ObjectLookup {
     const waiting = this.#homeless.get(node.name);
     this.#homeless.delete(node.name);
     for (const record of waiting ?? []) this.#put(record, slot);
+    if (shapeBefore === undefined) return ofRoom;
+    return ofRoom | shapeChange(shapeBefore, nodes.shapeAt(slot), hostnameBefore !== nodes.hostnames[slot]);
   }
 
-  #deleteNode(name: string): void {
+  #deleteNode(name: string): ClusterChange {
     const { nodes } = this;
     const slot = nodes.slotOf(name);
-    if (slot === undefined) return;
+    if (slot === undefined) return NO_CHANGE;
     this.#willChange(slot);
     const pods = this.#clear(slot);
     this.#observer?.nodeGone(slot);
@@ -299,17 +251,19 @@ export class ClusterState implements ObjectLookup {
     nodes.remove(slot);
     for (const record of pods) this.#waitForNode(record);
     this.#changed(slot);
+    return NODE_REMOVED;
   }
 
-  #setPod(pod: PodObject): void {
-    this.#forgetPod(pod.uid);
+  #setPod(pod: PodObject): ClusterChange {
+    const before = this.#placed.get(pod.uid);
+    const left = this.#forgetPod(pod.uid);
     if (pod.nodeName === '') {
       this.pending.set(pod.uid, pod);
-      if (pod.nominatedNodeName === '' || pod.isFinished) return;
+      if (pod.nominatedNodeName === '' || pod.isFinished) return left;
       this.#nominate(pod.nominatedNodeName, () => this.nominations.add(pod, this.shapes.shapeFor(pod)));
-      return;
+      return left;
     }
-    if (pod.isFinished) return;
+    if (pod.isFinished) return left;
     const slot = this.nodes.slotOf(pod.nodeName);
     // One string for all pods of a node.
     const nodeName = slot === undefined ? pod.nodeName : this.nodes.names[slot];
@@ -317,9 +271,10 @@ export class ClusterState implements ObjectLookup {
     this.#placed.set(pod.uid, record);
     if (slot === undefined) this.#waitForNode(record);
     else this.#put(record, slot);
+    return before?.nodeName === nodeName ? podChange(before.shape, record.shape) : left | POD_ADDED;
   }
 
-  #forgetPod(uid: string): void {
+  #forgetPod(uid: string): ClusterChange {
     this.pending.delete(uid);
     const nominated = this.nominations.of(uid);
     if (nominated !== undefined) {
@@ -327,7 +282,7 @@ export class ClusterState implements ObjectLookup {
       this.shapes.release(nominated.shape);
     }
     const record = this.#placed.get(uid);
-    if (record === undefined) return;
+    if (record === undefined) return NO_CHANGE;
     this.#placed.delete(uid);
     this.shapes.release(record.shape);
     if (record.slot >= 0) this.#take(record);
@@ -336,6 +291,7 @@ export class ClusterState implements ObjectLookup {
       waiting?.delete(record);
       if (waiting?.size === 0) this.#homeless.delete(record.nodeName);
     }
+    return POD_REMOVED;
   }
 
   #waitForNode(record: PodRecord): void {

@@ -16,6 +16,7 @@
 // Left alone, with a reason: pods with resource claims.
 
 import { assert } from '../../base/assert.ts';
+import type { ClusterChange } from '../model/cluster-change.ts';
 import type { ClusterKind, ObjectOf } from '../model/cluster-objects.ts';
 import type { ClusterCommand } from '../model/command.ts';
 import type { Decision } from '../model/decision.ts';
@@ -80,8 +81,9 @@ export class Kernel {
     this.#sweeper = new StateSweeper(this.#state, () => this.#sweepRound());
   }
 
-  apply(command: ClusterCommand): void {
-    this.#state.apply(command);
+  /** What it has changed, as far as pods may be let in by that. */
+  apply(command: ClusterCommand): ClusterChange {
+    return this.#state.apply(command);
   }
 
   /** Forgets what nobody uses any more, a part at a time. */
@@ -121,7 +123,7 @@ export class Kernel {
 
   /** An object that it was told of. */
   find<K extends ClusterKind>(kind: K, key: string): ObjectOf<K> | undefined {
-    return this.#state.find(kind, key);
+    return this.#state.objects.find(kind, key);
   }
 
   /** Undefined for a node that is not there. */
@@ -175,7 +177,7 @@ export class Kernel {
     const only = profile.filters.includes('NodeAffinity')
       ? namedNodes(pod.requiredNodes.selector?.terms ?? [])
       : undefined;
-    const refused = preFilterRefusal(pod, profile, { objects: this.#state, only });
+    const refused = preFilterRefusal(pod, profile, { objects: this.#state.objects, only });
     if (refused !== undefined) return this.#refusedForAll(pod, profile, refused);
     const pinned = this.#placePinned(pod, profile, only);
     if (pinned !== undefined) return pinned;

@@ -67,7 +67,8 @@ export class PreemptionIndex implements Candidates {
   /** Brings it up to date. The class fits on no node. */
   refresh(): void {
     const { state, rules } = this.#class;
-    const { nodes, changes, budgetVersion } = state;
+    const { nodes, changes } = state;
+    const { budgetVersion } = state.objects;
     if (nodes.end > this.#outcomes.length) {
       this.#outcomes = grownInts(this.#outcomes, capacityFor(nodes.end));
       this.#heap.grow(nodes.end);

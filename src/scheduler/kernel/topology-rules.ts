@@ -122,7 +122,7 @@ export class TopologyRules {
     this.#pod = pod;
     this.#seenTerms = state.heldTerms.lastId;
     this.#namespaceLabels = state.namespaceLabels(pod.namespace);
-    this.#namespaceVersion = selectsNamespaces(pod) ? state.namespaceVersion : -1;
+    this.#namespaceVersion = selectsNamespaces(pod) ? state.objects.namespaceVersion : -1;
     const filters = (name: 'PodTopologySpread' | 'InterPodAffinity'): boolean => profile.filters.includes(name);
     const scores = (name: 'PodTopologySpread' | 'InterPodAffinity'): boolean =>
       profile.scores.some((score) => score.name === name);
@@ -159,7 +159,8 @@ export class TopologyRules {
 
   /** Terms of pods that are there have come since, and one of them may speak of this pod; or namespaces have other labels, which a term looks at. */
   get isOutdated(): boolean {
-    const { heldTerms, namespaceVersion } = this.#state;
+    const { heldTerms, objects } = this.#state;
+    const { namespaceVersion } = objects;
     if (this.#namespaceVersion >= 0 && this.#namespaceVersion !== namespaceVersion) return true;
     const { terms, lastId } = heldTerms;
     if (heldTerms.selectingCount > 0 && this.#state.namespaceLabels(this.#pod.namespace) !== this.#namespaceLabels) {
@@ -371,7 +372,7 @@ function selectsNamespaces({ affinity, antiAffinity }: PodObject): boolean {
 function resolved<T extends AffinityTerm>(state: ClusterState, term: T): T {
   if (!looksAtNamespaces(term)) return term;
   const names = new Set(term.namespaces);
-  for (const { name, labels } of state.all('Namespace'))
+  for (const { name, labels } of state.objects.all('Namespace'))
     if (matchesLabels(term.namespaceSelector, labels)) names.add(name);
   return { ...term, namespaces: names };
 }

@@ -26,18 +26,18 @@ import { doesBear } from './volume-users.ts';
 /** What the pod's volumes mean; '' for a pod without any that bear on its node. */
 export function volumeKeyOf(state: ClusterState, pod: PodObject): string {
   if (!pod.volumes.some(doesBear)) return '';
-  const claims = sortedClaims(pod, state);
+  const claims = sortedClaims(pod, state.objects);
   return JSON.stringify([
     restrictionKeyOf(state, pod),
     new NewVolumes(state, pod).key,
     isRefusal(claims) ? claims.refusal : new ClaimBinding(state, claims).key(),
-    canonicalText(placesOfPod(pod, state)),
+    canonicalText(placesOfPod(pod, state.objects)),
   ]);
 }
 
 /** What is to be done for the pod's claims before it is bound to the node, which fits; undefined where nothing is. */
 export function volumePlanAt(state: ClusterState, pod: PodObject, slot: number): VolumePlan | undefined {
-  const claims = sortedClaims(pod, state);
+  const claims = sortedClaims(pod, state.objects);
   if (isRefusal(claims)) return undefined;
   const { nodes } = state;
   return new ClaimBinding(state, claims).planAt({ name: nodes.names[slot], labels: nodes.labelsAt(slot) });
@@ -48,13 +48,13 @@ export function volumePlanAt(state: ClusterState, pod: PodObject, slot: number):
  * they leave a choice, or that node is not there.
  */
 export function volumePinOf(state: ClusterState, pod: PodObject): number | undefined {
-  const claims = sortedClaims(pod, state);
+  const claims = sortedClaims(pod, state.objects);
   if (isRefusal(claims)) return undefined;
   const { nodes, volumes } = state;
   const selected = claims.delayed.find(({ selectedNode }) => selectedNode !== undefined)?.selectedNode;
   if (selected !== undefined) return nodes.slotOf(selected);
   for (const { volumeName } of claims.bound) {
-    const volume = state.find('PersistentVolume', volumeName);
+    const volume = state.objects.find('PersistentVolume', volumeName);
     const pin = volume === undefined ? undefined : volumes.storage.pinOf(volume);
     if (pin?.key !== HOSTNAME || pin.values.size !== 1) continue;
     const [hostname] = pin.values;
@@ -71,8 +71,8 @@ export class VolumeCheck {
   readonly #filters: { readonly place: number; readonly filter: NodeFilter }[] = [];
 
   constructor(state: ClusterState, failures: FailureTable, pod: PodObject, profile: SchedulerProfile) {
-    const claims = sortedClaims(pod, state);
-    const places = placesOfPod(pod, state);
+    const claims = sortedClaims(pod, state.objects);
+    const places = placesOfPod(pod, state.objects);
     const add = (plugin: FilterPluginName, filter: NodeFilter): void => {
       const place = placeOf(profile, plugin);
       if (Number.isFinite(place)) this.#filters.push({ place, filter });

@@ -43,7 +43,7 @@ export class NewVolumes {
         continue;
       }
       if (volume.claimName === '') return { text: NAMELESS_CLAIM, isError: true };
-      const claim = claimOf(state, pod, volume);
+      const claim = claimOf(state.objects, pod, volume);
       if (claim === undefined) {
         const name = `${pod.namespace}/${volume.claimName}`;
         const text = `looking up PVC ${name}: persistentvolumeclaim ${JSON.stringify(volume.claimName)} not found`;
@@ -51,7 +51,7 @@ export class NewVolumes {
       }
       const problem = volume.isEphemeral ? ownershipProblem(pod, claim) : undefined;
       if (problem !== undefined) return { text: problem, isError: true };
-      const source = sourceOfClaim(state, claim);
+      const source = sourceOfClaim(state.objects, claim);
       if (source === undefined) continue;
       const { users, storage } = state.volumes;
       const key = handleKeyOf(source);

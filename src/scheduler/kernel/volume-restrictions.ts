@@ -28,7 +28,7 @@ interface ExclusiveClaims {
 }
 
 function exclusiveClaims(state: ClusterState, pod: PodObject): ExclusiveClaims {
-  const claims = sharedClaims(pod, state);
+  const claims = sharedClaims(pod, state.objects);
   const exclusive = isRefusal(claims)
     ? []
     : claims.filter(({ accessModes }) => accessModes.includes('ReadWriteOncePod'));

@@ -32,7 +32,7 @@ export class ShardFeed {
     this.#state = state;
     this.#out = out;
     this.#isOwn = isOwn;
-    this.#namespaces = state.all('Namespace')[Symbol.iterator]();
+    this.#namespaces = state.objects.all('Namespace')[Symbol.iterator]();
   }
 
   begin(epoch: number): void {
