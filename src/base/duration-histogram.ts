@@ -21,15 +21,26 @@ export class DurationHistogram {
     this.#count++;
   }
 
+  get count(): number {
+    return this.#count;
+  }
+
   /** The metric in Prometheus' text format, with a line break at its end. */
   text(name: string, help: string): string {
-    let text = `# HELP ${name} ${help}\n# TYPE ${name} histogram\n`;
+    return `# HELP ${name} ${help}\n# TYPE ${name} histogram\n${this.series(name)}`;
+  }
+
+  /** One of a metric's series, by its labels (`a="1",b="2"`): its lines alone. */
+  series(name: string, labels = ''): string {
+    const own = labels === '' ? '' : `{${labels}}`;
+    const withBound = labels === '' ? '' : `${labels},`;
+    let text = '';
     let total = 0;
     for (let i = 0; i < this.#bounds.length; i++) {
       total += this.#counts[i];
-      text += `${name}_bucket{le="${this.#bounds[i]}"} ${total}\n`;
+      text += `${name}_bucket{${withBound}le="${this.#bounds[i]}"} ${total}\n`;
     }
-    text += `${name}_bucket{le="+Inf"} ${this.#count}\n${name}_sum ${this.#sum}\n${name}_count ${this.#count}\n`;
-    return text;
+    text += `${name}_bucket{${withBound}le="+Inf"} ${this.#count}\n`;
+    return `${text}${name}_sum${own} ${this.#sum}\n${name}_count${own} ${this.#count}\n`;
   }
 }

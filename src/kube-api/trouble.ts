@@ -14,6 +14,11 @@ export interface OngoingTrouble {
   readonly sinceMs: number;
 }
 
+/** 0 where there is none. */
+export function secondsSince(trouble: OngoingTrouble | undefined, nowMs: number): number {
+  return trouble === undefined ? 0 : Math.round((nowMs - trouble.sinceMs) / 1000);
+}
+
 export class Trouble {
   readonly #clock: Clock;
   readonly #tell: (text: string) => void;

@@ -23,8 +23,8 @@ export class OwnPod extends QueueEntry {
   #pod: PodObject | undefined;
   /** '' while it waits. */
   assumedNode = '';
-  /** In whole milliseconds, which are small. */
-  readonly addedMs: number;
+  /** Since when it is to be placed (a gated one is not), in whole milliseconds, which are small. */
+  #addedMs: number;
   /** Bindings of it that failed. */
   failures = 0;
   /** The kernel knows it as it is, as far as that counts. */
@@ -39,12 +39,16 @@ export class OwnPod extends QueueEntry {
     this.#model = kept;
     this.#version = small(resourceVersion);
     this.#nominated = nominated;
-    this.addedMs = Math.floor(addedMs);
+    this.#addedMs = Math.floor(addedMs);
   }
 
   get pod(): PodObject {
     this.#pod ??= this.#made();
     return this.#pod;
+  }
+
+  get addedMs(): number {
+    return this.#addedMs;
   }
 
   /** The node that is in force; '' for none. */
@@ -66,7 +70,8 @@ export class OwnPod extends QueueEntry {
   }
 
   /** Another state that the API shows. */
-  update(shared: SharedPod, nominated: string): void {
+  update(shared: SharedPod, nominated: string, nowMs: number): void {
+    if (this.model.schedulingGates.length > 0) this.#addedMs = Math.floor(nowMs);
     this.isTold &&= this.countsAs(shared);
     this.#name = shared.name;
     this.#createdSeconds = shared.createdSeconds;

@@ -15,6 +15,7 @@ import type { Kernel } from '../kernel/kernel.ts';
 import { boundTo } from '../model/command.ts';
 import type { VolumePlan } from '../model/decision.ts';
 import type { SchedulerProfile } from '../model/scheduler-profile.ts';
+import { attemptsOf } from '../queue/queue-entry.ts';
 import type { SchedulingQueue } from '../queue/scheduling-queue.ts';
 import { Binder, type Binding, IN_FLIGHT_MAX_DEFAULT } from './binder.ts';
 import type { OwnPod } from './own-pod.ts';
@@ -51,13 +52,21 @@ export interface PodBindingsOptions {
   readonly onDue: () => void;
 }
 
+interface SentPod {
+  readonly own: OwnPod;
+  /** When the attempt began. */
+  readonly sinceMs: number;
+}
+
 export class PodBindings {
   readonly #options: PodBindingsOptions;
   readonly #binder: Binder;
   /** Assumed pods whose volumes have been bound; their turn to be sent comes. */
   readonly #ready: OwnPod[] = [];
+  /** When the attempt began, of pods whose volumes are bound first. */
+  readonly #sinceMs = new WeakMap<OwnPod, number>();
   /** Those whose binding is on its way, by uid. */
-  readonly #sent = new Map<string, OwnPod>();
+  readonly #sent = new Map<string, SentPod>();
 
   constructor(options: PodBindingsOptions) {
     const { api, clock, leadsUntilMs, inFlightMax = IN_FLIGHT_MAX_DEFAULT, notices } = options;
@@ -100,18 +109,20 @@ export class PodBindings {
     this.#binder.close();
   }
 
-  /** A node was found for a pod that was taken from the queue. */
-  found(own: OwnPod, nodeName: string, plan: VolumePlan | undefined, nowMs: number): void {
-    const { volumes, queue, status } = this.#options;
+  /** A node was found for a pod that was taken from the queue; the attempt began at `sinceMs`. */
+  found(own: OwnPod, nodeName: string, plan: VolumePlan | undefined, sinceMs: number): void {
+    const { volumes, queue, status, clock } = this.#options;
     const { pod } = own;
     if (plan === undefined) {
       this.#assume(own, nodeName);
-      this.#send(own);
+      this.#send(own, sinceMs);
     } else if (volumes.hasRoom) {
       this.#assume(own, nodeName);
+      this.#sinceMs.set(own, sinceMs);
       volumes.bind({ uid: pod.uid, nodeName, plan, timeoutMs: this.#volumesTimeoutMs(pod.schedulerName) });
     } else {
-      queue.failed(pod.uid, nowMs);
+      queue.failed(pod.uid, clock.nowMs());
+      this.#countFailed(own, sinceMs);
       status.refused(pod, pod.schedulerName, 'SchedulerError', VOLUMES_FULL);
     }
   }
@@ -121,7 +132,7 @@ export class PodBindings {
     const own = this.#ready.shift();
     if (own === undefined) return false;
     // The API may have shown where it is, or that it is gone, meanwhile.
-    if (this.#options.own.get(own.pod.uid) === own && own.assumedNode !== '') this.#send(own);
+    if (this.#options.own.get(own.pod.uid) === own && own.assumedNode !== '') this.#send(own, this.#beganMs(own));
     return true;
   }
 
@@ -133,9 +144,19 @@ export class PodBindings {
     if (problem === undefined) this.#ready.push(own);
     else {
       const text = `running PreBind plugin "VolumeBinding": ${problem}`;
+      this.#countFailed(own, this.#beganMs(own));
       if (this.#takeBack(own, text)) preemption.fail(own.pod, text);
     }
     onDue();
+  }
+
+  #beganMs(own: OwnPod): number {
+    return this.#sinceMs.get(own) ?? this.#options.clock.nowMs();
+  }
+
+  #countFailed({ model }: OwnPod, sinceMs: number): void {
+    const { counters, clock } = this.#options;
+    counters.failed(model.schedulerName, 'error', (clock.nowMs() - sinceMs) / 1000);
   }
 
   #assume(own: OwnPod, nodeName: string): void {
@@ -148,10 +169,10 @@ export class PodBindings {
     status.withhold(pod.uid);
   }
 
-  #send(own: OwnPod): void {
+  #send(own: OwnPod, sinceMs: number): void {
     const { namespace, name, uid } = own.pod;
     const { resourceVersion, assumedNode } = own;
-    this.#sent.set(uid, own);
+    this.#sent.set(uid, { own, sinceMs });
     this.#binder.bind({ namespace, name, uid, resourceVersion }, assumedNode);
   }
 
@@ -161,15 +182,15 @@ export class PodBindings {
   }
 
   #onBinding(uid: string, nodeName: string, binding: Binding): void {
-    const { own: pods, clock, counters, status, preemption, onGone, onRoom, onDue } = this.#options;
+    const { own: pods, status, preemption, onGone, onRoom, onDue } = this.#options;
     const sent = this.#sent.get(uid);
     this.#sent.delete(uid);
     onDue();
     if (binding.kind === 'bound') {
       // The watch may have shown it on its node already.
       if (sent === undefined) return;
-      counters.bound((clock.nowMs() - sent.addedMs) / 1000);
-      status.placed(sent.pod, sent.pod.schedulerName, nodeName);
+      this.#countBound(sent);
+      status.placed(sent.own.pod, sent.own.pod.schedulerName, nodeName);
       return;
     }
     const own = pods.get(uid);
@@ -180,11 +201,20 @@ export class PodBindings {
       onRoom();
       return;
     }
+    if (binding.kind === 'failed') this.#countFailed(own, sent?.sinceMs ?? this.#beganMs(own));
     const waits = this.#takeBack(own, binding.text);
     // As kube-scheduler tells of a plugin that fails.
     if (waits && binding.kind === 'failed') {
       preemption.fail(own.pod, `running Bind plugin "DefaultBinder": ${binding.text}`);
     }
+  }
+
+  #countBound({ own, sinceMs }: SentPod): void {
+    const { counters, clock } = this.#options;
+    const { model, addedMs } = own;
+    const nowMs = clock.nowMs();
+    const [attemptSeconds, waitedSeconds] = [sinceMs, addedMs].map((beganMs) => (nowMs - beganMs) / 1000);
+    counters.bound({ profile: model.schedulerName, attemptSeconds, waitedSeconds, attempts: attemptsOf(own) });
   }
 
   /** A pod that was assumed on a node waits again. False: it does not, since it is on its way out. */

@@ -1,32 +1,74 @@
-// What a scheduler counts, as kube-scheduler's metrics of the same names do (pkg/scheduler/metrics of 1.36).
+// What a scheduler counts, as kube-scheduler's metrics of the same names and labels do (pkg/scheduler/metrics of 1.36).
+//
+//   attempt: from a pod's turn until it is bound, refused, or something about it fails
+//   algorithm: the part of it in which a node is looked for
 
 import { DurationHistogram } from '../../base/duration-histogram.ts';
-import type { Decision } from '../model/decision.ts';
 
-const ATTEMPT_BUCKETS = Array.from({ length: 15 }, (_, n) => 0.001 * 2 ** n);
-const VICTIM_BUCKETS = Array.from({ length: 7 }, (_, n) => 2 ** n);
-const SLI_BUCKETS = Array.from({ length: 20 }, (_, n) => 0.01 * 2 ** n);
+const powersOfTwo = (first: number, count: number): number[] => Array.from({ length: count }, (_, n) => first * 2 ** n);
+
+const ATTEMPT_BUCKETS = powersOfTwo(0.001, 15);
+const VICTIM_BUCKETS = powersOfTwo(1, 7);
+const TRIES_BUCKETS = powersOfTwo(1, 5);
+const SLI_BUCKETS = powersOfTwo(0.01, 20);
+/** From so many on, attempts share a label. */
+const TRIES_MAX = 15;
+
+export type AttemptResult = 'scheduled' | 'unschedulable' | 'error';
+const RESULTS: readonly AttemptResult[] = ['scheduled', 'unschedulable', 'error'];
+
+export interface BoundPod {
+  readonly profile: string;
+  /** Since the attempt that has bound it began. */
+  readonly attemptSeconds: number;
+  /** Since the pod was first to be placed. */
+  readonly waitedSeconds: number;
+  /** With the one that has bound it. */
+  readonly attempts: number;
+}
 
 export class SchedulerCounters {
-  scheduled = 0;
-  unschedulable = 0;
-  errors = 0;
   /** Pods that fitted nowhere and were looked at for preemption. */
   preemptionAttempts = 0;
-  readonly #attempts = new DurationHistogram(ATTEMPT_BUCKETS);
-  readonly #untilBound = new DurationHistogram(SLI_BUCKETS);
+  readonly #attempts: ReadonlyMap<string, Readonly<Record<AttemptResult, DurationHistogram>>>;
+  readonly #algorithm = new DurationHistogram(ATTEMPT_BUCKETS);
+  readonly #tries = new DurationHistogram(TRIES_BUCKETS);
+  /** By the label of the attempts. */
+  readonly #untilBound = new Map<string, DurationHistogram>();
   readonly #victims = new DurationHistogram(VICTIM_BUCKETS);
 
-  decided(kind: Decision['kind'], seconds: number): void {
-    if (kind === 'unschedulable') this.unschedulable++;
-    else if (kind !== 'bound') this.errors++;
-    this.#attempts.observe(seconds);
+  constructor(profiles: readonly string[]) {
+    const histogram = (): DurationHistogram => new DurationHistogram(ATTEMPT_BUCKETS);
+    this.#attempts = new Map(
+      profiles.map((name) => [name, { scheduled: histogram(), unschedulable: histogram(), error: histogram() }]),
+    );
   }
 
-  /** `seconds` since the pod was first seen. */
-  bound(seconds: number): void {
-    this.scheduled++;
-    this.#untilBound.observe(seconds);
+  /** Attempts of all profiles that ended so. */
+  total(result: AttemptResult): number {
+    return [...this.#attempts.values()].reduce((sum, byResult) => sum + byResult[result].count, 0);
+  }
+
+  /** A node was looked for. */
+  decided(seconds: number): void {
+    this.#algorithm.observe(seconds);
+  }
+
+  /** An attempt ended without a node for the pod. */
+  failed(profile: string, result: Exclude<AttemptResult, 'scheduled'>, seconds: number): void {
+    this.#attempts.get(profile)?.[result].observe(seconds);
+  }
+
+  bound({ profile, attemptSeconds, waitedSeconds, attempts }: BoundPod): void {
+    this.#attempts.get(profile)?.scheduled.observe(attemptSeconds);
+    this.#tries.observe(attempts);
+    const label = attempts >= TRIES_MAX ? `${TRIES_MAX}+` : String(attempts);
+    let histogram = this.#untilBound.get(label);
+    if (histogram === undefined) {
+      histogram = new DurationHistogram(SLI_BUCKETS);
+      this.#untilBound.set(label, histogram);
+    }
+    histogram.observe(waitedSeconds);
   }
 
   /** A node is nominated, with so many victims on it. */
@@ -36,18 +78,17 @@ export class SchedulerCounters {
 
   /** In Prometheus' text format, with a line break at its end. */
   text(): string {
-    const attempts = 'scheduler_schedule_attempts_total';
-    const counts = { scheduled: this.scheduled, unschedulable: this.unschedulable, error: this.errors };
-    const lines = Object.entries(counts).map(([result, count]) => `${attempts}{result="${result}"} ${count}`);
     return (
-      `# HELP ${attempts} Number of attempts to schedule pods, by the result.\n# TYPE ${attempts} counter\n${lines.join('\n')}\n` +
-      this.#attempts.text(
+      this.#attemptsText() +
+      this.#algorithm.text(
         'scheduler_scheduling_algorithm_duration_seconds',
-        'Scheduling algorithm latency in seconds.',
+        'Scheduling algorithm latency in seconds',
       ) +
-      this.#untilBound.text(
+      this.#tries.text('scheduler_pod_scheduling_attempts', 'Number of attempts to successfully schedule a pod.') +
+      seriesText(
         'scheduler_pod_scheduling_sli_duration_seconds',
-        'E2e latency for a pod being scheduled, from the time the pod enters the scheduling queue.',
+        'E2e latency for a pod being scheduled, from the time the pod enters the scheduling queue and might involve multiple scheduling attempts.',
+        [...this.#untilBound].map(([attempts, histogram]) => [`attempts="${attempts}"`, histogram]),
       ) +
       '# HELP scheduler_preemption_attempts_total Total preemption attempts in the cluster till now\n' +
       '# TYPE scheduler_preemption_attempts_total counter\n' +
@@ -55,4 +96,27 @@ export class SchedulerCounters {
       this.#victims.text('scheduler_preemption_victims', 'Number of selected preemption victims')
     );
   }
+
+  #attemptsText(): string {
+    const all = [...this.#attempts].flatMap(([profile, byResult]) =>
+      RESULTS.map((result) => [`profile="${profile}",result="${result}"`, byResult[result]] as const),
+    );
+    const total = 'scheduler_schedule_attempts_total';
+    const help =
+      "Number of attempts to schedule pods, by the result. 'unschedulable' means a pod could not be scheduled, while 'error' means an internal scheduler problem.";
+    const counts = all.map(([labels, { count }]) => `${total}{${labels}} ${count}\n`);
+    return (
+      `# HELP ${total} ${help}\n# TYPE ${total} counter\n${counts.join('')}` +
+      seriesText(
+        'scheduler_scheduling_attempt_duration_seconds',
+        'Scheduling attempt latency in seconds (scheduling algorithm + binding)',
+        all.filter(([, { count }]) => count > 0),
+      )
+    );
+  }
+}
+
+function seriesText(name: string, help: string, all: readonly (readonly [string, DurationHistogram])[]): string {
+  const series = all.map(([labels, histogram]) => histogram.series(name, labels));
+  return `# HELP ${name} ${help}\n# TYPE ${name} histogram\n${series.join('')}`;
 }

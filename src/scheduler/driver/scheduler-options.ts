@@ -54,6 +54,12 @@ export interface SchedulerOptions {
   readonly notices: SchedulerNotices;
 }
 
+export interface UnschedulableCount {
+  readonly plugin: string;
+  readonly profile: string;
+  readonly count: number;
+}
+
 export interface SchedulerFigures {
   readonly nodes: number;
   readonly pods: number;

@@ -53,7 +53,7 @@ describe('the scheduler', () => {
     const [event] = lab.cluster.events;
     assert.deepEqual([event.reason, event.type], ['Scheduled', 'Normal']);
     assert.match(event.note, /^Successfully assigned default\/[ab] to n[12]$/);
-    assert.equal(lab.scheduler.counters.scheduled, 2);
+    assert.equal(lab.scheduler.counters.total('scheduled'), 2);
     lab.scheduler.close();
   });
 

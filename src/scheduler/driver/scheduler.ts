@@ -1,45 +1,40 @@
 // A running scheduler: follows the cluster through the API, asks the kernel where pods go, and binds them there.
 //
-//   API ─► reflections ─► kernel (state) and queue (pods)
-//   queue ─► kernel.decide ─┬─► bound: assumed in the kernel at once, then bound through the API (pod-bindings.ts)
-//                           └─► else: condition and event, parked until something may help; room made for it (pod-preemption.ts)
+//   API ─► reflections ─► kernel (state) and queue (pods): here
+//   queue ─► kernel.decide (decision-turns.ts) ─┬─► bound: assumed in the kernel at once, then bound through the API (pod-bindings.ts)
+//                                               └─► else: condition and event, parked until something may help; room made for it (pod-preemption.ts)
 //
 // Nothing is decided before every collection has been read once: a decision on half of the pods would be wrong.
 
-import { assert } from '../../base/assert.ts';
 import type { Timer } from '../../io/clock.ts';
 import type { ObjectHead } from '../../kube-api/object-head.ts';
-import { Kernel, type Outcome } from '../kernel/kernel.ts';
+import { Kernel } from '../kernel/kernel.ts';
+import { type ClusterChange, NO_CHANGE, NODE_ADDED, POD_REMOVED } from '../model/cluster-change.ts';
 import type { ClusterKind, ClusterObject } from '../model/cluster-objects.ts';
 import type { NodeObject } from '../model/node-object.ts';
-import type { ClusterEvent } from '../queue/cluster-event.ts';
+import { eventsOf, NOMINATED, PREEMPTING } from '../queue/cluster-event.ts';
 import { SchedulingQueue } from '../queue/scheduling-queue.ts';
 import { ClusterFeed } from './cluster-feed.ts';
+import { DecisionTurns } from './decision-turns.ts';
 import { isUnchanged, OwnPod } from './own-pod.ts';
 import { PodBindings } from './pod-bindings.ts';
 import type { SharedPod } from './pod-models.ts';
 import { PodPreemption } from './pod-preemption.ts';
 import { isStorage, PodVolumes } from './pod-volumes.ts';
 import { SchedulerCounters } from './scheduler-counters.ts';
-import type { SchedulerFigures, SchedulerOptions, ShardedKernel } from './scheduler-options.ts';
+import type { SchedulerFigures, SchedulerOptions, ShardedKernel, UnschedulableCount } from './scheduler-options.ts';
 import { StatusWriter } from './status-writer.ts';
 
-/** Decisions in a row before other work gets its chance. */
-const TURN_MS_MAX = 5;
 const FLUSH_MS = 30_000;
 const TICK_MS = 1_000;
 
 export class Scheduler {
-  readonly counters: SchedulerCounters = new SchedulerCounters();
+  readonly counters: SchedulerCounters;
   readonly queue: SchedulingQueue;
   readonly #options: SchedulerOptions;
   readonly #kernel: Kernel;
   /** Undefined: the kernel decides alone. */
   readonly #shards: ShardedKernel | undefined;
-  /** The pod whose decision waits for shards, and since when. */
-  #awaited: { readonly uid: string; readonly sinceMs: number } | undefined;
-  /** They have answered something since it was last asked about. */
-  #isAnswered = false;
   readonly #names: ReadonlySet<string>;
   readonly #bindings: PodBindings;
   readonly #volumes: PodVolumes;
@@ -49,10 +44,7 @@ export class Scheduler {
   /** Pods that are on nodes by what the API shows. */
   #placedCount = 0;
   readonly #feed: ClusterFeed;
-  #isTurnDue = false;
-  #isDraining = false;
-  #isClosed = false;
-  #timer: Timer | undefined;
+  readonly #turns: DecisionTurns;
   #flushTimer: Timer | undefined;
   #tickTimer: Timer | undefined;
 
@@ -61,7 +53,8 @@ export class Scheduler {
     const leadsUntilMs = (): number => this.#leadsUntilMs();
     this.#options = options;
     this.queue = new SchedulingQueue((uid) => this.#own.get(uid), backoff);
-    this.#shards = options.openShards?.(() => this.#answered());
+    this.counters = new SchedulerCounters(profiles.map(({ schedulerName }) => schedulerName));
+    this.#shards = options.openShards?.(() => this.#turns.answered());
     this.#kernel = this.#shards?.kernel ?? new Kernel(profiles);
     this.#names = new Set(profiles.map(({ schedulerName }) => schedulerName));
     this.#volumes = new PodVolumes({
@@ -83,8 +76,8 @@ export class Scheduler {
       status: this.#status,
       counters: this.counters,
       own: this.#own,
-      onRoom: (nodeName) => this.#changed('pod-removed', nodeName),
-      onDue: () => this.#kick(),
+      onRoom: (nodeName) => this.#changed(POD_REMOVED, nodeName),
+      onDue: () => this.#turns.kick(),
       onProblem: (pod, text) => notices.onPreemptionFailed(pod, text),
     });
     this.#bindings = new PodBindings({
@@ -102,8 +95,22 @@ export class Scheduler {
       own: this.#own,
       notices,
       onGone: (uid) => this.#deletePod(uid),
-      onRoom: () => this.#changed('pod-removed'),
-      onDue: () => this.#kick(),
+      onRoom: () => this.#changed(POD_REMOVED),
+      onDue: () => this.#turns.kick(),
+    });
+    this.#turns = new DecisionTurns({
+      clock,
+      leadsUntilMs,
+      isReady: () => this.isSynced,
+      kernel: this.#kernel,
+      shards: this.#shards,
+      queue: this.queue,
+      bindings: this.#bindings,
+      preemption: this.#preemption,
+      status: this.#status,
+      counters: this.counters,
+      own: this.#own,
+      tell: (own) => this.#tell(own),
     });
     this.#feed = new ClusterFeed(api, clock, {
       onNode: (node) => this.#setNode(node),
@@ -116,7 +123,7 @@ export class Scheduler {
       onProblem: (resource, text) => notices.onProblem(resource, text),
       onSynced: (seconds) => {
         notices.onSynced(seconds);
-        this.#kick();
+        this.#turns.kick();
       },
     });
   }
@@ -143,6 +150,21 @@ export class Scheduler {
     };
   }
 
+  /** Pods that wait because of a plugin, for each plugin and profile. A pod that several refused counts for each of them. */
+  unschedulablePods(): UnschedulableCount[] {
+    const counts = new Map<string, UnschedulableCount>();
+    for (const { plugins, count, uid } of this.queue.refusedPods()) {
+      const profile = this.#own.get(uid)?.model.schedulerName;
+      if (profile === undefined) continue;
+      for (const plugin of plugins) {
+        if (plugin === NOMINATED || plugin === PREEMPTING) continue;
+        const key = `${profile}/${plugin}`;
+        counts.set(key, { plugin, profile, count: count + (counts.get(key)?.count ?? 0) });
+      }
+    }
+    return [...counts.values()];
+  }
+
   start(): void {
     this.#feed.start();
     this.#scheduleFlush();
@@ -151,13 +173,12 @@ export class Scheduler {
 
   /** Decides nothing more; resolves when no binding and no deletion is on its way. */
   async drain(): Promise<void> {
-    this.#isDraining = true;
+    this.#turns.stop();
     await Promise.all([this.#bindings.idle(), this.#preemption.drain()]);
   }
 
   close(): void {
-    this.#isClosed = true;
-    this.#timer?.cancel();
+    this.#turns.close();
     this.#flushTimer?.cancel();
     this.#tickTimer?.cancel();
     this.#feed.close();
@@ -169,38 +190,33 @@ export class Scheduler {
   }
 
   #setNode(node: NodeObject): void {
-    const countBefore = this.#kernel.nodeCount;
-    this.#kernel.apply({ kind: 'node-set', node });
-    const event = this.#kernel.nodeCount === countBefore ? 'node-changed' : 'node-added';
-    if (event === 'node-added') this.#preemption.nodeAdded();
-    this.#changed(event, node.name);
+    const change = this.#kernel.apply({ kind: 'node-set', node });
+    if ((change & NODE_ADDED) !== 0) this.#preemption.nodeAdded();
+    this.#changed(change, node.name);
   }
 
   #deleteNode(name: string): void {
-    this.#kernel.apply({ kind: 'node-deleted', name });
+    const change = this.#kernel.apply({ kind: 'node-deleted', name });
     this.#volumes.nodeGone(name);
-    this.#changed('node-removed', name);
+    this.#changed(change, name);
   }
 
   #setObject(object: ClusterObject, { uid, resourceVersion }: ObjectHead): void {
     if (isStorage(object.kind)) {
       this.#volumes.set(object, uid, resourceVersion);
-      this.#kick();
+      this.#turns.kick();
       return;
     }
-    this.#kernel.apply({ kind: 'object-set', object });
-    // Budgets only say which victims are better ones.
-    if (object.kind !== 'PodDisruptionBudget') this.#changed('object-changed');
+    this.#changed(this.#kernel.apply({ kind: 'object-set', object }));
   }
 
   #deleteObject(objectKind: ClusterKind, key: string): void {
     if (isStorage(objectKind)) {
       this.#volumes.deleted(objectKind, key);
-      this.#kick();
+      this.#turns.kick();
       return;
     }
-    this.#kernel.apply({ kind: 'object-deleted', objectKind, key });
-    if (objectKind !== 'PodDisruptionBudget') this.#changed('object-changed');
+    this.#changed(this.#kernel.apply({ kind: 'object-deleted', objectKind, key }));
   }
 
   #setPod(shared: SharedPod): void {
@@ -212,16 +228,14 @@ export class Scheduler {
     const { uid, nodeName } = shared;
     const { isTerminating } = shared.model;
     const own = this.#own.get(uid);
-    const isConfirmed = own?.assumedNode === nodeName;
-    const isAsAssumed = own !== undefined && isConfirmed && isUnchanged(own, shared);
-    const isNew = !this.#isPlaced(uid, own);
-    if (isNew) this.#placedCount++;
+    const isAsAssumed = own?.assumedNode === nodeName && isUnchanged(own, shared);
+    if (!this.#isPlaced(uid, own)) this.#placedCount++;
     this.#waitsNoMore(uid);
-    if (!isAsAssumed) this.#kernel.apply({ kind: 'pod-set', pod: shared.pod });
-    if (isTerminating) this.#preemption.leaves(uid);
     // Who was assumed to be there was already counted.
+    const change = isAsAssumed ? NO_CHANGE : this.#kernel.apply({ kind: 'pod-set', pod: shared.pod });
+    if (isTerminating) this.#preemption.leaves(uid);
     // What ends has not freed its room yet.
-    if (!isConfirmed) this.#changed(isNew ? 'pod-added' : 'pod-changed', isTerminating ? '' : nodeName);
+    this.#changed(change, isTerminating ? '' : nodeName);
   }
 
   /** By what the API shows: the kernel also has those that are assumed to be on their nodes. */
@@ -230,7 +244,7 @@ export class Scheduler {
   }
 
   #waitsNoMore(uid: string): void {
-    this.#leaveQueue(uid);
+    this.#turns.leave(uid);
     this.#own.delete(uid);
     this.#volumes.podLeft(uid);
     this.#preemption.forget(uid);
@@ -251,7 +265,7 @@ export class Scheduler {
     const nominated = this.#preemption.nominationOf(uid, model.nominatedNodeName);
     const before = this.#own.get(uid);
     if (before !== undefined && before.assumedNode !== '') {
-      before.update(shared, nominated);
+      before.update(shared, nominated, this.#options.clock.nowMs());
       return;
     }
     if (model.isTerminating) {
@@ -261,17 +275,18 @@ export class Scheduler {
     const left = before?.nominatedNodeName ?? '';
     const wasTold = before?.isTold === true;
     const isAsBefore = before?.template === shared.template;
-    const own = before ?? new OwnPod(shared, nominated, this.#options.clock.nowMs());
+    const nowMs = this.#options.clock.nowMs();
+    const own = before ?? new OwnPod(shared, nominated, nowMs);
     if (before === undefined) this.#own.set(uid, own);
-    else own.update(shared, nominated);
+    else own.update(shared, nominated, nowMs);
     // Others see a nomination; what else it is matters once it is decided on.
     if (nominated !== '' || wasTold) this.#tell(own);
-    if (left !== '' && left !== nominated) this.#changed('pod-removed', left);
+    if (left !== '' && left !== nominated) this.#changed(POD_REMOVED, left);
     if (model.volumes.some(({ claimName }) => claimName !== undefined)) this.#volumes.podWaits(own.pod);
     const isNominatedElsewhere = before !== undefined && left !== nominated;
     if (isAsBefore && this.queue.has(uid) && !isNominatedElsewhere) return;
     this.queue.add(own, { priority, isGated: schedulingGates.length > 0 });
-    this.#kick();
+    this.#turns.kick();
   }
 
   #tell(own: OwnPod): void {
@@ -288,112 +303,25 @@ export class Scheduler {
     this.#waitsNoMore(uid);
     this.#kernel.apply({ kind: 'pod-deleted', uid });
     this.#preemption.leaves(uid);
-    if (wasPlaced || nodeName !== '') this.#changed('pod-removed', nodeName);
+    if (wasPlaced || nodeName !== '') this.#changed(POD_REMOVED, nodeName);
   }
 
   /** `nodeName`: where it happened. */
-  #changed(event: ClusterEvent, nodeName = ''): void {
-    if (!this.isSynced) return;
-    this.queue.wake(event);
+  #changed(change: ClusterChange, nodeName = ''): void {
+    if (change === NO_CHANGE || !this.isSynced) return;
+    for (const event of eventsOf(change)) this.queue.wake(event);
     if (nodeName !== '') this.#preemption.nodeChanged(nodeName);
-    this.#kick();
-  }
-
-  #kick(): void {
-    if (this.#isTurnDue || this.#isClosed || !this.isSynced) return;
-    this.#isTurnDue = true;
-    this.#options.clock.defer(() => {
-      this.#isTurnDue = false;
-      this.#turn();
-    });
-  }
-
-  #turn(): void {
-    const { clock } = this.#options;
-    const untilMs = clock.nowMs() + TURN_MS_MAX;
-    while (!this.#isClosed && !this.#isDraining && this.#bindings.hasRoom && this.#preemption.hasRoom) {
-      const nowMs = clock.nowMs();
-      if (nowMs >= this.#leadsUntilMs()) break;
-      if (nowMs >= untilMs) {
-        this.#kick();
-        return;
-      }
-      if (this.#bindings.sendReady()) continue;
-      // There is a turn when it is answered.
-      if (this.#awaited !== undefined && !this.#isAnswered) return;
-      const next = this.#awaited ?? this.#next(nowMs);
-      if (next === undefined) break;
-      this.#decide(next.uid, next.sinceMs, nowMs);
-    }
-    this.#timer?.cancel();
-    const dueMs = this.queue.nextDueMs;
-    if (dueMs === Number.POSITIVE_INFINITY) return;
-    this.#timer = clock.setTimer(Math.max(1, dueMs - clock.nowMs()), () => this.#kick());
-  }
-
-  #next(nowMs: number): { readonly uid: string; readonly sinceMs: number } | undefined {
-    const uid = this.queue.pop(nowMs);
-    return uid === undefined ? undefined : { uid, sinceMs: nowMs };
-  }
-
-  #answered(): void {
-    this.#isAnswered = true;
-    this.#kick();
-  }
-
-  #ask(uid: string): Outcome {
-    // A shard may be lost meanwhile, which counts as an answer.
-    this.#isAnswered = false;
-    return this.#shards?.decide(uid) ?? this.#kernel.decide(uid);
-  }
-
-  /** It is not to be decided on any more. */
-  #leaveQueue(uid: string): void {
-    this.queue.remove(uid);
-    if (this.#awaited?.uid === uid) this.#awaited = undefined;
+    this.#turns.kick();
   }
 
   #leadsUntilMs(): number {
     return this.#options.leadsUntilMs?.() ?? Number.POSITIVE_INFINITY;
   }
 
-  /** `sinceMs`: when the attempt began. */
-  #decide(uid: string, sinceMs: number, nowMs: number): void {
-    this.#awaited = undefined;
-    const own = this.#own.get(uid);
-    assert(own !== undefined, 'a pod that comes from the queue is known');
-    if (this.#preemption.holds(uid, nowMs)) return;
-    if (!own.isTold) this.#tell(own);
-    const { pod } = own;
-    const decision = this.#ask(uid);
-    if (decision.kind === 'awaited') {
-      this.#awaited = { uid, sinceMs };
-      return;
-    }
-    this.counters.decided(decision.kind, (this.#options.clock.nowMs() - sinceMs) / 1000);
-    switch (decision.kind) {
-      case 'bound':
-        this.#bindings.found(own, decision.node, decision.volumes, nowMs);
-        break;
-      case 'unschedulable':
-        this.#preemption.refuse(pod, decision, nowMs);
-        break;
-      case 'error':
-        this.queue.failed(uid, nowMs);
-        this.#preemption.fail(pod, decision.message);
-        break;
-      case 'left-alone':
-        // For another scheduler, or until the pod changes.
-        this.queue.placed(uid);
-        this.#status.refused(pod, pod.schedulerName, 'SchedulerError', decision.reason);
-        break;
-    }
-  }
-
   #scheduleFlush(): void {
     this.#flushTimer = this.#options.clock.setTimer(FLUSH_MS, () => {
       this.queue.flushParked(this.#options.clock.nowMs());
-      this.#kick();
+      this.#turns.kick();
       this.#scheduleFlush();
     });
   }

@@ -41,6 +41,11 @@ export abstract class QueueEntry {
   retry: Retry | undefined = undefined;
 }
 
+/** With the one that is under way, or has been the last. */
+export function attemptsOf({ retry }: QueueEntry): number {
+  return (retry?.attempts ?? 0) + 1;
+}
+
 /** The more important one first, then the one that came first (PrioritySort). */
 export function byPriority(a: QueueEntry, b: QueueEntry): number {
   return b.priority - a.priority || a.order - b.order;

@@ -154,8 +154,35 @@ describe('the scheduling queue', () => {
     queue.refused('a', 'class', new Set(['NodeAffinity']), 0);
     queue.wake('pod-removed');
     assert.equal(queue.pop(100_000), undefined);
-    queue.wake('node-changed');
+    queue.wake('node-labels');
     assert.equal(queue.pop(100_000), 'a');
+  });
+
+  it('counts who is placed because the time alone has woken it', () => {
+    const queue = new PodQueue();
+    for (const uid of ['a', 'b']) {
+      queue.addPod(pod(uid));
+      queue.pop(0);
+      queue.refused(uid, uid, FIT, 0);
+    }
+    queue.wake('node-added');
+    assert.equal(queue.pop(1000), 'a');
+    queue.refused('a', 'a', FIT, 1000);
+    queue.flushParked(301_000);
+    assert.deepEqual(popAll(queue, 301_000), ['a', 'b']);
+    queue.placed('b');
+    queue.refused('a', 'a', FIT, 301_000);
+    queue.wake('node-added');
+    assert.deepEqual(popAll(queue, 400_000), ['a']);
+    queue.placed('a');
+    assert.equal(queue.placedAfterFlush, 0, 'b had been woken by an event, a was refused once more');
+    queue.addPod(pod('c'));
+    queue.pop(400_000);
+    queue.refused('c', 'c', FIT, 400_000);
+    queue.flushParked(700_000);
+    assert.equal(queue.pop(700_000), 'c');
+    queue.placed('c');
+    assert.equal(queue.placedAfterFlush, 1);
   });
 
   it('takes what backs off early when nothing else is there, but not what failed', () => {

@@ -19,7 +19,16 @@ import { assert } from '../../base/assert.ts';
 import { type Backoff, backoffMs, DEFAULT_BACKOFF } from './backoff.ts';
 import { type ClusterEvent, mayHelp, setsApart } from './cluster-event.ts';
 import { EntryHeap } from './entry-heap.ts';
-import { byDueTime, byPriority, dueMsOf, type ParkedClass, type Place, type QueueEntry } from './queue-entry.ts';
+import { IncomingPods, type QueueEvent } from './incoming-pods.ts';
+import {
+  attemptsOf,
+  byDueTime,
+  byPriority,
+  dueMsOf,
+  type ParkedClass,
+  type Place,
+  type QueueEntry,
+} from './queue-entry.ts';
 
 /** Upstream's --pod-max-in-unschedulable-pods-duration. */
 const PARKED_MS_MAX = 300_000;
@@ -28,6 +37,14 @@ const PARKED_MS_MAX = 300_000;
 export interface Arrival {
   readonly priority: number;
   readonly isGated: boolean;
+}
+
+/** Pods that are alike and wait together. */
+export interface RefusedPods {
+  readonly plugins: ReadonlySet<string>;
+  readonly count: number;
+  /** One of them. */
+  readonly uid: string;
 }
 
 export interface QueueCounts {
@@ -47,6 +64,11 @@ export class SchedulingQueue {
   readonly #classes = new Map<string, ParkedClass>();
   readonly #counts = { out: 0, active: 0, backoff: 0, failed: 0, parked: 0, gated: 0, taken: 0 };
   readonly #backoffTimes: Backoff;
+  /** Those that were woken because they had been parked for too long, until it is known what comes of that. */
+  readonly #flushed = new Set<string>();
+  readonly incoming: IncomingPods = new IncomingPods();
+  /** Pods that nothing but the time had woken, and a node was found for: an event may be missed. */
+  placedAfterFlush = 0;
   #order = 0;
 
   constructor(entryOf: (uid: string) => QueueEntry | undefined, backoff: Backoff = DEFAULT_BACKOFF) {
@@ -59,6 +81,14 @@ export class SchedulingQueue {
     return { active, backoff: backoff + failed, unschedulable: parked, gated };
   }
 
+  /** Those that are parked, by what refused them; with the one of each class that was woken. */
+  *refusedPods(): Generator<RefusedPods> {
+    for (const { plugins, woken, waiting } of this.#classes.values()) {
+      const uid = (woken ?? waiting.first)?.uid;
+      if (uid !== undefined) yield { plugins, count: waiting.size + (woken === undefined ? 0 : 1), uid };
+    }
+  }
+
   has(uid: string): boolean {
     return this.#find(uid) !== undefined;
   }
@@ -66,16 +96,10 @@ export class SchedulingQueue {
   /** A pod that waits from now on, or another state of one: it is tried again soon. */
   add(entry: QueueEntry, { priority, isGated }: Arrival): void {
     if (entry.place === 'taken') return;
-    if (entry.place === 'out') {
-      entry.order = this.#order++;
-      entry.retry = undefined;
-    } else {
-      this.#leave(entry);
-      if (entry.retry !== undefined) entry.retry = { attempts: entry.retry.attempts, dueMs: 0, parkedIn: undefined };
-    }
-    entry.priority = priority;
-    if (isGated) this.#move(entry, 'gated');
-    else this.#activate(entry);
+    const event = entry.place === 'out' ? 'UnschedulablePodAdd' : 'UnschedulablePodUpdate';
+    this.#enter(entry, priority);
+    if (!isGated) this.#activate(entry, event);
+    else this.incoming.count('unschedulable', event);
   }
 
   /** The pod waits no longer: it is gone, or bound. */
@@ -88,10 +112,16 @@ export class SchedulingQueue {
   pop(nowMs: number): string | undefined {
     this.#flush(this.#backoff, nowMs);
     this.#flush(this.#failed, nowMs);
-    const entry = this.#active.takeFirst() ?? this.#backoff.takeFirst();
+    const entry = this.#active.takeFirst() ?? this.#takeEarly();
     if (entry === undefined) return undefined;
     this.#move(entry, 'taken');
     return entry.uid;
+  }
+
+  #takeEarly(): QueueEntry | undefined {
+    const entry = this.#backoff.takeFirst();
+    if (entry !== undefined) this.incoming.count('active', 'PopFromBackoffQ');
+    return entry;
   }
 
   /** When the next pod is due that backs off after an error; infinite: none does. */
@@ -102,12 +132,15 @@ export class SchedulingQueue {
 
   /** A node was found; the next one of its class may find one too. */
   placed(uid: string): void {
+    if (this.#flushed.has(uid)) this.placedAfterFlush++;
     this.#leave(this.#takenEntry(uid));
   }
 
   /** No node was found, by these plugins; `classKey` says which others would find none either. */
   refused(uid: string, classKey: string, plugins: ReadonlySet<string>, nowMs: number): void {
     const entry = this.#takenEntry(uid);
+    this.#flushed.delete(uid);
+    this.incoming.count('unschedulable', 'ScheduleAttemptFailure');
     const before = entry.retry?.parkedIn;
     if (before?.woken === entry) before.woken = undefined;
     let parked = this.#classes.get(classKey);
@@ -140,25 +173,37 @@ export class SchedulingQueue {
     const entry = this.#takenEntry(uid);
     const parked = entry.retry?.parkedIn;
     this.#retryLater(entry, nowMs, undefined);
-    this.#failed.add(entry);
-    this.#move(entry, 'failed');
+    this.#fail(entry);
     if (parked !== undefined) this.#wakeNext(parked);
   }
 
   /** A pod that was taken as placed waits again: it could not be bound, for so many times now. */
-  again(entry: QueueEntry, arrival: Arrival, attempts: number, nowMs: number): void {
-    this.add(entry, { ...arrival, isGated: true });
-    if (arrival.isGated) return;
-    entry.retry = { attempts, dueMs: nowMs + backoffMs(this.#backoffTimes, attempts), parkedIn: undefined };
-    this.#failed.add(entry);
-    this.#move(entry, 'failed');
+  again(entry: QueueEntry, { priority, isGated }: Arrival, failures: number, nowMs: number): void {
+    const attempts = attemptsOf(entry);
+    this.#enter(entry, priority);
+    if (isGated) return;
+    entry.retry = { attempts, dueMs: nowMs + backoffMs(this.#backoffTimes, failures), parkedIn: undefined };
+    this.#fail(entry);
+  }
+
+  /** As a gated one, at its old place in the order if it had one. */
+  #enter(entry: QueueEntry, priority: number): void {
+    if (entry.place === 'out') {
+      entry.order = this.#order++;
+      entry.retry = undefined;
+    } else {
+      this.#leave(entry);
+      if (entry.retry !== undefined) entry.retry = { attempts: entry.retry.attempts, dueMs: 0, parkedIn: undefined };
+    }
+    entry.priority = priority;
+    this.#move(entry, 'gated');
   }
 
   wake(event: ClusterEvent): void {
     for (const parked of this.#classes.values()) {
       if (!isHelped(parked, event)) continue;
-      if (setsApart(event)) this.#wakeAll(parked, 'backoff');
-      else if (parked.woken === undefined) this.#wakeFirst(parked);
+      if (setsApart(event)) this.#wakeAll(parked, (entry) => this.#backOff(entry, event));
+      else if (parked.woken === undefined) this.#wakeFirst(parked, event);
     }
   }
 
@@ -170,7 +215,7 @@ export class SchedulingQueue {
       if (entry?.place !== 'parked' || parked === undefined || !isHelped(parked, event)) continue;
       parked.waiting.remove(entry);
       this.#leaveClass(entry);
-      this.#backOff(entry);
+      this.#backOff(entry, event);
       if (parked.waiting.size === 0 && parked.woken === undefined) this.#forget(parked);
     }
   }
@@ -178,36 +223,47 @@ export class SchedulingQueue {
   #flush(heap: EntryHeap, nowMs: number): void {
     for (let entry = heap.first; entry !== undefined && dueMsOf(entry) <= nowMs; entry = heap.first) {
       heap.remove(entry);
-      this.#activate(entry);
+      this.#activate(entry, 'BackoffComplete');
     }
   }
 
   /** Wakes what has been parked for too long; to be called every half minute or so. */
   flushParked(nowMs: number): void {
     for (const parked of this.#classes.values()) {
-      if (nowMs - parked.sinceMs >= PARKED_MS_MAX) this.#wakeAll(parked, 'active');
+      if (nowMs - parked.sinceMs < PARKED_MS_MAX) continue;
+      this.#wakeAll(parked, (entry) => {
+        this.#flushed.add(entry.uid);
+        this.#activate(entry, 'UnschedulableTimeout');
+      });
     }
   }
 
-  #wakeFirst(parked: ParkedClass): void {
+  #wakeFirst(parked: ParkedClass, event: ClusterEvent): void {
     const entry = parked.waiting.takeFirst();
     assert(entry !== undefined, 'a class without pods is forgotten');
     parked.woken = entry;
-    this.#backOff(entry);
+    this.#backOff(entry, event);
   }
 
-  #wakeAll(parked: ParkedClass, place: 'active' | 'backoff'): void {
+  #wakeAll(parked: ParkedClass, move: (entry: QueueEntry) => void): void {
     this.#classes.delete(parked.key);
     for (let entry = parked.waiting.takeFirst(); entry !== undefined; entry = parked.waiting.takeFirst()) {
       this.#leaveClass(entry);
-      if (place === 'active') this.#activate(entry);
-      else this.#backOff(entry);
+      move(entry);
     }
   }
 
-  #backOff(entry: QueueEntry): void {
+  #backOff(entry: QueueEntry, event: ClusterEvent): void {
+    this.incoming.count('backoff', event);
     this.#backoff.add(entry);
     this.#move(entry, 'backoff');
+  }
+
+  #fail(entry: QueueEntry): void {
+    this.#flushed.delete(entry.uid);
+    this.incoming.count('backoff', 'ScheduleAttemptFailure');
+    this.#failed.add(entry);
+    this.#move(entry, 'failed');
   }
 
   /** One of the class has left it for good: the next one is tried at once. */
@@ -215,21 +271,22 @@ export class SchedulingQueue {
     const entry = parked.waiting.takeFirst();
     parked.woken = entry;
     if (entry === undefined) this.#forget(parked);
-    else this.#activate(entry);
+    else this.#activate(entry, 'ForceActivate');
   }
 
   #forget(parked: ParkedClass): void {
     if (this.#classes.get(parked.key) === parked) this.#classes.delete(parked.key);
   }
 
-  #activate(entry: QueueEntry): void {
+  #activate(entry: QueueEntry, event: QueueEvent): void {
+    this.incoming.count('active', event);
     this.#active.add(entry);
     this.#move(entry, 'active');
   }
 
   /** An attempt was in vain. */
   #retryLater(entry: QueueEntry, nowMs: number, parkedIn: ParkedClass | undefined): void {
-    const attempts = (entry.retry?.attempts ?? 0) + 1;
+    const attempts = attemptsOf(entry);
     entry.retry = { attempts, dueMs: nowMs + backoffMs(this.#backoffTimes, attempts), parkedIn };
   }
 
@@ -246,6 +303,7 @@ export class SchedulingQueue {
   /** It is in no heap and no class afterwards. */
   #leave(entry: QueueEntry): void {
     const parked = entry.retry?.parkedIn;
+    this.#flushed.delete(entry.uid);
     this.#heapOf(entry)?.remove(entry);
     this.#move(entry, 'out');
     if (parked === undefined) return;
