@@ -4,6 +4,13 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import * as m from '../src/api/messages.ts';
 import * as methods from '../src/api/methods.ts';
+import { ByteWriter } from '../src/base/byte-writer.ts';
+import { requestFields } from '../src/client/request-fields.ts';
+import { Connection } from '../src/h2/connection.ts';
+import { RecordingHandler } from '../src/h2/connection-fixture.ts';
+import { CLIENT_DEFAULTS } from '../src/h2/connection-options.ts';
+import { Driver } from '../src/h2/driver.ts';
+import { PreparedHeaders } from '../src/h2/prepared-headers.ts';
 import type { Store } from '../src/store/store.ts';
 import { bytesOf, opPut, put, range, txn } from './compat/requests.ts';
 import { SimulatedServer } from './compat/server-fixture.ts';
@@ -166,6 +173,32 @@ describe('a large range', () => {
     await server.drive(Promise.all(left));
     await server.clock.pass(1_000);
     assert.equal(pins(), 0);
+  });
+
+  it('that nobody takes is given up after a minute, and those that wait for its memory go on', async () => {
+    const handler = new RecordingHandler();
+    const slow = new Connection('client', { ...CLIENT_DEFAULTS, streamWindowBytes: 0 }, handler);
+    const transport = server.network.connect({ host: '127.0.0.1', port: server.server.ports[0] });
+    const driver = new Driver(slow, transport, server.clock, () => undefined);
+    driver.start();
+    await server.clock.pass(100);
+    const request = new ByteWriter();
+    methods.range.request.encode(all(), request);
+    for (const { path } of [methods.range, methods.rangeStream]) {
+      slow.request(new PreparedHeaders(requestFields('a', path)), null, request.copy(), 0, request.position);
+    }
+    driver.flush();
+    await server.clock.pass(100);
+    const kept = server.client.unary(methods.range, all());
+    await server.clock.pass(59_000);
+    assert.deepEqual(handler.lines.slice(-2), ['headers 1 2', 'headers 3 2']);
+    assert.ok(pins() > 0);
+    assertPairs((await server.drive(kept)).kvs, 0, KEY_COUNT, 1);
+    await server.clock.pass(3_000);
+    assert.equal(pins(), 0);
+    assert.match(await server.drive(server.server.metrics.text()), /^k1m_h2_stream_stalls_total 2$/m);
+    assert.deepEqual(handler.lines.slice(-2), ['reset 1 ENHANCE_YOUR_CALM', 'reset 3 ENHANCE_YOUR_CALM']);
+    transport.destroy();
   });
 
   it('as a stream has the same pairs as the one reply', async () => {

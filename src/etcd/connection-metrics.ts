@@ -60,6 +60,11 @@ export function defineConnectionMetrics(definer: MetricDefiner, figures: () => C
     () => stats().headerListsTooLong,
   );
   definer.counter('k1m_h2_queue_overflows_total', 'Streams whose send queue overflowed.', () => stats().queueOverflows);
+  definer.counter(
+    'k1m_h2_stream_stalls_total',
+    'Streams reset because nobody took what they had to send.',
+    () => stats().streamStalls,
+  );
   definer.counter('k1m_h2_ping_strikes_total', 'Pings that came too early.', () => stats().pingStrikes);
   definer.counter(
     'k1m_h2_limits_exceeded_total',

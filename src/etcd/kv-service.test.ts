@@ -14,7 +14,7 @@ import type { Committer } from './committer.ts';
 import { DurabilityMap } from './durability.ts';
 import { Engine } from './engine.ts';
 import { KvService } from './kv-service.ts';
-import { ReplyBudget } from './reply-budget.ts';
+import { REPLIES_WAITING_MAX, ReplyBudget } from './reply-budget.ts';
 import { Slices } from './slices.ts';
 
 const KEY_COUNT = 5_000;
@@ -242,6 +242,17 @@ it('a range that was collected is sent whole although a compaction overtakes it'
   }
   assert.deepEqual([bench.store.pins, bench.budget.bytesInFlight], [0, 0]);
   assert.equal(bench.slices.jobCount, 0);
+});
+
+it('a range that would wait behind too many others is refused', () => {
+  const bench = new Bench();
+  bench.budget.acquire(REPLY_BYTES_MAX, () => {});
+  for (let n = 1; n < REPLIES_WAITING_MAX; n++) bench.budget.acquire(1, () => {});
+  const calls = [bench.range(), bench.range()];
+  bench.turn();
+  assert.deepEqual([calls[0].error, bench.budget.waitingCount], [undefined, REPLIES_WAITING_MAX]);
+  assert.equal(calls[1].error?.message, 'etcdserver: too many requests');
+  assert.equal(bench.store.pins, 1);
 });
 
 it('ranges whose clients went away let the others go on', () => {

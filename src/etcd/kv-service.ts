@@ -210,7 +210,7 @@ export class KvService {
       store.unpin();
       return;
     }
-    this.#budget.acquire(pairBytes, () => {
+    const send = (): void => {
       const reply = new RangeReply({
         store,
         identity: this.#engine.identity,
@@ -221,7 +221,14 @@ export class KvService {
       });
       store.unpin();
       call.replyFrom(reply, reply.totalBytes(pairBytes));
-    });
+    };
+    try {
+      this.#budget.acquire(pairBytes, send);
+    } catch (error) {
+      store.unpin();
+      if (!(error instanceof StatusError)) throw error;
+      call.fail(error);
+    }
   }
 
   /** Not at once: the next reply would be read while the one that ends is still being copied. */

@@ -1,5 +1,10 @@
 // Bytes of large replies in flight. A reply beyond the budget waits its turn, first come first served, so that many large
-// lists at once take longer instead of taking all memory. One reply larger than the budget is let through alone.
+// lists at once take longer instead of taking all memory. One reply larger than the budget is let through alone. At most REPLIES_WAITING_MAX wait,
+// since each has the list of what it will send.
+
+import { tooManyRequests } from '../api/errors.ts';
+
+export const REPLIES_WAITING_MAX = 10_000;
 
 interface Waiting {
   readonly bytes: number;
@@ -23,9 +28,10 @@ export class ReplyBudget {
     return this.#waiting.length;
   }
 
-  /** Calls `run` now or when there is room; then `release` is owed. */
+  /** Calls `run` now or when there is room; then `release` is owed. Throws StatusError when too many wait. */
   acquire(bytes: number, run: () => void): void {
     if (this.#waiting.length > 0 || !this.#fits(bytes)) {
+      if (this.#waiting.length >= REPLIES_WAITING_MAX) throw tooManyRequests();
       this.#waiting.push({ bytes, run });
       return;
     }

@@ -109,6 +109,8 @@ export class ServerConnection implements ConnectionHandler {
     if (refusal !== undefined) this.#refuse(stream, refusal);
     if (entry === undefined) return;
     entry.started++;
+    // Streams of both sides (watches) may be read as slowly as one likes: they hold nothing but a queue with a limit of its own.
+    stream.isStallLimited = entry.hasOneRequest;
     if (entry.unary !== undefined && !endStream) {
       stream.userData = head;
       return;
@@ -313,6 +315,7 @@ export class ServerConnection implements ConnectionHandler {
 
   #handleHttp(stream: Stream, head: RequestHead): void {
     stream.userData = undefined;
+    stream.isStallLimited = true;
     const { id } = stream;
     this.#http({ method: head.httpMethod, target: head.path }, (response) => {
       if (stream.id !== id) return;

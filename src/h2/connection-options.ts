@@ -36,6 +36,9 @@ export interface ConnectionOptions {
   /** How long a backlog above transportBacklogBytesMax may stand still before the connection is closed. */
   readonly outputStallMsMax: number;
 
+  /** How long what a stream with `isStallLimited` has queued may stand still before it is reset. */
+  readonly streamStallMsMax: number;
+
   /** The window over which the abuse limits below count. */
   readonly abuseWindowMs: number;
   /** RST_STREAM by the peer for streams we have not finished ("rapid reset"). */
@@ -90,6 +93,7 @@ const SHARED: Omit<ConnectionOptions, 'keepaliveTimeMs' | 'keepaliveTimeoutMs' |
   transportBacklogBytesMax: 1 * MIB,
   outputBacklogBytesMax: 16 * MIB,
   outputStallMsMax: 60_000,
+  streamStallMsMax: 60_000,
   abuseWindowMs: 10_000,
   peerResetsMax: 20_000,
   provokedResetsMax: 1_000,
@@ -152,6 +156,7 @@ export class ConnectionStats {
   ignoredFramesReceived = 0;
   headerListsTooLong = 0;
   queueOverflows = 0;
+  streamStalls = 0;
   pingStrikes = 0;
   keepalivePingsSent = 0;
   /** How often a limit ended the connection (0 or 1 here; the sum over connections is the metric). */

@@ -133,7 +133,10 @@ export class Connection {
       this.#fail(ENHANCE_YOUR_CALM, 'the peer does not read');
     } else if (this.#isShuttingDown && options.shutdownMsMax > 0 && nowMs - this.#shutdownMs >= options.shutdownMsMax) {
       this.#end(NO_ERROR, 'open streams outlasted the shutdown');
-    } else this.#keepAlive();
+    } else {
+      this.#sender.tick(nowMs);
+      this.#keepAlive();
+    }
     this.#sender.writer.output.release();
   }
 

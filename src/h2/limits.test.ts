@@ -218,6 +218,31 @@ test('outputStallMsMax: a peer that takes nothing for so long is dropped, one th
   assert.equal(slow.connection.stats.limitsExceeded, 1);
 });
 
+test('streamStallMsMax: an answer that is not taken is reset, one that is taken slowly is not, nor a stream without the limit', () => {
+  const bench = new Bench('server', { streamStallMsMax: 5_000, pingMinTimeMs: 0 }).handshake(setting(4, 0));
+  bench.request(1).request(3).request(5);
+  const { connection, handler } = bench;
+  const bytes = new Uint8Array(100);
+  for (const id of [1, 3, 5]) {
+    bench.stream(id).isStallLimited = id !== 5;
+    connection.sendData(bench.stream(id), bytes, 0, bytes.length, false);
+  }
+  bench.output();
+  for (let second = 0; second < 20; second++) bench.send(frame(8, 0, 3, uint32(1))).pass(1_000);
+  assert.deepEqual(
+    bench.output().filter((line) => line.startsWith('RST')),
+    ['RST_STREAM 1 ENHANCE_YOUR_CALM'],
+  );
+  assert.ok(handler.take().includes('reset 1 ENHANCE_YOUR_CALM'));
+  // It had nothing to send for a while: the time counts anew.
+  bench.send(frame(8, 0, 3, uint32(80))).pass(20_000);
+  connection.sendData(bench.stream(3), bytes, 0, bytes.length, false);
+  bench.pass(4_000);
+  assert.equal(connection.stats.streamStalls, 1);
+  bench.pass(2_000);
+  assert.deepEqual([connection.stats.streamStalls, connection.streamCount, connection.isClosed], [2, 1, false]);
+});
+
 test('handshakeMsMax: a client that sends no preface and SETTINGS in time is dropped', () => {
   for (const start of [Buffer.alloc(0), Buffer.from(PREFACE)]) {
     const bench = new Bench('server');

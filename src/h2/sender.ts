@@ -200,6 +200,27 @@ export class Sender {
     this.close(stream, true);
   }
 
+  /** Resets streams whose queues stand still although they may not. */
+  tick(nowMs: number): void {
+    for (const stream of this.#table.all()) {
+      if (!stream.isStallLimited || stream.queue === null || stream.queue.isEmpty) stream.stallMs = 0;
+      else if (stream.stallMs === 0 || stream.queuedFramesSent !== stream.stallFramesSent) {
+        stream.stallFramesSent = stream.queuedFramesSent;
+        stream.stallMs = nowMs;
+      } else if (nowMs - stream.stallMs >= this.#options.streamStallMsMax) {
+        this.#stats.streamStalls++;
+        this.#dismiss(stream);
+      }
+    }
+  }
+
+  /** Resets a stream that asks too much. */
+  #dismiss(stream: Stream): void {
+    const { id } = stream;
+    this.#handler.onReset(stream, ENHANCE_YOUR_CALM);
+    if (stream.id === id) this.reset(stream, ENHANCE_YOUR_CALM);
+  }
+
   /** Takes the stream out of the table and drops what it had queued. */
   close(stream: Stream, isReset: boolean): void {
     this.#waiting.remove(stream);
@@ -345,8 +366,7 @@ export class Sender {
   #queued(stream: Stream): void {
     if (stream.queuedBytes > this.#options.streamQueueBytesMax) {
       this.#stats.queueOverflows++;
-      this.#handler.onReset(stream, ENHANCE_YOUR_CALM);
-      if (stream.id !== 0) this.reset(stream, ENHANCE_YOUR_CALM);
+      this.#dismiss(stream);
       return;
     }
     if (stream.queuedBytes > this.#options.streamQueueLowBytes) stream.isDrainOwed = true;
@@ -373,6 +393,7 @@ export class Sender {
         item.kind === 'bytes' ? this.#sendBytes(stream, item, bytesMax) : this.#sendPulled(stream, item, bytesMax);
       if (!isSent || stream.id !== id) return false;
       hasSentData = true;
+      stream.queuedFramesSent++;
     }
     if (stream.isDrainOwed && stream.queuedBytes <= this.#options.streamQueueLowBytes) {
       stream.isDrainOwed = false;

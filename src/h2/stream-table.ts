@@ -44,6 +44,8 @@ export class StreamTable {
     const stream = this.#pool.pop() ?? new Stream();
     stream.id = id;
     stream.isAutoConsumed = true;
+    stream.isStallLimited = false;
+    stream.stallMs = 0;
     stream.isEnding = false;
     stream.isLocalClosed = false;
     stream.isRemoteClosed = false;

@@ -21,6 +21,8 @@ export class Stream {
   userData: unknown = undefined;
   /** False: received bytes are credited back to the peer only by Connection.consumed. Set it in onHeaders. */
   isAutoConsumed = true;
+  /** The peer may not leave what is queued for ever (ConnectionOptions.streamStallMsMax). Reset with the stream. */
+  isStallLimited = false;
   /** Bytes given to sendData that the connection has not put into frames yet (sources are not counted). */
   queuedBytes = 0;
   /** END_STREAM of ours was asked for (perhaps still queued): nothing more may be sent. */
@@ -43,6 +45,10 @@ export class Stream {
   isDrainOwed = false;
   /** What waits to be sent; null when nothing ever had to. */
   queue: SendQueue | null = null;
+  /** Frames sent from the queue; and how many they were when they were last seen to grow, and when that was (0: the queue was empty). */
+  queuedFramesSent = 0;
+  stallFramesSent = 0;
+  stallMs = 0;
   /** Neighbours in the connection's list of streams with something queued. */
   next: Stream | null = null;
   previous: Stream | null = null;
