@@ -33,6 +33,7 @@ import { type ConnectionEvents, Receiver } from './receiver.ts';
 import type { DataSource, HeaderList } from './send-queue.ts';
 import { Sender } from './sender.ts';
 import { encodeSettings } from './settings.ts';
+import { isStalled } from './stall-limit.ts';
 import type { Stream } from './stream.ts';
 import { StreamTable } from './stream-table.ts';
 
@@ -134,7 +135,7 @@ export class Connection {
     } else if (this.#isShuttingDown && options.shutdownMsMax > 0 && nowMs - this.#shutdownMs >= options.shutdownMsMax) {
       this.#end(NO_ERROR, 'open streams outlasted the shutdown');
     } else {
-      this.#sender.tick(nowMs);
+      this.#dismissStalled();
       this.#keepAlive();
     }
     this.#sender.writer.output.release();
@@ -400,6 +401,14 @@ export class Connection {
       return false;
     }
     return this.#nowMs - this.#progressMs >= this.options.outputStallMsMax;
+  }
+
+  #dismissStalled(): void {
+    for (const stream of this.#table.all()) {
+      if (!isStalled(stream, this.#nowMs, this.options.streamStallMsMax)) continue;
+      this.stats.streamStalls++;
+      this.#sender.dismiss(stream);
+    }
   }
 
   /** The peer broke a rule or a limit. */

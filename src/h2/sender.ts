@@ -200,22 +200,8 @@ export class Sender {
     this.close(stream, true);
   }
 
-  /** Resets streams whose queues stand still although they may not. */
-  tick(nowMs: number): void {
-    for (const stream of this.#table.all()) {
-      if (!stream.isStallLimited || stream.queue === null || stream.queue.isEmpty) stream.stallMs = 0;
-      else if (stream.stallMs === 0 || stream.queuedFramesSent !== stream.stallFramesSent) {
-        stream.stallFramesSent = stream.queuedFramesSent;
-        stream.stallMs = nowMs;
-      } else if (nowMs - stream.stallMs >= this.#options.streamStallMsMax) {
-        this.#stats.streamStalls++;
-        this.#dismiss(stream);
-      }
-    }
-  }
-
-  /** Resets a stream that asks too much. */
-  #dismiss(stream: Stream): void {
+  /** Resets a stream whose peer asks too much. */
+  dismiss(stream: Stream): void {
     const { id } = stream;
     this.#handler.onReset(stream, ENHANCE_YOUR_CALM);
     if (stream.id === id) this.reset(stream, ENHANCE_YOUR_CALM);
@@ -366,7 +352,7 @@ export class Sender {
   #queued(stream: Stream): void {
     if (stream.queuedBytes > this.#options.streamQueueBytesMax) {
       this.#stats.queueOverflows++;
-      this.#dismiss(stream);
+      this.dismiss(stream);
       return;
     }
     if (stream.queuedBytes > this.#options.streamQueueLowBytes) stream.isDrainOwed = true;
