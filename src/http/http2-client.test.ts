@@ -42,6 +42,20 @@ describe('a short request', () => {
     );
   });
 
+  test('has a field for each value of a header', async () => {
+    const { server, clock, http } = await setUp(echo);
+    await clock.runUntil(http.exchange(get('/', { headers: { 'impersonate-group': ['a', 'b'], accept: '*/*' } })));
+    const [{ fields }] = server.requests;
+    assert.deepEqual(
+      fields.slice(4).map(({ name, value }) => [name, value]),
+      [
+        ['impersonate-group', 'a'],
+        ['impersonate-group', 'b'],
+        ['accept', '*/*'],
+      ],
+    );
+  });
+
   test('finds another connection when one has no more ids for streams', async () => {
     const server = await new SimulatedServer(echo).listen();
     const http = server.client({ h2: { streamIdMax: 5 } });

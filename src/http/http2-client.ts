@@ -15,6 +15,7 @@ import {
   ANSWER_BYTES_MAX,
   type HttpAnswer,
   type HttpClient,
+  type HttpHeaders,
   type HttpRequest,
   type HttpStream,
   type ShortRequest,
@@ -116,7 +117,7 @@ export class Http2Client implements HttpClient {
     return { queue: this.#pool, head, path, body: typeof body === 'string' ? Buffer.from(body) : body };
   }
 
-  #head(method: string, headers: Readonly<Record<string, string>>): SplitHeaders {
+  #head(method: string, headers: HttpHeaders): SplitHeaders {
     let byMethod = this.#heads.get(headers);
     if (byMethod === undefined) {
       byMethod = new Map();
@@ -132,7 +133,9 @@ export class Http2Client implements HttpClient {
   }
 }
 
-function fieldsOf(record: Readonly<Record<string, string>>): { name: string; value: string }[] {
-  // A field holds a byte a character.
-  return Object.entries(record).map(([name, value]) => ({ name, value: Buffer.from(value).toString('latin1') }));
+function fieldsOf(headers: HttpHeaders): { name: string; value: string }[] {
+  return Object.entries(headers).flatMap(([name, values]) =>
+    // A field holds a byte a character.
+    [values].flat().map((value) => ({ name, value: Buffer.from(value).toString('latin1') })),
+  );
 }

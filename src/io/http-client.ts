@@ -2,12 +2,15 @@
 //
 // A short request has a time limit and is answered as a whole. A long one (a list, a watch) is opened, and its answer read as it comes.
 
+/** By name in lower case; several of a name as a list. */
+export type HttpHeaders = Readonly<Record<string, string | string[]>>;
+
 export interface HttpRequest {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   /** Path and query. */
   readonly path: string;
-  /** Names in lower case. Requests that are alike give the same object, so that it is encoded once for a connection. */
-  readonly headers: Readonly<Record<string, string>>;
+  /** Requests that are alike give the same object, so that it is encoded once for a connection. */
+  readonly headers: HttpHeaders;
   readonly body?: string | Uint8Array | undefined;
 }
 

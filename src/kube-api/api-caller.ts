@@ -10,6 +10,7 @@ import {
   type HttpAnswer,
   type HttpClient,
   HttpError,
+  type HttpHeaders,
   type HttpRequest,
   type HttpStream,
 } from '../io/http-client.ts';
@@ -58,7 +59,7 @@ interface Sending<Head extends AnswerHead> {
   readonly method: HttpRequest['method'];
   readonly accept: string;
   readonly contentType: string;
-  readonly send: (headers: Headers) => Promise<Head>;
+  readonly send: (headers: HttpHeaders) => Promise<Head>;
   /** Ends an answer that nobody reads. */
   readonly drop?: (answer: Head) => Promise<unknown>;
 }
@@ -72,8 +73,6 @@ const JSON_TYPE = 'application/json';
 const STATUS_END = 1_000;
 const VERBS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
 
-type Headers = Readonly<Record<string, string>>;
-
 export class ApiCaller {
   readonly #http: HttpClient;
   readonly #credentials: Credentials;
@@ -84,8 +83,8 @@ export class ApiCaller {
   /** By the verb's place in VERBS and the status; status 0 stands for no answer. */
   readonly #counts = new Map<number, number>();
   /** By content types, with the credentials of `#headersOf`. */
-  readonly #headersByType = new Map<string, Headers>();
-  #headersOf: Headers | undefined;
+  readonly #headersByType = new Map<string, HttpHeaders>();
+  #headersOf: HttpHeaders | undefined;
   #renewal: Promise<void> | undefined;
   #renewedAtMs = Number.NEGATIVE_INFINITY;
   #isClosed = false;
@@ -209,7 +208,7 @@ export class ApiCaller {
   }
 
   /** The same object for the same fields, by which the HTTP client knows them again. */
-  async #headers(accept: string, contentType: string): Promise<Headers> {
+  async #headers(accept: string, contentType: string): Promise<HttpHeaders> {
     const credentials = await this.#credentialHeaders();
     if (credentials !== this.#headersOf) {
       this.#headersOf = credentials;
@@ -225,7 +224,7 @@ export class ApiCaller {
     return headers;
   }
 
-  async #credentialHeaders(): Promise<Headers> {
+  async #credentialHeaders(): Promise<HttpHeaders> {
     try {
       return await this.#credentials.headers();
     } catch (error) {

@@ -1,6 +1,7 @@
 // Who we are for the API server, and where it is. `kubeconfig.ts` reads it from where kubectl does.
 
 import type { TlsOptions } from '../io/dialer.ts';
+import type { HttpHeaders } from '../io/http-client.ts';
 
 export interface Credentials {
   /** Like "https://10.0.0.1:6443", without a path. */
@@ -13,7 +14,7 @@ export interface Credentials {
    * Authorization and whom to impersonate, as they are now: a token is fetched again when it is due. Rejects when a plugin or a file
    * fails.
    */
-  headers(): Promise<Readonly<Record<string, string>>>;
+  headers(): Promise<HttpHeaders>;
   /** The API server has refused them: read all again. True when the client certificate is another one than at the renewal before. Rejects as headers() does. */
   renew(): Promise<boolean>;
 }

@@ -1,14 +1,17 @@
 // Kubeconfig files as they are written (client-go, tools/clientcmd/api/v1/types.go): read, checked, several merged into one.
 //
-// Of several files the first that names something counts. Paths in a file are relative to its folder. What is not known here is left out, but for
-// what would change who we are: that is refused (impersonated groups).
+// Of several files the first that names something counts. Paths in a file are relative to its folder. What is not known here is left out; what is known and
+// does not go together is refused once it is to be used (kubeconfig-validation.ts).
 
 import { parse } from 'yaml';
 import { CredentialsError } from './credentials.ts';
 import { isObject } from './object-head.ts';
 
+const EXEC_EXTENSION = 'client.authentication.k8s.io/exec';
+
 export interface Cluster {
   readonly name: string;
+  /** '' where the file says none. */
   readonly server: string;
   /** In base64; before the file. */
   readonly caData?: string;
@@ -16,6 +19,8 @@ export interface Cluster {
   readonly tlsServerName?: string;
   readonly proxyUrl?: string;
   readonly skipTlsVerify: boolean;
+  /** What exec plugins are told besides. */
+  readonly execConfig?: unknown;
 }
 
 export interface User {
@@ -31,6 +36,9 @@ export interface User {
   readonly username?: string;
   readonly password?: string;
   readonly impersonated?: string;
+  readonly impersonatedUid?: string;
+  readonly impersonatedGroups: readonly string[];
+  readonly impersonatedExtra: readonly (readonly [string, string])[];
   /** Who logs in for the user, as the file has it. */
   readonly exec?: Fields;
   readonly authProvider?: Fields;
@@ -66,8 +74,8 @@ export function readKubeconfigFiles(files: readonly KubeconfigFile[]): Kubeconfi
   for (const { path, text } of files) {
     const document = documentOf(path, text);
     const folder = folderOf(path);
-    for (const entry of entriesOf(path, document, 'clusters', 'cluster')) add(clusters, clusterOf(path, folder, entry));
-    for (const entry of entriesOf(path, document, 'users', 'user')) add(users, userOf(path, folder, entry));
+    for (const entry of entriesOf(path, document, 'clusters', 'cluster')) add(clusters, clusterOf(folder, entry));
+    for (const entry of entriesOf(path, document, 'users', 'user')) add(users, userOf(folder, entry));
     for (const entry of entriesOf(path, document, 'contexts', 'context')) add(contexts, contextOf(path, entry));
     if (currentContext === '') currentContext = textOf(document['current-context']) ?? '';
   }
@@ -105,24 +113,26 @@ function entriesOf(path: string, document: Fields, list: string, kind: string): 
   });
 }
 
-function clusterOf(path: string, folder: string, { place, name, fields }: Entry): Cluster {
-  const server = textOf(fields.server);
-  if (server === undefined) throw new CredentialsError(`${path}: ${place}.server is missing`);
+function clusterOf(folder: string, { name, fields }: Entry): Cluster {
   return {
     name,
-    server,
+    server: textOf(fields.server) ?? '',
     skipTlsVerify: fields['insecure-skip-tls-verify'] === true,
     ...optional('caData', textOf(fields['certificate-authority-data'])),
     ...optional('caFile', pathOf(folder, fields['certificate-authority'])),
     ...optional('tlsServerName', textOf(fields['tls-server-name'])),
     ...optional('proxyUrl', textOf(fields['proxy-url'])),
+    ...optional('execConfig', extensionOf(fields, EXEC_EXTENSION)),
   };
 }
 
-function userOf(path: string, folder: string, { name, fields }: Entry): User {
-  if (fields['as-groups'] !== undefined || fields['as-uid'] !== undefined || fields['as-user-extra'] !== undefined) {
-    throw new CredentialsError(`${path}: user ${name}: only a user can be impersonated (as), no groups`);
-  }
+function extensionOf({ extensions }: Fields, name: string): unknown {
+  const all: unknown[] = Array.isArray(extensions) ? extensions : [];
+  const found = all.find((one) => isObject(one) && one.name === name);
+  return isObject(found) ? found.extension : undefined;
+}
+
+function userOf(folder: string, { name, fields }: Entry): User {
   const { exec, token, username, password, as: impersonated } = fields;
   const authProvider = fields['auth-provider'];
   return {
@@ -132,11 +142,16 @@ function userOf(path: string, folder: string, { name, fields }: Entry): User {
     ...optional('certFile', pathOf(folder, fields['client-certificate'])),
     ...optional('keyFile', pathOf(folder, fields['client-key'])),
     ...optional('token', textOf(token)),
-    ...optional('tokenFile', pathOf(folder, fields.tokenFile) ?? textOf(fields['token-file'])),
+    ...optional('tokenFile', pathOf(folder, fields.tokenFile)),
     ...optional('username', textOf(username)),
     ...optional('password', textOf(password)),
     ...optional('impersonated', textOf(impersonated)),
-    ...optional('exec', isObject(exec) ? exec : undefined),
+    ...optional('impersonatedUid', textOf(fields['as-uid'])),
+    impersonatedGroups: textsOf(fields['as-groups']),
+    impersonatedExtra: Object.entries(isObject(fields['as-user-extra']) ? fields['as-user-extra'] : {}).flatMap(
+      ([key, values]) => textsOf(values).map((value) => [key, value] as const),
+    ),
+    ...optional('exec', isObject(exec) ? { ...exec, command: commandOf(folder, exec.command) } : undefined),
     ...optional('authProvider', isObject(authProvider) ? authProvider : undefined),
   };
 }
@@ -154,6 +169,16 @@ function add<T extends { readonly name: string }>(known: Map<string, T>, one: T)
 function optional<Name extends string, T>(name: Name, value: T | undefined): { readonly [K in Name]?: T } {
   // One field, of that name and value.
   return (value === undefined ? {} : { [name]: value }) as { readonly [K in Name]?: T };
+}
+
+/** A command with a slash in it is relative to the file's folder, as other paths are; one without is looked for in PATH. */
+function commandOf(folder: string, command: unknown): string | undefined {
+  const text = textOf(command);
+  return text?.includes('/') === true ? pathOf(folder, text) : text;
+}
+
+function textsOf(values: unknown): string[] {
+  return Array.isArray(values) ? values.flatMap((value: unknown) => textOf(value) ?? []) : [];
 }
 
 /** YAML makes numbers of names and passwords that look like one. */

@@ -8,19 +8,10 @@ import { readTextFile } from '../io/text-file.ts';
 import { SimulatedClock } from '../testing/clock.ts';
 import { type Credentials, CredentialsError } from './credentials.ts';
 import { type KubeconfigOptions, readKubeconfig } from './kubeconfig.ts';
+import { config, execPlugin } from './kubeconfig-fixture.ts';
 
+const BETA = 'client.authentication.k8s.io/v1beta1';
 const base64 = (text: string): string => Buffer.from(text).toString('base64');
-
-function config(user: object, cluster: object = {}): string {
-  return JSON.stringify({
-    apiVersion: 'v1',
-    kind: 'Config',
-    clusters: [{ name: 'c', cluster: { server: 'https://10.0.0.1:6443', ...cluster } }],
-    users: [{ name: 'u', user }],
-    contexts: [{ name: 'x', context: { cluster: 'c', user: 'u' } }],
-    'current-context': 'x',
-  });
-}
 
 describe('a kubeconfig', () => {
   let folder = '';
@@ -85,14 +76,62 @@ describe('a kubeconfig', () => {
   });
 
   test('runs an exec plugin, with what such plugins are told', async () => {
-    const script = `process.stdout.write(JSON.stringify({ status: { token: JSON.parse(process.env.KUBERNETES_EXEC_INFO).kind } }))`;
-    const exec = { apiVersion: 'client.authentication.k8s.io/v1', command: process.execPath, args: ['-e', script] };
-    assert.deepEqual(await (await one({ exec })).headers(), { authorization: 'Bearer ExecCredential' });
+    const told = 'JSON.parse(process.env.KUBERNETES_EXEC_INFO)';
+    const exec = execPlugin(`{ token: JSON.stringify(${told}) + process.env.MORE }`, {
+      env: [{ name: 'MORE', value: '!' }],
+    });
+    const apiVersion = 'client.authentication.k8s.io/v1';
+    const spec = { interactive: false };
+    assert.deepEqual(await (await one({ exec })).headers(), {
+      authorization: `Bearer ${JSON.stringify({ kind: 'ExecCredential', apiVersion, spec })}!`,
+    });
+    const about = execPlugin(`{ token: JSON.stringify(${told}.spec.cluster) }`, { provideClusterInfo: true });
+    const extensions = [{ name: 'client.authentication.k8s.io/exec', extension: { audience: 'a' } }];
+    const cluster = { 'certificate-authority-data': base64('CA'), 'tls-server-name': 'api.example', extensions };
+    const answer = {
+      server: 'https://10.0.0.1:6443',
+      'tls-server-name': 'api.example',
+      'certificate-authority-data': base64('CA'),
+      config: { audience: 'a' },
+    };
+    assert.deepEqual(await (await one({ exec: about }, cluster)).headers(), {
+      authorization: `Bearer ${JSON.stringify(answer)}`,
+    });
+  });
+
+  test('asks an exec plugin again when its answer has expired, and not where the user has something to show', async () => {
+    const clock = new SimulatedClock();
+    const counter = join(folder, 'runs');
+    writeFileSync(counter, '');
+    const count = `require('fs').appendFileSync(${JSON.stringify(counter)}, '.')`;
+    const expirationTimestamp = new Date(clock.wallMs() + 60_000).toISOString();
+    const exec = execPlugin(`(${count}, { token: 't', expirationTimestamp: ${JSON.stringify(expirationTimestamp)} })`);
+    const credentials = await one({ exec }, {}, { clock });
+    await clock.pass(50_000);
+    await credentials.headers();
+    assert.equal(readTextFile(counter), '.');
+    await clock.pass(20_000);
+    await credentials.headers();
+    assert.equal(readTextFile(counter), '..');
+    const own = await one({ exec, token: 'own' }, {}, { clock });
+    assert.deepEqual(await own.headers(), { authorization: 'Bearer own' });
+    assert.equal(readTextFile(counter), '..');
+  });
+
+  test('keeps what a file said before while it cannot be read, until the API server refuses that', async () => {
+    const clock = new SimulatedClock();
+    const files: Record<string, string> = { '/token': 'one', '/c': config({ tokenFile: '/token' }) };
+    const credentials = await read(files, { path: '/c', clock });
+    delete files['/token'];
+    await clock.pass(20_000);
+    assert.deepEqual(await credentials.headers(), { authorization: 'Bearer one' });
+    await assert.rejects(credentials.renew(), /credentials of user u: ENOENT/);
+    files['/token'] = 'two';
+    assert.deepEqual(await credentials.headers(), { authorization: 'Bearer two' });
   });
 
   test('is read again by a renewal while a plugin still logs in for what it said before', async () => {
-    const script = `process.stdout.write(JSON.stringify({ status: { token: 'old' } }))`;
-    const exec = { apiVersion: 'client.authentication.k8s.io/v1', command: process.execPath, args: ['-e', script] };
+    const exec = execPlugin("{ token: 'old' }");
     const files = { '/c': config({ exec }) };
     const credentials = await read(files, { path: '/c' });
     const before = credentials.renew();
@@ -103,8 +142,9 @@ describe('a kubeconfig', () => {
   });
 
   test('tells what a failing plugin says', async () => {
-    const exec = { command: process.execPath, args: ['-e', 'console.error("log in first"); process.exit(1)'] };
-    await assert.rejects(one({ exec }), new CredentialsError('credentials of user u: log in first'));
+    const exec = { ...execPlugin('{}'), args: ['-e', 'console.error("log in first"); process.exit(1)'] };
+    const text = `credentials of user u: exec: executable ${process.execPath} failed with exit code 1: log in first`;
+    await assert.rejects(one({ exec }), new CredentialsError(text));
   });
 
   test('sends a password, and whom to impersonate', async () => {
@@ -114,6 +154,20 @@ describe('a kubeconfig', () => {
     assert.deepEqual(await (await one({ token: 't', as: 'other' })).headers(), {
       authorization: 'Bearer t',
       'impersonate-user': 'other',
+    });
+    const other = {
+      as: 'jane',
+      'as-uid': '7',
+      'as-groups': ['g', 'h'],
+      'as-user-extra': { 'A/b%': ['1', '2'], c: ['3'] },
+    };
+    assert.deepEqual(await (await one({ token: 't', ...other })).headers(), {
+      authorization: 'Bearer t',
+      'impersonate-user': 'jane',
+      'impersonate-uid': '7',
+      'impersonate-group': ['g', 'h'],
+      'impersonate-extra-a%2fb%25': ['1', '2'],
+      'impersonate-extra-c': ['3'],
     });
   });
 
@@ -170,19 +224,14 @@ describe('a kubeconfig', () => {
     writeFileSync(join(folder, 'key.pem'), 'KEY');
     writeFileSync(join(folder, 'ca.pem'), 'CA');
     const files = { 'client-certificate': 'cert.pem', 'client-key': join(folder, 'key.pem') };
-    const script = `process.stdout.write(JSON.stringify({ status: { token: 'fresh', clientCertificateData: 'C', clientKeyData: 'K' } }))`;
-    const exec = { apiVersion: 'client.authentication.k8s.io/v1', command: process.execPath, args: ['-e', script] };
-    const provider = { name: 'gcp', config: { 'access-token': 'granted', expiry: '2999-01-01T00:00:00Z' } };
+    const exec = execPlugin("{ token: 'fresh', clientCertificateData: 'C', clientKeyData: 'K' }");
     for (const user of [
       {},
       { token: 'secret' },
       files,
       { ...files, token: 'secret', as: 'jürgen' },
       { username: 'me', password: 'pw:with' },
-      { username: 'me', password: 'pw', token: 'secret' },
       { exec },
-      { exec, token: 'secret', ...files },
-      { 'auth-provider': provider },
     ]) {
       const path = join(folder, 'config');
       const text = config(user, { 'certificate-authority': 'ca.pem', 'tls-server-name': 'api.example' });
@@ -214,7 +263,7 @@ describe('a kubeconfig', () => {
       'an unknown context',
       { '/c': config({}) },
       { path: '/c', context: 'y' },
-      /^context y of the kubeconfig has no cluster$/,
+      /^context was not found for specified context: y$/,
     ],
     [
       'a server that is none',
@@ -226,7 +275,7 @@ describe('a kubeconfig', () => {
       'a cluster without a server',
       { '/c': config({}, { server: '' }) },
       { path: '/c' },
-      /^\/c: clusters\[0\]\.cluster\.server is missing$/,
+      /^invalid configuration: no server found for cluster "c"$/,
     ],
     [
       'a user without a name',
@@ -241,12 +290,11 @@ describe('a kubeconfig', () => {
       /contexts\[0\]\.context\.cluster is missing$/,
     ],
     ['a proxy', { '/c': config({}, { 'proxy-url': 'http://p' }) }, { path: '/c' }, /proxy-url is not supported/],
-    ['groups', { '/c': config({ as: 'x', 'as-groups': ['g'] }) }, { path: '/c' }, /no groups/],
     [
       'a missing authority',
-      { '/c': config({}, { 'certificate-authority': 'no.crt' }) },
+      { '/c': config({}, { 'certificate-authority': '/no.crt' }) },
       { path: '/c' },
-      /authority of cluster c: ENOENT/,
+      /^invalid configuration: unable to read certificate-authority \/no.crt for c due to open \/no.crt: no such file or directory$/,
     ],
     [
       'a missing token file',
@@ -256,7 +304,7 @@ describe('a kubeconfig', () => {
     ],
     [
       'a missing plugin',
-      { '/c': config({ exec: { command: '/no/plugin' } }) },
+      { '/c': config({ exec: { apiVersion: BETA, command: '/no/plugin' } }) },
       { path: '/c' },
       /credentials of user u: spawn/,
     ],

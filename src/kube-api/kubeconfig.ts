@@ -3,23 +3,29 @@
 //   --kubeconfig, else the files of KUBECONFIG, else ~/.kube/config, else the service account of the pod we run in; --master
 //   replaces the server's address
 //
-// Known forms: client certificate, token, tokenFile, basic, exec plugin, OIDC and other auth providers (plugin-login.ts), impersonation of a user. What is not
-// known is refused rather than left out: proxies, impersonated groups.
+// Known forms: client certificate, token, tokenFile, basic, exec plugin, OIDC (plugin-login.ts), impersonation. What cannot be used is refused as client-go does
+// (kubeconfig-validation.ts); what is not known is refused rather than left out: proxies.
+//
+// Files are read again while they are in use. Where one cannot be, what was read before stays, as in client-go; a 401 asks for it again, and then it has to be there.
 //
 // Headers are kept for HEADERS_MS_MAX, since making them reads files; a token that ends sooner is renewed by the 401 it earns. They are the same object as long
 // as they say the same, by which the HTTP client knows them again.
 
 import type { Clock } from '../io/clock.ts';
 import type { TlsOptions } from '../io/dialer.ts';
+import type { HttpHeaders } from '../io/http-client.ts';
 import { type Credentials, CredentialsError } from './credentials.ts';
 import { type Cluster, type Kubeconfig, readKubeconfigFiles, type User } from './kubeconfig-file.ts';
+import { checkUsable } from './kubeconfig-validation.ts';
 import { isPluginUser, type Login, type LoginSource, pluginLogin } from './plugin-login.ts';
 
 const HEADERS_MS_MAX = 10_000;
+/** A token's character (RFC 9110 §5.6.2), but for the percent sign. */
+const HEADER_NAME = /^[!#$&'*+.^_`|~0-9A-Za-z-]$/;
 const SERVICE_ACCOUNT = '/var/run/secrets/kubernetes.io/serviceaccount';
 /** Where a pod's environment names such a port, the API server is reached in plain HTTP. */
 const PLAIN_PORTS: readonly string[] = ['80', '8080', '8001'];
-const NOBODY: User = { name: 'nobody' };
+const NOBODY: User = { name: 'nobody', impersonatedGroups: [], impersonatedExtra: [] };
 
 export interface KubeconfigOptions {
   /** --kubeconfig. */
@@ -56,7 +62,7 @@ class KubeconfigCredentials implements Credentials {
   #tls: TlsOptions;
   /** The client certificate as of the last renewal: connections may have been made with it, whatever was read since. */
   #renewedCertificate = '';
-  #headers: Readonly<Record<string, string>> = {};
+  #headers: HttpHeaders = {};
   #headersAtMs = Number.NEGATIVE_INFINITY;
   #refreshing: Promise<void> | undefined;
 
@@ -79,9 +85,9 @@ class KubeconfigCredentials implements Credentials {
     return this.#tls;
   }
 
-  async headers(): Promise<Readonly<Record<string, string>>> {
+  async headers(): Promise<HttpHeaders> {
     if (this.#options.clock.nowMs() - this.#headersAtMs >= HEADERS_MS_MAX) {
-      this.#refreshing ??= this.#refresh().finally(() => {
+      this.#refreshing ??= this.#refreshOrKeep().finally(() => {
         this.#refreshing = undefined;
       });
       await this.#refreshing;
@@ -101,12 +107,25 @@ class KubeconfigCredentials implements Credentials {
     return before !== this.#renewedCertificate;
   }
 
+  async #refreshOrKeep(): Promise<void> {
+    try {
+      await this.#refresh();
+    } catch (error) {
+      if (this.#headersAtMs === Number.NEGATIVE_INFINITY) throw error;
+      this.#headersAtMs = this.#options.clock.nowMs();
+    }
+  }
+
   async #refresh(): Promise<void> {
     const { cluster, user } = this.#access;
     let login: Login = { headers: {} };
     try {
       if (isPluginUser(user)) {
-        this.#plugin ??= await pluginLogin(cluster, user);
+        this.#plugin ??= await pluginLogin(cluster, user, {
+          environment: this.#options.environment,
+          wallMs: () => this.#options.clock.wallMs(),
+          caData: () => this.#caData(),
+        });
         login = await this.#plugin();
       }
       login = { ...login, ...ownCertificate(login, user, this.#fileText), headers: this.#headersOf(login, user) };
@@ -118,9 +137,8 @@ class KubeconfigCredentials implements Credentials {
     this.#headersAtMs = this.#options.clock.nowMs();
   }
 
-  /** A password counts more than a token, and that more than what a plugin says, as @kubernetes/client-node has it. */
-  #headersOf({ headers }: Login, user: User): Readonly<Record<string, string>> {
-    const { username, password = '', impersonated, tokenFile } = user;
+  #headersOf({ headers }: Login, user: User): HttpHeaders {
+    const { username, password = '', tokenFile } = user;
     const token = tokenFile === undefined ? user.token : this.#fileText(tokenFile);
     return {
       ...headers,
@@ -128,8 +146,14 @@ class KubeconfigCredentials implements Credentials {
       ...(username === undefined
         ? {}
         : { authorization: `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}` }),
-      ...(impersonated === undefined ? {} : { 'impersonate-user': impersonated }),
+      ...impersonation(user),
     };
+  }
+
+  #caData(): string | undefined {
+    const { caData, caFile } = this.#access.cluster;
+    if (caData !== undefined) return caData;
+    return caFile === undefined ? undefined : Buffer.from(this.#fileText(caFile)).toString('base64');
   }
 
   #tlsOf({ certificate, key }: Login): TlsOptions {
@@ -155,6 +179,32 @@ class KubeconfigCredentials implements Credentials {
     if (text === undefined) throw new Error(`ENOENT: no such file or directory, open '${path}'`);
     return text;
   };
+}
+
+/** As client-go's NewImpersonatingRoundTripper sends it. */
+function impersonation(user: User): HttpHeaders {
+  const { impersonated, impersonatedUid, impersonatedGroups, impersonatedExtra } = user;
+  if (impersonated === undefined) return {};
+  const extra: Record<string, string[]> = {};
+  for (const [key, value] of impersonatedExtra) {
+    const name = `impersonate-extra-${headerKey(key)}`.toLowerCase();
+    extra[name] = [...(extra[name] ?? []), value];
+  }
+  return {
+    'impersonate-user': impersonated,
+    ...(impersonatedUid === undefined ? {} : { 'impersonate-uid': impersonatedUid }),
+    ...(impersonatedGroups.length === 0 ? {} : { 'impersonate-group': [...impersonatedGroups] }),
+    ...extra,
+  };
+}
+
+/** What cannot stand in a header's name is percent-encoded, the percent sign included. */
+function headerKey(key: string): string {
+  const isPlain = (byte: number): boolean => HEADER_NAME.test(String.fromCharCode(byte));
+  const bytes = [...Buffer.from(key)];
+  return bytes
+    .map((byte) => (isPlain(byte) ? String.fromCharCode(byte) : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`))
+    .join('');
 }
 
 /** The user's own, where no plugin has brought one. */
@@ -187,7 +237,11 @@ function accessOf(options: KubeconfigOptions): Access {
     const text = readText(path);
     return text === undefined ? [] : [{ path, text }];
   });
-  if (files.length > 0) return replaced(accessIn(readKubeconfigFiles(files), context), master);
+  if (files.length > 0) {
+    const access = replaced(accessIn(readKubeconfigFiles(files), context), master);
+    checkUsable(access.cluster, access.user, (path) => readText(path) !== undefined);
+    return access;
+  }
   if (options.path !== undefined) throw new CredentialsError(`${options.path}: there is no such kubeconfig`);
   if (isInCluster(options)) return replaced(accessOfPod(options), master);
   if (master === undefined) {
@@ -199,12 +253,10 @@ function accessOf(options: KubeconfigOptions): Access {
 function accessIn({ clusters, users, contexts, currentContext }: Kubeconfig, wanted = currentContext): Access {
   if (wanted === '') throw new CredentialsError('the kubeconfig names no current-context');
   const context = contexts.get(wanted);
-  const cluster = context === undefined ? undefined : clusters.get(context.cluster);
-  if (context === undefined || cluster === undefined) {
-    throw new CredentialsError(`context ${wanted} of the kubeconfig has no cluster`);
-  }
-  if (cluster.proxyUrl !== undefined) {
-    throw new CredentialsError(`cluster ${cluster.name}: proxy-url is not supported`);
+  if (context === undefined) throw new CredentialsError(`context was not found for specified context: ${wanted}`);
+  const cluster = clusters.get(context.cluster);
+  if (cluster === undefined) {
+    throw new CredentialsError(`cluster "${context.cluster}" was not found for context "${wanted}"`);
   }
   return { cluster, user: users.get(context.user) ?? NOBODY };
 }
@@ -215,7 +267,7 @@ function accessOfPod({ environment }: KubeconfigOptions): Access {
   const server = `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`;
   return {
     cluster: { name: 'inCluster', server, caFile: `${SERVICE_ACCOUNT}/ca.crt`, skipTlsVerify: false },
-    user: { name: 'inClusterUser', tokenFile: `${SERVICE_ACCOUNT}/token` },
+    user: { ...NOBODY, name: 'inClusterUser', tokenFile: `${SERVICE_ACCOUNT}/token` },
   };
 }
 

@@ -163,7 +163,7 @@ describe('protobuf of an API server', () => {
       path,
       headers: sent,
     }: HttpRequest): { status?: number; headers: typeof headers; body: FakeBody } => {
-      assert.match(sent.accept, /protobuf, application\/json/);
+      assert.match(String(sent.accept), /protobuf, application\/json/);
       if (path.includes('watch=true')) return { headers, body };
       const status = { message: 'pods is forbidden', code: 403 };
       const bytes =
