@@ -175,7 +175,7 @@ describe("the lab's objects", () => {
     const renewals = (): Promise<string[]> =>
       stored(folder).then((all) => all.map(({ spec }) => Object(spec).renewTime.slice(0, 19)));
     const before = await renewals();
-    const schedule = new ArrivalSchedule(leases.ratePerSecond);
+    const schedule = leases.schedule(1);
     const flow = load.start('renewals', leases.load, { schedule, inFlight: leases.inFlightMax(512) });
     await server.clock.pass(20_500);
     flow.stop();
@@ -186,6 +186,22 @@ describe("the lab's objects", () => {
       assert(agedSeconds >= 9 && agedSeconds <= 21, `${agedSeconds}`);
     }
     assert.deepEqual([flow.ended[0] >= 80, flow.requests - flow.ended[0], leases.load.counts.conflicts], [true, 0, 0]);
+  });
+
+  it('have no renewals made up for that their next ones have overtaken', async () => {
+    const folder = '/registry/leases/kube-node-lease/';
+    const leases = new NodeLeases({ clock: server.clock, folder, prefix: 'lab-node-', count: 40, bytes: 420 });
+    await server.drive(leases.create(load.client));
+    const flow = load.start('renewals', leases.load, { schedule: leases.schedule(1), inFlight: 4 });
+    await server.clock.pass(1000);
+    server.kill();
+    await server.clock.pass(60_000);
+    await server.start();
+    const before = flow.ended[0];
+    await server.clock.pass(5000);
+    flow.stop();
+    const renewed = flow.ended[0] - before;
+    assert(renewed >= 40 && renewed <= 70, `${renewed} of 40 leases in 5 s after a minute without the store`);
   });
 
   it('are removed in every namespace, and nothing else', async () => {

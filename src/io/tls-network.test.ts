@@ -40,9 +40,13 @@ async function serve(context: TestContext, identity: () => MutualIdentity) {
   return { port: listener.port, problems, streams };
 }
 
-/** Says something, hears it, ends; resolves with how many bytes came back. */
 function exchange(port: number, identity: () => MutualIdentity, bytes = 5, host = HOST): Promise<number> {
-  const stream = new TlsNetwork({ identity, onProblem: assert.fail }).connect({ host, port });
+  return talk(new TlsNetwork({ identity, onProblem: assert.fail }), port, bytes, host);
+}
+
+/** Says something, hears it, ends; resolves with how many bytes came back. */
+function talk(network: TlsNetwork, port: number, bytes = 5, host = HOST): Promise<number> {
+  const stream = network.connect({ host, port });
   return new Promise((resolve, reject) => {
     let heard = 0;
     stream.start({
@@ -123,6 +127,38 @@ describe('a network whose ends prove who they are', () => {
     identity = { ...used, certificate: 'nonsense' };
     assert.equal(await exchange(port, () => used), 5);
     assert.match(problems.at(-1) ?? '', /^the certificate stays: /);
+  });
+
+  test('shows what it showed before while its files cannot be used', async (context) => {
+    const { port } = await serve(context, () => US);
+    let next: () => MutualIdentity = () => US;
+    const problems: string[] = [];
+    const client = new TlsNetwork({ identity: () => next(), onProblem: (text) => problems.push(text) });
+    assert.equal(await talk(client, port), 5);
+    // The key of another certificate: one of the two files has been renewed.
+    next = () => ({ ...US, key: OTHERS.key });
+    assert.equal(await talk(client, port), 5);
+    next = () => {
+      throw new Error('no such file');
+    };
+    assert.equal(await talk(client, port), 5);
+    assert.equal(problems.length, 2);
+    for (const problem of problems) assert.match(problem, /^the certificate stays: /);
+    next = () => ({ ...OTHERS, authority: OURS.certificate });
+    await assert.rejects(talk(client, port));
+  });
+
+  test('lets in who proves it, however many others say nothing', async (context) => {
+    const { port } = await serve(context, () => US);
+    const silent = Array.from({ length: 300 }, () => connectPlain({ host: HOST, port }));
+    context.after(() => {
+      for (const socket of silent) socket.destroy();
+    });
+    for (const socket of silent) socket.on('error', () => {});
+    await Promise.all(silent.map((socket) => new Promise<void>((resolve) => socket.once('connect', () => resolve()))));
+    const began = performance.now();
+    assert.equal(await exchange(port, () => US), 5);
+    assert.ok(performance.now() - began < 4000, 'before the silent ones are given up');
   });
 
   test('fails as a connection does where there is nothing to show, and says so at the start of a server', async (context) => {

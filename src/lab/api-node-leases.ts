@@ -1,6 +1,8 @@
 // The leases of the lab's nodes through the API server, as kubelets write them: created with their node as owner, then replaced in turn with the version
-// that was last answered. One that somebody else has written is read and renewed at its next turn.
+// that was last answered. One that somebody else has written is read and renewed at its next turn. A renewal that its node's next one has overtaken is left
+// out, as kubelets do.
 
+import { ArrivalSchedule } from '../bench/arrival-schedule.ts';
 import { LatencyHistogram } from '../bench/latency-histogram.ts';
 import type { Clock, Timer } from '../io/clock.ts';
 import { NODE_LEASE_NAMESPACE } from '../kube/node-lease.ts';
@@ -40,9 +42,8 @@ export class ApiNodeLeases implements LeaseRenewal {
   readonly #versions: string[];
   #nodeUids: ReadonlyMap<string, string> = new Map();
   #timer: Timer | undefined;
-  #startMs = 0;
-  #rate = 0;
-  #sent = 0;
+  #schedule: ArrivalSchedule | undefined;
+  #next = 0;
   #inFlight = 0;
 
   constructor(options: ApiNodeLeasesOptions) {
@@ -52,9 +53,7 @@ export class ApiNodeLeases implements LeaseRenewal {
   }
 
   get late(): number {
-    if (this.#rate === 0) return 0;
-    const due = Math.floor(((this.#options.clock.nowMs() - this.#startMs) / 1000) * this.#rate);
-    return Math.max(0, due - this.#sent);
+    return this.#schedule?.due(this.#options.clock.nowMs()) ?? 0;
   }
 
   get p99Micros(): number {
@@ -72,22 +71,24 @@ export class ApiNodeLeases implements LeaseRenewal {
   }
 
   start(fraction: number, inFlight: number): void {
-    this.#rate = (this.#options.count / RENEW_SECONDS) * fraction;
-    this.#startMs = this.#options.clock.nowMs();
-    this.#tick(Math.max(1, Math.min(inFlight, Math.floor(this.#options.count / 2))));
+    const { clock, count } = this.#options;
+    const schedule = new ArrivalSchedule((count / RENEW_SECONDS) * fraction, count);
+    schedule.start(clock.nowMs());
+    this.#schedule = schedule;
+    this.#tick(schedule, Math.max(1, Math.min(inFlight, Math.floor(count / 2))));
   }
 
   stop(): void {
     this.#timer?.cancel();
   }
 
-  #tick(inFlightMax: number): void {
+  #tick(schedule: ArrivalSchedule, inFlightMax: number): void {
     const { clock, count } = this.#options;
-    for (let due = this.late; due > 0 && this.#inFlight < inFlightMax; due--) {
-      const intendedMs = this.#startMs + (this.#sent / this.#rate) * 1000;
-      void this.#renew(this.#sent++ % count, intendedMs);
+    for (let due = schedule.due(clock.nowMs()); due > 0 && this.#inFlight < inFlightMax; due--) {
+      void this.#renew(this.#next, schedule.take());
+      this.#next = (this.#next + 1) % count;
     }
-    this.#timer = clock.setTimer(TICK_MS, () => this.#tick(inFlightMax));
+    this.#timer = clock.setTimer(TICK_MS, () => this.#tick(schedule, inFlightMax));
   }
 
   /** One that is there already, or is not answered, is read at its first turn. */

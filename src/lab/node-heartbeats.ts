@@ -1,8 +1,9 @@
 // The status that kubelets write of their nodes when nothing has changed: once in five minutes (nodeStatusReportFrequency), the nodes in turn.
 //
 // It puts right what a controller has made of a node whose lease was late. At most inFlightMax are on their way; a node whose turn comes while so many
-// are waits, and the others with it. One that fails is told and has its next turn five minutes later.
+// are waits, and the others with it; one that its next turn has overtaken is left out. One that fails is told and has its next turn five minutes later.
 
+import { ArrivalSchedule } from '../bench/arrival-schedule.ts';
 import type { Clock, Timer } from '../io/clock.ts';
 import { Trouble } from '../kube-api/trouble.ts';
 import { healthyConditions } from './lab-node.ts';
@@ -29,21 +30,19 @@ export class NodeHeartbeats {
   readonly #options: NodeHeartbeatsOptions;
   readonly #trouble: Trouble;
   #timer: Timer | undefined;
-  #startMs = 0;
-  #sent = 0;
+  readonly #schedule: ArrivalSchedule;
+  #next = 0;
   #inFlight = 0;
 
   constructor(options: NodeHeartbeatsOptions) {
     this.#options = options;
+    const { count, fraction } = options;
+    this.#schedule = new ArrivalSchedule((count * fraction) / REPORT_SECONDS, count);
     this.#trouble = new Trouble(options.clock, 'nodes: written again', options.onProblem);
   }
 
-  get ratePerSecond(): number {
-    return (this.#options.count * this.#options.fraction) / REPORT_SECONDS;
-  }
-
   start(): void {
-    this.#startMs = this.#options.clock.nowMs();
+    this.#schedule.start(this.#options.clock.nowMs());
     this.#tick();
   }
 
@@ -53,8 +52,11 @@ export class NodeHeartbeats {
 
   #tick(): void {
     const { clock, count, inFlightMax } = this.#options;
-    const dueCount = ((clock.nowMs() - this.#startMs) / 1000) * this.ratePerSecond;
-    while (this.#sent < dueCount && this.#inFlight < inFlightMax) void this.#report(this.#sent++ % count);
+    for (let due = this.#schedule.due(clock.nowMs()); due > 0 && this.#inFlight < inFlightMax; due--) {
+      this.#schedule.take();
+      void this.#report(this.#next);
+      this.#next = (this.#next + 1) % count;
+    }
     this.#timer = clock.setTimer(TICK_MS, () => this.#tick());
   }
 

@@ -1,5 +1,6 @@
 // The leases of the lab's nodes: made together, then renewed in turn as kubelets do by way of an API server, each once in ten seconds.
 
+import { ArrivalSchedule } from '../bench/arrival-schedule.ts';
 import { KeySet } from '../bench/key-set.ts';
 import { UpdateLoad } from '../bench/update-load.ts';
 import { NodeLeaseValue } from '../bench/update-values.ts';
@@ -29,8 +30,10 @@ export class NodeLeases {
     this.load = new UpdateLoad(this.#keys, this.#value);
   }
 
-  get ratePerSecond(): number {
-    return this.#keys.count / RENEW_SECONDS;
+  /** When renewals are due, at a fraction of the kubelets' rate. A renewal that its node's next one has overtaken is left out, as kubelets do. */
+  schedule(fraction: number): ArrivalSchedule {
+    const { count } = this.#keys;
+    return new ArrivalSchedule((count / RENEW_SECONDS) * fraction, count);
   }
 
   /** A lease has one renewal on its way at a time. */

@@ -168,8 +168,7 @@ class StoreLeaseRenewal implements LeaseRenewal {
   }
 
   start(fraction: number, inFlight: number): void {
-    const schedule = new ArrivalSchedule(this.#leases.ratePerSecond * fraction);
-    const options = { schedule, inFlight: this.#leases.inFlightMax(inFlight) };
+    const options = { schedule: this.#leases.schedule(fraction), inFlight: this.#leases.inFlightMax(inFlight) };
     this.#flow = this.#load.start('renewals', this.#leases.load, options);
   }
 
