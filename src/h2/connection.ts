@@ -139,6 +139,7 @@ export class Connection {
       this.#keepAlive();
     }
     this.#sender.writer.output.release();
+    this.#reader.release();
   }
 
   /** The bytes to send since the last call, in order; empty when there are none. Valid until setTransportBacklog(0). */

@@ -3,6 +3,7 @@
 // Frames that lie whole in a chunk are handed on in place. Of a frame that is cut off, the part that is there is kept
 // in #tail, filled up from the next chunk, and handed on from there: at most 9 + frameBytesMax bytes are ever kept.
 
+import { EMPTY_BYTES } from '../base/bytes.ts';
 import { ConnectionError, FRAME_SIZE_ERROR, PROTOCOL_ERROR } from './error-code.ts';
 import { FRAME_HEADER_BYTES, PREFACE, readUint31 } from './frame.ts';
 
@@ -15,15 +16,17 @@ export interface FrameSink {
   onBatchEnd(): void;
 }
 
-/** A tail that grew above this is given back with the first chunk that leaves nothing for it: large requests cut a frame in nearly every chunk. */
+/** A tail that grew above this is given back when it was not needed for a while: large requests cut a frame in nearly every chunk. */
 const TAIL_BYTES_KEPT = 4096;
 
 export class FrameReader {
   readonly #sink: FrameSink;
   readonly #frameBytesMax: number;
   #prefaceAt: number;
-  #tail: Uint8Array = Buffer.allocUnsafeSlow(0);
+  #tail: Uint8Array = EMPTY_BYTES;
   #tailBytes = 0;
+  /** Since the last `release`. */
+  #isTailUsed = false;
 
   constructor(sink: FrameSink, frameBytesMax: number, isPrefaceExpected: boolean) {
     this.#sink = sink;
@@ -39,7 +42,12 @@ export class FrameReader {
     if (at < chunk.length) at = this.#readWhole(chunk, at);
     this.#sink.onBatchEnd();
     if (at < chunk.length && !this.#sink.isStopped) this.#keep(chunk, at, chunk.length);
-    else if (this.#tailBytes === 0 && this.#tail.length > TAIL_BYTES_KEPT) this.#tail = Buffer.allocUnsafeSlow(0);
+  }
+
+  /** Called from time to time: a large tail that was not needed since the last call is given back. */
+  release(): void {
+    if (!this.#isTailUsed && this.#tail.length > TAIL_BYTES_KEPT) this.#tail = EMPTY_BYTES;
+    this.#isTailUsed = this.#tailBytes > 0;
   }
 
   #readPreface(chunk: Uint8Array): number {
@@ -104,6 +112,7 @@ export class FrameReader {
     if (bytes > this.#tail.length) this.#growTail(bytes);
     this.#tail.set(chunk.subarray(start, end), this.#tailBytes);
     this.#tailBytes = bytes;
+    this.#isTailUsed = true;
   }
 
   #growTail(bytes: number): void {
