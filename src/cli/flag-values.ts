@@ -107,7 +107,7 @@ export function parseDurationMs(text: string): number | undefined {
 /** Reads the command line. Throws UsageError for what it does not know. */
 export function parseArguments(flags: readonly Flag[], argv: readonly string[]): Map<string, string> {
   const byName = new Map<string, Flag>();
-  for (const flag of flags) for (const name of [flag.name, ...(flag.aliases ?? [])]) byName.set(name, flag);
+  for (const flag of flags) for (const name of spellingsOf(flag)) byName.set(name, flag);
   const values = new Map<string, string>();
   for (let i = 0; i < argv.length; i++) {
     const match = /^--?([a-zA-Z][a-zA-Z0-9-]*)(?:=(.*))?$/s.exec(argv[i]);
@@ -133,7 +133,8 @@ export function addEnvironment(
   environment: Readonly<Record<string, string | undefined>>,
   warn: (text: string) => void,
 ): void {
-  const known = new Map(flags.map((flag) => [variableOf(flag), flag]));
+  const known = new Map<string, Flag>();
+  for (const flag of flags) for (const name of spellingsOf(flag)) known.set(variableNamed(name, flag), flag);
   for (const [variable, value] of Object.entries(environment)) {
     if (value === undefined || value === '') continue;
     const flag = known.get(variable);
@@ -152,7 +153,48 @@ export function addEnvironment(
 }
 
 export function variableOf(flag: Flag): string {
-  return flag.environment + flag.name.toUpperCase().replaceAll('-', '_');
+  return variableNamed(flag.name, flag);
+}
+
+function variableNamed(name: string, { environment }: Flag): string {
+  return environment + name.toUpperCase().replaceAll('-', '_');
+}
+
+function spellingsOf({ name, aliases = [] }: Flag): readonly string[] {
+  return [name, ...aliases];
+}
+
+/** Maps within etcd's config file: what stands before a key to make a flag's name of it, and keys whose flags are called otherwise. */
+const SECTIONS: Readonly<
+  Record<string, { readonly prefix: string; readonly names: Readonly<Record<string, string>> }>
+> = {
+  'client-transport-security': { prefix: '', names: { 'allowed-hostname': 'client-cert-allowed-hostname' } },
+  'peer-transport-security': {
+    prefix: 'peer-',
+    names: { 'allowed-cn': 'peer-cert-allowed-cn', 'allowed-hostname': 'peer-cert-allowed-hostname' },
+  },
+  'socket-options': { prefix: 'socket-', names: {} },
+};
+
+interface ConfigEntry {
+  /** As the file has it. */
+  readonly path: string;
+  readonly flagName: string;
+  readonly value: unknown;
+}
+
+function entriesOf(config: object): ConfigEntry[] {
+  return Object.entries(config).flatMap(([key, value]: [string, unknown]) => {
+    const section = Object.hasOwn(SECTIONS, key) ? SECTIONS[key] : undefined;
+    if (section === undefined) return [{ path: key, flagName: key, value }];
+    if (value === null) return [];
+    if (typeof value !== 'object' || Array.isArray(value))
+      throw new UsageError(`${key} in the config file is not a map`);
+    return Object.entries(value).map(([name, one]: [string, unknown]) => {
+      const flagName = Object.hasOwn(section.names, name) ? section.names[name] : section.prefix + name;
+      return { path: `${key}.${name}`, flagName, value: one };
+    });
+  });
 }
 
 /** Values of a parsed config file; durations may be numbers of nanoseconds, lists may be arrays. */
@@ -160,18 +202,19 @@ export function valuesOfConfig(flags: readonly Flag[], config: unknown): Map<str
   if (typeof config !== 'object' || config === null || Array.isArray(config)) {
     throw new UsageError('the config file is not a map of flags');
   }
-  const byName = new Map(flags.map((flag) => [flag.name, flag]));
+  const byName = new Map<string, Flag>();
+  for (const flag of flags) for (const name of spellingsOf(flag)) byName.set(name, flag);
   const values = new Map<string, string>();
-  for (const [name, value] of Object.entries(config)) {
-    const flag = byName.get(name);
-    if (flag === undefined) throw new UsageError(`unknown flag in the config file: ${name}`);
+  for (const { path, flagName, value } of entriesOf(config)) {
+    const flag = byName.get(flagName);
+    if (flag === undefined) throw new UsageError(`unknown flag in the config file: ${path}`);
     if (value === null) continue;
     const parts: unknown[] = Array.isArray(value) ? value : [value];
     if (parts.some((part) => typeof part === 'object')) {
-      throw new UsageError(`${name} in the config file has the wrong form: a ${flag.type} is wanted`);
+      throw new UsageError(`${path} in the config file has the wrong form: a ${flag.type} is wanted`);
     }
-    if (flag.type === 'duration' && typeof value === 'number') values.set(name, `${value}ns`);
-    else values.set(name, Array.isArray(value) ? value.join(',') : String(value));
+    if (flag.type === 'duration' && typeof value === 'number') values.set(flag.name, `${value}ns`);
+    else values.set(flag.name, Array.isArray(value) ? value.join(',') : String(value));
   }
   return values;
 }

@@ -1,6 +1,6 @@
 // etcd's flags of a single member (etcd 3.7, server/embed), and ours: name, type, default, help. `use` says what becomes of
 // it: `used`; `accepted`, which means it is understood and has no effect here; or `later`, which is refused when set,
-// because ignoring it would leave something unprotected.
+// because ignoring it would leave something unprotected, or a member alone.
 
 export type FlagType = 'string' | 'boolean' | 'number' | 'duration' | 'list';
 
@@ -111,29 +111,34 @@ export const SERVE_FLAGS: readonly Flag[] = [
   ...accepted(
     'string',
     'listen-peer-urls initial-cluster-state wal-dir logger log-format log-outputs log-rotation-config-json metrics host-whitelist cors ' +
-      'cipher-suites tls-min-version tls-max-version backend-bbolt-freelist-type bcrypt-cost auth-token-ttl discovery ' +
-      'discovery-fallback discovery-proxy discovery-srv discovery-srv-name feature-gates experimental-feature-gates',
+      'cipher-suites tls-min-version tls-max-version backend-bbolt-freelist-type bcrypt-cost auth-token auth-token-ttl ' +
+      'discovery-fallback discovery-proxy discovery-srv-name discovery-cacert discovery-cert discovery-key discovery-user discovery-password ' +
+      'feature-gates experimental-feature-gates v2-deprecation distributed-tracing-address distributed-tracing-service-name ' +
+      'distributed-tracing-instance-id',
   ),
   ...accepted(
     'number',
     'snapshot-count max-snapshots max-wals snapshot-catchup-entries backend-batch-limit compaction-batch-limit ' +
-      'bootstrap-defrag-threshold-megabytes max-learners self-signed-cert-validity',
+      'bootstrap-defrag-threshold-megabytes max-learners self-signed-cert-validity distributed-tracing-sampling-rate',
   ),
   ...accepted(
     'duration',
     'backend-batch-interval warning-apply-duration warning-unary-request-duration corrupt-check-time ' +
-      'compact-hash-check-time compaction-sleep-interval',
+      'compact-hash-check-time compaction-sleep-interval raft-read-timeout raft-write-timeout downgrade-check-time ' +
+      'discovery-dial-timeout discovery-request-timeout discovery-keepalive-time discovery-keepalive-timeout',
   ),
   ...accepted(
     'boolean',
     'strict-reconfig-check pre-vote enable-grpc-gateway enable-pprof enable-log-rotation socket-reuse-port ' +
       'socket-reuse-address memory-mlock initial-election-tick-advance experimental-initial-corrupt-check ' +
-      'experimental-compact-hash-check-enabled',
+      'experimental-compact-hash-check-enabled enable-distributed-tracing peer-skip-client-san-verification ' +
+      'discovery-insecure-transport discovery-insecure-skip-tls-verify',
   ),
   ...later(
     'string',
     'cert-file key-file trusted-ca-file client-crl-file client-cert-allowed-hostname peer-cert-file peer-key-file ' +
-      'peer-trusted-ca-file peer-crl-file peer-cert-allowed-cn peer-cert-allowed-hostname listen-client-http-urls',
+      'peer-trusted-ca-file peer-crl-file peer-cert-allowed-cn peer-cert-allowed-hostname listen-client-http-urls ' +
+      'client-cert-file client-key-file peer-client-cert-file peer-client-key-file discovery discovery-srv discovery-endpoints discovery-token',
   ),
   ...later(
     'boolean',
