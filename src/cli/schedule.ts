@@ -33,6 +33,7 @@ import { whatIfCommand } from './schedule-what-if.ts';
 import { addSecureServingOptions, checkDelegation, checkSecureServing, PORT_MAX } from './secure-serving.ts';
 import { StatusPort, type StatusPortFlags } from './status-port.ts';
 import { addUpstreamOptions, withoutEffect } from './upstream-flags.ts';
+import { version } from './version.ts';
 import { wholeNumberWithin } from './whole-number.ts';
 
 /** How long an orderly end may take. */
@@ -75,6 +76,7 @@ export function scheduleCommand(): Command {
       0,
     )
     .addOption(new Option('--log-level <level>', 'of what is logged').choices(LOG_LEVELS).default('info'))
+    .version(`k1m ${version()}`, '--version', 'print the version')
     .option('--write-config-to <file>', 'write the configuration with all its defaults there, and end')
     .enablePositionalOptions()
     .addCommand(explainCommand())

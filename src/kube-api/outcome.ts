@@ -77,6 +77,11 @@ export function failureOf(answer: Answer, subject: RequestSubject): Failure {
   }
 }
 
+/** Why nothing was found, or written. */
+export function failureText(failure: Failure): string {
+  return failure.kind === 'too-many-requests' ? 'the API server has too many requests (429)' : failure.text;
+}
+
 export function refusalText(status: number, text: string, { verb, resource }: RequestSubject): string {
   if (status === 401) return `the API server does not accept the credentials (401): ${text}`;
   if (status === 403) return `not allowed to ${verb} ${resource} (403; a ClusterRole has to grant it): ${text}`;

@@ -6,7 +6,7 @@ import { ArrivalSchedule } from '../bench/arrival-schedule.ts';
 import { type Clock, pause } from '../io/clock.ts';
 import type { WriteOutcome } from '../kube-api/kube-api.ts';
 import type { ObjectApi } from '../kube-api/object-api.ts';
-import { failureText } from './api-object-writer.ts';
+import { failureText } from '../kube-api/outcome.ts';
 import type { CreationOptions } from './lab-target.ts';
 import { NumberedBytes } from './numbered-bytes.ts';
 import type { CreationCount, ObjectMaker } from './object-maker.ts';

@@ -9,9 +9,9 @@ import { NODE_LEASE_NAMESPACE } from '../kube/node-lease.ts';
 import type { JsonObject, KubeApi, WriteOutcome } from '../kube-api/kube-api.ts';
 import type { ObjectApi } from '../kube-api/object-api.ts';
 import { fieldsOf, textOf } from '../kube-api/object-head.ts';
+import { failureText } from '../kube-api/outcome.ts';
 import { microTime } from '../kube-api/request-bodies.ts';
 import { Trouble } from '../kube-api/trouble.ts';
-import { failureText } from './api-object-writer.ts';
 import { type LeaseRenewal, RENEW_SECONDS } from './lab-target.ts';
 
 const LEASE_SECONDS = 40;

@@ -7,6 +7,7 @@ import type { PlainObject } from '../kube/message-decoder.ts';
 import type { Failure, JsonObject, KubeApi, WriteOutcome } from '../kube-api/kube-api.ts';
 import type { ObjectApi } from '../kube-api/object-api.ts';
 import { fieldsOf, keyOf } from '../kube-api/object-head.ts';
+import { failureText } from '../kube-api/outcome.ts';
 import {
   DONE,
   MOOT,
@@ -98,8 +99,4 @@ function writtenAs(outcome: WriteOutcome): WriteResult {
 function resultOf(failure: Failure): WriteResult {
   if (failure.kind === 'gone') return MOOT;
   return { kind: 'failed', text: failureText(failure) };
-}
-
-export function failureText(failure: Failure): string {
-  return failure.kind === 'too-many-requests' ? 'the API server has too many requests (429)' : failure.text;
 }

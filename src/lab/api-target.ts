@@ -6,10 +6,11 @@ import { NODE_LEASE_NAMESPACE } from '../kube/node-lease.ts';
 import type { HttpKubeApi } from '../kube-api/http-kube-api.ts';
 import type { JsonObject, Reflection } from '../kube-api/kube-api.ts';
 import { fieldsOf, headOf, type ObjectHead } from '../kube-api/object-head.ts';
+import { failureText } from '../kube-api/outcome.ts';
 import type { ResourceName } from '../kube-api/resource.ts';
 import { ApiCreation } from './api-creation.ts';
 import { ApiNodeLeases } from './api-node-leases.ts';
-import { ApiObjectWriter, failureText } from './api-object-writer.ts';
+import { ApiObjectWriter } from './api-object-writer.ts';
 import { ApiPodFeed } from './api-pod-feed.ts';
 import type { BoundSample } from './bound-sample.ts';
 import {

@@ -51,7 +51,7 @@ function elector(server: LeaseServer, clock: SimulatedClock, identity: string, l
     retryPeriodMs: 2000,
     onLeading: () => log.push(`${identity} leads`),
     onLost: () => log.push(`${identity} lost`),
-    onProblem: () => {},
+    onProblem: (text) => log.push(`${identity}: ${text}`),
   });
 }
 
@@ -84,7 +84,26 @@ describe('leader election', () => {
     await clock.pass(5000);
     server.cutOff.add('a');
     await clock.pass(60_000);
-    assert.deepEqual(log, ['a leads', 'a lost', 'b leads']);
+    assert.deepEqual(log, ['a leads', 'a: cannot read the lease: cut off', 'a lost', 'b leads']);
     await b.close(true);
+  });
+
+  it('says why the lease is out of reach, and not each time', async () => {
+    const server = new LeaseServer();
+    const clock = new SimulatedClock();
+    const log: string[] = [];
+    server.cutOff.add('a');
+    const a = elector(server, clock, 'a', log);
+    a.start();
+    await clock.pass(90_000);
+    server.cutOff.clear();
+    await clock.pass(3000);
+    assert.deepEqual(log, [
+      'a: cannot read the lease: cut off',
+      'a: cannot read the lease: cut off (for 60 s now)',
+      'a leads',
+      'a: the lease is in reach again after 92 s',
+    ]);
+    await a.close(true);
   });
 });

@@ -8,6 +8,9 @@
 import type { Clock, Timer } from '../../io/clock.ts';
 import type { JsonObject, KubeApi, LeaseName, LeaseSpec } from '../../kube-api/kube-api.ts';
 import { headOf, isObject } from '../../kube-api/object-head.ts';
+import { failureText } from '../../kube-api/outcome.ts';
+import { microTime } from '../../kube-api/request-bodies.ts';
+import { Trouble } from '../../kube-api/trouble.ts';
 
 /** Why nothing is sent from `leadsUntilMs` on. */
 export const ANOTHER_MAY_LEAD = 'another scheduler may lead';
@@ -24,6 +27,7 @@ export interface LeaderElectionOptions {
   readonly onLeading: () => void;
   /** Somebody else may lead from now on. */
   readonly onLost: (reason: string) => void;
+  /** For a log: the Lease cannot be read or written; told at first, once a minute while it lasts, and when it is over. */
   readonly onProblem: (text: string) => void;
 }
 
@@ -34,6 +38,7 @@ interface Seen {
 
 export class LeaderElector {
   readonly #options: LeaderElectionOptions;
+  readonly #trouble: Trouble;
   #isLeading = false;
   #isClosed = false;
   #seenVersion = '';
@@ -45,6 +50,7 @@ export class LeaderElector {
 
   constructor(options: LeaderElectionOptions) {
     this.#options = options;
+    this.#trouble = new Trouble(options.clock, 'the lease is in reach again', options.onProblem);
   }
 
   /** Also while the event loop was held and the deadline's timer is late. */
@@ -78,7 +84,7 @@ export class LeaderElector {
   }
 
   async #run(): Promise<void> {
-    const { clock, retryPeriodMs, onLeading, onProblem } = this.#options;
+    const { clock, retryPeriodMs, onLeading } = this.#options;
     const beganMs = clock.nowMs();
     const problem = await this.#try();
     if (this.#isClosed) return;
@@ -88,7 +94,9 @@ export class LeaderElector {
         this.#isLeading = true;
         onLeading();
       }
-    } else if (problem !== HELD) onProblem(problem);
+    }
+    if (problem === undefined || problem === HELD) this.#trouble.end();
+    else this.#trouble.fail(problem);
     this.#timer = clock.setTimer(retryPeriodMs, () => void this.#run());
   }
 
@@ -112,9 +120,9 @@ export class LeaderElector {
     if (found.kind === 'gone') {
       this.#acquireTime = microTime(clock.wallMs());
       const made = await api.createLease(lease, this.#spec(0));
-      return made.kind === 'done' ? undefined : `cannot create the lease: ${made.kind}`;
+      return made.kind === 'done' ? undefined : `cannot create the lease: ${failureText(made)}`;
     }
-    if (found.kind !== 'found') return `cannot read the lease: ${found.kind}`;
+    if (found.kind !== 'found') return `cannot read the lease: ${failureText(found)}`;
     const seen = seenOf(found.object);
     if (seen === undefined) return 'the lease cannot be read: it has no spec';
     if (seen.resourceVersion !== this.#seenVersion) {
@@ -135,7 +143,7 @@ export class LeaderElector {
       seen.resourceVersion,
     );
     if (written.kind === 'done') return undefined;
-    return written.kind === 'conflict' && !this.#isLeading ? HELD : `cannot renew the lease: ${written.kind}`;
+    return written.kind === 'conflict' && !this.#isLeading ? HELD : `cannot renew the lease: ${failureText(written)}`;
   }
 
   #spec(leaseTransitions: number): LeaseSpec {
@@ -160,9 +168,4 @@ function seenOf(lease: JsonObject): Seen | undefined {
 
 function numberOf(value: unknown): number {
   return typeof value === 'number' ? value : 0;
-}
-
-/** RFC 3339 with microseconds, as Kubernetes' MicroTime. */
-function microTime(wallMs: number): string {
-  return new Date(wallMs).toISOString().replace('Z', '000Z');
 }
