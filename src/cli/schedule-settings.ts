@@ -14,9 +14,6 @@ import { parseDurationMs, UsageError } from './flag-values.ts';
 import { readNamedFile } from './named-file.ts';
 import { version } from './version.ts';
 
-/** The scores of room are kept in so many buckets a group of nodes. */
-const ROOM_WEIGHT_MAX = 200;
-
 /** commander's names of the options. */
 export interface ClusterFlags {
   readonly config?: string;
@@ -95,7 +92,6 @@ function settingsFrom(path: string, flags: ClusterFlags, command: Command): Sche
   const read = readConfiguration(readNamedFile(path, 'schedule'));
   if ('problems' in read) throw new UsageError(read.problems.join('\n'), 'schedule');
   const { configuration } = read;
-  checkWeights(configuration.profiles);
   if (command.getOptionValueSource('schedulerName') === 'cli') {
     throw new UsageError('--scheduler-name and --config cannot be used together', 'schedule');
   }
@@ -122,15 +118,6 @@ function electionOf({ leaderElection }: SchedulerConfiguration): ElectionFlags {
     leaderElectResourceName: leaderElection.resourceName,
     leaderElectResourceNamespace: leaderElection.resourceNamespace,
   };
-}
-
-function checkWeights(profiles: readonly SchedulerProfile[]): void {
-  for (const { schedulerName, scores } of profiles) {
-    const ofRoom = scores.filter(({ name }) => name.startsWith('NodeResources'));
-    if (ofRoom.reduce((sum, { weight }) => sum + weight, 0) <= ROOM_WEIGHT_MAX) continue;
-    const text = `profile ${schedulerName}: the weights of NodeResourcesFit and NodeResourcesBalancedAllocation together are more than`;
-    throw new UsageError(`${text} ${ROOM_WEIGHT_MAX}, which is not supported`, 'schedule');
-  }
 }
 
 /** Throws CredentialsError. */

@@ -9,6 +9,7 @@ import type { FitArgs, SchedulerProfile, ShapePoint } from '../model/scheduler-p
 import type { ClusterState } from './cluster-state.ts';
 import type { FailureTable } from './failure-table.ts';
 import type { NodeTable, ResourceColumn } from './node-table.ts';
+import { RoomScale } from './room-scale.ts';
 
 const EVERY_ADDRESS = '0.0.0.0';
 
@@ -147,9 +148,9 @@ interface Scored {
   readonly weight: number;
 }
 
-/** The weighted sum of the two scores: a whole number from 0 to `most`. */
+/** The weighted sum of the two scores, by buckets (room-scale.ts). */
 export class RoomScore {
-  readonly most: number;
+  readonly #scale: RoomScale;
   readonly #fit: FitArgs;
   readonly #fitWeight: number;
   readonly #fitResources: readonly Scored[];
@@ -182,18 +183,27 @@ export class RoomScore {
     this.#balanced = balanced.filter(({ amount, name }) => amount !== 0 || !isScalarName(name));
     this.#before = new Float64Array(this.#balanced.length);
     this.#after = new Float64Array(this.#balanced.length);
-    this.most = 100 * (this.#fitWeight + this.#balancedWeight);
+    this.#scale = new RoomScale(this.#fitWeight, this.#balancedWeight);
+  }
+
+  /** The highest bucket. */
+  get most(): number {
+    return this.#scale.most;
   }
 
   markUsed(round: number): void {
     for (const { column } of this.#balanced) column.round = round;
   }
 
+  /** The node's bucket. */
   at(slot: number): number {
-    let score = 0;
-    if (this.#fitWeight > 0) score += this.#fitWeight * this.#fitAt(slot);
-    if (this.#balancedWeight > 0) score += this.#balancedWeight * this.#balancedAt(slot);
-    return score;
+    const fit = this.#fitWeight > 0 ? this.#fitAt(slot) : 0;
+    return this.#scale.bucketOf(fit, this.#balancedWeight > 0 ? this.#balancedAt(slot) : 0);
+  }
+
+  /** The sum that makes up a bucket. */
+  sumOf(bucket: number): number {
+    return this.#scale.sumOf(bucket);
   }
 
   #fitAt(slot: number): number {

@@ -93,7 +93,7 @@ export class Picker {
 
   #best(): Picked {
     const { rows, width, tops } = this.index;
-    const { rules, verdicts, state } = this.#class;
+    const { rules, verdicts, state, score: room } = this.#class;
     const { stamps } = state.nodes;
     const { traits } = verdicts;
     const weights = this.#weights;
@@ -114,7 +114,7 @@ export class Picker {
       const group = groups[i];
       const trait = rows[group * width];
       const { taints, preference } = traits[trait];
-      let total = tops[group];
+      let total = room.sumOf(tops[group]);
       total += weights.TaintToleration * (taintsMost === 0 ? 100 : 100 - hundredths(taints, taintsMost));
       if (preferenceMost > 0) total += weights.NodeAffinity * hundredths(preference, preferenceMost);
       if (rules.soft.length > 0) total += weights.PodTopologySpread * spreadScore(this.#spread[i], spread);

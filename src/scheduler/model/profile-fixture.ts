@@ -68,10 +68,14 @@ function term(key: string, values: readonly string[]): NodeSelectorTerm {
   return { expressions: [{ key, operator: 'In', values }], fields: [], problem: undefined };
 }
 
+/** More than what could be told apart by sums. */
+const HEAVY: Readonly<Record<string, number>> = { NodeResourcesFit: 100_000, NodeResourcesBalancedAllocation: 77 };
+
 const ADDED: SchedulerProfile = {
   ...DEFAULT_PROFILE,
   schedulerName: 'added',
   preempts: false,
+  scores: DEFAULT_PROFILE.scores.map(({ name, weight }) => ({ name, weight: HEAVY[name] ?? weight })),
   spread: { defaulting: 'List', defaults: [] },
   affinity: { hardPodAffinityWeight: 0, ignorePreferredTermsOfExistingPods: false },
   nodeAffinity: {
