@@ -4,7 +4,10 @@ import * as methods from '../api/methods.ts';
 import { EtcdClient } from '../client/etcd-client.ts';
 import { Registry } from '../grpc/registry.ts';
 import type { ServerCall } from '../grpc/server-call.ts';
-import { SERVER_DEFAULTS } from '../h2/connection-options.ts';
+import { Connection } from '../h2/connection.ts';
+import { RecordingHandler } from '../h2/connection-fixture.ts';
+import { CLIENT_DEFAULTS, SERVER_DEFAULTS } from '../h2/connection-options.ts';
+import { Driver } from '../h2/driver.ts';
 import type { ByteStream } from '../io/network.ts';
 import { SimulatedClock } from '../testing/clock.ts';
 import { SimulatedNetwork } from '../testing/network.ts';
@@ -30,7 +33,7 @@ class World {
       clock: this.clock,
       h2: SERVER_DEFAULTS,
       registry,
-      http: { handle: (_, reply) => reply({ status: 200, headers: [], body: '' }) },
+      http: { handle: ({ target }, reply) => reply({ status: 200, headers: [], body: `the page of ${target}` }) },
       messageBytesMax: 1000,
       onBug: (error) => {
         throw error;
@@ -48,12 +51,14 @@ class World {
     return new EtcdClient({ network: this.network, clock: this.clock, endpoints: [`http://a:${PORT}`] });
   }
 
-  /** A peer that sends these bytes and no more; whether the server has closed it. */
-  peer(bytes: string): { readonly isClosed: boolean } {
-    const peer = { isClosed: false };
+  /** A peer that sends these bytes and no more; what it got, and whether the server has closed it. */
+  peer(bytes: string): { readonly isClosed: boolean; readonly received: string } {
+    const peer = { isClosed: false, received: '' };
     const stream: ByteStream = this.network.connect({ host: 'a', port: PORT });
     stream.start({
-      onData: () => undefined,
+      onData: (chunk) => {
+        peer.received += Buffer.from(chunk).toString();
+      },
       onDrain: () => undefined,
       onEnd: () => stream.end(),
       onClose: () => {
@@ -84,6 +89,26 @@ test('a request of HTTP/1.1 that does not end, and a handshake of HTTP/2, are co
   assert.ok(peers.every(({ isClosed }) => isClosed));
   assert.deepEqual(world.connections.timeouts, { silent: 0, http1: 1 });
   assert.equal(world.connections.stats.handshakeTimeouts, 1);
+});
+
+test('a page is served over HTTP/1.1 and over HTTP/2 on the same port', async () => {
+  const world = await World.open();
+  const peer = world.peer('GET /health HTTP/1.1\r\nHost: a\r\n\r\n');
+  const handler = new RecordingHandler();
+  const h2 = new Connection('client', CLIENT_DEFAULTS, handler);
+  const driver = new Driver(h2, world.network.connect({ host: 'a', port: PORT }), world.clock, () => undefined);
+  driver.start();
+  await world.clock.pass(100);
+  const fields = { ':method': 'GET', ':scheme': 'http', ':path': '/health', ':authority': 'a' };
+  h2.openStream(
+    Object.entries(fields).map(([name, value]) => ({ name, value })),
+    null,
+    true,
+  );
+  driver.flush();
+  await world.clock.pass(100);
+  assert.match(peer.received, /^HTTP\/1\.1 200 OK\r\n(?:.*\r\n)*.*the page of \/health/);
+  assert.deepEqual(handler.lines.slice(-2), ['headers 1 1', 'data 1 19 end']);
 });
 
 test('an answer leaves by itself at the end of its turn, also when a flush that was announced has been', async () => {

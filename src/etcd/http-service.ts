@@ -7,11 +7,17 @@ import type { Engine } from './engine.ts';
 import { alarmName, ETCD_CLUSTER_VERSION, ETCD_VERSION, STORAGE_VERSION } from './maintenance-service.ts';
 
 /** Sent with every reply, as etcd does. */
-const CORS_HEADERS: readonly (readonly [string, string])[] = [
+const CORS_HEADERS: Headers = [
   ['access-control-allow-methods', 'POST, GET, OPTIONS, PUT, DELETE'],
   ['access-control-allow-origin', '*'],
   ['access-control-allow-headers', 'accept, content-type, authorization'],
 ];
+
+type Headers = readonly (readonly [string, string])[];
+
+const TEXT = 'text/plain; charset=utf-8';
+/** Of errors and checks: what Go's http.Error adds. */
+const NOT_SNIFFED: Headers = [['x-content-type-options', 'nosniff']];
 
 /** Counters that /metrics publishes. */
 export class HealthCounters {
@@ -61,59 +67,57 @@ export class HttpService {
     const question = request.target.indexOf('?');
     const path = question < 0 ? request.target : request.target.slice(0, question);
     const query = new URLSearchParams(question < 0 ? '' : request.target.slice(question + 1));
-    if (request.method === 'OPTIONS') reply(respond(200, 'text/plain', ''));
+    if (request.method === 'OPTIONS') reply({ status: 200, headers: CORS_HEADERS, body: '' });
     else if (path === '/health') reply(this.#health(request.method, query));
     else if (path === '/version') reply(this.#version(request.method));
     else if (path === '/metrics') this.#sendMetrics(reply);
-    else if (isCheckPath(path, 'livez')) reply(this.#check('livez', path, query));
-    else if (isCheckPath(path, 'readyz')) reply(this.#check('readyz', path, query));
-    else reply(respond(404, 'text/plain; charset=utf-8', '404 page not found\n'));
+    else if (isCheckPath(path, 'livez')) reply(this.#check(request.method, 'livez', path, query));
+    else if (isCheckPath(path, 'readyz')) reply(this.#check(request.method, 'readyz', path, query));
+    else reply(refuse(404, '404 page not found'));
   }
 
   #health(method: string, query: URLSearchParams): HttpResponse {
-    if (method !== 'GET') return respond(405, 'text/plain; charset=utf-8', 'Method Not Allowed\n', [['allow', 'GET']]);
+    if (method !== 'GET') return methodNotAllowed();
     const excluded = new Set(query.getAll('exclude'));
     for (const alarm of this.#engine.standingAlarms) {
       const name = alarmName(alarm);
       if (excluded.has(name)) continue;
       this.counters.failures++;
-      return respond(503, 'application/json', `{"health":"false","reason":"ALARM ${name}"}`);
+      return refuse(503, `{"health":"false","reason":"ALARM ${name}"}`);
     }
     this.counters.successes++;
-    return respond(200, 'application/json', '{"health":"true","reason":""}');
+    return respond(200, TEXT, '{"health":"true","reason":""}');
   }
 
   #version(method: string): HttpResponse {
-    if (method !== 'GET') return respond(405, 'text/plain; charset=utf-8', 'Method Not Allowed\n', [['allow', 'GET']]);
+    if (method !== 'GET') return methodNotAllowed();
     const body = { etcdserver: ETCD_VERSION, etcdcluster: ETCD_CLUSTER_VERSION, storage: STORAGE_VERSION };
     return respond(200, 'application/json', JSON.stringify(body));
   }
 
-  #check(kind: 'livez' | 'readyz', path: string, query: URLSearchParams): HttpResponse {
+  #check(method: string, kind: 'livez' | 'readyz', path: string, query: URLSearchParams): HttpResponse {
+    const isAll = path === `/${kind}`;
     const only = path.slice(kind.length + 2);
-    const checks = this.#checks[kind].filter(({ name }) => only === '' || name === only);
-    if (checks.length === 0) return respond(404, 'text/plain; charset=utf-8', '404 page not found\n');
-    const excluded = new Set(query.getAll('exclude'));
+    const checks = this.#checks[kind].filter(({ name }) => isAll || name === only);
+    if (checks.length === 0) return refuse(404, '404 page not found');
+    if (method !== 'GET') return methodNotAllowed();
+    const excluded = new Set(isAll ? query.getAll('exclude') : []);
     let text = '';
     let isFine = true;
     for (const { name, problem } of checks) {
-      if (excluded.has(name)) {
-        text += `[+]${name} excluded: ok\n`;
-        continue;
-      }
+      if (excluded.has(name)) continue;
       const reason = problem();
       text += reason === undefined ? `[+]${name} ok\n` : `[-]${name} failed: ${reason}\n`;
       isFine &&= reason === undefined;
     }
-    if (!isFine) return respond(503, 'text/plain; charset=utf-8', `${text}${kind} check failed\n`);
-    const isVerbose = query.has('verbose') && query.get('verbose') !== 'false';
-    return respond(200, 'text/plain; charset=utf-8', isVerbose ? `${text}${kind} check passed\n` : 'ok\n');
+    if (!isFine) return refuse(503, text);
+    return respond(200, TEXT, query.has('verbose') ? `${text}ok\n` : 'ok\n', NOT_SNIFFED);
   }
 
   #sendMetrics(reply: (response: HttpResponse) => void): void {
     this.#metrics().then(
       (text) => reply(respond(200, 'text/plain; version=0.0.4; charset=utf-8', text)),
-      (error: unknown) => reply(respond(500, 'text/plain; charset=utf-8', `${String(error)}\n`)),
+      (error: unknown) => reply(refuse(500, String(error))),
     );
   }
 }
@@ -122,11 +126,15 @@ function isCheckPath(path: string, kind: string): boolean {
   return path === `/${kind}` || path.startsWith(`/${kind}/`);
 }
 
-function respond(
-  status: number,
-  contentType: string,
-  body: string,
-  headers: readonly (readonly [string, string])[] = [],
-): HttpResponse {
+function methodNotAllowed(): HttpResponse {
+  return refuse(405, 'Method Not Allowed', [['allow', 'GET']]);
+}
+
+/** As Go's http.Error, line break included. */
+function refuse(status: number, text: string, headers: Headers = []): HttpResponse {
+  return respond(status, TEXT, `${text}\n`, [...headers, ...NOT_SNIFFED]);
+}
+
+function respond(status: number, contentType: string, body: string, headers: Headers = []): HttpResponse {
   return { status, headers: [['content-type', contentType], ...headers, ...CORS_HEADERS], body };
 }
