@@ -1,4 +1,4 @@
-#!/usr/bin/env -S MALLOC_MMAP_THRESHOLD_=65536 node --initial-old-space-size=256 --min-semi-space-size=16 --max-semi-space-size=16
+#!/usr/bin/env -S MALLOC_MMAP_THRESHOLD_=65536 node --initial-old-space-size=256 --max-semi-space-size=16
 // Starts k1m on a Node that can run it. On an older Node it hands over to the one that `npm ci` brought, or says what
 // to install. Plain JavaScript without newer syntax: it has to run on Node 18.
 //
@@ -15,7 +15,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const NODE_MAJOR_MIN = 24;
-const GC_FLAGS = ['--initial-old-space-size=256', '--min-semi-space-size=16', '--max-semi-space-size=16'];
+const GC_FLAGS = ['--initial-old-space-size=256', '--max-semi-space-size=16'];
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const source = join(root, 'src', 'cli', 'main.ts');
 const built = join(root, 'dist', 'cli', 'main.js');
