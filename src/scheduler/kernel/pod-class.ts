@@ -187,9 +187,9 @@ export class PodClass {
     return crowded !== 0 ? crowded : this.failureWith(slot, this.#noLoad);
   }
 
-  /** How many pods have to go at least for room, where none takes more than these amounts. */
+  /** How many pods have to go at least for room, where none takes more than these amounts; 0 where no filter looks at room. */
   victimsAtLeast(slot: number, most: Float64Array): number {
-    return this.#room.victimsAtLeast(slot, most);
+    return this.#roomPlace === Number.POSITIVE_INFINITY ? 0 : this.#room.victimsAtLeast(slot, most);
   }
 
   #crowdOn(slot: number): NodeLoad | undefined {

@@ -88,6 +88,38 @@ describe('the index of candidates', () => {
     );
   });
 
+  it('asks for no room where no filter does', () => {
+    const filters = DEFAULT_PROFILE.filters.filter((name) => name !== 'NodeResourcesFit');
+    const pair = new Pair({ ...NO_COUNTS }, [{ ...DEFAULT_PROFILE, filters }], 1 << 20);
+    const withPorts = (...hostPorts: number[]): object => {
+      const ports = hostPorts.map((port) => ({ containerPort: port, hostPort: port }));
+      return { containers: [{ name: 'c', image: 'i', ports, resources: { requests: { cpu: '1' } } }] };
+    };
+    for (const [name, cpu] of [
+      ['full', '1'],
+      ['empty', '10'],
+    ]) {
+      const metadata = { name, uid: name, labels: { 'kubernetes.io/hostname': name } };
+      pair.apply({
+        kind: 'node-set',
+        node: mustRead(readNode({ metadata, status: { allocatable: { cpu, pods: '10' } } })),
+      });
+    }
+    // One victim on the node that has not the room, two on the other.
+    const there: readonly (readonly [string, readonly number[]])[] = [
+      ['full', [80, 81]],
+      ['full', []],
+      ['full', []],
+      ['empty', [80]],
+      ['empty', [81]],
+    ];
+    for (const [index, [node, ports]] of there.entries()) {
+      pair.apply({ kind: 'pod-set', pod: boundTo(pod(`low-${index}`, {}, 0, withPorts(...ports)), node) });
+    }
+    const decision = pair.decide(pod('high', {}, 100, withPorts(80, 81)));
+    assert.equal(decision.kind === 'unschedulable' && decision.preemption?.nominatedNode, 'full');
+  });
+
   it('goes by the budgets as they are', () => {
     const kernel = fullCluster();
     kernel.apply({ kind: 'pod-set', pod: pod('high', {}, 100) });
