@@ -21,6 +21,7 @@ export class BudgetTable {
   #byNamespace = new Map<string, Budget[]>();
   #byKind = new WeakMap<PodKind, readonly Budget[]>();
   #turn = 0;
+  readonly #violating: PodRecord[] = [];
 
   constructor(state: ClusterState) {
     this.#state = state;
@@ -35,19 +36,29 @@ export class BudgetTable {
   violatingFirst(pods: PodRecord[]): number {
     if (this.isEmpty) return 0;
     this.#turn++;
-    const violating: PodRecord[] = [];
-    const others: PodRecord[] = [];
-    for (const pod of pods) {
-      let violates = false;
-      for (const budget of this.#covering(pod.shape.kind)) {
-        if (!budget.object.disruptedPods.has(pod.name) && !this.#spend(budget)) violates = true;
-      }
-      (violates ? violating : others).push(pod);
-    }
+    const violating = this.#violating;
+    violating.length = 0;
+    let others = 0;
     for (let i = 0; i < pods.length; i++) {
-      pods[i] = i < violating.length ? violating[i] : others[i - violating.length];
+      const pod = pods[i];
+      if (this.#violates(pod)) violating.push(pod);
+      else pods[others++] = pod;
     }
-    return violating.length;
+    const { length } = violating;
+    if (length > 0) {
+      pods.copyWithin(length, 0, others);
+      for (let i = 0; i < length; i++) pods[i] = violating[i];
+    }
+    return length;
+  }
+
+  /** One more has to go: of each budget that covers it. */
+  #violates({ shape, name }: PodRecord): boolean {
+    let violates = false;
+    for (const budget of this.#covering(shape.kind)) {
+      if (!budget.object.disruptedPods.has(name) && !this.#spend(budget)) violates = true;
+    }
+    return violates;
   }
 
   /** False: it has none left. */

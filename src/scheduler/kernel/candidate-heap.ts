@@ -14,31 +14,49 @@ const NOWHERE = -1;
 const PRIORITY_OFFSET = 2 ** 31;
 
 /** Compared from the first to the last; the smaller is the better, of `start` the later. */
-export interface CandidateKey {
+export class CandidateKey {
   /** Of budgets. */
-  readonly violations: number;
+  violations = 0;
   /** Priority of the most important victim. */
-  readonly highest: number;
+  highest = 0;
   /** Σ of (priority + PRIORITY_OFFSET). */
-  readonly sum: number;
-  readonly count: number;
+  sum = 0;
+  count = 0;
   /** The earliest start of victims of the highest priority, in seconds since 1970; infinite: none has started. */
-  readonly start: number;
-}
+  start = 0;
 
-/** Of at least one victim. */
-export function keyOf(victims: readonly PodRecord[], violations: number): CandidateKey {
-  let highest = Number.NEGATIVE_INFINITY;
-  let sum = 0;
-  let start = Number.POSITIVE_INFINITY;
-  for (const victim of victims) {
-    const { priority } = victim.shape;
-    sum += priority + PRIORITY_OFFSET;
-    if (priority < highest) continue;
-    start = Math.min(priority > highest ? Number.POSITIVE_INFINITY : start, startOf(victim));
-    highest = priority;
+  /** To that of at least one victim. */
+  set(victims: readonly PodRecord[], violations: number): this {
+    let highest = Number.NEGATIVE_INFINITY;
+    let sum = 0;
+    let start = Number.POSITIVE_INFINITY;
+    for (let i = 0; i < victims.length; i++) {
+      const victim = victims[i];
+      const { priority } = victim.shape;
+      sum += priority + PRIORITY_OFFSET;
+      if (priority < highest) continue;
+      start = Math.min(priority > highest ? Number.POSITIVE_INFINITY : start, startOf(victim));
+      highest = priority;
+    }
+    this.violations = violations;
+    this.highest = highest;
+    this.sum = sum;
+    this.count = victims.length;
+    this.start = start;
+    return this;
   }
-  return { violations, highest, sum, count: victims.length, start };
+
+  /** To that of `count` victims that no budget minds, by their priorities and starts, the least important first. */
+  setSorted(priorities: readonly number[], starts: readonly number[], count: number): this {
+    let sum = 0;
+    for (let i = 0; i < count; i++) sum += priorities[i] + PRIORITY_OFFSET;
+    this.violations = 0;
+    this.highest = priorities[count - 1];
+    this.sum = sum;
+    this.count = count;
+    this.start = starts[count - 1];
+    return this;
+  }
 }
 
 export class CandidateHeap {

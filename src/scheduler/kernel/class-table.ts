@@ -137,7 +137,8 @@ export class ClassTable implements SweepUsers {
     const looks = Math.min(nodes.count, changes.count - entry.changesSeen);
     entry.changesSeen = changes.count;
     const { exceptionCount } = entry.podClass.rules;
-    const shared = EXCEPTION_COST * exceptionCount + LOOK_COST * (view.looksDue + nominations.nodeCount);
+    const nominated = entry.overlaid?.looseCount ?? nominations.nodeCount;
+    const shared = EXCEPTION_COST * exceptionCount + LOOK_COST * (view.looksDue + nominated);
     const lean = entry.lean + shared - LOOK_COST * looks;
     const most = 2 * MAKING_COST * nodes.count;
     entry.lean = Math.max(-most, Math.min(most, lean));

@@ -37,6 +37,9 @@ export class RoomCheck {
   readonly #shortages: Uint8Array;
   /** Failures by shortages, as digits of one number. */
   readonly #known = new Map<number, number>();
+  /** The number that was looked for last, and its failure: nodes fail alike, one after another. */
+  #lastText = -1;
+  #lastFailure = 0;
 
   constructor(state: ClusterState, failures: FailureTable, { requests }: PodObject, { fit }: SchedulerProfile) {
     this.#nodes = state.nodes;
@@ -95,11 +98,14 @@ export class RoomCheck {
       text = text * SHORTAGES + shortage;
     }
     if (this.#asked.length > KINDS_MAX) return this.#shortageFailure();
+    if (text === this.#lastText) return this.#lastFailure;
     let failure = this.#known.get(text);
     if (failure === undefined) {
       failure = this.#shortageFailure();
       this.#known.set(text, failure);
     }
+    this.#lastText = text;
+    this.#lastFailure = failure;
     return failure;
   }
 

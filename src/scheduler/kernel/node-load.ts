@@ -10,6 +10,8 @@ import type { PodShape } from './pod-table.ts';
 import type { TopologyRules } from './topology-rules.ts';
 import type { VolumeUse } from './volume-users.ts';
 
+const RECENT = 4;
+
 /** What a pod on a node bears on the class. */
 export interface PodEffect {
   /** Of each resource that the class asks for (RoomCheck). */
@@ -30,6 +32,10 @@ export class EffectTable {
   readonly #room: RoomCheck;
   readonly #ports: readonly HostPort[];
   readonly #effects = new WeakMap<PodShape, PodEffect>();
+  /** Those that were looked up last, in turn: the pods of a node are of a few shapes. */
+  readonly #recentShapes: (PodShape | undefined)[] = new Array(RECENT).fill(undefined);
+  readonly #recentEffects: (PodEffect | undefined)[] = new Array(RECENT).fill(undefined);
+  #recentNext = 0;
 
   constructor(rules: TopologyRules, room: RoomCheck, ports: readonly HostPort[]) {
     this.#rules = rules;
@@ -38,6 +44,18 @@ export class EffectTable {
   }
 
   of(shape: PodShape): PodEffect {
+    for (let i = 0; i < RECENT; i++) {
+      const effect = this.#recentEffects[i];
+      if (this.#recentShapes[i] === shape && effect !== undefined) return effect;
+    }
+    const effect = this.#lookUp(shape);
+    this.#recentShapes[this.#recentNext] = shape;
+    this.#recentEffects[this.#recentNext] = effect;
+    this.#recentNext = (this.#recentNext + 1) % RECENT;
+    return effect;
+  }
+
+  #lookUp(shape: PodShape): PodEffect {
     let effect = this.#effects.get(shape);
     if (effect === undefined) {
       effect = this.#make(shape);

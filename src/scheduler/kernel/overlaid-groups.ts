@@ -5,9 +5,10 @@
 //                           └─► group of 2 nodes with one pod, group of 1 node with two
 //
 // Nodes that are nominated for pods are exceptions for every class, and judged for it one by one, with the room that it has to leave to these pods:
-// each is a group of its own, or counted by the failure that it has then.
+// each is a group of its own, or counted by the failure that it has then. Those that are in no group either way, as most are where preemption makes room,
+// are settled: they are judged again when the change ring names them. The others are loose, and judged for each decision.
 //
-// Costs a pass over the view's groups and one over the exceptions. For classes with few of these that is less than to keep an index up to date (class-table.ts decides).
+// Costs a pass over the view's groups and one over the exceptions that are not settled. For classes with few of these that is less than to keep an index up to date (class-table.ts decides).
 
 import { assert } from '../../base/assert.ts';
 import { grownInts, NO_INTS } from './column.ts';
@@ -17,6 +18,8 @@ import type { SharedView } from './shared-view.ts';
 import { KEYS_PLACE } from './topology-rules.ts';
 
 const NONE = -1;
+/** Of a node that is settled, about. */
+const SETTLED_BYTES = 96;
 
 /** By slot: whether the node is an exception in the decision that is on. One for all classes. */
 export class ExceptionMarks {
@@ -44,6 +47,12 @@ export class ExceptionMarks {
   }
 }
 
+/** A nominated node that is in no group, neither with the pods that it is nominated for nor without them. */
+interface Settled {
+  readonly viewFailure: number;
+  readonly failure: number;
+}
+
 export class OverlaidGroups implements Groups {
   rows: Int32Array = NO_INTS;
   readonly width: number;
@@ -58,8 +67,15 @@ export class OverlaidGroups implements Groups {
   readonly #figuresPlace: number;
   readonly #figures: Int32Array;
   readonly #row: Int32Array;
-  /** By slot of a node that is nominated for a pod: its group, or −1 − failure. */
-  readonly #nominated = new Map<number, number>();
+  /** By slot of a nominated node that is in no group: its failure as the view has it, and as the class has it. */
+  readonly #settled = new Map<number, Settled>();
+  /** By failure: how many more nodes have it than the view says, for those that are settled. */
+  readonly #shifted: number[] = [];
+  /** By slot of any other nominated node: its group, or −1 − failure. */
+  readonly #loose = new Map<number, number>();
+  /** Changes of nodes up to which these are judged, by the view's index that they were judged with. */
+  #seen = 0;
+  #judgedWith: NodeIndex | undefined;
   /** By group: a node of its highest bucket; NONE where it is to be asked of the view. */
   readonly #best: number[] = [];
   /** By group of the view: the group here, and back. */
@@ -84,7 +100,12 @@ export class OverlaidGroups implements Groups {
   }
 
   get bytes(): number {
-    return 4 * this.rows.length + 32 * this.#groupOf.length;
+    return 4 * this.rows.length + 32 * this.#groupOf.length + SETTLED_BYTES * this.#settled.size;
+  }
+
+  /** Nominated nodes that each decision has to look at. */
+  get looseCount(): number {
+    return this.#loose.size;
   }
 
   refresh(): Freshness {
@@ -94,7 +115,8 @@ export class OverlaidGroups implements Groups {
     this.#take(index);
     this.#marks.begin(this.#view.state.nodes.end);
     this.#reduced.length = 0;
-    this.#judgeNominated(index);
+    this.#followNominated(index);
+    this.#placeNominated(index);
     this.#class.rules.eachException((slot) => {
       if (this.#marks.add(slot)) this.#except(index, slot);
     });
@@ -113,8 +135,10 @@ export class OverlaidGroups implements Groups {
 
   groupOf(slot: number): number {
     assert(this.#index !== undefined, 'groups are looked at once they are made');
-    const nominated = this.#nominated.get(slot);
-    if (nominated !== undefined) return nominated;
+    const settled = this.#settled.get(slot);
+    if (settled !== undefined) return -1 - settled.failure;
+    const loose = this.#loose.get(slot);
+    if (loose !== undefined) return loose;
     const viewGroup = this.#index.groupOf(slot);
     if (viewGroup < 0) return viewGroup;
     const group = this.#groupOf[viewGroup];
@@ -144,23 +168,66 @@ export class OverlaidGroups implements Groups {
     }
   }
 
-  #judgeNominated(index: NodeIndex): void {
-    const { nominations, nodes } = this.#view.state;
-    this.#nominated.clear();
-    this.failed = index.failed;
-    if (nominations.size === 0) return;
-    const failed = [...index.failed];
-    this.failed = failed;
+  /** Looks again at the nominated nodes that have changed. */
+  #followNominated(index: NodeIndex): void {
+    const { changes, nominations, nodes } = this.#view.state;
+    if (index === this.#judgedWith && changes.reaches(this.#seen)) {
+      for (; this.#seen < changes.count; this.#seen++) this.#judgeNominated(index, changes.at(this.#seen));
+      return;
+    }
+    this.#settled.clear();
+    this.#shifted.length = 0;
+    this.#loose.clear();
     for (const name of nominations.nodeNames) {
       const slot = nodes.slotOf(name);
-      if (slot === undefined) continue;
+      if (slot !== undefined) this.#judgeNominated(index, slot);
+    }
+    this.#seen = changes.count;
+    this.#judgedWith = index;
+  }
+
+  #judgeNominated(index: NodeIndex, slot: number): void {
+    const { nominations, nodes } = this.#view.state;
+    const before = this.#settled.get(slot);
+    if (before !== undefined) {
+      this.#shift(before, -1);
+      this.#settled.delete(slot);
+    }
+    this.#loose.delete(slot);
+    if (nominations.size === 0 || nodes.isFree(slot) || nominations.on(nodes.names[slot]).length === 0) return;
+    const viewGroup = index.groupOf(slot);
+    const failure = viewGroup < 0 ? this.#class.judge(slot, this.#row) : 0;
+    if (failure === 0) {
+      this.#loose.set(slot, NONE);
+      return;
+    }
+    const settled = { viewFailure: -1 - viewGroup, failure };
+    this.#shift(settled, 1);
+    this.#settled.set(slot, settled);
+  }
+
+  #shift({ viewFailure, failure }: Settled, sign: 1 | -1): void {
+    const shifted = this.#shifted;
+    shifted[viewFailure] = (shifted[viewFailure] ?? 0) - sign;
+    shifted[failure] = (shifted[failure] ?? 0) + sign;
+  }
+
+  #placeNominated(index: NodeIndex): void {
+    this.failed = index.failed;
+    if (this.#settled.size === 0 && this.#loose.size === 0) return;
+    const failed = [...index.failed];
+    this.failed = failed;
+    for (const [failure, more] of this.#shifted.entries()) {
+      if (more !== undefined && more !== 0) failed[failure] = (failed[failure] ?? 0) + more;
+    }
+    for (const slot of this.#loose.keys()) {
       this.#marks.add(slot);
       const viewGroup = index.groupOf(slot);
       if (viewGroup < 0) failed[-1 - viewGroup]--;
       else this.#takeOut(index, viewGroup);
       const failure = this.#class.judge(slot, this.#row);
       if (failure !== 0) failed[failure] = (failed[failure] ?? 0) + 1;
-      this.#nominated.set(slot, failure !== 0 ? -1 - failure : this.#groupOfOne(slot));
+      this.#loose.set(slot, failure !== 0 ? -1 - failure : this.#groupOfOne(slot));
     }
   }
 

@@ -107,6 +107,8 @@ export function recordOf(
   };
 }
 
+const INSERTED_MAX = 16;
+
 /** In seconds since 1970. A pod that has not started is taken to start now, which is later than any other. */
 export function startOf({ startedAtSeconds }: PodRecord): number {
   return startedAtSeconds < 0 ? Number.POSITIVE_INFINITY : startedAtSeconds;
@@ -115,13 +117,28 @@ export function startOf({ startedAtSeconds }: PodRecord): number {
 /** Of higher priority, else started earlier. */
 export function byImportance(a: PodRecord, b: PodRecord): number {
   if (a.shape.priority !== b.shape.priority) return b.shape.priority - a.shape.priority;
-  const [left, right] = [startOf(a), startOf(b)];
+  const left = startOf(a);
+  const right = startOf(b);
   return left === right ? 0 : left - right;
 }
 
 /** The same; of equal ones the one that was told first. */
-export function byImportanceAndOrder(a: PodRecord, b: PodRecord): number {
+function byImportanceAndOrder(a: PodRecord, b: PodRecord): number {
   return byImportance(a, b) || a.order - b.order;
+}
+
+/** By insertion where they are few, as a node's pods are: a sort costs more there than what it sorts. */
+export function sortByImportanceAndOrder(records: PodRecord[]): void {
+  if (records.length > INSERTED_MAX) {
+    records.sort(byImportanceAndOrder);
+    return;
+  }
+  for (let i = 1; i < records.length; i++) {
+    const record = records[i];
+    let at = i;
+    for (; at > 0 && byImportanceAndOrder(records[at - 1], record) > 0; at--) records[at] = records[at - 1];
+    records[at] = record;
+  }
 }
 
 /** Numbers of the parts of pods, for keys of shapes and classes. */

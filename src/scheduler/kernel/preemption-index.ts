@@ -12,7 +12,7 @@
 
 import { assert } from '../../base/assert.ts';
 import type { BudgetTable } from './budget-table.ts';
-import { CandidateHeap, keyOf } from './candidate-heap.ts';
+import { CandidateHeap, CandidateKey } from './candidate-heap.ts';
 import { capacityFor, grownInts, NO_INTS } from './column.ts';
 import type { FailureTable } from './failure-table.ts';
 import type { PodClass } from './pod-class.ts';
@@ -38,6 +38,7 @@ export class PreemptionIndex implements Candidates {
   readonly #search: VictimSearch;
   readonly #bound: VictimBound;
   readonly #heap = new CandidateHeap();
+  readonly #key = new CandidateKey();
   #outcomes: Int32Array = NO_INTS;
   /** Nodes by the failure that stays. */
   readonly #refused: number[] = [];
@@ -48,6 +49,8 @@ export class PreemptionIndex implements Candidates {
   #seen = NONE;
   #rulesVersion = 0;
   #budgetVersion = 0;
+  /** The what-if that was done last. A node at the top of the heap that is exact was tried after its last change. */
+  #lastTried: { readonly slot: number; readonly uid: string; readonly victims: readonly PodRecord[] } | undefined;
   /** A node that was looked at for one pod alone, and has to be looked at again. */
   #own = NONE;
 
@@ -107,6 +110,8 @@ export class PreemptionIndex implements Candidates {
   }
 
   victimsOn(slot: number, uid: string): readonly PodRecord[] {
+    const last = this.#lastTried;
+    if (last?.slot === slot && last.uid === uid) return last.victims;
     const found = this.#search.on(slot, uid);
     assert(typeof found !== 'number', 'the best node is a candidate');
     return found.victims;
@@ -157,7 +162,10 @@ export class PreemptionIndex implements Candidates {
       else this.#become(slot, found);
     } else if (found.victims.length === 0) {
       this.#fail(slot, noVictimOn(this.#class.state.nodes.names[slot]));
-    } else this.#heap.set(slot, keyOf(found.victims, found.violations), true, this.#stampOf(slot));
+    } else {
+      this.#lastTried = { slot, uid, victims: found.victims };
+      this.#heap.set(slot, this.#key.set(found.victims, found.violations), true, this.#stampOf(slot));
+    }
   }
 
   #stampOf(slot: number): number {

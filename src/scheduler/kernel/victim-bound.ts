@@ -7,18 +7,25 @@
 // same priorities one that started earlier. Where only room is lacking, and pods take the same of it, it is what the what-if finds.
 
 import type { BudgetTable } from './budget-table.ts';
-import { type CandidateKey, keyOf } from './candidate-heap.ts';
+import { CandidateKey } from './candidate-heap.ts';
 import type { PodClass } from './pod-class.ts';
-import { byImportance, byImportanceAndOrder, type PodRecord, type PodShape } from './pod-table.ts';
+import { type PodRecord, type PodShape, sortByImportanceAndOrder, startOf } from './pod-table.ts';
 
 export class VictimBound {
   readonly #class: PodClass;
   readonly #budgets: BudgetTable;
   /** Of each resource that the class asks for: what one of the pods takes at most. */
   readonly #most: Float64Array;
-  /** The node's pods of lower priority. */
-  readonly #lower: PodRecord[] = [];
-  readonly #cheapest: PodRecord[] = [];
+  /** The node's pods of lower priority: records only where there are budgets. */
+  #count = 0;
+  readonly #priorities: number[] = [];
+  readonly #starts: number[] = [];
+  readonly #records: PodRecord[] = [];
+  /** Of as many of them as have to go, the least important first. */
+  readonly #chosenPriorities: number[] = [];
+  readonly #chosenStarts: number[] = [];
+  /** Used again and again: there are as many bounds as nodes. */
+  readonly #key = new CandidateKey();
 
   constructor(podClass: PodClass, budgets: BudgetTable) {
     this.#class = podClass;
@@ -26,51 +33,65 @@ export class VictimBound {
     this.#most = new Float64Array(podClass.load().amounts.length);
   }
 
-  /** Undefined: there are no pods of lower priority. */
+  /** Undefined: there are no pods of lower priority. Valid until the next call. */
   at(slot: number): CandidateKey | undefined {
-    this.#readPods(slot);
-    const lower = this.#lower;
-    if (lower.length === 0) return undefined;
-    const count = Math.max(1, this.#class.victimsAtLeast(slot, this.#most));
-    if (!this.#budgets.isEmpty) {
-      lower.sort(byImportanceAndOrder);
+    const areBudgets = !this.#budgets.isEmpty;
+    this.#readPods(slot, areBudgets);
+    if (this.#count === 0) return undefined;
+    const least = Math.max(1, this.#class.victimsAtLeast(slot, this.#most));
+    if (areBudgets) {
+      const lower = this.#records;
+      sortByImportanceAndOrder(lower);
       const allowed = lower.length - this.#budgets.violatingFirst(lower);
-      return keyOf(lower.slice(-count), Math.max(0, count - allowed));
+      return this.#key.set(lower.slice(-least), Math.max(0, least - allowed));
     }
-    this.#chooseCheapest(Math.min(count, lower.length));
-    return keyOf(this.#cheapest, 0);
+    return this.#cheapest(Math.min(least, this.#count));
   }
 
-  #readPods(slot: number): void {
+  #readPods(slot: number, areBudgets: boolean): void {
     const { state, effects, priority } = this.#class;
     const most = this.#most.fill(0);
-    const lower = this.#lower;
-    let there = 0;
+    let count = 0;
     let seen: PodShape | undefined;
+    this.#records.length = 0;
     for (let record = state.firstPodAt(slot); record !== undefined; record = record.next) {
       const { shape } = record;
       if (shape.priority >= priority) continue;
-      lower[there++] = record;
+      this.#priorities[count] = shape.priority;
+      this.#starts[count++] = startOf(record);
+      if (areBudgets) this.#records.push(record);
       if (shape === seen) continue;
       seen = shape;
       const { amounts } = effects.of(shape);
       for (let i = 0; i < most.length; i++) if (amounts[i] > most[i]) most[i] = amounts[i];
     }
-    lower.length = there;
+    this.#count = count;
   }
 
-  /** Of those of lower priority, the least important first. By insertion, without a sort of all: as a rule they are few. */
-  #chooseCheapest(count: number): void {
-    const cheapest = this.#cheapest;
+  /** Of that many, chosen by insertion, without a sort of all: as a rule they are few. */
+  #cheapest(count: number): CandidateKey {
+    const priorities = this.#chosenPriorities;
+    const starts = this.#chosenStarts;
     let size = 0;
-    for (const record of this.#lower) {
+    for (let i = 0; i < this.#count; i++) {
+      const priority = this.#priorities[i];
+      const start = this.#starts[i];
       let place = size;
-      while (place > 0 && byImportance(record, cheapest[place - 1]) > 0) place--;
+      while (place > 0 && isLessImportant(priority, start, priorities[place - 1], starts[place - 1])) place--;
       if (place === count) continue;
       if (size < count) size++;
-      for (let at = size - 1; at > place; at--) cheapest[at] = cheapest[at - 1];
-      cheapest[place] = record;
+      for (let at = size - 1; at > place; at--) {
+        priorities[at] = priorities[at - 1];
+        starts[at] = starts[at - 1];
+      }
+      priorities[place] = priority;
+      starts[place] = start;
     }
-    cheapest.length = count;
+    return this.#key.setSorted(priorities, starts, count);
   }
+}
+
+/** Of lower priority, else started later. */
+function isLessImportant(priority: number, start: number, otherPriority: number, otherStart: number): boolean {
+  return priority === otherPriority ? start > otherStart : priority < otherPriority;
 }

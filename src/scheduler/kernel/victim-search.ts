@@ -4,7 +4,7 @@
 import type { BudgetTable } from './budget-table.ts';
 import type { NodeLoad } from './node-load.ts';
 import type { PodClass } from './pod-class.ts';
-import { byImportance, byImportanceAndOrder, type PodRecord } from './pod-table.ts';
+import { byImportance, type PodRecord, sortByImportanceAndOrder } from './pod-table.ts';
 
 export interface VictimsOnNode {
   /** Most important first. None: the pod fits as soon as it is looked at again, which preemption takes for an error. */
@@ -41,7 +41,7 @@ export class VictimSearch {
     const isCrowded = this.#class.addCrowd(slot, this.#crowd, exceptUid);
     const failure = this.#failure(slot, isCrowded);
     if (failure !== 0) return failure;
-    lower.sort(byImportanceAndOrder);
+    sortByImportanceAndOrder(lower);
     const violating = this.#budgets.violatingFirst(lower);
     const victims: PodRecord[] = [];
     let violations = 0;
