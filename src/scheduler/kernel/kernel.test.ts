@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { propertyRuns } from '../../testing/property-runs.ts';
-import type { ClusterCommand } from '../model/command.ts';
+import { type ClusterCommand, nominatedTo } from '../model/command.ts';
 import { readNode } from '../model/node-object.ts';
 import { clusterPlan, mustRead, podSet } from '../model/plan-fixture.ts';
 import type { PodObject } from '../model/pod-object.ts';
@@ -24,8 +24,8 @@ function plainPod(name: string, labels: Record<string, string>, spec: object = {
   }).pod;
 }
 
-function plainNode(name: string): ClusterCommand {
-  const labels = { 'kubernetes.io/hostname': name };
+function plainNode(name: string, more: Record<string, string> = {}): ClusterCommand {
+  const labels = { 'kubernetes.io/hostname': name, ...more };
   const status = { allocatable: { cpu: '8', memory: '8Gi', pods: '10' } };
   return { kind: 'node-set', node: mustRead(readNode({ metadata: { name, uid: name, labels }, status })) };
 }
@@ -49,6 +49,20 @@ describe('the kernel', () => {
     pair.decide(plainPod('holder', { app: 'h', canary: 'h' }, against([{ key: 'canary', operator: 'DoesNotExist' }])));
     pair.decide(plainPod('second', { app: 'a' }));
     assert.deepEqual([pair.counts.bound, pair.counts.unschedulable], [3, 1]);
+  });
+
+  it('leaves no room to pods that were nominated once', () => {
+    const pair = new Pair({ ...NO_COUNTS }, profilesWith(FILTERS), 1 << 20);
+    const zone = 'topology.kubernetes.io/zone';
+    for (let index = 0; index < 40; index++) pair.apply(plainNode(`n${index}`, { [zone]: `zone-${index % 2}` }));
+    const labelSelector = { matchLabels: { app: 'a' } };
+    const constraint = { maxSkew: 1, topologyKey: zone, whenUnsatisfiable: 'DoNotSchedule', labelSelector };
+    const spread = { topologySpreadConstraints: [constraint] };
+    pair.apply({ kind: 'pod-set', pod: nominatedTo(plainPod('nominated', { app: 'a' }, spread), 'n0') });
+    pair.decide(plainPod('first', { app: 'a' }, spread));
+    for (const uid of ['nominated', 'first']) pair.apply({ kind: 'pod-deleted', uid });
+    pair.decide(plainPod('second', { app: 'a' }, spread));
+    assert.equal(pair.counts.bound, 2);
   });
 
   it('decides as the reference does, while the cluster changes', (context) => {

@@ -1,7 +1,9 @@
 // What classes have in common that differ in labels, namespaces and topology rules only: they see the nodes alike but for their own pods. Thousands of
 // Deployments of a few sizes are a few views, and a change of a node is looked at once for each view, not for each class.
 //
-//   row of a group:  [trait, late refusal, domain of key 1, …, 1 where the node has a hostname, else 0]
+//   row of a group:  [trait, late refusal, domain of key 1, …, 0, 1 where the node has a hostname, else 0]
+//
+// So a class that counts nothing by hostname reads it as its own row: the 0 is where nominated pods would be, of whom there are none then.
 //
 // What a class adds to it by hostname is in overlaid-groups.ts.
 
@@ -37,7 +39,7 @@ export class SharedView implements RowSource {
     this.score = first.score;
     this.keys = [...first.rules.keys];
     this.#make = make;
-    this.width = KEYS_PLACE + this.keys.length + 1;
+    this.width = KEYS_PLACE + this.keys.length + 2;
   }
 
   /** Made, or brought up to date; undefined while that is awaited. */
@@ -71,6 +73,7 @@ export class SharedView implements RowSource {
 
   judge(slot: number, row: Int32Array): number {
     const failure = this.first.judgeAlike(slot, row, this.keys);
+    row[this.width - 2] = 0;
     row[this.width - 1] = this.state.nodes.hostnames[slot] === undefined ? 0 : 1;
     return failure;
   }
