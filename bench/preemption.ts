@@ -1,7 +1,9 @@
 // The scheduler's kernel where nothing fits: pods of a high priority come to nodes that are full of others, every node considered for each.
-//   node bench/preemption.ts [--nodes 100000] [--pods 1000] [--filling 8] [--cpu 12] [--feature plain] [--budgets 0] [--replay 0]
+//   node bench/preemption.ts [--nodes 100000] [--pods 1000] [--filling 8] [--cpu 12] [--feature plain] [--budgets 0]
+//       [--allowed N] [--budget-changes] [--replay 0]
 // --filling pods of 4 CPUs are on each node of 32, of two priorities, started at different times; the others ask for --cpu. --feature anti adds
-// required anti-affinity on the hostname; --budgets N a PodDisruptionBudget for each of N labels of those that are there.
+// required anti-affinity on the hostname; --budgets N a PodDisruptionBudget for each of N labels of those that are there, which allow nothing and one
+// pod in turn, or --allowed N; with --budget-changes one of them allows one more or less before each decision.
 // First every pod is decided on and nominated; then its victims go and it is bound. --replay N lets the reference decide every Nth pod too.
 
 import { parseArgs } from 'node:util';
@@ -22,6 +24,8 @@ const { values } = parseArgs({
     cpu: { type: 'string', default: '12' },
     feature: { type: 'string', default: 'plain' },
     budgets: { type: 'string', default: '0' },
+    allowed: { type: 'string' },
+    'budget-changes': { type: 'boolean', default: false },
     replay: { type: 'string', default: '0' },
   },
 });
@@ -89,14 +93,16 @@ for (let i = 0; i < nodeCount * fillingCount; i++) {
   const startedAtMs = START_MS + mixed(i, 1_000_000) * 1000;
   apply({ kind: 'pod-set', pod: boundTo({ ...pod, startedAtMs }, `node-${i % nodeCount}`) });
 }
-for (let i = 0; i < budgetCount; i++) {
+function setBudget(index: number, more = 0): void {
+  const disruptionsAllowed = (values.allowed === undefined ? index % 2 : Number(values.allowed)) + more;
   const budget = {
-    metadata: { namespace: 'default', name: `budget-${i}` },
-    spec: { selector: { matchLabels: { app: `filling-${i}` } } },
-    status: { disruptionsAllowed: i % 2 },
+    metadata: { namespace: 'default', name: `budget-${index}` },
+    spec: { selector: { matchLabels: { app: `filling-${index}` } } },
+    status: { disruptionsAllowed },
   };
   apply({ kind: 'object-set', object: must(readClusterObject('PodDisruptionBudget', budget)) });
 }
+for (let i = 0; i < budgetCount; i++) setBudget(i);
 const wanted = template('high', values.cpu, 1000, featureOf('high'));
 process.stdout.write(`${nodeCount} nodes with ${fillingCount} pods each\n`);
 
@@ -122,6 +128,7 @@ const beginCpu = process.cpuUsage();
 for (let i = 0; i < podCount; i++) {
   const pod = { ...wanted, uid: `high-${i}`, name: `high-${i}` };
   apply({ kind: 'pod-set', pod });
+  if (values['budget-changes']) setBudget(i % budgetCount, 1 + (Math.floor(i / budgetCount) % 2));
   const decision = kernel.decide(pod.uid);
   if (i === 0) firstMs = performance.now() - beginMs;
   const preemption = decision.kind === 'unschedulable' ? decision.preemption : undefined;

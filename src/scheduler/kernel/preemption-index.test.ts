@@ -33,9 +33,13 @@ function pod(name: string, labels: Record<string, string>, priority: number, spe
 }
 
 function budget(app: string, disruptionsAllowed: number): ClusterCommand {
+  return budgetFor(app, { app }, disruptionsAllowed);
+}
+
+function budgetFor(name: string, matchLabels: Record<string, string>, disruptionsAllowed: number): ClusterCommand {
   return objectSet('PodDisruptionBudget', {
-    metadata: { namespace: 'default', name: app },
-    spec: { selector: { matchLabels: { app } } },
+    metadata: { namespace: 'default', name },
+    spec: { selector: { matchLabels } },
     status: { disruptionsAllowed },
   });
 }
@@ -60,7 +64,8 @@ function crowdedPair(nodes: number, numbers: readonly number[]): Pair {
     for (let free = 8; free > 0; ) {
       const cpu = Math.min(free, 1 + next(2));
       const containers = [{ name: 'c', image: 'i', resources: { requests: { cpu: String(cpu) } } }];
-      const low = pod(`low-${index}-${free}`, { app: next(2) === 0 ? 'a' : 'b' }, 10 * next(3), { containers });
+      const labels = { app: next(2) === 0 ? 'a' : 'b', node: name };
+      const low = pod(`low-${index}-${free}`, labels, 10 * next(3), { containers });
       const startedAtMs = next(4) === 0 ? undefined : 1000 * next(5);
       pair.apply({ kind: 'pod-set', pod: boundTo({ ...low, startedAtMs }, name) });
       free -= cpu;
@@ -82,6 +87,39 @@ describe('the index of candidates', () => {
           const containers = [{ name: 'c', image: 'i', resources: { requests: { cpu: String(cpu) } } }];
           for (let i = 0; i < 4; i++) pair.decide(pod(`high-${i}`, {}, 100, { containers }), i);
           assert.ok(pair.counts.preemptions > 0);
+        },
+      ),
+      propertyRuns(60, process.env),
+    );
+  });
+
+  it('finds the best while budgets of few nodes or of all allow more and fewer, cover others, come and go', () => {
+    const change = fc.record({
+      name: fc.nat(2),
+      /** None: of all nodes' pods of an app. */
+      node: fc.option(fc.nat(7)),
+      allowed: fc.constantFrom(0, 0, 1, 2, 5),
+      isKept: fc.boolean(),
+    });
+    fc.assert(
+      fc.property(
+        fc.array(fc.nat(999), { minLength: 50, maxLength: 50 }),
+        fc.array(change, { minLength: 10, maxLength: 20 }),
+        (numbers, changes) => {
+          const pair = crowdedPair(8, numbers);
+          const containers = [{ name: 'c', image: 'i', resources: { requests: { cpu: '3' } } }];
+          const covered = new Map<string, Record<string, string>>();
+          for (const [index, { name, node, allowed, isKept }] of changes.entries()) {
+            const key = `budget-${name}`;
+            const wanted = node === null ? { app: 'a' } : { node: `n${node}` };
+            // Most often it goes on to cover what it covers.
+            const labels = isKept ? (covered.get(key) ?? wanted) : wanted;
+            covered.set(key, labels);
+            if (allowed === 5 && !isKept) {
+              pair.apply({ kind: 'object-deleted', objectKind: 'PodDisruptionBudget', key: `default/${key}` });
+            } else pair.apply(budgetFor(key, labels, allowed));
+            pair.decide(pod(`high-${index}`, {}, 100, { containers }), index);
+          }
         },
       ),
       propertyRuns(60, process.env),

@@ -5,8 +5,9 @@
 //   bound at the top of the heap ─► what-if (victim-search.ts) ─► exact, or refused
 //   exact at the top of the heap ─► the best
 //
-// So what-ifs are done on nodes that may still win, and on no others; on all of them where none can. When budgets change, or counts that
-// the class's topology rules go by, everything is a bound again.
+// So what-ifs are done on nodes that may still win, and on no others; on all of them where none can. When a budget allows more or fewer, the nodes with pods
+// that it covers are bounds again, unless it allowed and allows as many as a node has pods; when budgets cover other pods, or counts change that the class's
+// topology rules go by, everything is.
 //
 // Memory: BYTES_A_NODE.
 
@@ -21,7 +22,9 @@ import { type Candidates, NO_VICTIMS_FOUND, noVictimOn } from './preemption.ts';
 import { VictimBound } from './victim-bound.ts';
 import { VictimSearch } from './victim-search.ts';
 
-const BYTES_A_NODE = 52;
+const BYTES_A_NODE = 56;
+/** Of the nodes: where budgets concern more, all are looked at. */
+const COVERED_SHARE_MAX = 0.125;
 
 /** What comes of a node; those above 0 are failures that stay, whichever pods go. */
 const NOT_HELPED = 0;
@@ -49,6 +52,10 @@ export class PreemptionIndex implements Candidates {
   #seen = NONE;
   #rulesVersion = 0;
   #budgetVersion = 0;
+  #coverVersion = 0;
+  /** By slot: of the budgets that cover pods of lower priority there (budget-table.ts). */
+  #coverBits: Int32Array = NO_INTS;
+  readonly #budgets: BudgetTable;
   /** The what-if that was done last. A node at the top of the heap that is exact was tried after its last change. */
   #lastTried: { readonly slot: number; readonly uid: string; readonly victims: readonly PodRecord[] } | undefined;
   /** A node that was looked at for one pod alone, and has to be looked at again. */
@@ -59,6 +66,7 @@ export class PreemptionIndex implements Candidates {
     this.#class = podClass;
     this.#failures = failures;
     this.#failureOf = failureOf;
+    this.#budgets = budgets;
     this.#search = new VictimSearch(podClass, budgets);
     this.#bound = new VictimBound(podClass, budgets);
   }
@@ -74,10 +82,12 @@ export class PreemptionIndex implements Candidates {
     const { budgetVersion } = state.objects;
     if (nodes.end > this.#outcomes.length) {
       this.#outcomes = grownInts(this.#outcomes, capacityFor(nodes.end));
+      this.#coverBits = grownInts(this.#coverBits, capacityFor(nodes.end));
       this.#heap.grow(nodes.end);
     }
-    const isKnown = this.#rulesVersion === rules.version && this.#budgetVersion === budgetVersion;
-    if (this.#seen !== NONE && isKnown && changes.reaches(this.#seen)) {
+    const { coverVersion } = this.#budgets;
+    const isKnown = this.#rulesVersion === rules.version && this.#coverVersion === coverVersion;
+    if (this.#seen !== NONE && isKnown && changes.reaches(this.#seen) && this.#lookAtCovered()) {
       for (; this.#seen < changes.count; this.#seen++) this.#look(changes.at(this.#seen));
       if (this.#own !== NONE) this.#look(this.#own);
     } else {
@@ -86,8 +96,9 @@ export class PreemptionIndex implements Candidates {
       this.#heap.endFill();
       this.#seen = changes.count;
       this.#rulesVersion = rules.version;
-      this.#budgetVersion = budgetVersion;
+      this.#coverVersion = coverVersion;
     }
+    this.#budgetVersion = budgetVersion;
     this.#own = NONE;
   }
 
@@ -138,6 +149,23 @@ export class PreemptionIndex implements Candidates {
     return first === undefined ? undefined : this.#broken.get(first);
   }
 
+  /** Looks at the nodes that budgets concern which have changed what they allow; false: they are so many that all are to be looked at. */
+  #lookAtCovered(): boolean {
+    const { state } = this.#class;
+    if (this.#budgetVersion === state.objects.budgetVersion) return true;
+    const { bits, least } = this.#budgets.changesSince(this.#budgetVersion);
+    if (bits === 0) return true;
+    const { nodes } = state;
+    const slots: number[] = [];
+    const slotsMax = COVERED_SHARE_MAX * nodes.end;
+    for (let slot = 0; slot < nodes.end; slot++) {
+      if ((this.#coverBits[slot] & bits) === 0 || nodes.podCounts[slot] <= least) continue;
+      if (slots.push(slot) > slotsMax) return false;
+    }
+    for (const slot of slots) this.#look(slot);
+    return true;
+  }
+
   #look(slot: number): void {
     if (this.#class.state.nodes.isFree(slot)) this.#become(slot, NOT_HELPED);
     else this.#judge(slot, this.#failureOf(slot));
@@ -149,6 +177,7 @@ export class PreemptionIndex implements Candidates {
       return;
     }
     const bound = this.#bound.at(slot);
+    this.#coverBits[slot] = this.#bound.coverBits;
     this.#become(slot, bound === undefined ? NO_VICTIMS : CANDIDATE);
     if (bound !== undefined) this.#heap.set(slot, bound, false, this.#stampOf(slot));
   }

@@ -24,6 +24,7 @@ export class VictimBound {
   /** Of as many of them as have to go, the least important first. */
   readonly #chosenPriorities: number[] = [];
   readonly #chosenStarts: number[] = [];
+  #coverBits = 0;
   /** Used again and again: there are as many bounds as nodes. */
   readonly #key = new CandidateKey();
 
@@ -31,6 +32,11 @@ export class VictimBound {
     this.#class = podClass;
     this.#budgets = budgets;
     this.#most = new Float64Array(podClass.load().amounts.length);
+  }
+
+  /** Of the budgets that cover pods of lower priority of the node that was asked about last. */
+  get coverBits(): number {
+    return this.#coverBits;
   }
 
   /** Undefined: there are no pods of lower priority. Valid until the next call. */
@@ -54,6 +60,7 @@ export class VictimBound {
     let count = 0;
     let seen: PodShape | undefined;
     this.#records.length = 0;
+    this.#coverBits = 0;
     for (let record = state.firstPodAt(slot); record !== undefined; record = record.next) {
       const { shape } = record;
       if (shape.priority >= priority) continue;
@@ -62,6 +69,7 @@ export class VictimBound {
       if (areBudgets) this.#records.push(record);
       if (shape === seen) continue;
       seen = shape;
+      if (areBudgets) this.#coverBits |= this.#budgets.bitsOf(shape.kind);
       const { amounts } = effects.of(shape);
       for (let i = 0; i < most.length; i++) if (amounts[i] > most[i]) most[i] = amounts[i];
     }
