@@ -185,6 +185,14 @@ const SPEC = fc.record({
   skipsDeletes: fc.boolean(),
 });
 
+const SIMPLE = {
+  isPrevWanted: false,
+  isProgressWanted: false,
+  isFragmented: false,
+  skipsPuts: false,
+  skipsDeletes: false,
+};
+
 const WRITE = fc.array(fc.tuple(fc.constantFrom(...KEYS), fc.boolean()), { minLength: 1, maxLength: 4 });
 const STEP = fc.oneof(
   { weight: 8, arbitrary: WRITE.map((operations) => ({ kind: 'write' as const, operations })) },
@@ -244,20 +252,32 @@ describe('the watch hub', () => {
     );
   });
 
+  it('queues little for a stream that is not read, however much is written, and goes on from the history', () => {
+    const world = new World(2, 10_000);
+    for (const at of [0, 0, 1]) world.create(at, { ...SIMPLE, key: Buffer.from('a'), end: null, startRevision: 0 });
+    const [{ peer: slow }, { peer: other }] = world.peers;
+    slow.isSlow = true;
+    for (let n = 0; n < 500; n++) {
+      world.write([['a', true]]);
+      world.show();
+      world.hub.step(100);
+    }
+    // The limit of 30, and the message of each watcher that passed it.
+    assert.ok(slow.queuedBytes < 300, `${slow.queuedBytes} bytes`);
+    assert.equal(world.hub.laggingCount, 2);
+    assert.equal(other.received.filter(({ events }) => events.length > 0).length, 500);
+    world.drain();
+    for (const { peer, watched } of world.peers) for (const one of watched) check(world, peer, one);
+    assert.equal(world.hub.laggingCount, 0);
+  });
+
   it('answers a progress request only when every watcher of the stream is up to date', () => {
     const world = new World(1, 10_000);
     const { peer, stream } = world.peers[0];
-    const spec = {
-      isPrevWanted: false,
-      isProgressWanted: false,
-      isFragmented: false,
-      skipsPuts: false,
-      skipsDeletes: false,
-    };
     world.write([['a', true]]);
     world.show();
-    world.create(0, { ...spec, key: Buffer.from('a'), end: undefined, startRevision: 0 });
-    world.create(0, { ...spec, key: Buffer.from('a'), end: undefined, startRevision: 2 });
+    world.create(0, { ...SIMPLE, key: Buffer.from('a'), end: undefined, startRevision: 0 });
+    world.create(0, { ...SIMPLE, key: Buffer.from('a'), end: undefined, startRevision: 2 });
     const before = peer.received.length;
     world.hub.requestProgress(stream);
     assert.equal(peer.received.length, before, 'one watcher has not had its events');
