@@ -50,3 +50,21 @@ test('negative and endless latencies are counted at the ends', () => {
   const { count, p50Micros, maxMicros } = histogram.percentiles();
   assert.deepEqual([count, p50Micros, maxMicros], [2, 0, 2 ** 31 - 1]);
 });
+
+test('no percentile is above the maximum', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.double({ min: 0, max: 1e6, noNaN: true }), { minLength: 1, maxLength: 50 }),
+      (latencies) => {
+        const histogram = new LatencyHistogram();
+        for (const latencyMs of latencies) histogram.record(latencyMs);
+        const { p50Micros, p90Micros, p99Micros, p999Micros, maxMicros } = histogram.percentiles();
+        const ascending = [p50Micros, p90Micros, p99Micros, p999Micros, maxMicros];
+        assert.deepEqual(
+          ascending,
+          [...ascending].sort((a, b) => a - b),
+        );
+      },
+    ),
+  );
+});

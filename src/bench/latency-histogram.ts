@@ -64,7 +64,9 @@ export class LatencyHistogram {
   percentiles(): Percentiles {
     const hdr = this.toHdr();
     const isEmpty = hdr.totalCount === 0;
-    const at = (percentile: number): number => (isEmpty ? 0 : hdr.getValueAtPercentile(percentile));
+    // The highest value of its step may lie above all that were counted.
+    const at = (percentile: number): number =>
+      isEmpty ? 0 : Math.min(hdr.getValueAtPercentile(percentile), this.#maxMicros);
     return {
       count: hdr.totalCount,
       meanMicros: isEmpty ? 0 : hdr.mean,
