@@ -49,7 +49,8 @@ export function formatComparison(comparison: Comparison): string {
   for (const { name, first, second, ratio: quotient } of comparison.figures) {
     rows.push([name, format(first), format(second), quotient === null ? '–' : quotient.toPrecision(3)]);
   }
-  return `medians of ${comparison.rounds} rounds each\n${alignColumns(rows).join('\n')}\n`;
+  const rounds = comparison.rounds === 1 ? '1 round' : `${comparison.rounds} rounds`;
+  return `medians of ${rounds} each\n${alignColumns(rows).join('\n')}\n`;
 }
 
 /** Null when any value is missing: a median of some rounds would hide that. */
