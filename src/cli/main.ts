@@ -105,6 +105,13 @@ function explain(error: unknown): string {
   return code === undefined ? (error.stack ?? error.message) : error.message;
 }
 
+// A reader that has gone, as `| head` goes, is told nothing more; the work goes on.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: Error & { code?: string }) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
+}
+
 try {
   // A command whose connection is lost waits for nothing but a timer.
   await stayingAlive((await program(process.argv)).parseAsync(process.argv));

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { Writable } from 'node:stream';
 import { describe, it } from 'node:test';
 import { Output, OutputClosedError } from '../../src/cli/output.ts';
@@ -44,5 +46,16 @@ describe('long output', () => {
     const output = new Output(reader([], 0, 'ENOSPC'));
     output.write('x');
     await assert.rejects(output.flush(), { code: 'ENOSPC' });
+  });
+});
+
+describe('short output', () => {
+  it('is no failure where nobody reads it', async () => {
+    const child = spawn(process.execPath, ['src/cli/main.ts', 'version'], { stdio: ['ignore', 'pipe', 'pipe'] });
+    child.stdout.destroy();
+    let said = '';
+    child.stderr.on('data', (chunk) => (said += chunk));
+    const [code] = await once(child, 'close');
+    assert.deepEqual([code, said], [0, '']);
   });
 });
