@@ -43,7 +43,11 @@ const affinity: JsonObject = {
     preferredDuringSchedulingIgnoredDuringExecution: [
       {
         weight: 5,
-        podAffinityTerm: { topologyKey: 'kubernetes.io/hostname', labelSelector: { matchLabels: { a: 'b' } } },
+        podAffinityTerm: {
+          topologyKey: 'kubernetes.io/hostname',
+          labelSelector: { matchLabels: { a: 'b' } },
+          matchLabelKeys: ['rich', 'absent'],
+        },
       },
     ],
   },

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { PlainObject } from '../kube/message-decoder.ts';
-import { admittedSpec, qosClassOf } from './pod-admission.ts';
+import { admittedSpec, admittedStatus, qosClassOf } from './pod-admission.ts';
 
 const LIMITS = { cpu: '1', memory: '1Gi' };
 
@@ -37,7 +37,26 @@ describe('the QoS class, as kube-apiserver has it, of', () => {
         containers: containers.map((resources, index) => ({ name: `c${index}`, image: 'a:1', resources })),
         ...(pod === undefined ? {} : { resources: pod }),
       };
-      assert.equal(qosClassOf(admittedSpec(spec)), expected);
+      assert.equal(qosClassOf(admittedSpec(spec, undefined)), expected);
     });
   }
+});
+
+it('a gated pod says so in its status, as kube-apiserver has it', () => {
+  const createdMs = Date.parse('2026-01-01T00:00:00Z');
+  const containers = [{ name: 'c', image: 'a:1' }];
+  assert.deepEqual(admittedStatus({ containers }, createdMs), { phase: 'Pending', qosClass: 'BestEffort' });
+  assert.deepEqual(admittedStatus({ containers, schedulingGates: [{ name: 'g' }] }, createdMs), {
+    phase: 'Pending',
+    conditions: [
+      {
+        type: 'PodScheduled',
+        status: 'False',
+        reason: 'SchedulingGated',
+        message: 'Scheduling is blocked due to non-empty scheduling gates',
+        lastTransitionTime: '2026-01-01T00:00:00Z',
+      },
+    ],
+    qosClass: 'BestEffort',
+  });
 });

@@ -17,6 +17,7 @@ import {
   ZERO,
 } from '../scheduler/model/quantity.ts';
 import { SUFFIX } from './numbered-bytes.ts';
+import { timeText } from './pod-status.ts';
 
 const TOKEN_PATH = '/var/run/secrets/kubernetes.io/serviceaccount';
 const TOKEN_SECONDS = 3607;
@@ -27,9 +28,9 @@ const SYSTEM_PRIORITIES: ReadonlyMap<unknown, number> = new Map([
   ['system-cluster-critical', 2_000_000_000],
 ]);
 
-/** The spec, with a mark (numbered-bytes.ts) in the name of its token's volume. */
-export function admittedSpec(given: PlainObject): PlainObject {
-  const spec = fieldsOf(withDefaults({ spec: given }).spec);
+/** The spec of a pod with these labels, with a mark (numbered-bytes.ts) in the name of its token's volume. */
+export function admittedSpec(given: PlainObject, labels: unknown): PlainObject {
+  const spec = fieldsOf(withDefaults({ spec: given, metadata: { labels } }).spec);
   const account = textOr(spec.serviceAccountName ?? spec.serviceAccount, 'default');
   const tokenVolume = spec.automountServiceAccountToken === false ? undefined : `kube-api-access-${SUFFIX}`;
   const containers = (list: unknown): PlainObject[] =>
@@ -54,6 +55,19 @@ export function admittedSpec(given: PlainObject): PlainObject {
       ...(tokenVolume === undefined ? [] : [{ name: tokenVolume, projected: tokenSources() }]),
     ],
   };
+}
+
+/** Of a pod with that spec that has just been created. */
+export function admittedStatus(spec: PlainObject, createdMs: number): PlainObject {
+  const gated = {
+    type: 'PodScheduled',
+    status: 'False',
+    reason: 'SchedulingGated',
+    message: 'Scheduling is blocked due to non-empty scheduling gates',
+    lastTransitionTime: timeText(createdMs),
+  };
+  const isGated = listOf(spec.schedulingGates).length > 0;
+  return { phase: 'Pending', ...(isGated ? { conditions: [gated] } : {}), qosClass: qosClassOf(spec) };
 }
 
 /**

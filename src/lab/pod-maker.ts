@@ -8,7 +8,7 @@ import { RegistryKeys } from '../kube-store/registry-key.ts';
 import { encodedObject } from './encoded-object.ts';
 import { INDEX } from './numbered-bytes.ts';
 import type { Collection, ObjectMaker } from './object-maker.ts';
-import { admittedSpec, qosClassOf } from './pod-admission.ts';
+import { admittedSpec, admittedStatus } from './pod-admission.ts';
 import type { PodMix, PodTemplateSpec } from './pod-template.ts';
 
 const MANAGER = 'k1m';
@@ -64,15 +64,16 @@ export class PodMaker implements ObjectMaker {
   valueOf(shape: number): Uint8Array {
     const { createdMs } = this.#options;
     const namespace = this.#namespaceOf(shape);
-    const spec = admittedSpec(this.#specOf(shape));
+    const given = this.#metadataOf(shape);
+    const spec = admittedSpec(this.#specOf(shape), given.labels);
     const metadata = {
-      ...this.#metadataOf(shape),
+      ...given,
       uid: `${uidStart(createdMs, namespace)}-00000${INDEX}`,
       generation: 1,
       creationTimestamp: new Date(createdMs).toISOString(),
       managedFields: [managedFields(this.#templateOf(shape), createdMs)],
     };
-    return encodedObject('Pod', { metadata, spec, status: { phase: 'Pending', qosClass: qosClassOf(spec) } });
+    return encodedObject('Pod', { metadata, spec, status: admittedStatus(spec, createdMs) });
   }
 
   requestOf(shape: number): Uint8Array {

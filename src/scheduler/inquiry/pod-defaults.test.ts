@@ -41,8 +41,52 @@ describe('a pod of a manifest', () => {
     assert.deepEqual(keys([{ key: notReady, effect: 'NoSchedule' }]).length, 3);
   });
 
+  it('selects by its own values of matchLabelKeys and mismatchLabelKeys, as far as it has them', () => {
+    const term = {
+      topologyKey: 'zone',
+      labelSelector: { matchLabels: { app: 'a' }, matchExpressions: [{ key: 'x', operator: 'Exists' }] },
+      matchLabelKeys: ['version', 'missing'],
+      mismatchLabelKeys: ['tenant'],
+    };
+    const nothing = { topologyKey: 'zone', matchLabelKeys: ['version'] };
+    const required = { requiredDuringSchedulingIgnoredDuringExecution: [term, nothing] };
+    const preferred = { preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 1, podAffinityTerm: term }] };
+    const constraint = { topologyKey: 'zone', maxSkew: 1, labelSelector: {}, matchLabelKeys: ['version'] };
+    const spec = {
+      affinity: { podAffinity: required, podAntiAffinity: preferred },
+      topologySpreadConstraints: [constraint],
+    };
+    const labels = { version: '7', tenant: 't' };
+    const filled = Object(withDefaults({ metadata: { name: 'p', labels }, spec }).spec);
+    const ofVersion = { key: 'version', operator: 'In', values: ['7'] };
+    const ofOthers = { key: 'tenant', operator: 'NotIn', values: ['t'] };
+    const selector = {
+      matchLabels: { app: 'a' },
+      matchExpressions: [{ key: 'x', operator: 'Exists' }, ofVersion, ofOthers],
+    };
+    const { podAffinity, podAntiAffinity } = filled.affinity;
+    assert.deepEqual(podAffinity.requiredDuringSchedulingIgnoredDuringExecution, [
+      { ...term, labelSelector: selector },
+      nothing,
+    ]);
+    assert.deepEqual(podAntiAffinity.preferredDuringSchedulingIgnoredDuringExecution, [
+      { weight: 1, podAffinityTerm: { ...term, labelSelector: selector } },
+    ]);
+    assert.deepEqual(filled.topologySpreadConstraints, [
+      { ...constraint, labelSelector: { matchExpressions: [ofVersion] } },
+    ]);
+  });
+
   it('is left as it is where it makes no sense', () => {
-    for (const spec of [undefined, null, 7, {}, { containers: 'x' }, { containers: [null], tolerations: 3 }]) {
+    for (const spec of [
+      undefined,
+      null,
+      7,
+      {},
+      { containers: 'x' },
+      { containers: [null], tolerations: 3 },
+      { affinity: { podAffinity: 1 } },
+    ]) {
       assert.doesNotThrow(() => withDefaults({ metadata: { name: 'p' }, spec }));
     }
   });

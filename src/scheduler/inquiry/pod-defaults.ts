@@ -1,18 +1,20 @@
 // What an API server fills in when a pod is created, as far as scheduling reads it, for pods that come from a manifest
 // (pkg/apis/core/v1/defaults.go of 1.36, and the admission plugin DefaultTolerationSeconds, which is on by default):
-// requests that are not named are the limits; host ports on the host's network; tolerations of nodes that have just gone away.
+// requests that are not named are the limits; host ports on the host's network; tolerations of nodes that have just gone away; selectors with the pod's values of
+// matchLabelKeys and mismatchLabelKeys (label-keys.ts).
 //
 // Not filled in: what depends on the cluster's other objects or plugins (LimitRanges, PriorityClasses, RuntimeClasses, webhooks).
 
 import type { JsonObject } from '../../kube-api/kube-api.ts';
 import { isObject } from '../../kube-api/object-head.ts';
+import { withLabelKeys } from './label-keys.ts';
 
 const NO_EXECUTE_KEYS = ['node.kubernetes.io/not-ready', 'node.kubernetes.io/unreachable'];
 const TOLERATION_SECONDS = 300;
 
 export function withDefaults(pod: JsonObject): JsonObject {
-  const spec = isObject(pod.spec) ? pod.spec : undefined;
-  if (spec === undefined) return pod;
+  if (!isObject(pod.spec)) return pod;
+  const spec = withLabelKeys(pod.spec, isObject(pod.metadata) ? pod.metadata.labels : undefined);
   const isOnHost = spec.hostNetwork === true;
   const containers = (list: unknown): unknown =>
     Array.isArray(list) ? list.map((container: unknown) => containerWithDefaults(container, isOnHost)) : list;
