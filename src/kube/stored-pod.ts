@@ -115,6 +115,7 @@ export class PodRewriter {
       told?.status === condition.status &&
       (told.reason ?? '') === (condition.reason ?? '') &&
       (told.message ?? '') === (condition.message ?? '') &&
+      (told.observedGeneration ?? 0) === (condition.observedGeneration ?? 0) &&
       (told.lastProbeTime ?? null) === (condition.lastProbeTime ?? null);
     return isTold ? undefined : this.#rewrite(stored, { condition, wallMs });
   }
@@ -193,6 +194,7 @@ export interface PodConditionChange {
   readonly status: string;
   readonly reason?: string;
   readonly message?: string;
+  readonly observedGeneration?: number;
   readonly lastProbeTime?: string | null;
 }
 

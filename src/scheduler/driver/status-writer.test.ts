@@ -4,7 +4,41 @@ import type { KubeApi, ObjectIdentity, WriteOutcome } from '../../kube-api/kube-
 import { SimulatedClock } from '../../testing/clock.ts';
 import { StatusWriter } from './status-writer.ts';
 
+const POD = { namespace: 'default', name: 'p', uid: 'p', generation: 1, isToldUnplaced: false };
+
 describe('what is written about pods', () => {
+  it('says of which generation it is, and since when the pod has no place', async () => {
+    const clock = new SimulatedClock();
+    const times: unknown[] = [];
+    const done: WriteOutcome = { kind: 'done', object: {} };
+    const api: Partial<KubeApi> = {
+      patchPodStatus: (_, { conditions = [] }) => {
+        const [{ message, observedGeneration, lastTransitionTime }] = conditions;
+        times.push([message, observedGeneration, lastTransitionTime !== undefined]);
+        return Promise.resolve(done);
+      },
+      createEvent: () => Promise.resolve(done),
+    };
+    let leadsUntilMs = 0;
+    const writer = new StatusWriter({ api: api as KubeApi, clock, leadsUntilMs: () => leadsUntilMs, instance: 'me' });
+    const refuse = (pod: typeof POD, message: string): void =>
+      writer.refused(pod, 'default-scheduler', 'Unschedulable', message);
+    refuse(POD, 'not sent yet');
+    refuse(POD, 'a');
+    leadsUntilMs = 60_000;
+    refuse(POD, 'b');
+    await clock.pass(1);
+    refuse({ ...POD, generation: 2 }, 'c');
+    refuse({ ...POD, uid: 'q', generation: 0, isToldUnplaced: true }, 'd');
+    await clock.pass(1);
+    assert.deepEqual(times, [
+      ['b', 1, true],
+      ['c', 2, false],
+      ['d', undefined, false],
+    ]);
+    writer.close();
+  });
+
   it('is not sent by a scheduler that may lead no longer, and is once it leads on', async () => {
     const clock = new SimulatedClock();
     const sent: string[] = [];
@@ -48,7 +82,7 @@ describe('what is written about pods', () => {
     let leadsUntilMs = 0;
     const writer = new StatusWriter({ api: api as KubeApi, clock, leadsUntilMs: () => leadsUntilMs, instance: 'me' });
     const refuse = (name: string): void =>
-      writer.refused({ namespace: 'default', name, uid: name }, 'default-scheduler', 'Unschedulable', 'no node fits');
+      writer.refused({ ...POD, name, uid: name }, 'default-scheduler', 'Unschedulable', 'no node fits');
     // A condition and an event each: those of the first are the oldest of what waits, and make room for the last.
     for (let i = 0; i <= 5000; i++) refuse(`p${i}`);
     assert.equal(writer.dropped, 2);

@@ -11,10 +11,21 @@
 
 import type { Clock } from '../../io/clock.ts';
 import type { KubeApi, ObjectIdentity, SchedulerEvent, WriteOptions } from '../../kube-api/kube-api.ts';
+import type { PodObject } from '../model/pod-object.ts';
 
 const IN_FLIGHT_MAX = 16;
 const WAITING_MAX = 10_000;
 const SCHEDULED_EVENTS_A_SECOND = 100;
+
+type RefusedPod = ObjectIdentity & Pick<PodObject, 'generation' | 'isToldUnplaced'>;
+
+interface Said {
+  readonly said: string;
+  /** Not to be sent while the pod is assumed on a node. */
+  isHeld: boolean;
+  /** The pod has not been told before that it has no place. */
+  isTransition: boolean;
+}
 
 interface Write {
   readonly send: () => Promise<unknown>;
@@ -33,8 +44,8 @@ export interface StatusWriterOptions {
 export class StatusWriter {
   readonly #options: StatusWriterOptions;
   readonly #waiting: Write[] = [];
-  /** What was last said of a pod, by its uid; `isHeld`: not to be sent while the pod is assumed on a node. */
-  readonly #written = new Map<string, { readonly said: string; isHeld: boolean }>();
+  /** What was last said of a pod, by its uid. */
+  readonly #written = new Map<string, Said>();
   #inFlight = 0;
   #eventsThisSecond = 0;
   #secondMs = 0;
@@ -51,7 +62,7 @@ export class StatusWriter {
    * back, undefined leaves it.
    */
   refused(
-    pod: ObjectIdentity,
+    pod: RefusedPod,
     schedulerName: string,
     reason: 'Unschedulable' | 'SchedulerError',
     message: string,
@@ -63,11 +74,12 @@ export class StatusWriter {
       before.isHeld = false;
       return;
     }
-    const written = { said, isHeld: false };
+    const written: Said = { said, isHeld: false, isTransition: before?.isTransition ?? !pod.isToldUnplaced };
     this.#written.set(pod.uid, written);
     const { api, clock } = this.#options;
+    const observed = pod.generation > 0 ? { observedGeneration: pod.generation } : {};
+    const condition = { type: 'PodScheduled', status: 'False' as const, ...observed, reason, message };
     const lastTransitionTime = timeOf(clock.wallMs());
-    const condition = { type: 'PodScheduled', status: 'False' as const, reason, message, lastTransitionTime };
     // To be said again at the next attempt.
     const forget = (): void => {
       if (this.#written.get(pod.uid) === written) this.#written.delete(pod.uid);
@@ -80,7 +92,10 @@ export class StatusWriter {
         return;
       }
       const nomination = nominatedNodeName === undefined ? {} : { nominatedNodeName };
-      const outcome = await api.patchPodStatus(pod, { conditions: [condition], ...nomination }, this.#inTime);
+      // As podutil.UpdatePodCondition: the time is that of the last change of the status.
+      const conditions = [written.isTransition ? { ...condition, lastTransitionTime } : condition];
+      const outcome = await api.patchPodStatus(pod, { conditions, ...nomination }, this.#inTime);
+      if (outcome.kind === 'done') written.isTransition = false;
       if (outcome.kind === 'done' || outcome.kind === 'gone') return;
       this.dropped++;
       forget();

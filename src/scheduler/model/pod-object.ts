@@ -76,6 +76,10 @@ export interface PodObject {
   readonly isFinished: boolean;
   /** Condition DisruptionTarget is true with reason PreemptionByScheduler: a victim on its way out. */
   readonly isPreempted: boolean;
+  /** metadata.generation: grows with each change of the spec. */
+  readonly generation: number;
+  /** Its condition PodScheduled is False: it has been told that it has no place. */
+  readonly isToldUnplaced: boolean;
   readonly schedulingGates: readonly string[];
   readonly requiredNodes: RequiredNodes;
   readonly preferredNodes: readonly PreferredNodeTerm[];

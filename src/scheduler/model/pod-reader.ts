@@ -23,24 +23,35 @@ export function readPod(json: unknown): Read<PodObject> {
 
 function stateOf(metadata: JsonView, status: JsonView): Pick<PodObject, StateField> {
   const phase = status.text('phase');
+  const conditions = status.objects('conditions');
   return {
     nominatedNodeName: status.text('nominatedNodeName'),
     createdAtMs: metadata.time('creationTimestamp') ?? 0,
     startedAtMs: status.time('startTime'),
     isTerminating: metadata.has('deletionTimestamp'),
     isFinished: phase === 'Succeeded' || phase === 'Failed',
-    isPreempted: status
-      .objects('conditions')
-      .some(
-        (condition) =>
-          condition.text('type') === 'DisruptionTarget' &&
-          condition.text('status') === 'True' &&
-          condition.text('reason') === 'PreemptionByScheduler',
-      ),
+    isPreempted: conditions.some(
+      (condition) =>
+        condition.text('type') === 'DisruptionTarget' &&
+        condition.text('status') === 'True' &&
+        condition.text('reason') === 'PreemptionByScheduler',
+    ),
+    generation: metadata.number('generation'),
+    isToldUnplaced: conditions.some(
+      (condition) => condition.text('type') === 'PodScheduled' && condition.text('status') === 'False',
+    ),
   };
 }
 
-type StateField = 'nominatedNodeName' | 'createdAtMs' | 'startedAtMs' | 'isTerminating' | 'isFinished' | 'isPreempted';
+type StateField =
+  | 'nominatedNodeName'
+  | 'createdAtMs'
+  | 'startedAtMs'
+  | 'isTerminating'
+  | 'isFinished'
+  | 'isPreempted'
+  | 'generation'
+  | 'isToldUnplaced';
 
 function controllerOf(metadata: JsonView): PodObject['controller'] {
   return metadata

@@ -51,6 +51,8 @@ const PLACED = {
   neverPreempts: false,
   createdAtMs: 0,
   startedAtMs: undefined,
+  generation: 0,
+  isToldUnplaced: false,
   isFinished: false,
   schedulingGates: [],
   requiredNodes: { pairs: NO_LABELS, selector: undefined },
