@@ -14,6 +14,7 @@ import { CLIENT_H2_OPTIONS, SERVER_DEFAULTS } from '../h2/connection-options.ts'
 import { Driver } from '../h2/driver.ts';
 import type { Stream } from '../h2/stream.ts';
 import { pause, RealClock } from '../io/clock.ts';
+import { processUsage } from '../io/process-usage.ts';
 import { TcpNetwork } from '../io/tcp-network.ts';
 import { SimulatedClock } from '../testing/clock.ts';
 import { SimulatedNetwork } from '../testing/network.ts';
@@ -114,7 +115,7 @@ async function simulate(options: BenchOptions, delayMs: (nowMs: number) => numbe
   const world: BenchWorld = {
     network,
     clock,
-    cpuMicros: () => clock.nowMs() * 100,
+    usage: () => ({ cpuSeconds: clock.nowMs() / 10_000, coreWaitSeconds: clock.nowMs() / 4_000 }),
     fetchText: async () => `process_cpu_seconds_total ${++scrapes * 0.3}\nprocess_resident_memory_bytes 1000\n`,
     signal: new AbortController().signal,
   };
@@ -132,6 +133,7 @@ test('a closed loop sends as fast as it is answered', async () => {
   assert.equal(result.serverResidentBytes, 1000);
   assert(Math.abs((result.serverCpuMicrosPerRequest ?? 0) - 3e5 / result.requests) < 1);
   assert(Math.abs(result.generatorCpuCores - 0.1) < 0.001);
+  assert(Math.abs(result.generatorCoreWaitShare - 0.25) < 0.001);
 });
 
 test('in an open loop a stall is in the latency of all requests that it held up', async () => {
@@ -209,7 +211,7 @@ for (const load of LOAD_NAMES) {
     const world: BenchWorld = {
       network: new TcpNetwork(),
       clock: new RealClock(),
-      cpuMicros: () => process.cpuUsage().user,
+      usage: processUsage,
       fetchText: async (url) => (await fetch(url)).text(),
       signal: new AbortController().signal,
     };

@@ -5,6 +5,7 @@ import type { Endpoint } from '../client/endpoint.ts';
 import { EtcdClient } from '../client/etcd-client.ts';
 import { type Clock, pause, type Timer } from '../io/clock.ts';
 import type { Network } from '../io/network.ts';
+import type { ProcessUsage } from '../io/process-usage.ts';
 import type { BenchOptions } from './bench-options.ts';
 import { ConnectionPool } from './connection-pool.ts';
 import { flowResult, type RunResult, type WatchResult } from './run-result.ts';
@@ -24,8 +25,8 @@ const READINGS_BEFORE = 5;
 export interface BenchWorld {
   readonly network: Network;
   readonly clock: Clock;
-  /** CPU time of this process so far. */
-  readonly cpuMicros: () => number;
+  /** CPU time of this process so far, and how long its main thread waited for a core. */
+  readonly usage: () => Pick<ProcessUsage, 'cpuSeconds' | 'coreWaitSeconds'>;
   /** The body of GET url over HTTP/1.1; rejects when there is none. */
   readonly fetchText: (url: string) => Promise<string>;
   /** Set: rounds end early. */
@@ -94,18 +95,19 @@ export class BenchSubject {
 
   /** One round: warm-up, measurement, and the end of what is in flight. */
   async measure(): Promise<RunResult> {
-    const { clock, cpuMicros } = this.#world;
+    const { clock, usage } = this.#world;
     this.#start();
     await this.#wait(this.#options.warmupSeconds * 1000);
     const before = await this.#metrics();
     for (const { flow } of this.#scenario.flows) flow.reset();
     this.#fleet?.reset();
     const startMs = clock.nowMs();
-    const startCpuMicros = cpuMicros();
+    const startUsage = usage();
     await this.#wait(this.#options.durationSeconds * 1000);
     const after = await this.#metrics();
     const seconds = (clock.nowMs() - startMs) / 1000;
-    const generatorMicros = cpuMicros() - startCpuMicros;
+    const endUsage = usage();
+    const generatorMicros = (endUsage.cpuSeconds - startUsage.cpuSeconds) * 1e6;
     const flows = this.#scenario.flows.map(({ flow }) => flowResult(flow, seconds));
     const requests = this.requests;
     const watchLatencies = this.#watchLatencies(seconds);
@@ -122,9 +124,11 @@ export class BenchSubject {
         watchLatencies === null || this.#fleet === undefined ? null : { ...watchLatencies, ...this.#fleet.counts() },
       serverCpuMicrosPerRequest: serverMicros === null ? null : numberOrNull(serverMicros / requests),
       serverCpuCores: serverMicros === null ? null : serverMicros / 1e6 / seconds,
+      serverCoreWaitShare: numberOrNull((after.coreWaitSeconds - before.coreWaitSeconds) / seconds),
       serverResidentBytes: numberOrNull(after.residentBytes),
       generatorCpuMicrosPerRequest: generatorMicros / Math.max(1, requests),
       generatorCpuCores: generatorMicros / 1e6 / seconds,
+      generatorCoreWaitShare: (endUsage.coreWaitSeconds - startUsage.coreWaitSeconds) / seconds,
       connectionsLost: this.#pool.lost,
       tasksFailed: this.#tasksFailed,
     };

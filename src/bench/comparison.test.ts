@@ -32,9 +32,11 @@ function run(endpoint: string, requestsPerSecond: number, cpuMicros: number | nu
     watch: null,
     serverCpuMicrosPerRequest: cpuMicros,
     serverCpuCores: cpuMicros === null ? null : 1,
+    serverCoreWaitShare: cpuMicros === null ? null : 0.25,
     serverResidentBytes: 64 * 2 ** 20,
     generatorCpuMicrosPerRequest: 2,
     generatorCpuCores: 0.5,
+    generatorCoreWaitShare: 0.125,
     connectionsLost: 0,
     tasksFailed: 0,
   };
@@ -69,13 +71,14 @@ test('the median of an even number of rounds is the middle of two', () => {
 test('a table says what failed and what is unknown', () => {
   const text = formatResult(run('a:1', 100, null));
   assert.match(text, /renew: failed: Unavailable 3/);
-  assert.match(text, /server {5}CPU unknown a request \(unknown\), resident 64 MiB/);
+  assert.match(text, /server {5}CPU unknown a request \(unknown\), waited for a core unknown, resident 64 MiB/);
+  assert.match(text, /generator {2}CPU 2\.00 µs a request \(0\.50 cores\), waited for a core 12\.5 %/);
 });
 
 test("CPU and memory are read from the server's metrics", () => {
   const text =
-    'process_cpu_seconds_total_x 9\n# TYPE\nprocess_cpu_seconds_total 12.5\nprocess_resident_memory_bytes 1.5e+08\n';
-  assert.deepEqual(parseMetrics(text), { cpuSeconds: 12.5, residentBytes: 150_000_000 });
+    'process_cpu_seconds_total_x 9\n# TYPE\nprocess_cpu_seconds_total 12.5\nk1m_core_wait_seconds_total 0.5\nprocess_resident_memory_bytes 1.5e+08\n';
+  assert.deepEqual(parseMetrics(text), { cpuSeconds: 12.5, coreWaitSeconds: 0.5, residentBytes: 150_000_000 });
   assert.equal(Number.isNaN(parseMetrics('').cpuSeconds), true);
 });
 

@@ -26,8 +26,8 @@ export function formatResult(result: RunResult): string {
   if (result.tasksFailed > 0) lines.push(`tasks failed: ${result.tasksFailed}`);
   if (result.connectionsLost > 0) lines.push(`connections lost: ${result.connectionsLost}`);
   lines.push(
-    `server     CPU ${micros(result.serverCpuMicrosPerRequest)} a request (${cores(result.serverCpuCores)}), resident ${mebibytes(result.serverResidentBytes)}`,
-    `generator  CPU ${micros(result.generatorCpuMicrosPerRequest)} a request (${cores(result.generatorCpuCores)})`,
+    `server     CPU ${micros(result.serverCpuMicrosPerRequest)} a request (${cores(result.serverCpuCores)}), waited for a core ${share(result.serverCoreWaitShare)}, resident ${mebibytes(result.serverResidentBytes)}`,
+    `generator  CPU ${micros(result.generatorCpuMicrosPerRequest)} a request (${cores(result.generatorCpuCores)}), waited for a core ${share(result.generatorCoreWaitShare)}`,
   );
   return `${lines.join('\n')}\n`;
 }
@@ -74,6 +74,11 @@ function micros(value: number | null): string {
 
 function cores(value: number | null): string {
   return value === null ? 'unknown' : `${value.toFixed(2)} cores`;
+}
+
+/** Of the time. */
+function share(value: number | null): string {
+  return value === null ? 'unknown' : `${(value * 100).toFixed(1)} %`;
 }
 
 function mebibytes(value: number | null): string {

@@ -43,9 +43,12 @@ export interface RunResult {
   /** CPU time of the server for each request that ended; null where it does not tell. */
   readonly serverCpuMicrosPerRequest: number | null;
   readonly serverCpuCores: number | null;
+  /** Of the time its main thread was ready to run and had no core; null where it does not tell. */
+  readonly serverCoreWaitShare: number | null;
   readonly serverResidentBytes: number | null;
   readonly generatorCpuMicrosPerRequest: number;
   readonly generatorCpuCores: number;
+  readonly generatorCoreWaitShare: number;
   readonly connectionsLost: number;
   /** Of a scenario's occasional tasks, over the whole run. */
   readonly tasksFailed: number;

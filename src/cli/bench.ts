@@ -9,6 +9,7 @@ import { formatResult } from '../bench/result-table.ts';
 import { StageBar } from '../bench/stage-bar.ts';
 import { RealClock } from '../io/clock.ts';
 import { httpGetText } from '../io/http-get.ts';
+import { processUsage } from '../io/process-usage.ts';
 import { TcpNetwork } from '../io/tcp-network.ts';
 import { parseDurationMs, UsageError } from './flag-values.ts';
 import { wholeNumber } from './whole-number.ts';
@@ -69,7 +70,7 @@ async function bench(load: LoadName, flags: Flags): Promise<void> {
   // The first one ends the round and cleans up; the second ends the process.
   process.once('SIGINT', onInterrupt);
   const fetchText = (url: string): Promise<string> => httpGetText(url, METRICS_TIMEOUT_MS);
-  const world: BenchWorld = { network: new TcpNetwork(), clock, cpuMicros, fetchText, signal: abort.signal };
+  const world: BenchWorld = { network: new TcpNetwork(), clock, usage: processUsage, fetchText, signal: abort.signal };
   const bar = new StageBar(clock, process.stderr);
   try {
     const results = await runBench(world, optionsOf(load, flags), {
@@ -120,9 +121,4 @@ function seconds(text: string): number {
   const ms = /^\d+$/.test(text) ? Number(text) * 1000 : parseDurationMs(text);
   if (ms === undefined) throw new InvalidArgumentError('It must be a duration, like 10s.');
   return ms / 1000;
-}
-
-function cpuMicros(): number {
-  const { user, system } = process.cpuUsage();
-  return user + system;
 }

@@ -349,6 +349,11 @@ export class Metrics {
       'Total user and system CPU time spent in seconds.',
       () => usage().cpuSeconds,
     );
+    this.#counter(
+      'k1m_core_wait_seconds_total',
+      'Time that the main thread was ready to run and had no core, in seconds.',
+      () => usage().coreWaitSeconds,
+    );
     this.#gauge('process_resident_memory_bytes', 'Resident memory size in bytes.', () => usage().residentBytes);
     this.#gauge('process_open_fds', 'Number of open file descriptors.', () => usage().openFiles);
     this.#gauge('process_max_fds', 'Maximum number of open file descriptors.', () => usage().openFilesMax);

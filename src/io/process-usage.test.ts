@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
 import { it } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
-import { LoopMonitor } from './process-usage.ts';
+import { LoopMonitor, processUsage } from './process-usage.ts';
 
 it('the monitor tells of a loop that was held, once, whether it was at rest or busy before', async () => {
   const monitor = new LoopMonitor();
@@ -27,4 +28,15 @@ it('the monitor takes no change between rest and work for a stall', async () => 
   }
   await pause(1_200);
   assert.ok(monitor.takeLongestSeconds() < 0.5, 'it was at work for a second');
+});
+
+const skip = !existsSync('/proc/self/schedstat') && 'no /proc/self/schedstat';
+
+it('the wait for a core is that of the main thread, and is less than the time', { skip }, () => {
+  const before = processUsage().coreWaitSeconds;
+  const startMs = performance.now();
+  while (performance.now() - startMs < 50);
+  const seconds = (performance.now() - startMs) / 1000;
+  const waited = processUsage().coreWaitSeconds - before;
+  assert.ok(waited >= 0 && waited <= seconds, `${waited} of ${seconds} s`);
 });

@@ -1,10 +1,12 @@
-// What this process uses of the machine, and how long its event loop was held.
+// What this process uses of the machine, how long it waited for a core, and how long its event loop was held.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
 
 export interface ProcessUsage {
   readonly cpuSeconds: number;
+  /** How long the main thread was ready to run and had no core; 0 where the operating system does not tell. */
+  readonly coreWaitSeconds: number;
   readonly residentBytes: number;
   readonly heapBytes: number;
   /** 0 where the operating system does not tell. */
@@ -18,11 +20,21 @@ export function processUsage(): ProcessUsage {
   const { rss, heapUsed } = process.memoryUsage();
   return {
     cpuSeconds: (user + system) / 1e6,
+    coreWaitSeconds: readCoreWaitSeconds(),
     residentBytes: rss,
     heapBytes: heapUsed,
     openFiles: countOpenFiles(),
     openFilesMax: readOpenFilesMax(),
   };
+}
+
+/** The second number of Linux's schedstat, in nanoseconds; for a process it is the main thread's. */
+function readCoreWaitSeconds(): number {
+  try {
+    return Number(readFileSync('/proc/self/schedstat', 'utf8').split(' ')[1]) / 1e9;
+  } catch {
+    return 0;
+  }
 }
 
 function countOpenFiles(): number {
