@@ -24,6 +24,7 @@ import {
 import { SimulatedServer } from './compat/server-fixture.ts';
 
 const CALLS = Number(process.env.K1M_RUNS ?? 3_000);
+const SEED = Number(process.env.K1M_SEED ?? 7);
 const LENGTH_MAX = 64;
 
 const EXAMPLES: readonly (readonly [methods.Method, Uint8Array])[] = [
@@ -72,9 +73,8 @@ function mutated(bytes: Uint8Array, random: Random): Uint8Array {
 }
 
 it('changed and random requests end with a status and disturb nobody', async () => {
-  const seed = 7;
-  const random = new Random(seed);
-  const server = await SimulatedServer.open(seed);
+  const random = new Random(SEED);
+  const server = await SimulatedServer.open(SEED);
   const other = server.connect();
   const watch = await server.drive(other.stream(methods.watch));
   watch.send({ create_request: watchKeys({ key: 'steady' }) });
@@ -103,8 +103,8 @@ it('changed and random requests end with a status and disturb nobody', async () 
 });
 
 it('changed watch and keep-alive requests end their stream with a status or are answered', async () => {
-  const random = new Random(8);
-  const server = await SimulatedServer.open(8);
+  const random = new Random(SEED + 1);
+  const server = await SimulatedServer.open(SEED + 1);
   const create = encoded(methods.watch, {
     create_request: watchKeys({ key: 'k', end: 'l', prev_kv: true, filters: [1] }),
   });
@@ -130,5 +130,7 @@ it('changed watch and keep-alive requests end their stream with a status or are 
     (await server.drive(server.client.unary(methods.range, m.RangeRequest.create({ key: bytesOf('alive') })))).count,
     1,
   );
+  const metrics = await server.drive(server.server.metrics.text());
+  for (const name of ['watch_stream_total', 'watcher_total']) assert.ok(metrics.includes(`_mvcc_${name} 0\n`), name);
   await server.close();
 });
