@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { Bench, frame, REQUEST_FIELDS, RESPONSE_FIELDS, section, setting, uint32 } from './connection-fixture.ts';
 import type { ConnectionOptions } from './connection-options.ts';
 import { PREFACE } from './frame.ts';
+import { PreparedHeaders } from './prepared-headers.ts';
 
 const PING = frame(6, 0, 0, uint32(1, 2));
 const REQUEST = section(REQUEST_FIELDS);
@@ -105,6 +106,33 @@ test('headerListBytesMax: a longer list resets its stream only', () => {
   assert.deepEqual(bench.handler.take(), ['headers 3 4 end']);
   assert.equal(bench.connection.stats.headerListsTooLong, 1);
 });
+
+test('decoderTableBytesMax: a peer that wants a larger table is told COMPRESSION_ERROR', () => {
+  const bench = new Bench('server', { decoderTableBytesMax: 100 }).handshake();
+  const sizeUpdate = (bytes: number): number[] => [0x3f, bytes - 31];
+  bench.send(frame(1, 5, 1, Buffer.concat([Buffer.from(sizeUpdate(100)), REQUEST])));
+  assert.equal(bench.connection.isClosed, false);
+  bench.send(frame(1, 5, 3, Buffer.concat([Buffer.from(sizeUpdate(101)), REQUEST])));
+  assert.match(bench.output().at(-1) ?? '', /^GOAWAY \d COMPRESSION_ERROR/);
+  assert.equal(bench.connection.stats.protocolErrors, 1);
+});
+
+for (const [encoderTableBytesMax, isKept] of [
+  [4096, true],
+  [100, false],
+] as const) {
+  test(`encoderTableBytesMax: in a table of ${encoderTableBytesMax} bytes a long field is ${isKept ? '' : 'not '}kept`, () => {
+    const bench = new Bench('server', { encoderTableBytesMax }).handshake().request(1).request(3);
+    bench.output();
+    const headers = new PreparedHeaders([...RESPONSE_FIELDS, { name: 'long', value: '~'.repeat(200) }]);
+    const sizes = [1, 3].map((id) => {
+      bench.connection.sendHeaders(bench.stream(id), headers, null, false);
+      return Buffer.concat(bench.connection.takeOutput()).length;
+    });
+    assert.ok(sizes[0] > 200);
+    assert.equal(sizes[1] < 50, isKept);
+  });
+}
 
 test('headerBlockBytesMax: more encoded bytes in one section end the connection', () => {
   const bench = new Bench('server', { headerBlockBytesMax: 100 }).handshake();
