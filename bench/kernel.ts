@@ -9,7 +9,6 @@
 
 import { parseArgs } from 'node:util';
 import { readClusterObject } from '../src/scheduler/model/cluster-objects.ts';
-import { boundTo } from '../src/scheduler/model/command.ts';
 import { readNode } from '../src/scheduler/model/node-object.ts';
 import { NAME_FIELD } from '../src/scheduler/model/node-selector.ts';
 import type { PodObject } from '../src/scheduler/model/pod-object.ts';
@@ -228,7 +227,7 @@ for (let i = 0; i < podCount; i++) {
   // What a driver takes for granted.
   const assumed = volumes === undefined ? [] : assumedObjects(kernel, volumes, decision.node);
   for (const object of assumed) apply({ kind: 'object-set', object });
-  apply({ kind: 'pod-set', pod: boundTo(pod, decision.node) });
+  apply({ kind: 'pod-bound', uid: pod.uid, nodeName: decision.node });
   if (performance.now() - lastMs > 5000) {
     lastMs = performance.now();
     process.stderr.write(`  ${placed} placed\n`);

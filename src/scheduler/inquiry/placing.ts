@@ -1,7 +1,6 @@
 // What a what-if and the search for what would help have in common.
 
 import type { Kernel } from '../kernel/kernel.ts';
-import { boundTo } from '../model/command.ts';
 import type { Decision } from '../model/decision.ts';
 import type { NodeObject } from '../model/node-object.ts';
 import type { PodObject } from '../model/pod-object.ts';
@@ -15,7 +14,7 @@ export function place(kernel: Kernel, pod: PodObject): Decision {
   if (volumes !== undefined) {
     for (const object of assumedObjects(kernel, volumes, node)) kernel.apply({ kind: 'object-set', object });
   }
-  kernel.apply({ kind: 'pod-set', pod: boundTo(pod, node) });
+  kernel.apply({ kind: 'pod-bound', uid: pod.uid, nodeName: node });
   return decision;
 }
 

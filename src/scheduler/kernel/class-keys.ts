@@ -13,8 +13,10 @@ import type { PodObject, SpreadConstraint } from '../model/pod-object.ts';
 import type { SchedulerProfile } from '../model/scheduler-profile.ts';
 import type { ClusterState } from './cluster-state.ts';
 import { canonicalText, Interner } from './interner.ts';
+import { ByParts } from './shared-parts.ts';
 import type { TopologyKey } from './topology.ts';
 import { volumeKeyOf } from './volume-check.ts';
+import { doesBear } from './volume-users.ts';
 
 const SPREADS_MAX = 10_000;
 
@@ -36,6 +38,10 @@ export class ClassKeys {
   /** By namespace, and by kind of pod. */
   readonly #spreads = new Map<string, Map<string, PodSpread>>();
   #spreadCount = 0;
+  /** Grows when what is remembered of spreads is dropped. */
+  #spreadsVersion = 0;
+  /** Of pods without volumes that bear on nodes, in this round of the sweep (which marks what keys are made of). */
+  readonly #known = new ByParts<{ readonly profile: SchedulerProfile; readonly key: string }>();
 
   constructor(state: ClusterState) {
     this.#state = state;
@@ -51,6 +57,23 @@ export class ClassKeys {
   }
 
   keyOf(pod: PodObject, profile: SchedulerProfile): string {
+    this.#takeNote();
+    if (pod.volumes.some(doesBear)) return this.#makeKey(pod, profile);
+    const known = this.#known.of(pod, this.#version);
+    if (known?.profile === profile) return known.key;
+    const key = this.#makeKey(pod, profile);
+    // What it mentions may have made it another version.
+    this.#known.remember(pod, this.#version, { profile, key });
+    return key;
+  }
+
+  /** Another one when a key may be another. None of these ever becomes less. */
+  get #version(): number {
+    const { rounds, selectors } = this.#state;
+    return rounds.current + selectors.keysVersion + this.#spreadsVersion;
+  }
+
+  #makeKey(pod: PodObject, profile: SchedulerProfile): string {
     const { selectors } = this.#state;
     for (const { selector } of pod.spreadConstraints) selectors.mention(selector);
     const spreadKey = pod.spreadConstraints.length > 0 ? '' : this.spreadOf(pod, profile).key;
@@ -123,6 +146,7 @@ export class ClassKeys {
   #takeNote(): void {
     const { changedNamespaces } = this.#state.objects;
     if (changedNamespaces.size === 0) return;
+    this.#spreadsVersion++;
     for (const namespace of changedNamespaces) {
       this.#spreadCount -= this.#spreads.get(namespace)?.size ?? 0;
       this.#spreads.delete(namespace);

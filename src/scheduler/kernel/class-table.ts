@@ -78,6 +78,9 @@ export class ClassTable implements SweepUsers {
   readonly #entries = new Map<string, Entry>();
   /** By key, the one used last at the end. */
   readonly #views = new Map<string, SharedView>();
+  /** At the end of each. */
+  #lastEntry: Entry | undefined;
+  #lastView: SharedView | undefined;
   readonly #marks = new ExceptionMarks();
   #bytes = 0;
   #turn = 0;
@@ -242,13 +245,18 @@ export class ClassTable implements SweepUsers {
     if (entry === undefined || this.#isOutdated(entry)) {
       entry = this.#makeEntry(pod, profile, only);
     }
-    this.#drop(key);
+    if (entry !== this.#lastEntry) this.#putLast(key, entry);
     entry.usedMs = this.#nowMs;
     entry.turn = ++this.#turn;
-    this.#entries.set(key, entry);
-    entry.bytes = 0;
     this.#weigh(entry);
     return entry;
+  }
+
+  #putLast(key: string, entry: Entry): void {
+    this.#drop(key);
+    this.#entries.set(key, entry);
+    entry.bytes = 0;
+    this.#lastEntry = entry;
   }
 
   /** What terms say of the class has changed, or its view was dropped and another one made in its place. */
@@ -280,6 +288,7 @@ export class ClassTable implements SweepUsers {
     if (known === undefined) {
       view.usedMs = this.#nowMs;
       this.#views.set(key, view);
+      this.#lastView = view;
     } else podClass.seeLike(known.first);
     return view;
   }
@@ -296,8 +305,11 @@ export class ClassTable implements SweepUsers {
 
   /** The same for its view, which may have been dropped while the class had it. */
   #weighView(view: SharedView): void {
-    this.#views.delete(view.key);
-    this.#views.set(view.key, view);
+    if (view !== this.#lastView) {
+      this.#views.delete(view.key);
+      this.#views.set(view.key, view);
+      this.#lastView = view;
+    }
     view.usedMs = this.#nowMs;
     view.turn = ++this.#turn;
     const bytes = view.index?.bytes ?? 0;
@@ -319,8 +331,11 @@ export class ClassTable implements SweepUsers {
   }
 
   #drop(key: string): void {
-    this.#bytes -= this.#entries.get(key)?.bytes ?? 0;
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return;
+    this.#bytes -= entry.bytes;
     this.#entries.delete(key);
+    if (entry === this.#lastEntry) this.#lastEntry = undefined;
   }
 
   #dropView(view: SharedView): void {
@@ -328,6 +343,7 @@ export class ClassTable implements SweepUsers {
     view.bytes = 0;
     view.dropIndex();
     this.#views.delete(view.key);
+    if (view.key === this.#lastView?.key) this.#lastView = undefined;
   }
 
   #clearClasses(): void {

@@ -107,6 +107,8 @@ export class ClusterState {
         return this.#deleteNode(command.name);
       case 'pod-set':
         return this.#setPod(command.pod);
+      case 'pod-bound':
+        return this.#bindPod(command.uid, command.nodeName);
       case 'pod-deleted':
         return this.#forgetPod(command.uid);
       case 'object-set':
@@ -264,14 +266,28 @@ export class ClusterState {
       return left;
     }
     if (pod.isFinished) return left;
-    const slot = this.nodes.slotOf(pod.nodeName);
+    const record = this.#place(pod, pod.nodeName);
+    return before?.nodeName === record.nodeName ? podChange(before.shape, record.shape) : left | POD_ADDED;
+  }
+
+  #bindPod(uid: string, nodeName: string): ClusterChange {
+    const pod = this.pending.get(uid);
+    if (pod === undefined) return NO_CHANGE;
+    this.#forgetPod(uid);
+    if (pod.isFinished) return NO_CHANGE;
+    this.#place(pod, nodeName);
+    return POD_ADDED;
+  }
+
+  #place(pod: PodObject, onNode: string): PodRecord {
+    const slot = this.nodes.slotOf(onNode);
     // One string for all pods of a node.
-    const nodeName = slot === undefined ? pod.nodeName : this.nodes.names[slot];
+    const nodeName = slot === undefined ? onNode : this.nodes.names[slot];
     const record = recordOf(pod, { nodeName, shape: this.shapes.shapeFor(pod), order: this.#order++ });
     this.#placed.set(pod.uid, record);
     if (slot === undefined) this.#waitForNode(record);
     else this.#put(record, slot);
-    return before?.nodeName === nodeName ? podChange(before.shape, record.shape) : left | POD_ADDED;
+    return record;
   }
 
   #forgetPod(uid: string): ClusterChange {

@@ -1,7 +1,7 @@
 // A kernel and the reference side by side: told the same, asked the same, and compared. What comes of a decision is applied to both.
 
 import assert from 'node:assert/strict';
-import { boundTo, type ClusterCommand, nominatedTo } from '../model/command.ts';
+import { type ClusterCommand, nominatedTo } from '../model/command.ts';
 import type { Decision, Preemption, Unschedulable } from '../model/decision.ts';
 import type { PodObject } from '../model/pod-object.ts';
 import type { SchedulerProfile } from '../model/scheduler-profile.ts';
@@ -104,7 +104,7 @@ export class Pair {
           const assumed = assumedObjects(this.kernel, decision.volumes, decision.node);
           for (const object of assumed) this.apply({ kind: 'object-set', object });
         }
-        this.apply({ kind: 'pod-set', pod: boundTo(pod, decision.node) });
+        this.apply({ kind: 'pod-bound', uid: pod.uid, nodeName: decision.node });
         break;
       case 'error':
         this.counts.errors++;

@@ -7,7 +7,7 @@ import fc from 'fast-check';
 import { propertyRuns } from '../../testing/property-runs.ts';
 import { type ClusterCommand, nominatedTo } from '../model/command.ts';
 import { readNode } from '../model/node-object.ts';
-import { clusterPlan, mustRead, podSet } from '../model/plan-fixture.ts';
+import { clusterPlan, mustRead, objectSet, podSet } from '../model/plan-fixture.ts';
 import type { PodObject } from '../model/pod-object.ts';
 import { PROFILES } from '../model/profile-fixture.ts';
 import { type Counts, NO_COUNTS, Pair } from './kernel-pair-fixture.ts';
@@ -23,6 +23,8 @@ function plainPod(name: string, labels: Record<string, string>, spec: object = {
     spec: { schedulerName, containers, ...spec },
   }).pod;
 }
+
+const LARGE = { containers: [{ name: 'c', image: 'i', resources: { requests: { cpu: '3' } } }] };
 
 function plainNode(name: string, more: Record<string, string> = {}): ClusterCommand {
   const labels = { 'kubernetes.io/hostname': name, ...more };
@@ -63,6 +65,40 @@ describe('the kernel', () => {
     for (const uid of ['nominated', 'first']) pair.apply({ kind: 'pod-deleted', uid });
     pair.decide(plainPod('second', { app: 'a' }, spread));
     assert.equal(pair.counts.bound, 2);
+  });
+
+  it('tells pods of one template apart from then on, too', () => {
+    const pair = new Pair({ ...NO_COUNTS }, profilesWith(FILTERS), 1 << 20);
+    for (const name of ['n0', 'n1', 'n2']) pair.apply(plainNode(name));
+    const term = {
+      topologyKey: 'kubernetes.io/hostname',
+      labelSelector: { matchExpressions: [{ key: 'canary', operator: 'Exists' }] },
+    };
+    const against = { affinity: { podAntiAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [term] } } };
+    const templates = [plainPod('a', { app: 'a', canary: 'x' }), plainPod('b', { app: 'a' })];
+    const decideOnBoth = (round: string): void => {
+      for (const pod of templates) {
+        const name = `${pod.name}-${round}`;
+        pair.decide({ ...pod, name, uid: name });
+      }
+    };
+    decideOnBoth('before');
+    pair.decide(plainPod('holder', {}, against));
+    for (const round of ['after', 'later', 'last']) decideOnBoth(round);
+  });
+
+  it('places pods of one template by a service as soon as there is one', () => {
+    const pair = new Pair({ ...NO_COUNTS }, profilesWith(FILTERS), 1 << 20);
+    for (const name of ['n0', 'n1']) pair.apply(plainNode(name));
+    pair.apply({ kind: 'pod-set', pod: { ...plainPod('large', {}, LARGE), nodeName: 'n1' } });
+    const template = plainPod('a', { app: 'a' });
+    const nodeOf = (name: string): unknown => {
+      const decision = pair.decide({ ...template, name, uid: name });
+      return decision.kind === 'bound' ? decision.node : decision.kind;
+    };
+    const before = ['a-0', 'a-1'].map(nodeOf);
+    pair.apply(objectSet('Service', { metadata: { name: 'a', namespace: 'ns1' }, spec: { selector: { app: 'a' } } }));
+    assert.deepEqual([...before, nodeOf('a-2')], ['n0', 'n0', 'n1']);
   });
 
   it('decides as the reference does, while the cluster changes', (context) => {

@@ -6,7 +6,7 @@
 //       ─► its class ─► ClassIndex, brought up to date by the ring ─► Picker: best group ─► a node
 //                                                                  └─► none: PreemptionIndex ─► a node and its victims
 //
-// Deciding changes nothing: whoever asks applies what comes of it (boundTo). Among equals the node that changed last is taken.
+// Deciding changes nothing: whoever asks applies what comes of it (pod-bound). Among equals the node that changed last is taken.
 //
 // Limit: the memory of classes and their indexes (class-table.ts).
 //
@@ -174,9 +174,8 @@ export class Kernel {
   }
 
   #place(pod: PodObject, profile: SchedulerProfile): Outcome {
-    const only = profile.filters.includes('NodeAffinity')
-      ? namedNodes(pod.requiredNodes.selector?.terms ?? [])
-      : undefined;
+    const terms = pod.requiredNodes.selector?.terms;
+    const only = terms !== undefined && profile.filters.includes('NodeAffinity') ? namedNodes(terms) : undefined;
     const refused = preFilterRefusal(pod, profile, { objects: this.#state.objects, only });
     if (refused !== undefined) return this.#refusedForAll(pod, profile, refused);
     const pinned = this.#placePinned(pod, profile, only);
@@ -191,19 +190,30 @@ export class Kernel {
     const broken = isBroken ? own.failure : picker.errorFound();
     if (broken !== undefined) return errorOf(this.#failures.at(broken));
     const picked = picker.pick();
-    if (picked === undefined) {
-      const candidates = (): Candidates => this.#classes.preemptionFor(pod, profile, only);
-      return this.#refusal(pod, profile, {
-        counts: countsFor(picker, own),
-        isNarrowed: only !== undefined,
-        own,
-        candidates,
-      });
-    }
+    if (picked === undefined) return this.#nowhere(pod, profile, { picker, only, own });
     const { slot, score } = picked;
     const badTerm = score === undefined ? undefined : preferenceProblem(pod, profile);
     if (badTerm !== undefined) return { kind: 'error', message: `running PreScore plugin "NodeAffinity": ${badTerm}` };
     return this.#bound(pod, profile, slot, score);
+  }
+
+  /** By its class's index no node fits. */
+  #nowhere(
+    pod: PodObject,
+    profile: SchedulerProfile,
+    {
+      picker,
+      only,
+      own,
+    }: {
+      readonly picker: Picker;
+      readonly only: ReadonlySet<string> | undefined;
+      readonly own: OwnNomination | undefined;
+    },
+  ): Decision {
+    const candidates = (): Candidates => this.#classes.preemptionFor(pod, profile, only);
+    const counts = countsFor(picker, own);
+    return this.#refusal(pod, profile, { counts, isNarrowed: only !== undefined, own, candidates });
   }
 
   #bound(pod: PodObject, profile: SchedulerProfile, slot: number, score: number | undefined): Decision {

@@ -21,18 +21,17 @@ export function preFilterRefusal(
   profile: SchedulerProfile,
   options: PreFilterOptions,
 ): PreFilterRefusal | undefined {
+  const hasClaims = pod.volumes.some(({ claimName }) => claimName !== undefined);
   for (const plugin of profile.filters) {
-    const refusal = refusalOf(plugin, pod, options);
+    const ofVolumes = hasClaims ? volumeRefusal(plugin, pod, options.objects) : undefined;
+    const refusal = ofVolumes ?? refusalOf(plugin, pod, options);
     if (refusal !== undefined) return { ...refusal, plugin };
   }
   return undefined;
 }
 
-function refusalOf(
-  plugin: FilterPluginName,
-  pod: PodObject,
-  { objects, only }: PreFilterOptions,
-): PodRefusal | undefined {
+/** Of what it says itself. */
+function refusalOf(plugin: FilterPluginName, pod: PodObject, { only }: PreFilterOptions): PodRefusal | undefined {
   if (plugin === 'NodeAffinity' && only?.size === 0) return { refusal: 'pod affinity terms conflict', isError: false };
   if (plugin === 'PodTopologySpread' && pod.spreadProblem !== '') {
     const what = "get constraints from pod: obtaining pod's hard topology spread constraints";
@@ -41,13 +40,12 @@ function refusalOf(
   if (plugin === 'InterPodAffinity' && pod.affinityProblem !== '') {
     return { refusal: `parsing pod: ${pod.affinityProblem}`, isError: false };
   }
-  return pod.volumes.length === 0 ? undefined : volumeRefusal(plugin, pod, objects);
+  return undefined;
 }
 
 export function reasonToLeaveAlone(pod: PodObject): string | undefined {
-  const key = podKey(pod);
-  if (pod.isFinished) return `pod ${key} has finished`;
-  if (pod.isTerminating) return `skip schedule deleting pod: ${key}`;
+  if (pod.isFinished) return `pod ${podKey(pod)} has finished`;
+  if (pod.isTerminating) return `skip schedule deleting pod: ${podKey(pod)}`;
   if (pod.schedulingGates.length > 0) return `waiting for scheduling gates: [${pod.schedulingGates.join(' ')}]`;
   return pod.resourceClaims.length > 0 ? 'pods with resource claims are not scheduled' : undefined;
 }

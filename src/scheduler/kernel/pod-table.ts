@@ -11,6 +11,7 @@ import type { EffectiveRequests } from '../model/pod-requests.ts';
 import type { HeldTerm } from './held-terms.ts';
 import { Interner } from './interner.ts';
 import type { PodSelector, SelectorTable } from './selector-table.ts';
+import { ByParts } from './shared-parts.ts';
 import { type SweepRounds, sweepTable } from './sweep-rounds.ts';
 import { type VolumeUse, volumeUseOf } from './volume-users.ts';
 
@@ -171,6 +172,8 @@ export class PodShapes {
   readonly #parts: PodParts;
   readonly #kinds = new Map<string, PodKind>();
   readonly #shapes = new Map<string, PodShape>();
+  /** In this round of the sweep, which drops none that was given out in it. */
+  readonly #known = new ByParts<PodShape>();
   readonly #holdTerms: (pod: PodObject) => readonly HeldTerm[];
 
   constructor(rounds: SweepRounds, parts: PodParts, holdTerms: (pod: PodObject) => readonly HeldTerm[]) {
@@ -208,6 +211,16 @@ export class PodShapes {
 
   /** A shape for one more record, which is to give it back (release). */
   shapeFor(pod: PodObject): PodShape {
+    const { current } = this.#rounds;
+    const known = this.#known.of(pod, current);
+    const shape = known ?? this.#findShape(pod);
+    if (known === undefined) this.#known.remember(pod, current, shape);
+    shape.round = current;
+    shape.podCount++;
+    return shape;
+  }
+
+  #findShape(pod: PodObject): PodShape {
     const key = this.#keyOf(pod);
     let shape = this.#shapes.get(key);
     if (shape === undefined) {
@@ -220,8 +233,6 @@ export class PodShapes {
       this.#shapes.set(key, shape);
       this.#rounds.changed();
     }
-    shape.round = this.#rounds.current;
-    shape.podCount++;
     return shape;
   }
 

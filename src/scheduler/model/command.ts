@@ -1,8 +1,8 @@
 // What a scheduler is told: the state of the cluster's objects, one change at a time, and pods to decide on.
 //
 // Rules for whoever sends: an object is set whole; setting it again replaces it; deleting what is not there is allowed.
-// A pod is set with its nodeName once it is bound, also by the scheduler's own decision (assume), and deleted, or set
-// with isFinished, when it leaves. Pods are known by uid, nodes by name, other objects by kind and key.
+// A pod is set with its nodeName once it is bound, and deleted, or set with isFinished, when it leaves. By the scheduler's own decision it is bound
+// (pod-bound): the same as if it, as it was set without a node, were set once more, on the node (boundTo); one that is not to be placed stays as it is. Pods are known by uid, nodes by name, other objects by kind and key.
 
 import type { ClaimObject, ClusterKind, ClusterObject, VolumeObject } from './cluster-objects.ts';
 import type { NodeObject } from './node-object.ts';
@@ -12,6 +12,7 @@ export type ClusterCommand =
   | { readonly kind: 'node-set'; readonly node: NodeObject }
   | { readonly kind: 'node-deleted'; readonly name: string }
   | { readonly kind: 'pod-set'; readonly pod: PodObject }
+  | { readonly kind: 'pod-bound'; readonly uid: string; readonly nodeName: string }
   | { readonly kind: 'pod-deleted'; readonly uid: string }
   | { readonly kind: 'object-set'; readonly object: ClusterObject }
   | { readonly kind: 'object-deleted'; readonly objectKind: ClusterKind; readonly key: string };

@@ -2,7 +2,7 @@
 // sizes of images, which depend on who told them first.
 
 import type { ClusterKind, ObjectLookup, ObjectOf } from '../model/cluster-objects.ts';
-import type { ClusterCommand } from '../model/command.ts';
+import { boundTo, type ClusterCommand } from '../model/command.ts';
 import { type Labels, NO_LABELS } from '../model/label-selector.ts';
 import type { NodeObject } from '../model/node-object.ts';
 import { ObjectTable } from '../model/object-table.ts';
@@ -42,6 +42,11 @@ export class Cluster implements ObjectLookup {
         this.#pods.delete(command.pod.uid);
         this.#pods.set(command.pod.uid, command.pod);
         break;
+      case 'pod-bound': {
+        const pod = this.#pods.get(command.uid);
+        if (pod?.nodeName === '') this.apply({ kind: 'pod-set', pod: boundTo(pod, command.nodeName) });
+        break;
+      }
       case 'pod-deleted':
         this.#pods.delete(command.uid);
         break;
