@@ -41,7 +41,7 @@ export class ByteWriter {
   /** A copy of the bytes written so far. A short one lies in Node's pool, since an ArrayBuffer of its own costs more than it. */
   copy(): Uint8Array {
     const copied = Buffer.allocUnsafe(this.position);
-    copied.set(this.buffer.subarray(0, this.position));
+    copyBytes(copied, 0, this.buffer, 0, this.position);
     return copied;
   }
 

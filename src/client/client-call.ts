@@ -21,16 +21,13 @@ export interface CallListener {
 export class ClientCall {
   readonly #connection: ClientConnection;
   readonly #listener: CallListener;
-  readonly #reader: MessageReader;
-  readonly #onMessage = (buffer: Uint8Array, start: number, end: number): void => {
-    if (this.#stream !== undefined) this.#listener.onMessage(buffer, start, end);
-  };
+  /** From the first bytes on: thousands of calls may wait for theirs. */
+  #reader: MessageReader | undefined;
   #stream: Stream | undefined;
 
   /** For the connection: it makes calls. */
   constructor(connection: ClientConnection, stream: Stream, listener: CallListener) {
     this.#connection = connection;
-    this.#reader = new MessageReader(connection.spare);
     this.#stream = stream;
     this.#listener = listener;
   }
@@ -73,8 +70,12 @@ export class ClientCall {
   }
 
   onData(buffer: Uint8Array, start: number, end: number, endStream: boolean): void {
+    this.#reader ??= new MessageReader(this.#connection.spare);
+    const reader = this.#reader;
     try {
-      this.#reader.receive(buffer, start, end, this.#onMessage);
+      reader.receive(buffer, start, end, (message, from, to) => {
+        if (this.#stream !== undefined) this.#listener.onMessage(message, from, to);
+      });
     } catch (error) {
       if (!(error instanceof MessageFormatError)) throw error;
       this.#abort(new Status(INTERNAL, error.message));
@@ -82,13 +83,13 @@ export class ClientCall {
     }
     // A message counts as consumed when it is whole, which it has to become.
     const stream = this.#stream;
-    if (stream?.isAutoConsumed === false) this.#connection.h2.needed(stream, this.#reader.missingBytes);
+    if (stream?.isAutoConsumed === false) this.#connection.h2.needed(stream, reader.missingBytes);
     if (endStream) this.#end(new Status(INTERNAL, 'server closed the stream without sending trailers'), false);
   }
 
   onTrailers(block: HeaderBlock): void {
     const error = outcomeOf(block);
-    const isCut = error === undefined && !this.#reader.isBetweenMessages;
+    const isCut = error === undefined && this.#reader?.isBetweenMessages === false;
     this.#end(isCut ? new Status(INTERNAL, 'unexpected EOF') : error, false);
   }
 
@@ -118,7 +119,7 @@ export class ClientCall {
   #finish(): Stream | undefined {
     const stream = this.#stream;
     this.#stream = undefined;
-    this.#reader.release();
+    this.#reader?.release();
     if (stream !== undefined) stream.userData = undefined;
     return stream;
   }

@@ -51,19 +51,20 @@ export function encodeConditionalPut(writer: ByteWriter, { key, value, modRevisi
   writer.varint(fieldBytes(put));
   writer.varint(PUT);
   writer.varint(put);
-  for (const [tag, bytes] of [
-    [KEY, key],
-    [VALUE, value],
-  ] as const) {
-    writer.varint(tag);
-    writer.varint(bytes.length);
-    writer.bytes(bytes);
-  }
+  encodeBytes(writer, KEY, key);
+  encodeBytes(writer, VALUE, value);
   const failure = writer.open(FAILURE);
   const range = writer.open(RANGE);
   writer.lengthDelimited(KEY, key);
   writer.close(range);
   writer.close(failure);
+}
+
+/** Also where they are empty, unlike `ByteWriter.lengthDelimited`. */
+function encodeBytes(writer: ByteWriter, tag: number, bytes: Uint8Array): void {
+  writer.varint(tag);
+  writer.varint(bytes.length);
+  writer.bytes(bytes);
 }
 
 function encodeCompare(writer: ByteWriter, key: Uint8Array, modRevision: number): void {

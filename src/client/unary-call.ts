@@ -42,7 +42,9 @@ class UnaryCall<Response> implements Waiter, CallListener {
   #retry: Timer | undefined;
   #call: ClientCall | undefined;
   #tries = 0;
-  #responses: Response[] = [];
+  /** Of the last try. */
+  #response: Response | undefined;
+  #responseCount = 0;
   #isOver = false;
 
   constructor(
@@ -64,7 +66,7 @@ class UnaryCall<Response> implements Waiter, CallListener {
 
   onConnection(connection: ClientConnection): void {
     const { path, message, clock } = this.#options;
-    this.#responses = [];
+    this.#responseCount = 0;
     const extra = this.#deadlineMs === 0 ? null : [timeoutField(this.#deadlineMs - clock.nowMs())];
     const call = connection.unary({ path, extra, listener: this, isAutoConsumed: true }, message);
     if (call === null) this.onFailure(new StatusError(UNAVAILABLE, 'the connection takes no more calls'));
@@ -77,19 +79,20 @@ class UnaryCall<Response> implements Waiter, CallListener {
 
   onMessage(buffer: Uint8Array, start: number, end: number): void {
     try {
-      this.#responses.push(this.#options.decode(buffer, start, end));
+      this.#response = this.#options.decode(buffer, start, end);
+      this.#responseCount++;
     } catch (error) {
       this.#call?.cancel();
-      this.#finish(() => this.#reject(new StatusError(INTERNAL, `malformed response: ${String(error)}`)));
+      this.#fail(new StatusError(INTERNAL, `malformed response: ${String(error)}`));
     }
   }
 
   onEnd(error: StatusError | undefined, isUnprocessed: boolean): void {
     if (error !== undefined) this.#failed(error, isUnprocessed);
-    else if (this.#responses.length === 1) this.#finish(() => this.#resolve(this.#responses[0]));
-    else {
-      const text = `a unary call was answered with ${this.#responses.length} messages`;
-      this.#finish(() => this.#reject(new StatusError(INTERNAL, text)));
+    else if (this.#responseCount === 1 && this.#response !== undefined) {
+      if (this.#end()) this.#resolve(this.#response);
+    } else {
+      this.#fail(new StatusError(INTERNAL, `a unary call was answered with ${this.#responseCount} messages`));
     }
   }
 
@@ -99,7 +102,7 @@ class UnaryCall<Response> implements Waiter, CallListener {
     this.#tries++;
     const mayRepeat = isUnprocessed || (isRepeatable && error.code === UNAVAILABLE);
     if (!mayRepeat || this.#tries >= TRIES_MAX || channel.isClosed) {
-      this.#finish(() => this.#reject(error));
+      this.#fail(error);
       return;
     }
     const waitMs = RETRY_MS * (1 + RETRY_JITTER * (2 * random() - 1));
@@ -108,15 +111,20 @@ class UnaryCall<Response> implements Waiter, CallListener {
 
   #expire(): void {
     this.#call?.cancel();
-    this.#finish(() => this.#reject(deadlineExceeded()));
+    this.#fail(deadlineExceeded());
   }
 
-  #finish(settle: () => void): void {
-    if (this.#isOver) return;
+  #fail(error: StatusError): void {
+    if (this.#end()) this.#reject(error);
+  }
+
+  /** False: it was over already. */
+  #end(): boolean {
+    if (this.#isOver) return false;
     this.#isOver = true;
     this.#deadline?.cancel();
     this.#retry?.cancel();
     this.#options.channel.abandon(this);
-    settle();
+    return true;
   }
 }

@@ -41,7 +41,7 @@ import { headOf, keyOf } from '../kube-api/object-head.ts';
 import type { ResourceName } from '../kube-api/resource.ts';
 import { type FencedBy, LeaseFence } from './lease-fence.ts';
 import { ObjectReader } from './object-reader.ts';
-import { PodBytes, type StoredPod } from './pod-bytes.ts';
+import { PodBytes, type SentBinding, type StoredPod } from './pod-bytes.ts';
 import { RegistryKeys } from './registry-key.ts';
 import { StoreOutage } from './store-outage.ts';
 import { StoreReflector } from './store-reflector.ts';
@@ -60,6 +60,28 @@ export interface StoreKubeApiOptions {
   readonly chance: () => number;
   /** For what the store cannot do. */
   readonly api?: KubeApi;
+}
+
+const BOUND: BindOutcome = { kind: 'bound' };
+const TOO_LATE: Failure = { kind: 'unreachable', text: 'the deadline of the binding has passed' };
+const WRITTEN_TOO_OFTEN: Failure = { kind: 'conflict', text: `${TRIES_MAX} times somebody else wrote the pod first` };
+
+interface StoreBinding {
+  readonly pod: PodToBind;
+  readonly nodeName: string;
+  /** Of the pod, in the reflector; −1: it is not followed. */
+  readonly slot: number;
+  /** By the clock's nowMs. */
+  readonly deadlineMs: number;
+}
+
+/** A transaction that has put nothing. */
+interface LostWrite {
+  readonly sent: SentBinding;
+  readonly fence: FencedBy | undefined;
+  /** Of the pod, as it was compared. */
+  readonly mod_revision: number;
+  readonly tries: number;
 }
 
 interface FollowedPods {
@@ -105,40 +127,70 @@ export class StoreKubeApi implements KubeApi {
     return reflector;
   }
 
-  async bind(pod: PodToBind, nodeName: string, options: WriteOptions = {}): Promise<BindOutcome> {
+  bind(
+    pod: PodToBind,
+    nodeName: string,
+    { deadlineMs = Number.POSITIVE_INFINITY }: WriteOptions = {},
+  ): Promise<BindOutcome> {
     const slot = this.#pods?.reflector.slotOf(keyOf(pod)) ?? -1;
-    // Valid until something is awaited: by then it is rewritten, or read.
-    let kv: StoredPod | undefined = this.#pods?.bytes.get(slot);
-    let isSent = false;
+    const binding = { pod, nodeName, slot, deadlineMs };
+    // Valid until something is awaited: by then it is rewritten.
+    const kept = this.#pods?.bytes.get(slot);
+    return kept !== undefined && isAtVersion(kept, pod) ? this.#bindStored(binding, kept, 1) : this.#bindRead(binding);
+  }
+
+  async #bindRead(binding: StoreBinding): Promise<BindOutcome> {
     try {
-      for (let tries = 0; tries < TRIES_MAX; tries++) {
-        if (kv === undefined || (tries === 0 && !isAtVersion(kv, pod))) kv = await this.#get('pods', pod);
-        if (kv === undefined) return podIsGone(pod);
-        if (!isAtVersion(kv, pod)) return otherVersion(kv, pod);
-        if (formOf(kv.value) !== 'protobuf') return await this.#bindByApi(kv, pod, nodeName, options);
-        const bound = this.#rewriter.bind(kv.value, { uid: pod.uid, nodeName, wallMs: this.#options.clock.wallMs() });
-        if ('kind' in bound) return { kind: bound.kind === 'other-uid' ? 'gone' : 'conflict', text: bound.text };
-        const timeoutMs = this.#timeLeft(options);
-        if (timeoutMs <= 0) return { kind: 'unreachable', text: 'the deadline of the binding has passed' };
-        isSent = true;
-        const sent = { value: bound, uid: pod.uid, nodeName };
-        // The watch tells of it, sooner or later than the answer comes.
-        if (slot >= 0) this.#pods?.bytes.send(slot, sent);
-        const fence = this.#fence.current;
-        const outcome = await this.#put(pod, kv, bound, { timeoutMs, fence });
-        if (outcome.kind === 'done') return { kind: 'bound' };
-        isSent = false;
-        this.#pods?.bytes.unsend(slot, sent);
-        if (fence !== undefined && outcome.kv?.mod_revision === kv.mod_revision) {
-          const text = await this.#fence.lost(fence, this.#options.api);
-          if (text !== undefined) return { kind: 'unreachable', text };
-        }
-        kv = outcome.kv;
-        if (kv === undefined) return podIsGone(pod);
-      }
-      return { kind: 'conflict', text: `${TRIES_MAX} times somebody else wrote the pod first` };
+      const kv = await this.#get('pods', binding.pod);
+      return kv === undefined ? podIsGone(binding.pod) : await this.#bindStored(binding, kv, 1);
     } catch (error) {
-      return failureOf(error, isSent);
+      return failureOf(error, false);
+    }
+  }
+
+  /** Most bindings are this and one answer: no function of theirs waits for it. `tries`: with this one. */
+  #bindStored(binding: StoreBinding, kv: StoredPod, tries: number): Promise<BindOutcome> {
+    const { pod, nodeName, slot, deadlineMs } = binding;
+    const { clock } = this.#options;
+    try {
+      if (!isAtVersion(kv, pod)) return Promise.resolve(otherVersion(kv, pod));
+      if (formOf(kv.value) !== 'protobuf') return this.#bindByApi(kv, binding);
+      const bound = this.#rewriter.bind(kv.value, { uid: pod.uid, nodeName, wallMs: clock.wallMs() });
+      if ('kind' in bound) {
+        return Promise.resolve({ kind: bound.kind === 'other-uid' ? 'gone' : 'conflict', text: bound.text });
+      }
+      const timeoutMs = Math.min(TIMEOUT_MS, deadlineMs - clock.nowMs());
+      if (timeoutMs <= 0) return Promise.resolve(TOO_LATE);
+      // The watch tells of it, sooner or later than the answer comes.
+      const sent = { value: bound, uid: pod.uid, nodeName };
+      if (slot >= 0) this.#pods?.bytes.send(slot, sent);
+      const fence = this.#fence.current;
+      const { mod_revision } = kv;
+      return this.#put(pod, kv, bound, { timeoutMs, fence }).then(
+        (outcome) =>
+          outcome.kind === 'done' ? BOUND : this.#bindAgain(binding, { sent, fence, mod_revision, tries }, outcome.kv),
+        (error: unknown) => failureOf(error, true),
+      );
+    } catch (error) {
+      return Promise.resolve(failureOf(error, false));
+    }
+  }
+
+  /** Somebody has written the pod, or the Lease, first; `kv`: the pod as it is now. */
+  async #bindAgain(binding: StoreBinding, lost: LostWrite, kv: StoredPod | undefined): Promise<BindOutcome> {
+    const { pod, slot } = binding;
+    const { sent, fence, mod_revision, tries } = lost;
+    this.#pods?.bytes.unsend(slot, sent);
+    try {
+      if (fence !== undefined && kv?.mod_revision === mod_revision) {
+        const text = await this.#fence.lost(fence, this.#options.api);
+        if (text !== undefined) return { kind: 'unreachable', text };
+      }
+      if (kv === undefined) return podIsGone(pod);
+      if (tries === TRIES_MAX) return WRITTEN_TOO_OFTEN;
+      return await this.#bindStored(binding, kv, tries + 1);
+    } catch (error) {
+      return failureOf(error, false);
     }
   }
 
@@ -159,7 +211,7 @@ export class StoreKubeApi implements KubeApi {
         const outcome = await this.#put(pod, kv, changed);
         if (outcome.kind === 'done') return { kind: 'done' };
       }
-      return { kind: 'conflict', text: `${TRIES_MAX} times somebody else wrote the pod first` };
+      return WRITTEN_TOO_OFTEN;
     } catch (error) {
       return failureOf(error, true);
     }
@@ -239,19 +291,9 @@ export class StoreKubeApi implements KubeApi {
     await this.#options.api?.close();
   }
 
-  /** Milliseconds in which the binding has to be answered. */
-  #timeLeft({ deadlineMs = Number.POSITIVE_INFINITY }: WriteOptions): number {
-    return Math.min(TIMEOUT_MS, deadlineMs - this.#options.clock.nowMs());
-  }
-
-  async #bindByApi(
-    { value }: StoredPod,
-    pod: PodToBind,
-    nodeName: string,
-    options: WriteOptions,
-  ): Promise<BindOutcome> {
+  async #bindByApi({ value }: StoredPod, { pod, nodeName, deadlineMs }: StoreBinding): Promise<BindOutcome> {
     const { api } = this.#options;
-    if (api !== undefined) return api.bind(pod, nodeName, options);
+    if (api !== undefined) return api.bind(pod, nodeName, { deadlineMs });
     return this.#unable(`bind a pod whose stored form is ${formOf(value)}`);
   }
 

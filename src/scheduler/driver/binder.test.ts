@@ -11,7 +11,7 @@ class Play {
   readonly clock = new SimulatedClock();
   readonly log: string[] = [];
   readonly told: Binding[] = [];
-  readonly binder: Binder;
+  readonly binder: Binder<PodToBind>;
   nodeName = '';
   messages = '';
   version = 7;
@@ -46,7 +46,7 @@ class Play {
       inFlightMax: 256,
       leadsUntilMs: () => this.leadsUntilMs,
       onTrouble: () => {},
-      onBinding: (_uid, _nodeName, binding) => this.told.push(binding),
+      onBinding: (_pod, _nodeName, binding) => this.told.push(binding),
     });
   }
 

@@ -31,21 +31,25 @@ export type Binding =
   /** There is no such pod any more. */
   | { readonly kind: 'gone' };
 
+/** How bindings are accepted. */
+export type Acceptance = Pick<Binder<PodToBind>, 'trouble' | 'failures'>;
+
+const BOUND: Binding = { kind: 'bound' };
 const NOT_SENT: Binding = { kind: 'overtaken', text: ANOTHER_MAY_LEAD };
 
-export interface BinderOptions {
+export interface BinderOptions<Pod extends PodToBind> {
   readonly api: KubeApi;
   readonly clock: Clock;
   /** By the clock's nowMs; it may move on. */
   readonly leadsUntilMs: () => number;
   readonly inFlightMax: number;
-  readonly onBinding: (uid: string, nodeName: string, binding: Binding) => void;
+  readonly onBinding: (pod: Pod, nodeName: string, binding: Binding) => void;
   /** For a log: bindings fail one after another, whichever pods they are of; or do so no more. */
   readonly onTrouble: (text: string) => void;
 }
 
-export class Binder {
-  readonly #options: BinderOptions;
+export class Binder<Pod extends PodToBind> {
+  readonly #options: BinderOptions<Pod>;
   #inFlight = 0;
   #window: number;
   #isClosed = false;
@@ -54,7 +58,7 @@ export class Binder {
   /** Answers other than that the pod is bound, by kind. */
   readonly failures: Map<string, number> = new Map();
 
-  constructor(options: BinderOptions) {
+  constructor(options: BinderOptions<Pod>) {
     this.#options = options;
     this.#trouble = new Trouble(options.clock, 'bindings: accepted again', options.onTrouble);
     this.#window = options.inFlightMax;
@@ -73,9 +77,11 @@ export class Binder {
     return !this.#isClosed && this.#inFlight < this.#window;
   }
 
-  bind(pod: PodToBind, nodeName: string): void {
+  /** The pod is given back as it is, and is not to change meanwhile. */
+  bind(pod: Pod, nodeName: string): void {
     this.#inFlight++;
-    void this.#run(pod, nodeName);
+    if (this.#mayWrite) void this.#send(pod, nodeName).then((outcome) => this.#answered(pod, nodeName, outcome));
+    else void Promise.resolve(NOT_SENT).then((binding) => this.#end(pod, nodeName, binding));
   }
 
   /** Resolves when nothing is in flight; one caller at a time. */
@@ -91,17 +97,31 @@ export class Binder {
     this.#isClosed = true;
   }
 
-  async #run(pod: PodToBind, nodeName: string): Promise<void> {
-    const binding = await this.#settle(pod, nodeName);
+  #send(pod: Pod, nodeName: string): Promise<BindOutcome> {
+    return this.#options.api.bind(pod, nodeName, { deadlineMs: this.#options.leadsUntilMs() });
+  }
+
+  /** To the first request, which is the last one of most pods. */
+  #answered(pod: Pod, nodeName: string, outcome: BindOutcome): void {
+    if (outcome.kind === 'bound') {
+      this.#count(outcome);
+      this.#widen();
+      this.#end(pod, nodeName, BOUND);
+    } else void this.#settle(pod, nodeName, outcome).then((binding) => this.#end(pod, nodeName, binding));
+  }
+
+  #end(pod: Pod, nodeName: string, binding: Binding): void {
     this.#inFlight--;
-    if (!this.#isClosed) this.#options.onBinding(pod.uid, nodeName, binding);
+    if (!this.#isClosed) this.#options.onBinding(pod, nodeName, binding);
     if (this.#inFlight === 0) this.#onIdle?.();
   }
 
-  async #settle(pod: PodToBind, nodeName: string): Promise<Binding> {
-    const { api } = this.#options;
-    while (this.#mayWrite) {
-      const outcome = await api.bind(pod, nodeName, { deadlineMs: this.#options.leadsUntilMs() });
+  #widen(): void {
+    if (this.#window < this.#options.inFlightMax) this.#window++;
+  }
+
+  async #settle(pod: Pod, nodeName: string, first: BindOutcome): Promise<Binding> {
+    for (let outcome = first; ; outcome = await this.#send(pod, nodeName)) {
       this.#count(outcome);
       if (outcome.kind === 'too-many-requests') {
         this.#window = Math.max(IN_FLIGHT_MIN, Math.floor(this.#window / 2));
@@ -109,13 +129,13 @@ export class Binder {
       } else if (outcome.kind === 'unreachable') {
         await pause(this.#options.clock, UNREACHABLE_MS);
       } else {
-        if (this.#window < this.#options.inFlightMax) this.#window++;
+        this.#widen();
         if (outcome.kind === 'unknown') return this.#find(pod, nodeName, outcome.text);
         if (outcome.kind === 'conflict') return this.#look(pod, nodeName, outcome.text);
         return bindingOf(outcome);
       }
+      if (!this.#mayWrite) return NOT_SENT;
     }
-    return NOT_SENT;
   }
 
   get #mayWrite(): boolean {
@@ -174,7 +194,8 @@ export class Binder {
 type Answered = Exclude<BindOutcome, { kind: 'too-many-requests' | 'unreachable' | 'unknown' | 'conflict' }>;
 
 function bindingOf(outcome: Answered): Binding {
-  if (outcome.kind === 'bound' || outcome.kind === 'gone') return { kind: outcome.kind };
+  if (outcome.kind === 'bound') return BOUND;
+  if (outcome.kind === 'gone') return { kind: 'gone' };
   return { kind: 'failed', text: outcome.text };
 }
 
@@ -182,6 +203,6 @@ function bindingOf(outcome: Answered): Binding {
 function bindingIn(object: JsonObject, { uid }: PodToBind, nodeName: string): Binding | undefined {
   if (headOf(object)?.uid !== uid) return { kind: 'gone' };
   const there = isObject(object.spec) ? object.spec.nodeName : undefined;
-  if (there === nodeName) return { kind: 'bound' };
+  if (there === nodeName) return BOUND;
   return typeof there !== 'string' || there === '' ? undefined : { kind: 'overtaken', text: `it is on node ${there}` };
 }

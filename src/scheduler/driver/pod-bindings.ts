@@ -10,14 +10,13 @@
 // Limits: the binder's bindings (`hasRoom`), and the pods whose volumes are being bound; one more of these is tried again later.
 
 import type { Clock } from '../../io/clock.ts';
-import type { KubeApi } from '../../kube-api/kube-api.ts';
+import type { KubeApi, PodToBind } from '../../kube-api/kube-api.ts';
 import type { Kernel } from '../kernel/kernel.ts';
-import { boundTo } from '../model/command.ts';
 import type { VolumePlan } from '../model/decision.ts';
 import type { SchedulerProfile } from '../model/scheduler-profile.ts';
 import { attemptsOf } from '../queue/queue-entry.ts';
 import type { SchedulingQueue } from '../queue/scheduling-queue.ts';
-import { Binder, type Binding, IN_FLIGHT_MAX_DEFAULT } from './binder.ts';
+import { type Acceptance, Binder, type Binding, IN_FLIGHT_MAX_DEFAULT } from './binder.ts';
 import type { OwnPod } from './own-pod.ts';
 import type { PodPreemption } from './pod-preemption.ts';
 import type { PodVolumes } from './pod-volumes.ts';
@@ -52,7 +51,8 @@ export interface PodBindingsOptions {
   readonly onDue: () => void;
 }
 
-interface SentPod {
+/** A pod as it is sent to be bound. */
+interface SentPod extends PodToBind {
   readonly own: OwnPod;
   /** When the attempt began. */
   readonly sinceMs: number;
@@ -60,13 +60,11 @@ interface SentPod {
 
 export class PodBindings {
   readonly #options: PodBindingsOptions;
-  readonly #binder: Binder;
+  readonly #binder: Binder<SentPod>;
   /** Assumed pods whose volumes have been bound; their turn to be sent comes. */
   readonly #ready: OwnPod[] = [];
   /** When the attempt began, of pods whose volumes are bound first. */
   readonly #sinceMs = new WeakMap<OwnPod, number>();
-  /** Those whose binding is on its way, by uid. */
-  readonly #sent = new Map<string, SentPod>();
 
   constructor(options: PodBindingsOptions) {
     const { api, clock, leadsUntilMs, inFlightMax = IN_FLIGHT_MAX_DEFAULT, notices } = options;
@@ -76,7 +74,7 @@ export class PodBindings {
       clock,
       leadsUntilMs,
       inFlightMax,
-      onBinding: (uid, nodeName, binding) => this.#onBinding(uid, nodeName, binding),
+      onBinding: (pod, nodeName, binding) => this.#onBinding(pod, nodeName, binding),
       onTrouble: (text) => notices.onProblem('pods', text),
     });
   }
@@ -95,8 +93,7 @@ export class PodBindings {
     return this.#binder.inFlight + this.#options.volumes.bindingCount + this.#ready.length;
   }
 
-  /** How bindings are accepted. */
-  get acceptance(): Pick<Binder, 'trouble' | 'failures'> {
+  get acceptance(): Acceptance {
     return this.#binder;
   }
 
@@ -163,7 +160,7 @@ export class PodBindings {
     const { kernel, queue, status } = this.#options;
     const { pod } = own;
     own.assumedNode = nodeName;
-    kernel.apply({ kind: 'pod-set', pod: boundTo(pod, nodeName) });
+    kernel.apply({ kind: 'pod-bound', uid: pod.uid, nodeName });
     queue.placed(pod.uid);
     queue.wake('pod-added');
     status.withhold(pod.uid);
@@ -172,8 +169,7 @@ export class PodBindings {
   #send(own: OwnPod, sinceMs: number): void {
     const { namespace, name, uid } = own.pod;
     const { resourceVersion, assumedNode } = own;
-    this.#sent.set(uid, { own, sinceMs });
-    this.#binder.bind({ namespace, name, uid, resourceVersion }, assumedNode);
+    this.#binder.bind({ namespace, name, uid, resourceVersion, own, sinceMs }, assumedNode);
   }
 
   #volumesTimeoutMs(schedulerName: string): number {
@@ -181,14 +177,11 @@ export class PodBindings {
     return 1000 * (profile?.bindTimeoutSeconds ?? 0);
   }
 
-  #onBinding(uid: string, nodeName: string, binding: Binding): void {
+  #onBinding(sent: SentPod, nodeName: string, binding: Binding): void {
     const { own: pods, status, preemption, onGone, onRoom, onDue } = this.#options;
-    const sent = this.#sent.get(uid);
-    this.#sent.delete(uid);
+    const { uid } = sent;
     onDue();
     if (binding.kind === 'bound') {
-      // The watch may have shown it on its node already.
-      if (sent === undefined) return;
       this.#countBound(sent);
       status.placed(sent.own.pod, sent.own.pod.schedulerName, nodeName);
       return;
@@ -201,7 +194,7 @@ export class PodBindings {
       onRoom();
       return;
     }
-    if (binding.kind === 'failed') this.#countFailed(own, sent?.sinceMs ?? this.#beganMs(own));
+    if (binding.kind === 'failed') this.#countFailed(own, sent.sinceMs);
     const waits = this.#takeBack(own, binding.text);
     // As kube-scheduler tells of a plugin that fails.
     if (waits && binding.kind === 'failed') {
@@ -213,7 +206,8 @@ export class PodBindings {
     const { counters, clock } = this.#options;
     const { model, addedMs } = own;
     const nowMs = clock.nowMs();
-    const [attemptSeconds, waitedSeconds] = [sinceMs, addedMs].map((beganMs) => (nowMs - beganMs) / 1000);
+    const attemptSeconds = (nowMs - sinceMs) / 1000;
+    const waitedSeconds = (nowMs - addedMs) / 1000;
     counters.bound({ profile: model.schedulerName, attemptSeconds, waitedSeconds, attempts: attemptsOf(own) });
   }
 

@@ -6,7 +6,7 @@ import type { ResourceName } from '../../kube-api/resource.ts';
 import type { Kernel, Outcome } from '../kernel/kernel.ts';
 import type { SchedulerProfile } from '../model/scheduler-profile.ts';
 import type { Backoff } from '../queue/backoff.ts';
-import type { Binder } from './binder.ts';
+import type { Acceptance } from './binder.ts';
 
 export interface SchedulerNotices {
   /** Something cannot be followed, or an object cannot be read. */
@@ -70,7 +70,7 @@ export interface SchedulerFigures {
   /** How the collections are followed. */
   readonly reflections: readonly Reflection[];
   /** How bindings are accepted. */
-  readonly bindings: Pick<Binder, 'trouble' | 'failures'>;
+  readonly bindings: Acceptance;
   /** Undefined without shards. */
   readonly shards: ShardFigures | undefined;
 }
