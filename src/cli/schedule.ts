@@ -47,6 +47,7 @@ const JITTER = 1.2;
 interface Flags extends ClusterFlags, ElectionFlags, StatusPortFlags, BindFlags, ShardFlags {
   readonly logLevel: string;
   readonly writeConfigTo?: string;
+  readonly podMaxInUnschedulablePodsDuration: number;
 }
 
 interface Settings extends SchedulerSettings {
@@ -76,6 +77,9 @@ export function scheduleCommand(): Command {
       0,
     )
     .addOption(new Option('--log-level <level>', 'of what is logged').choices(LOG_LEVELS).default('info'))
+    .addOption(
+      seconds('--pod-max-in-unschedulable-pods-duration <time>', 'pods that wait for so long are tried again', 300),
+    )
     .version(`k1m ${version()}`, '--version', 'print the version')
     .option('--write-config-to <file>', 'write the configuration with all its defaults there, and end')
     .enablePositionalOptions()
@@ -215,6 +219,7 @@ class Running {
         clock: this.#clock,
         profiles: this.#profiles,
         backoff: this.#settings.backoff,
+        parkedMsMax: this.#flags.podMaxInUnschedulablePodsDuration,
         ...(this.#bindingsMax === undefined ? {} : { bindingsMax: this.#bindingsMax }),
         openShards: this.#openShards,
         instance: hostname(),

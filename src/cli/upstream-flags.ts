@@ -17,7 +17,6 @@ const WITHOUT_EFFECT: readonly (readonly [string, string])[] = [
   ['--kube-api-content-type <type>', 'the client chooses'],
   ['--profiling [yes]', 'there are no profiles over HTTP'],
   ['--contention-profiling [yes]', 'there are no profiles over HTTP'],
-  ['--pod-max-in-unschedulable-pods-duration <time>', 'pods are woken by events'],
   ['--leader-elect-resource-lock <type>', 'it is a Lease'],
   ['--feature-gates <gates>', 'the gates are those of 1.36'],
   ['--emulated-version <versions>', 'the version is 1.36'],

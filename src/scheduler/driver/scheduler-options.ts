@@ -44,6 +44,8 @@ export interface SchedulerOptions {
   readonly clock: Clock;
   readonly profiles: readonly SchedulerProfile[];
   readonly backoff?: Backoff;
+  /** Pods that have waited for so long are tried whatever happens (PARKED_MS_MAX_DEFAULT). */
+  readonly parkedMsMax?: number;
   /** By the clock's nowMs: when another process may lead; nothing is bound from then on. It may move on. */
   readonly leadsUntilMs?: () => number;
   /** Undefined: the indexes of the nodes are here. `onAnswered` is to be called when what was awaited may be decided. */

@@ -49,10 +49,10 @@ export class Scheduler {
   #tickTimer: Timer | undefined;
 
   constructor(options: SchedulerOptions) {
-    const { api, clock, profiles, instance, backoff, bindingsMax, notices } = options;
+    const { api, clock, profiles, instance, backoff, parkedMsMax, bindingsMax, notices } = options;
     const leadsUntilMs = (): number => this.#leadsUntilMs();
     this.#options = options;
-    this.queue = new SchedulingQueue((uid) => this.#own.get(uid), backoff);
+    this.queue = new SchedulingQueue((uid) => this.#own.get(uid), backoff, parkedMsMax);
     this.counters = new SchedulerCounters(profiles.map(({ schedulerName }) => schedulerName));
     this.#shards = options.openShards?.(() => this.#turns.answered());
     this.#kernel = this.#shards?.kernel ?? new Kernel(profiles);

@@ -185,6 +185,18 @@ describe('the scheduling queue', () => {
     assert.equal(queue.placedAfterFlush, 1);
   });
 
+  it('tries what waits again after a time of its own', () => {
+    const entry = new PodEntry('a');
+    const queue = new SchedulingQueue(() => entry, undefined, 60_000);
+    queue.add(entry, { priority: 0, isGated: false });
+    queue.pop(0);
+    queue.refused('a', 'class', FIT, 0);
+    queue.flushParked(59_999);
+    assert.equal(queue.pop(59_999), undefined);
+    queue.flushParked(60_000);
+    assert.equal(queue.pop(60_000), 'a');
+  });
+
   it('takes what backs off early when nothing else is there, but not what failed', () => {
     const queue = new PodQueue();
     for (const uid of ['a', 'b']) queue.addPod(pod(uid));

@@ -13,7 +13,7 @@
 // What is kept of a pod is in the record of whoever knows it (queue-entry.ts), who is asked for it by uid, and calls `remove` before forgetting it.
 //
 // Order: priority, then time of arrival (PrioritySort). When nothing is active, what backs off is taken early, as upstream does
-// (SchedulerPopFromBackoffQ). Parked classes are woken after PARKED_MS_MAX whatever happens.
+// (SchedulerPopFromBackoffQ). Parked classes are woken after parkedMsMax whatever happens.
 
 import { assert } from '../../base/assert.ts';
 import { type Backoff, backoffMs, DEFAULT_BACKOFF } from './backoff.ts';
@@ -30,8 +30,8 @@ import {
   type QueueEntry,
 } from './queue-entry.ts';
 
-/** Upstream's --pod-max-in-unschedulable-pods-duration. */
-const PARKED_MS_MAX = 300_000;
+/** Upstream's default of --pod-max-in-unschedulable-pods-duration. */
+export const PARKED_MS_MAX_DEFAULT = 300_000;
 
 /** How a pod comes into the queue. */
 export interface Arrival {
@@ -64,6 +64,7 @@ export class SchedulingQueue {
   readonly #classes = new Map<string, ParkedClass>();
   readonly #counts = { out: 0, active: 0, backoff: 0, failed: 0, parked: 0, gated: 0, taken: 0 };
   readonly #backoffTimes: Backoff;
+  readonly #parkedMsMax: number;
   /** Those that were woken because they had been parked for too long, until it is known what comes of that. */
   readonly #flushed = new Set<string>();
   readonly incoming: IncomingPods = new IncomingPods();
@@ -71,9 +72,14 @@ export class SchedulingQueue {
   placedAfterFlush = 0;
   #order = 0;
 
-  constructor(entryOf: (uid: string) => QueueEntry | undefined, backoff: Backoff = DEFAULT_BACKOFF) {
+  constructor(
+    entryOf: (uid: string) => QueueEntry | undefined,
+    backoff: Backoff = DEFAULT_BACKOFF,
+    parkedMsMax: number = PARKED_MS_MAX_DEFAULT,
+  ) {
     this.#entryOf = entryOf;
     this.#backoffTimes = backoff;
+    this.#parkedMsMax = parkedMsMax;
   }
 
   get counts(): QueueCounts {
@@ -230,7 +236,7 @@ export class SchedulingQueue {
   /** Wakes what has been parked for too long; to be called every half minute or so. */
   flushParked(nowMs: number): void {
     for (const parked of this.#classes.values()) {
-      if (nowMs - parked.sinceMs < PARKED_MS_MAX) continue;
+      if (nowMs - parked.sinceMs < this.#parkedMsMax) continue;
       this.#wakeAll(parked, (entry) => {
         this.#flushed.add(entry.uid);
         this.#activate(entry, 'UnschedulableTimeout');
