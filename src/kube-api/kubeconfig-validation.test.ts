@@ -95,6 +95,12 @@ describe('a kubeconfig', () => {
       'credentials of user u: no Auth Provider found for name "foo"',
     ],
     [
+      'an authority that is none',
+      {},
+      { 'certificate-authority-data': 'YQ==' },
+      'unable to load root certificates: unable to parse bytes as PEM block',
+    ],
+    [
       'OIDC without an issuer',
       { 'auth-provider': { name: 'oidc' } },
       {},

@@ -11,6 +11,7 @@ import { type KubeconfigOptions, readKubeconfig } from './kubeconfig.ts';
 import { config, execPlugin } from './kubeconfig-fixture.ts';
 
 const BETA = 'client.authentication.k8s.io/v1beta1';
+const CA = '-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n';
 const base64 = (text: string): string => Buffer.from(text).toString('base64');
 
 describe('a kubeconfig', () => {
@@ -33,11 +34,11 @@ describe('a kubeconfig', () => {
     read({ '/etc/k/config': config(user, cluster) }, { path: '/etc/k/config', ...options });
 
   test('gives server, path, authority and token', async () => {
-    const authority = { 'certificate-authority-data': base64('CA'), server: 'https://10.0.0.1:6443/clusters/one/' };
+    const authority = { 'certificate-authority-data': base64(CA), server: 'https://10.0.0.1:6443/clusters/one/' };
     const credentials = await one({ token: 'secret' }, { ...authority, 'tls-server-name': 'api.example' });
     assert.equal(credentials.origin, 'https://10.0.0.1:6443');
     assert.equal(credentials.pathPrefix, '/clusters/one');
-    assert.deepEqual(credentials.tls(), { isUnchecked: false, ca: Buffer.from('CA'), serverName: 'api.example' });
+    assert.deepEqual(credentials.tls(), { isUnchecked: false, ca: Buffer.from(CA), serverName: 'api.example' });
     assert.deepEqual(await credentials.headers(), { authorization: 'Bearer secret' });
   });
 
@@ -87,11 +88,11 @@ describe('a kubeconfig', () => {
     });
     const about = execPlugin(`{ token: JSON.stringify(${told}.spec.cluster) }`, { provideClusterInfo: true });
     const extensions = [{ name: 'client.authentication.k8s.io/exec', extension: { audience: 'a' } }];
-    const cluster = { 'certificate-authority-data': base64('CA'), 'tls-server-name': 'api.example', extensions };
+    const cluster = { 'certificate-authority-data': base64(CA), 'tls-server-name': 'api.example', extensions };
     const answer = {
       server: 'https://10.0.0.1:6443',
       'tls-server-name': 'api.example',
-      'certificate-authority-data': base64('CA'),
+      'certificate-authority-data': base64(CA),
       config: { audience: 'a' },
     };
     assert.deepEqual(await (await one({ exec: about }, cluster)).headers(), {
@@ -192,7 +193,7 @@ describe('a kubeconfig', () => {
 
   test('is the service account where the program runs in a pod', async () => {
     const account = '/var/run/secrets/kubernetes.io/serviceaccount';
-    const files = { [`${account}/token`]: 'pod-token\n', [`${account}/ca.crt`]: 'CA' };
+    const files = { [`${account}/token`]: 'pod-token\n', [`${account}/ca.crt`]: CA };
     for (const [host, port, origin] of [
       ['10.96.0.1', '443', 'https://10.96.0.1'],
       ['fd00::1', '6443', 'https://[fd00::1]:6443'],
@@ -201,7 +202,7 @@ describe('a kubeconfig', () => {
       const environment = { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port };
       const credentials = await read(files, { environment });
       assert.equal(credentials.origin, origin);
-      assert.deepEqual(credentials.tls(), { isUnchecked: false, ca: 'CA' });
+      assert.deepEqual(credentials.tls(), { isUnchecked: false, ca: CA });
       assert.deepEqual(await credentials.headers(), { authorization: 'Bearer pod-token' });
     }
   });
@@ -222,7 +223,7 @@ describe('a kubeconfig', () => {
   test('is what @kubernetes/client-node makes of it', async () => {
     writeFileSync(join(folder, 'cert.pem'), 'CERT');
     writeFileSync(join(folder, 'key.pem'), 'KEY');
-    writeFileSync(join(folder, 'ca.pem'), 'CA');
+    writeFileSync(join(folder, 'ca.pem'), CA);
     const files = { 'client-certificate': 'cert.pem', 'client-key': join(folder, 'key.pem') };
     const exec = execPlugin("{ token: 'fresh', clientCertificateData: 'C', clientKeyData: 'K' }");
     for (const user of [

@@ -22,6 +22,7 @@ import { isPluginUser, type Login, type LoginSource, pluginLogin } from './plugi
 const HEADERS_MS_MAX = 10_000;
 /** A token's character (RFC 9110 §5.6.2), but for the percent sign. */
 const HEADER_NAME = /^[!#$&'*+.^_`|~0-9A-Za-z-]$/;
+const PEM_CERTIFICATE = '-----BEGIN CERTIFICATE-----';
 const SERVICE_ACCOUNT = '/var/run/secrets/kubernetes.io/serviceaccount';
 /** Where a pod's environment names such a port, the API server is reached in plain HTTP. */
 const PLAIN_PORTS: readonly string[] = ['80', '8080', '8001'];
@@ -163,6 +164,10 @@ class KubeconfigCredentials implements Credentials {
       ca = dataOrFile(cluster.caData, cluster.caFile, this.#fileText);
     } catch (error) {
       throw new CredentialsError(`the certificate authority of cluster ${cluster.name}: ${textOf(error)}`);
+    }
+    // As client-go says it. OpenSSL would take it for nobody who vouches, and say so of each connection.
+    if (ca?.includes(PEM_CERTIFICATE) === false) {
+      throw new CredentialsError('unable to load root certificates: unable to parse bytes as PEM block');
     }
     return {
       isUnchecked: cluster.skipTlsVerify,
