@@ -19,17 +19,9 @@ import type { Freshness, IndexOrder, NodeIndex, RowSource } from '../kernel/node
 import type { ExceptionMarks } from '../kernel/overlaid-groups.ts';
 import { RowTable } from '../kernel/row-table.ts';
 import { type Candidate, type CandidateList, GroupCandidates, isBetter } from './group-candidates.ts';
+import { type Exception, MergeExceptions, NOWHERE } from './merge-exceptions.ts';
+import type { MergeLimits } from './merge-limits.ts';
 import type { Answer } from './shard-message.ts';
-
-export interface MergeLimits {
-  /** Nodes that may change before the shards are asked again. */
-  readonly exceptionsMax: number;
-  /** Nodes of each group that a shard tells, at first and at most. */
-  readonly listFirst: number;
-  readonly listMax: number;
-}
-
-export const MERGE_LIMITS: MergeLimits = { exceptionsMax: 1_024, listFirst: 64, listMax: 4_096 };
 
 /** More than any bucket; a power of two. */
 const BUCKETS = 0x1_0000;
@@ -37,8 +29,6 @@ const BUCKETS = 0x1_0000;
 const KNOWN_MAX = 32_768;
 
 const NONE = -1;
-/** Of a node that is not there, or was none of the base's. */
-const NOWHERE = -0x8000_0000;
 
 export interface Asked {
   readonly question: number;
@@ -61,16 +51,6 @@ export interface Questioner {
   shardOf(slot: number): number;
   /** What the shard has said is not so: it is lost, every index is outdated, and the decision that is on is begun anew. Throws. */
   distrust(shard: number, reason: string): never;
-}
-
-interface Exception {
-  /** Where it was in the base: its group, or −1 − failure, or NOWHERE. */
-  readonly base: number;
-  /** The same as it is now. */
-  place: number;
-  bucket: number;
-  stamp: number;
-  isDirty: boolean;
 }
 
 type State = 'asleep' | 'asked' | 'awake' | 'released';
@@ -96,10 +76,9 @@ export class MergedIndex implements NodeIndex {
   /** By group: its best node; NONE: it is not known. */
   readonly #best: number[] = [];
   readonly #candidates: GroupCandidates[] = [];
-  readonly #exceptions = new Map<number, Exception>();
+  readonly #exceptions = new MergeExceptions();
   /** With those that are withheld from shards. */
   #exceptionsMax = 0;
-  readonly #dirty: number[] = [];
   readonly #known = new Map<number, number>();
   /** Groups whose best node may be another one. */
   readonly #affected = new Set<number>();
@@ -186,11 +165,11 @@ export class MergedIndex implements NodeIndex {
 
   /** Before anything of it changes. */
   nodeWillChange(slot: number): void {
-    if (!this.isAwake || this.#isMarked(slot)) return;
+    if (!this.isAwake || this.#exceptions.mark(slot)) return;
     if (!this.#hasRoom()) return;
     const known = this.#known.get(slot);
     const base = known === undefined ? this.#lookAt(slot) : Math.floor(known / BUCKETS);
-    this.#except(slot, base);
+    this.#exceptions.add(slot, base);
     if (base >= 0) {
       this.counts[base]--;
       this.#affected.add(base);
@@ -199,7 +178,7 @@ export class MergedIndex implements NodeIndex {
 
   /** After it has; it may be a new one. */
   nodeSet(slot: number): void {
-    if (this.isAwake && !this.#isMarked(slot) && this.#hasRoom()) this.#except(slot, NOWHERE);
+    if (this.isAwake && !this.#exceptions.mark(slot) && this.#hasRoom()) this.#exceptions.add(slot, NOWHERE);
   }
 
   /** For one more exception; false: it sleeps from now on. */
@@ -252,7 +231,7 @@ export class MergedIndex implements NodeIndex {
     this.#state = 'asked';
     this.#question = question;
     for (const [shard, count] of nodeCounts.entries()) this.#awaited.set(shard, count);
-    for (const slot of this.#questioner.withheld()) this.#except(slot, NOWHERE);
+    for (const slot of this.#questioner.withheld()) this.#exceptions.add(slot, NOWHERE);
     this.#exceptionsMax = this.#exceptions.size + this.#questioner.limits.exceptionsMax;
   }
 
@@ -276,30 +255,13 @@ export class MergedIndex implements NodeIndex {
     this.#question = NONE;
     this.#isUsed = false;
     this.#groups = new RowTable();
-    const columns = [this.counts, this.tops, this.failed, this.#best, this.#dirty];
-    for (const column of columns) column.length = 0;
+    for (const column of [this.counts, this.tops, this.failed, this.#best]) column.length = 0;
     this.#live.clear();
     this.#candidates.length = 0;
     this.#awaited.clear();
     this.#exceptions.clear();
     this.#known.clear();
     this.#affected.clear();
-  }
-
-  /** It is an exception already, and to be looked at again. */
-  #isMarked(slot: number): boolean {
-    const exception = this.#exceptions.get(slot);
-    if (exception === undefined) return false;
-    if (!exception.isDirty) {
-      exception.isDirty = true;
-      this.#dirty.push(slot);
-    }
-    return true;
-  }
-
-  #except(slot: number, base: number): void {
-    this.#exceptions.set(slot, { base, place: NOWHERE, bucket: 0, stamp: 0, isDirty: true });
-    this.#dirty.push(slot);
   }
 
   /** The group that a listed node was in when the shards were asked; below 0: it was in none, or its bucket was another. */
@@ -320,14 +282,9 @@ export class MergedIndex implements NodeIndex {
   /** False: of some group it is not known which node is the best. */
   #lookAtDirty(): boolean {
     const { nodes } = this.#source.state;
-    for (const slot of this.#dirty) {
-      const exception = this.#exceptions.get(slot);
-      assert(exception !== undefined, 'a node that is to be looked at is an exception');
-      exception.isDirty = false;
-      const place = nodes.isFree(slot) ? NOWHERE : this.#lookAt(slot);
-      this.#move(slot, exception, place);
-    }
-    this.#dirty.length = 0;
+    this.#exceptions.lookAtDirty((slot, exception) => {
+      this.#move(slot, exception, nodes.isFree(slot) ? NOWHERE : this.#lookAt(slot));
+    });
     for (const group of this.#affected) if (!this.#settle(group)) return false;
     this.#affected.clear();
     return true;

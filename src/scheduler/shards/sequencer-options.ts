@@ -1,7 +1,7 @@
 // What a sequencer is told, and what it tells of itself.
 
 import type { KernelOptions } from '../kernel/kernel.ts';
-import { MERGE_LIMITS, type MergeLimits } from './merged-index.ts';
+import { MERGE_LIMITS, type MergeLimits } from './merge-limits.ts';
 import { LOADING_LIMITS, type LoadingLimits } from './shard-seat.ts';
 
 export interface SequencerLimits extends MergeLimits, LoadingLimits {}

@@ -6,7 +6,7 @@ import { readNode } from '../model/node-object.ts';
 import { mustRead } from '../model/plan-fixture.ts';
 import { readPod } from '../model/pod-reader.ts';
 import { DEFAULT_PROFILE } from '../model/scheduler-profile.ts';
-import { MERGE_LIMITS } from './merged-index.ts';
+import { MERGE_LIMITS } from './merge-limits.ts';
 import { Sequencer } from './sequencer.ts';
 import { SEQUENCER_LIMITS, type SequencerLimits } from './sequencer-options.ts';
 import { Shard } from './shard.ts';
