@@ -48,13 +48,14 @@ export function execLogin(cluster: Cluster, exec: Fields, world: ExecWorld): Log
 function infoOf(
   { server, tlsServerName, skipTlsVerify, execConfig }: Cluster,
   { apiVersion, provideClusterInfo }: Fields,
-  { caData }: ExecWorld,
+  world: ExecWorld,
 ): string {
+  const caData = world.caData();
   const cluster = {
     server,
     ...(tlsServerName === undefined ? {} : { 'tls-server-name': tlsServerName }),
     ...(skipTlsVerify ? { 'insecure-skip-tls-verify': true } : {}),
-    ...(caData() === undefined ? {} : { 'certificate-authority-data': caData() }),
+    ...(caData === undefined ? {} : { 'certificate-authority-data': caData }),
     config: execConfig ?? null,
   };
   const spec = { ...(provideClusterInfo === true ? { cluster } : {}), interactive: false };

@@ -112,6 +112,22 @@ describe('a kubeconfig', () => {
     });
   }
 
+  test('with a key that may not be read is refused', async () => {
+    const denied = Object.assign(new Error('EACCES'), { code: 'EACCES' });
+    const user = { 'client-certificate-data': 'YQ==', 'client-key': '/secret.key' };
+    const readText = (path: string): string => {
+      if (path === '/c') return config(user);
+      throw denied;
+    };
+    const clock = new SimulatedClock();
+    await assert.rejects(
+      readKubeconfig({ path: '/c', environment: {}, readText, clock }),
+      new CredentialsError(
+        'invalid configuration: unable to read client-key /secret.key for u due to open /secret.key: permission denied',
+      ),
+    );
+  });
+
   test('with a provider that is no more is told what to use', async () => {
     await assert.rejects(
       one({ 'auth-provider': { name: 'gcp' } }),

@@ -9,9 +9,12 @@ const INTERACTIVE_MODES: readonly unknown[] = ['Never', 'IfAvailable', 'Always']
 /** Their plugins need not say how interactive they are. */
 const EXEC_BETA = 'client.authentication.k8s.io/v1beta1';
 
+/** Why a file cannot be read, in Go's words; undefined when it can. */
+export type Unreadable = (path: string) => string | undefined;
+
 /** Throws CredentialsError with all that is wrong. */
-export function checkUsable(cluster: Cluster, user: User, isThere: (path: string) => boolean): void {
-  const problems = [...userProblems(user, isThere), ...clusterProblems(cluster, isThere)];
+export function checkUsable(cluster: Cluster, user: User, unreadable: Unreadable): void {
+  const problems = [...userProblems(user, unreadable), ...clusterProblems(cluster, unreadable)];
   if (problems.length > 0) {
     const text = problems.length === 1 ? problems[0] : `[${problems.join(', ')}]`;
     throw new CredentialsError(`invalid configuration: ${text}`);
@@ -22,27 +25,27 @@ export function checkUsable(cluster: Cluster, user: User, isThere: (path: string
   if (cluster.proxyUrl !== undefined) throw new CredentialsError(`cluster ${cluster.name}: proxy-url is not supported`);
 }
 
-function clusterProblems({ name, server, caData, caFile }: Cluster, isThere: (path: string) => boolean): string[] {
+function clusterProblems({ name, server, caData, caFile }: Cluster, unreadable: Unreadable): string[] {
   const problems: string[] = [];
   if (server === '') problems.push(`no server found for cluster ${JSON.stringify(name)}`);
   if (caData !== undefined && caFile !== undefined) {
     const both = `certificate-authority-data and certificate-authority are both specified for ${name}`;
     problems.push(`${both}. certificate-authority-data will override.`);
   }
-  if (caFile !== undefined && !isThere(caFile)) {
-    problems.push(`unable to read certificate-authority ${caFile} for ${name} due to ${missing(caFile)}`);
-  }
+  const reason = caFile === undefined ? undefined : unreadable(caFile);
+  if (reason !== undefined)
+    problems.push(`unable to read certificate-authority ${caFile} for ${name} due to ${reason}`);
   return problems;
 }
 
-function userProblems(user: User, isThere: (path: string) => boolean): string[] {
+function userProblems(user: User, unreadable: Unreadable): string[] {
   const { name, token, username, password, impersonated, impersonatedGroups, impersonatedUid, impersonatedExtra } =
     user;
   const methods = [
     ...(token === undefined ? [] : ['token']),
     ...((username ?? password) === undefined ? [] : ['basicAuth']),
   ];
-  const problems = [...certificateProblems(user, isThere), ...execProblems(user)];
+  const problems = [...certificateProblems(user, unreadable), ...execProblems(user)];
   if (methods.length > 1) {
     const found = `found [${methods.join(' ')}], only one is allowed`;
     problems.push(`more than one authentication method found for ${name}; ${found}`);
@@ -54,10 +57,7 @@ function userProblems(user: User, isThere: (path: string) => boolean): string[] 
   return problems;
 }
 
-function certificateProblems(
-  { name, certData, certFile, keyData, keyFile }: User,
-  isThere: (path: string) => boolean,
-): string[] {
+function certificateProblems({ name, certData, certFile, keyData, keyFile }: User, unreadable: Unreadable): string[] {
   if ((certData ?? certFile) === undefined) return [];
   const problems: string[] = [];
   if (certData !== undefined && certFile !== undefined) {
@@ -74,8 +74,8 @@ function certificateProblems(
     ['client-cert', certFile],
     ['client-key', keyFile],
   ]) {
-    if (file === undefined || isThere(file)) continue;
-    problems.push(`unable to read ${kind} ${file} for ${name} due to ${missing(file)}`);
+    const reason = file === undefined ? undefined : unreadable(file);
+    if (reason !== undefined) problems.push(`unable to read ${kind} ${file} for ${name} due to ${reason}`);
   }
   return problems;
 }
@@ -107,8 +107,4 @@ function modeProblems(name: string, { interactiveMode, apiVersion }: Fields): st
 
 function isEmpty(value: unknown): boolean {
   return value === undefined || value === null || value === '';
-}
-
-function missing(path: string): string {
-  return `open ${path}: no such file or directory`;
 }

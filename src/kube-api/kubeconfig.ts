@@ -244,7 +244,7 @@ function accessOf(options: KubeconfigOptions): Access {
   });
   if (files.length > 0) {
     const access = replaced(accessIn(readKubeconfigFiles(files), context), master);
-    checkUsable(access.cluster, access.user, (path) => readText(path) !== undefined);
+    checkUsable(access.cluster, access.user, (path) => unreadable(path, readText));
     return access;
   }
   if (options.path !== undefined) throw new CredentialsError(`${options.path}: there is no such kubeconfig`);
@@ -253,6 +253,16 @@ function accessOf(options: KubeconfigOptions): Access {
     throw new CredentialsError('no kubeconfig: use --kubeconfig, KUBECONFIG or ~/.kube/config, or run in a pod');
   }
   return { cluster: { name: 'master', server: master, skipTlsVerify: false }, user: NOBODY };
+}
+
+/** As Go's os.Open says it. */
+function unreadable(path: string, readText: KubeconfigOptions['readText']): string | undefined {
+  try {
+    return readText(path) === undefined ? `open ${path}: no such file or directory` : undefined;
+  } catch (error) {
+    const isDenied = error instanceof Error && 'code' in error && error.code === 'EACCES';
+    return isDenied ? `open ${path}: permission denied` : textOf(error);
+  }
 }
 
 function accessIn({ clusters, users, contexts, currentContext }: Kubeconfig, wanted = currentContext): Access {
