@@ -132,6 +132,33 @@ describe('preemption', () => {
     lab.scheduler.close();
   });
 
+  it('writes for each pod and victim what kube-scheduler does, and each once', async () => {
+    const lab = new Lab();
+    await lab.fill(20);
+    lab.cluster.graceMs = 0;
+    const { patches, events, bindings } = lab.cluster;
+    const before = [patches.length, events.length, bindings.length];
+    for (let i = 0; i < 20; i++) lab.create(`high-${i}`, 100);
+    await lab.clock.pass(30_000);
+    const made = [
+      ...patches.slice(before[0]).map(({ patch }) => `patch ${patch.conditions?.map(({ type }) => type).join()}`),
+      ...events.slice(before[1]).map(({ reason }) => `event ${reason}`),
+      ...bindings.slice(before[2]).map(() => 'binding'),
+      ...lab.cluster.deletions.map(() => 'deletion'),
+    ];
+    const counts = Object.fromEntries([...Map.groupBy(made, (write) => write)].map(([key, all]) => [key, all.length]));
+    assert.deepEqual(counts, {
+      'patch PodScheduled': 20,
+      'patch DisruptionTarget': 20,
+      deletion: 20,
+      binding: 20,
+      'event FailedScheduling': 20,
+      'event Preempted': 20,
+      'event Scheduled': 20,
+    });
+    lab.scheduler.close();
+  });
+
   it('does not preempt for a pod that must not, nor for one of the same priority', async () => {
     const lab = new Lab();
     await lab.fill(1);
