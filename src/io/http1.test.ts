@@ -79,6 +79,7 @@ describe('a connection of HTTP/1.1', () => {
     for (let n = 1; n <= 3; n++) {
       await peer.send(REQUEST);
       assert.equal(peer.answers, n);
+      assert.match(peer.received, /\r\nKeep-Alive: timeout=180\r\n/);
       await peer.pass(179_999);
       assert.equal(peer.isClosed, false);
     }

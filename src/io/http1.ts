@@ -133,7 +133,9 @@ export class Http1 {
   constructor(clock: Clock, handler: Http1Handler, limits: Http1Limits = HTTP1_LIMITS) {
     this.#clock = clock;
     this.#limits = limits;
-    this.#server = createServer({ maxHeaderSize: HEADER_BYTES_MAX }, (request, response) => {
+    // The answers tell how long a connection may rest.
+    const options = { maxHeaderSize: HEADER_BYTES_MAX, keepAliveTimeout: limits.idleMsMax };
+    this.#server = createServer(options, (request, response) => {
       // Connections are given to the server by `accept` alone. node's types know sockets of its own only.
       const adapter = request.socket as Duplex as StreamAdapter;
       response.on('finish', () => adapter.answered());
