@@ -171,7 +171,7 @@ const ownOfPod = fc.record({
 const somePods = fc
   .tuple(
     fc.array(somePod, { minLength: 1, maxLength: 4 }),
-    fc.array(fc.tuple(fc.nat(3), ownOfPod), { minLength: 2, maxLength: 40, size: 'max' }),
+    fc.array(fc.tuple(fc.nat(3), ownOfPod), { minLength: 20, maxLength: 40, size: 'max' }),
   )
   .map(([templates, pods]) => pods.map(([which, own]) => ({ ...templates[which % templates.length], ...own })));
 
