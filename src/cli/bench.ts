@@ -8,6 +8,7 @@ import { compareRuns, formatComparison } from '../bench/comparison.ts';
 import { formatResult } from '../bench/result-table.ts';
 import { StageBar } from '../bench/stage-bar.ts';
 import { RealClock } from '../io/clock.ts';
+import { collectAlone } from '../io/collector.ts';
 import { httpGetText } from '../io/http-get.ts';
 import { processUsage } from '../io/process-usage.ts';
 import { TcpNetwork } from '../io/tcp-network.ts';
@@ -64,6 +65,7 @@ export function benchCommand(): Command {
 }
 
 async function bench(load: LoadName, flags: Flags): Promise<void> {
+  collectAlone();
   const clock = new RealClock();
   const abort = new AbortController();
   const onInterrupt = (): void => abort.abort();

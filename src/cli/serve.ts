@@ -12,7 +12,7 @@ import { openServer, type Server } from '../etcd/server.ts';
 import type { ServerNotices } from '../etcd/server-options.ts';
 import { SERVER_DEFAULTS } from '../h2/connection-options.ts';
 import { RealClock } from '../io/clock.ts';
-import { makeCollector } from '../io/collector.ts';
+import { collectAlone, makeCollector } from '../io/collector.ts';
 import type { Disk } from '../io/disk.ts';
 import { FailpointDisk, parseFailpoints } from '../io/failpoints.ts';
 import { FileDisk } from '../io/file-disk.ts';
@@ -84,6 +84,7 @@ function makeLogger(values: FlagValues): Logger {
 }
 
 async function run(config: ServeConfig, values: FlagValues, logger: Logger): Promise<void> {
+  collectAlone();
   const monitor = new LoopMonitor();
   const startedMs = performance.now();
   logger.info({ 'data-dir': resolve(config.folder), cores: availableParallelism() }, 'starting k1m');
