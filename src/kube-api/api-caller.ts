@@ -116,7 +116,7 @@ export class ApiCaller {
 
   async call(call: ShortCall): Promise<Answer> {
     for (let repeats = 0; ; repeats++) {
-      if (call.isUrgent !== true && !(await this.#gate.enter())) {
+      if (call.isUrgent !== true && !this.#gate.tryEnter() && !(await this.#gate.enter())) {
         return this.#isClosed ? CLOSED : { kind: 'full' };
       }
       let answer: Answer;
@@ -154,7 +154,7 @@ export class ApiCaller {
     }
   }
 
-  async #exchange(call: ShortCall, path: string, timeoutMs: number): Promise<HttpAnswer> {
+  #exchange(call: ShortCall, path: string, timeoutMs: number): Promise<HttpAnswer> {
     const { method, body, accept = JSON_TYPE, isSuccessUnread = false } = call;
     const contentType = body === undefined ? '' : (call.contentType ?? JSON_TYPE);
     return this.#sendTwice({
@@ -195,7 +195,7 @@ export class ApiCaller {
   }
 
   async #sendOnce<Head extends AnswerHead>({ method, accept, contentType, send }: Sending<Head>): Promise<Head> {
-    const headers = await this.#headers(accept, contentType);
+    const headers = this.#headers(await this.#credentialHeaders(), accept, contentType);
     if (this.#isClosed) throw new HttpError('connect', CLOSED.text);
     try {
       const answer = await send(headers);
@@ -208,8 +208,7 @@ export class ApiCaller {
   }
 
   /** The same object for the same fields, by which the HTTP client knows them again. */
-  async #headers(accept: string, contentType: string): Promise<HttpHeaders> {
-    const credentials = await this.#credentialHeaders();
+  #headers(credentials: HttpHeaders, accept: string, contentType: string): HttpHeaders {
     if (credentials !== this.#headersOf) {
       this.#headersOf = credentials;
       this.#headersByType.clear();

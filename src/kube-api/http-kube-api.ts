@@ -63,7 +63,7 @@ interface Call extends RequestSubject {
   readonly contentType?: string;
   readonly isUrgent?: boolean;
   readonly repeatsMax?: number;
-  readonly deadlineMs?: number;
+  readonly deadlineMs?: number | undefined;
 }
 
 export class HttpKubeApi implements KubeApi, Reviewer {
@@ -108,8 +108,8 @@ export class HttpKubeApi implements KubeApi, Reviewer {
     return reflector;
   }
 
-  async bind(pod: PodToBind, nodeName: string, options: WriteOptions = {}): Promise<BindOutcome> {
-    const outcome = await this.#do({
+  bind(pod: PodToBind, nodeName: string, { deadlineMs }: WriteOptions = {}): Promise<BindOutcome> {
+    const call: Call = {
       verb: 'create',
       resource: 'pods/binding',
       method: 'POST',
@@ -117,13 +117,13 @@ export class HttpKubeApi implements KubeApi, Reviewer {
       body: this.#bodies.binding(pod, nodeName),
       contentType: PROTOBUF,
       repeatsMax: 0,
-      ...options,
-    });
-    return outcome.kind === 'done' ? BOUND : outcome;
+      deadlineMs,
+    };
+    return this.#do(call, BOUND);
   }
 
   patchPodStatus(pod: PodToBind, patch: PodStatusPatch, options: WriteOptions = {}): Promise<DoneOutcome> {
-    return this.#do({
+    const call: Call = {
       verb: 'patch',
       resource: 'pods/status',
       method: 'PATCH',
@@ -131,34 +131,36 @@ export class HttpKubeApi implements KubeApi, Reviewer {
       body: podStatusBody(pod, patch),
       contentType: STRATEGIC_MERGE,
       ...options,
-    });
+    };
+    return this.#do(call, DONE);
   }
 
   deletePod(pod: ObjectIdentity, options: WriteOptions = {}): Promise<DoneOutcome> {
-    return this.#do({
+    const call: Call = {
       verb: 'delete',
       resource: 'pods',
       method: 'DELETE',
       path: objectPath('pods', pod),
       body: deleteBody(pod),
       ...options,
-    });
+    };
+    return this.#do(call, DONE);
   }
 
-  async createEvent(event: SchedulerEvent): Promise<WriteOutcome> {
+  createEvent(event: SchedulerEvent): Promise<WriteOutcome> {
     this.#eventOrdinal = (this.#eventOrdinal + 1) % ORDINALS;
     const wallMs = this.#clock.wallMs();
     const body = eventBody(event, wallMs, this.#eventOrdinal);
-    const outcome = await this.#do({
+    const call: Call = {
       verb: 'create',
       resource: qualifiedName('events'),
       method: 'POST',
       path: namespacePath('events', eventNamespace(event)),
       body: this.#bodies.event(body, wallMs),
       contentType: PROTOBUF,
-    });
+    };
     // The API server adds nothing that anybody wants to know.
-    return outcome.kind === 'done' ? { kind: 'done', object: body } : outcome;
+    return this.#do(call, { kind: 'done', object: body });
   }
 
   updateEventSeries(event: LeaseName, count: number): Promise<WriteOutcome> {
@@ -290,9 +292,9 @@ export class HttpKubeApi implements KubeApi, Reviewer {
   }
 
   /** A write of whose success nothing but the status is read. */
-  async #do(call: Call): Promise<DoneOutcome> {
+  async #do<Success>(call: Call, success: Success): Promise<Success | Failure> {
     const answer = await this.#call(call, true);
-    return answer.kind === 'answer' && isSuccess(answer.status) ? DONE : failureOf(answer, call);
+    return answer.kind === 'answer' && isSuccess(answer.status) ? success : failureOf(answer, call);
   }
 
   async #write(call: Call): Promise<WriteOutcome> {

@@ -32,6 +32,22 @@ describe('the request gate', () => {
     assert.deepEqual([gate.inFlight, gate.waiting], [0, 0]);
   });
 
+  test('lets in at once whom nobody is before, as long as it is open', async () => {
+    const { clock, gate, log } = await crowd(1, 2);
+    assert.deepEqual([gate.tryEnter(), gate.tryEnter(), gate.inFlight], [true, false, 2]);
+    void gate.enter().then(() => log.push(2));
+    gate.leave();
+    await clock.pass(0);
+    gate.leave();
+    gate.onRefusal(1000);
+    assert.deepEqual([log, gate.inFlight, gate.tryEnter()], [[1, 2], 1, false]);
+    await clock.pass(1000);
+    assert.equal(gate.tryEnter(), true);
+    gate.leave();
+    gate.end();
+    assert.equal(gate.tryEnter(), false);
+  });
+
   test('turns away who comes when too many wait', async () => {
     const { log } = await crowd(5, 1, 2);
     assert.deepEqual(log.sort(), [-4, -5, 1].sort());

@@ -54,6 +54,14 @@ export class RequestGate {
     return this.#waiting.length - this.#first;
   }
 
+  /** Whether the request may go at once; then leave() has to follow. Else it may enter(). */
+  tryEnter(): boolean {
+    const mayPass = !this.#isEnded && this.waiting === 0 && this.#inFlight < this.limit;
+    if (!mayPass || this.#closedUntilMs > this.#clock.nowMs()) return false;
+    this.#inFlight++;
+    return true;
+  }
+
   /** Resolves to true when the request may go; leave() has to follow. False when too many wait, or the gate has ended. */
   enter(): Promise<boolean> {
     if (this.#isEnded || this.waiting >= this.#waitingMax) return Promise.resolve(false);
