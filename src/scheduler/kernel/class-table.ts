@@ -140,7 +140,7 @@ export class ClassTable implements SweepUsers {
     const looks = Math.min(nodes.count, changes.count - entry.changesSeen);
     entry.changesSeen = changes.count;
     const { exceptionCount } = entry.podClass.rules;
-    const nominated = entry.overlaid?.looseCount ?? nominations.nodeCount;
+    const nominated = nominations.size === 0 ? 0 : (entry.overlaid?.looseCount ?? nominations.nodeCount);
     const shared = EXCEPTION_COST * exceptionCount + LOOK_COST * (view.looksDue + nominated);
     const lean = entry.lean + shared - LOOK_COST * looks;
     const most = 2 * MAKING_COST * nodes.count;
