@@ -13,6 +13,8 @@ const POD: PodObject = podSet({
 const OWN: ReadonlySet<string> = new Set([
   'name',
   'uid',
+  'generation',
+  'isToldUnplaced',
   'nodeName',
   'nominatedNodeName',
   'createdAtMs',

@@ -19,7 +19,7 @@ export class ByParts<T> {
   }
 }
 
-/** They differ at most in name, uid, nodes and times, in volumes and resource claims, and in whether they are finished or held by gates. */
+/** They differ at most in name, uid, generation, nodes, times and what their status was told, in volumes and resource claims, and in whether they are finished or held by gates. */
 function sharesParts(a: PodObject, b: PodObject): boolean {
   return (
     a.labels === b.labels &&
