@@ -6,7 +6,7 @@ import { createServer } from 'node:net';
 import { delimiter, dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 
-const PROGRAM = join(import.meta.dirname, '..', 'bin', 'k1m.js');
+const CHECKOUT = join(import.meta.dirname, '..');
 /** The program's first line says how Node is to be started; it finds the one that runs this. */
 const ENVIRONMENT = { ...process.env, PATH: [dirname(process.execPath), process.env.PATH].join(delimiter) };
 const LINE_TIMEOUT_MS = 600_000;
@@ -20,8 +20,12 @@ export class Command {
   readonly lines: string[] = [];
   readonly ended: Promise<number>;
 
-  constructor(args: readonly string[]) {
-    this.#child = spawn(PROGRAM, [...args], { env: ENVIRONMENT, stdio: ['ignore', 'pipe', 'pipe'] });
+  /** Of this checkout, unless another one is named. */
+  constructor(args: readonly string[], checkout: string = CHECKOUT) {
+    this.#child = spawn(join(checkout, 'bin', 'k1m.js'), [...args], {
+      env: ENVIRONMENT,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       if (stream !== null) createInterface({ input: stream }).on('line', (line) => this.#onLine(line));
     }
@@ -42,6 +46,11 @@ export class Command {
     const timer = setTimeout(() => reject(new Error(`no line with ${part}`)), LINE_TIMEOUT_MS);
     void this.ended.then(() => reject(new Error(`it ended without a line with ${part}:\n${this.lines.join('\n')}`)));
     return promise.finally(() => clearTimeout(timer));
+  }
+
+  get pid(): number {
+    if (this.#child.pid === undefined) throw new Error('it did not start');
+    return this.#child.pid;
   }
 
   /** User and system time so far. */
