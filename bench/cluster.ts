@@ -5,7 +5,7 @@
 // store afterwards.
 // A run of less than 60,000 pods is mostly that of processes which have just begun to compile.
 
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -24,6 +24,7 @@ const { values } = parseArgs({
     nodes: { type: 'string', default: '10000' },
     pods: { type: 'string', default: '20000' },
     template: { type: 'string', default: 'plain' },
+    deployments: { type: 'string', default: '0' },
     renew: { type: 'string', default: '0.1' },
     rate: { type: 'string', default: '0' },
     warm: { type: 'string', default: '0' },
@@ -38,6 +39,7 @@ const HELP = `node bench/cluster.ts [options]
   --nodes N          nodes, each with its lease (10000)
   --pods N           pods (20000)
   --template NAME    what they want: plain, anti (at most as many as nodes without taints), near (what fits into one zone), zone, host, mixed (plain)
+  --deployments N    instead of a template: pods of so many Deployments in turn, of 35 sizes (0)
   --warm N           plain pods that are bound before, and not counted, so that all processes have compiled what they run (0)
   --renew SHARE      of the leases' real rate, a renewal every 10 s (0.1)
   --rate N           pods made a second; 0: all at once (0)
@@ -47,6 +49,7 @@ const HELP = `node bench/cluster.ts [options]
   --folder DIR       where the store's data folder is made (${tmpdir()})
 `;
 const PAGE_KEYS = 1000;
+const SIZES = 35;
 
 function say(name: string, value: string): void {
   process.stdout.write(`${name.padEnd(34)} ${value}\n`);
@@ -107,6 +110,22 @@ async function startScheduler(endpoint: string): Promise<{ scheduler: Command; s
   return { scheduler, seconds: (performance.now() - startMs) / 1000 };
 }
 
+/** What pods to make, as flags of `k1m lab pods`. */
+function kindsOfPods(folder: string): string[] {
+  const count = Number(values.deployments);
+  if (count === 0) return [`--template=${values.template}`];
+  const path = join(folder, 'deployments.json');
+  const manifests = Array.from({ length: count }, (_, index) => {
+    const labels = { app: `app-${index}` };
+    const requests = { cpu: `${10 * (1 + (index % SIZES))}m`, memory: '64Mi' };
+    const spec = { containers: [{ name: 'main', image: 'app:v1', resources: { requests } }] };
+    const metadata = { name: `app-${index}` };
+    return { apiVersion: 'apps/v1', kind: 'Deployment', metadata, spec: { template: { metadata: { labels }, spec } } };
+  });
+  writeFileSync(path, JSON.stringify({ apiVersion: 'v1', kind: 'List', items: manifests }));
+  return ['-f', path];
+}
+
 /** How many pods a second were bound. */
 async function run(folder: string, podsASecond: number): Promise<number> {
   const nodes = Number(values.nodes);
@@ -133,7 +152,7 @@ async function run(folder: string, podsASecond: number): Promise<number> {
     await start('lab', 'pods', values.warm, `--endpoint=${endpoint}`, '--wait-bound', '--json').line('"boundSeconds"');
   const before = [scheduler.cpuSeconds, store.cpuSeconds, labNodes.cpuSeconds];
   const startMs = performance.now();
-  const flags = [`--template=${values.template}`, `--rate=${podsASecond}`, `--start=${warm}`, '--wait-bound', '--json'];
+  const flags = [...kindsOfPods(folder), `--rate=${podsASecond}`, `--start=${warm}`, '--wait-bound', '--json'];
   const labPods = start('lab', 'pods', values.pods, `--endpoint=${endpoint}`, ...flags);
   const figures = JSON.parse(await labPods.line('"boundSeconds"'));
   if (values.kubelets) say('first created to last running', await untilRunning(endpoint, warm + pods, startMs));

@@ -2,10 +2,11 @@
  * How fast pods are placed where the scheduler is the limit: `k1m schedule --bind=store` on `k1m serve`, and kube-scheduler 1.36 on a real kube-apiserver with
  * `k1m serve` as its store, in turn, for the same nodes and pods of `k1m lab`, all on this machine. Nodes' leases are renewed meanwhile at a tenth of the real rate.
  *
- *   node conformance/store-scheduling.ts [--nodes 5000] [--templates plain,anti,zone,host,mixed] [--pods 60000] [--warm 20000] [--their-pods 1000] [--their-warm 200]
+ *   node conformance/store-scheduling.ts [--nodes 5000] [--templates plain,anti,near,zone,host,mixed] [--pods 60000] [--warm 20000] [--their-pods 1000] [--their-warm 200]
  *
  * Both have placed `warm` plain pods before, which are not counted. What is measured is from the first pod created to the last one bound. anti is for one pod a node: then it
- * is 4,700 pods of ours (of 5,000 nodes, which have taints on one in twenty), behind twice as many to warm up.
+ * is 4,700 pods of ours (of 5,000 nodes, which have taints on one in twenty), behind twice as many to warm up. near is for all in one zone: 20,000 of ours,
+ * what fits there.
  */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -22,6 +23,8 @@ import { until } from './lab/wait.ts';
 const readyMsMax = 120_000;
 const boundMsMax = 420_000;
 const untaintedShare = 0.94;
+/** A zone has a sixteenth of the nodes, most of which take 80 to 110 pods. */
+const ofOneZonePerNode = 4;
 const names = ['k1m', 'kube-scheduler'] as const;
 type Name = (typeof names)[number];
 
@@ -121,6 +124,13 @@ async function measure(name: Name, folder: string, { nodes, pods, warm, template
   }
 }
 
+/** As much of that as the nodes hold of the template. */
+function loadOf(template: string, load: Omit<Load, 'template'>): Omit<Load, 'nodes' | 'template'> {
+  const { nodes, pods, warm } = load;
+  if (template === 'anti') return { pods: Math.min(pods, Math.floor(nodes * untaintedShare)), warm: 2 * warm };
+  return { pods: template === 'near' ? Math.min(pods, ofOneZonePerNode * nodes) : pods, warm };
+}
+
 function usage(line: string): never {
   process.stderr.write(
     `${line}\nusage: node conformance/store-scheduling.ts [--nodes N] [--templates LIST] [--pods N] [--warm N] [--their-pods N] [--their-warm N]\n`,
@@ -132,7 +142,7 @@ async function main(): Promise<number> {
   const { values } = parseArgs({
     options: {
       nodes: { type: 'string', default: '5000' },
-      templates: { type: 'string', default: 'plain,anti,zone,host,mixed' },
+      templates: { type: 'string', default: 'plain,anti,near,zone,host,mixed' },
       pods: { type: 'string', default: '60000' },
       warm: { type: 'string', default: '20000' },
       'their-pods': { type: 'string', default: '1000' },
@@ -146,10 +156,8 @@ async function main(): Promise<number> {
   }
   requirePeers(['kube-apiserver', 'kube-scheduler']);
   const folder = mkdtempSync(join(tmpdir(), 'k1m-store-scheduling-'));
-  const oneANode = Math.floor(nodes * untaintedShare);
   for (const template of values.templates.split(',')) {
-    const isOneANode = template === 'anti';
-    const ours = isOneANode ? { pods: Math.min(pods, oneANode), warm: 2 * warm } : { pods, warm };
+    const ours = loadOf(template, { nodes, pods, warm });
     const found: Measured[] = [];
     for (const name of names) {
       const load = { nodes, template, ...(name === 'k1m' ? ours : theirs) };
