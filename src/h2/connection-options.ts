@@ -33,7 +33,10 @@ export interface ConnectionOptions {
   readonly transportBacklogBytesMax: number;
   /** While the socket and our output hold more than this, nothing is read from the peer. */
   readonly outputBacklogBytesMax: number;
-  /** How long a backlog above transportBacklogBytesMax may stand still before the connection is closed. */
+  /**
+   * How long a backlog above transportBacklogBytesMax may stand still before the connection is closed: as long as a kernel tries to reach a peer that
+   * is gone, since one that was stopped may go on, and what waits meanwhile is bounded.
+   */
   readonly outputStallMsMax: number;
 
   /** How long what a stream with `isStallLimited` has queued may stand still before it is reset. */
@@ -92,7 +95,7 @@ const SHARED: Omit<ConnectionOptions, 'keepaliveTimeMs' | 'keepaliveTimeoutMs' |
   streamQueueLowBytes: 64 * KIB,
   transportBacklogBytesMax: 1 * MIB,
   outputBacklogBytesMax: 16 * MIB,
-  outputStallMsMax: 60_000,
+  outputStallMsMax: 15 * 60_000,
   streamStallMsMax: 60_000,
   abuseWindowMs: 10_000,
   peerResetsMax: 20_000,

@@ -33,7 +33,7 @@ import { type ConnectionEvents, Receiver } from './receiver.ts';
 import type { DataSource, HeaderList } from './send-queue.ts';
 import { Sender } from './sender.ts';
 import { encodeSettings } from './settings.ts';
-import { isStalled } from './stall-limit.ts';
+import { canStall, isStalled } from './stall-limit.ts';
 import type { Stream } from './stream.ts';
 import { StreamTable } from './stream-table.ts';
 
@@ -405,8 +405,11 @@ export class Connection {
   }
 
   #dismissStalled(): void {
-    for (const stream of this.#table.all()) {
-      if (!isStalled(stream, this.#nowMs, this.options.streamStallMsMax)) continue;
+    const nowMs = this.#nowMs;
+    const msMax = this.options.streamStallMsMax;
+    const isOpen = this.#sender.connectionWindow > 0 && nowMs - this.#progressMs < msMax;
+    for (const stream of this.#table.select(canStall)) {
+      if (!isStalled(stream, { isOpen, nowMs, msMax })) continue;
       this.stats.streamStalls++;
       this.#sender.dismiss(stream);
     }

@@ -56,6 +56,9 @@ export class Driver implements ByteStreamHandler {
 
   tick(): void {
     const nowMs = this.#clock.nowMs();
+    const { bufferedBytes } = this.transport;
+    // What the socket takes of a large write is told only when it has taken all.
+    if (bufferedBytes > 0) this.connection.setTransportBacklog(bufferedBytes);
     this.connection.tick(nowMs);
     this.flush();
     // The peer does not take the rest, or does not close its side.

@@ -271,6 +271,34 @@ test('streamStallMsMax: an answer that is not taken is reset, one that is taken 
   assert.deepEqual([connection.stats.streamStalls, connection.streamCount, connection.isClosed], [2, 1, false]);
 });
 
+test('streamStallMsMax: what waits behind others for a socket that takes a little is not reset, behind one that takes nothing it is', () => {
+  const options = {
+    streamStallMsMax: 5_000,
+    transportBacklogBytesMax: 1_000,
+    outputStallMsMax: 900_000,
+    pingMinTimeMs: 0,
+  };
+  const bench = new Bench('server', options).handshake();
+  bench.connection.setTransportBacklog(90_000);
+  bench.request(1).request(3);
+  const { connection } = bench;
+  for (const id of [1, 3]) {
+    bench.stream(id).isStallLimited = id === 1;
+    connection.sendData(bench.stream(id), new Uint8Array(100), 0, 100, false);
+  }
+  for (let second = 1; second <= 60; second++) {
+    connection.setTransportBacklog(90_000 - second);
+    bench.pass(1_000);
+  }
+  assert.equal(connection.stats.streamStalls, 0);
+  bench.pass(12_000);
+  assert.deepEqual([connection.stats.streamStalls, connection.streamCount, connection.isClosed], [1, 1, false]);
+  bench.pass(880_000);
+  assert.equal(connection.isClosed, false);
+  bench.pass(20_000);
+  assert.equal(connection.isClosed, true);
+});
+
 test('handshakeMsMax: a client that sends no preface and SETTINGS in time is dropped', () => {
   for (const start of [Buffer.alloc(0), Buffer.from(PREFACE)]) {
     const bench = new Bench('server');

@@ -84,7 +84,12 @@ export class StreamTable {
 
   /** The open streams at this moment, by id; for rare events. */
   all(): Stream[] {
-    const streams = this.#slots.filter((stream) => stream !== null);
+    return this.select(() => true);
+  }
+
+  /** Those of them that are wanted: a pass over the table. */
+  select(isWanted: (stream: Stream) => boolean): Stream[] {
+    const streams = this.#slots.filter((stream) => stream !== null && isWanted(stream)) as Stream[];
     return streams.sort((a, b) => a.id - b.id);
   }
 

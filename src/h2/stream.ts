@@ -45,7 +45,7 @@ export class Stream {
   isDrainOwed = false;
   /** What waits to be sent; null when nothing ever had to. */
   queue: SendQueue | null = null;
-  /** Frames sent from the queue; and how many they were when they were last seen to grow, and when that was (0: the queue was empty). */
+  /** Frames sent from the queue; and how many they were when it was last seen not to stand still, and when that was (0: not yet). */
   queuedFramesSent = 0;
   stallFramesSent = 0;
   stallMs = 0;

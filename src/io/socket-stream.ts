@@ -1,8 +1,8 @@
 // A socket of node:net or node:tls as a ByteStream.
 //
 // noDelay is the caller's: whoever writes has gathered what belongs together. Several chunks go out in one writev between cork
-// and uncork. What node's stream queues (`writableLength`) is what the operating system has not taken. Over TCP most is taken at once; over TLS nothing is, and each
-// write says when it was.
+// and uncork. What node's stream queues (`writableLength`) is what the operating system has not taken, but for the write under way, of which its handle
+// knows how much is left. Over TCP most is taken at once; over TLS nothing is, and each write says when it was.
 //
 // Sockets read into a buffer that their owner shares among them, whose bytes are valid until onData returns. Without it node makes
 // 64 KiB of external memory for each read, which fills the heap's budget and causes a major collection every 100 ms
@@ -30,11 +30,17 @@ export function readInto(buffer: Uint8Array, target: ReadTarget): OnReadOpts {
   };
 }
 
+/** A socket with node's side of the operating system's; its types leave it out. */
+type Handled = Socket & {
+  readonly _handle?: { readonly writeQueueSize?: number; readonly bytesWritten?: number } | null;
+};
+
 export class SocketStream implements ByteStream {
   readonly remoteAddress: string;
   readonly #socket: Socket;
   readonly #target: ReadTarget;
   #failure: Error | undefined;
+  #writtenBytes = 0;
   /** An empty write with a callback stands behind the last one. */
   #isMarked = false;
   /** What a write over TLS calls when it was taken. */
@@ -55,7 +61,13 @@ export class SocketStream implements ByteStream {
   }
 
   get bufferedBytes(): number {
-    return this.#socket.writableLength;
+    const socket: Handled = this.#socket;
+    const { writableLength, _handle: handle } = socket;
+    if (writableLength === 0 || this.#onTaken !== undefined) return writableLength;
+    const { writeQueueSize, bytesWritten } = handle ?? {};
+    if (writeQueueSize === undefined || bytesWritten === undefined) return writableLength;
+    // `bytesWritten` are those that the handle was given. Not 0 before the write has ended, since `onDrain` is owed.
+    return Math.max(1, this.#writtenBytes - (bytesWritten - writeQueueSize));
   }
 
   start(handler: ByteStreamHandler): void {
@@ -70,6 +82,7 @@ export class SocketStream implements ByteStream {
   write(chunk: Uint8Array): void {
     const socket = this.#socket;
     if (!socket.writable) return;
+    this.#writtenBytes += chunk.length;
     socket.write(chunk, this.#onTaken);
     if (socket.writableLength > 0) this.#mark();
   }
@@ -79,6 +92,7 @@ export class SocketStream implements ByteStream {
     if (!socket.writable) return;
     socket.cork();
     const last = chunks.length - 1;
+    for (let i = 0; i <= last; i++) this.#writtenBytes += chunks[i].length;
     for (let i = 0; i < last; i++) socket.write(chunks[i]);
     if (last >= 0) socket.write(chunks[last], this.#onTaken);
     socket.uncork();
