@@ -10,8 +10,8 @@
 //  - a progress message of revision R comes behind every event ≤ R of all watchers it speaks for, in the same queue;
 //  - a watcher is dropped only when the store has compacted past it, and is then told so.
 //
-// Limits: a stream whose queue holds more than `queueBytesMax` turns its watchers into lagging ones; they go on from the
-// history when the queue has drained. A round of events is cut at `messageBytesMax` and `messageRevisionsMax`.
+// Limits: a stream whose queue holds more than `queueBytesMax`, or than its share of `queuesBytesMax`, turns its watchers into lagging ones
+// as they have events; they go on from the history when the queue has drained. So a queue is longer than that by one message. A round of events is cut at `messageBytesMax` and `messageRevisionsMax`.
 
 import { WATCH_COMPACTED, WATCH_ID_DUPLICATE, WATCH_RANGE_EMPTY } from '../api/errors.ts';
 import type { HeaderWriter } from '../api/header-writer.ts';
@@ -26,6 +26,9 @@ import { Watcher, type WatchSpec } from './watcher.ts';
 export interface WatchLimits {
   /** Bytes queued on one stream before its watchers read from history instead. */
   readonly queueBytesMax: number;
+  /** The same of all streams together: of many each has its share, but no less than `queueBytesMin`, at which sinks tell that they have drained. */
+  readonly queuesBytesMax: number;
+  readonly queueBytesMin: number;
   /** Events of several revisions share a message up to this size and count; one revision may exceed the size. */
   readonly messageBytesMax: number;
   readonly messageRevisionsMax: number;
@@ -35,6 +38,8 @@ export interface WatchLimits {
 
 export const WATCH_LIMITS: WatchLimits = {
   queueBytesMax: 1 << 20,
+  queuesBytesMax: 256 << 20,
+  queueBytesMin: 64 << 10,
   messageBytesMax: 1 << 20,
   messageRevisionsMax: 1000,
   fragmentBytesMax: 2 << 20,
@@ -242,15 +247,16 @@ export class WatchHub {
 
   #flushTouched(): void {
     for (const watcher of this.#touched) {
-      const { stream } = watcher;
-      watcher.nextRevision = watcher.lastRevision + 1;
-      this.#sendEvents(watcher, watcher.lastRevision);
-      if (stream.sink.queuedBytes > this.#limits.queueBytesMax) {
+      if (this.#isFull(watcher.stream)) {
+        // It will find in the history what it is not given now.
+        watcher.slices.length = 0;
         this.#interest.remove(watcher);
-        // What this round did not hold it will find in the history.
         watcher.isSynced = false;
         this.#lag(watcher);
+        continue;
       }
+      watcher.nextRevision = watcher.lastRevision + 1;
+      this.#sendEvents(watcher, watcher.lastRevision);
     }
     this.#touched.length = 0;
     this.#events.reset();
@@ -264,9 +270,15 @@ export class WatchHub {
 
   #enqueue(stream: WatchStream): void {
     if (stream.isQueued || stream.lagging.length === 0) return;
-    if (stream.sink.queuedBytes > this.#limits.queueBytesMax) return;
+    if (this.#isFull(stream)) return;
     stream.isQueued = true;
     this.#work.push(stream);
+  }
+
+  #isFull({ sink }: WatchStream): boolean {
+    const { queueBytesMax, queuesBytesMax, queueBytesMin } = this.#limits;
+    const share = Math.max(queuesBytesMax / this.#streams.size, queueBytesMin);
+    return sink.queuedBytes > Math.min(queueBytesMax, share);
   }
 
   /** Reads on for one watcher; returns the entries read. Ends at the dispatched revision, where it is synced. */
