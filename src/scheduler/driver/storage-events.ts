@@ -10,15 +10,17 @@ import type { PodObject } from '../model/pod-object.ts';
 import type { StorageEvent } from '../queue/cluster-event.ts';
 import type { SchedulingQueue } from '../queue/scheduling-queue.ts';
 
+type Wakeable = Pick<SchedulingQueue, 'wake' | 'wakePods'>;
+
 export class StorageEvents {
-  readonly #queue: SchedulingQueue;
+  readonly #queue: Wakeable;
   /** Uids of the pods that wait, by the claims that they name. */
   readonly #users = new Map<string, Set<string>>();
   readonly #claims = new Map<string, readonly string[]>();
   /** Bytes that were there, by the key of the capacity. */
   readonly #room = new Map<string, number | undefined>();
 
-  constructor(queue: SchedulingQueue) {
+  constructor(queue: Wakeable) {
     this.#queue = queue;
   }
 

@@ -111,16 +111,25 @@ describe('the scheduling queue', () => {
     assert.deepEqual(queue.counts, { active: 0, backoff: 0, unschedulable: 0, gated: 0 });
   });
 
-  it('wakes all pods of a class when volumes may have set them apart', () => {
-    const queue = new PodQueue();
-    for (const uid of ['a', 'b']) {
-      queue.addPod(pod(uid));
-      queue.pop(0);
-      queue.refused(uid, 'class', new Set(['VolumeBinding']), 0);
-    }
-    queue.wake('volume-changed');
-    assert.deepEqual(popAll(queue, 100_000), ['a', 'b']);
-  });
+  const APART = [
+    ['volume-changed', 'VolumeBinding'],
+    ['storage-class-changed', 'VolumeBinding'],
+    ['csi-driver-changed', 'VolumeBinding'],
+    ['capacity-grown', 'VolumeBinding'],
+    ['object-changed', 'PodTopologySpread'],
+  ] as const;
+  for (const [event, plugin] of APART) {
+    it(`wakes all pods of a class when they may have been set apart: ${event}`, () => {
+      const queue = new PodQueue();
+      for (const uid of ['a', 'b']) {
+        queue.addPod(pod(uid));
+        queue.pop(0);
+        queue.refused(uid, 'class', new Set([plugin]), 0);
+      }
+      queue.wake(event);
+      assert.deepEqual(popAll(queue, 0), ['a', 'b']);
+    });
+  }
 
   it('leaves a pod that waits for its nominated node to what happens there', () => {
     const queue = new PodQueue();
@@ -218,17 +227,6 @@ describe('the scheduling queue', () => {
     assert.equal(queue.pop(299_999), undefined);
     queue.flushParked(300_000);
     assert.equal(queue.pop(300_000), 'a');
-  });
-
-  it('wakes all of a class when an object may have set its pods apart', () => {
-    const queue = new PodQueue();
-    for (const uid of ['a', 'b']) {
-      queue.addPod(pod(uid));
-      queue.pop(0);
-      queue.refused(uid, 'class', new Set(['PodTopologySpread']), 0);
-    }
-    queue.wake('object-changed');
-    assert.deepEqual(popAll(queue, 0), ['a', 'b']);
   });
 
   it('lets the next of a class go when the woken one is deleted', () => {
