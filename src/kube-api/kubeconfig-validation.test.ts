@@ -13,7 +13,7 @@ function one(user: object, cluster: object = {}): Promise<Credentials> {
   return readKubeconfig({
     path: '/c',
     environment: {},
-    readText: (path) => (path === '/c' ? config(user, cluster) : undefined),
+    readText: (path) => (path === '/c' ? config(user, cluster) : path === '/empty' ? '\n' : undefined),
     clock: new SimulatedClock(),
   });
 }
@@ -27,6 +27,18 @@ describe('a kubeconfig', () => {
       { token: 't', username: 'u', password: 'p' },
       {},
       'invalid configuration: more than one authentication method found for u; found [token basicAuth], only one is allowed',
+    ],
+    [
+      'a password and a token in a file',
+      { tokenFile: '/token', username: 'u', password: 'p' },
+      {},
+      'username/password or bearer token may be set, but not both',
+    ],
+    [
+      'a token file that is empty',
+      { tokenFile: '/empty' },
+      {},
+      'credentials of user u: read empty token from file "/empty"',
     ],
     [
       'a certificate without a key',
@@ -69,6 +81,18 @@ describe('a kubeconfig', () => {
       exec({ interactiveMode: 'Sometimes' }),
       {},
       'invalid configuration: invalid interactiveMode for u: "Sometimes"',
+    ],
+    [
+      'a plugin with variables that have no name',
+      exec({ env: [{ value: 'a' }, { value: 'b' }] }),
+      {},
+      `invalid configuration: env variable name ${forPlugin}`,
+    ],
+    [
+      'a plugin of a version that is no more',
+      exec({ apiVersion: 'client.authentication.k8s.io/v1alpha1' }),
+      {},
+      'credentials of user u: exec plugin: invalid apiVersion "client.authentication.k8s.io/v1alpha1"',
     ],
     [
       'a plugin of another version',

@@ -6,21 +6,28 @@ import type { Cluster, Fields, User } from './kubeconfig-file.ts';
 import { isObject } from './object-head.ts';
 
 const INTERACTIVE_MODES: readonly unknown[] = ['Never', 'IfAvailable', 'Always'];
-/** Their plugins need not say how interactive they are. */
-const EXEC_BETA = 'client.authentication.k8s.io/v1beta1';
+/** Plugins of these versions need not say how interactive they are. */
+const EXEC_BETAS: readonly unknown[] = [
+  'client.authentication.k8s.io/v1beta1',
+  'client.authentication.k8s.io/v1alpha1',
+];
 
 /** Why a file cannot be read, in Go's words; undefined when it can. */
 export type Unreadable = (path: string) => string | undefined;
 
 /** Throws CredentialsError with all that is wrong. */
 export function checkUsable(cluster: Cluster, user: User, unreadable: Unreadable): void {
-  const problems = [...userProblems(user, unreadable), ...clusterProblems(cluster, unreadable)];
+  // Each is said once, as an Aggregate of errors does.
+  const problems = [...new Set([...userProblems(user, unreadable), ...clusterProblems(cluster, unreadable)])];
   if (problems.length > 0) {
     const text = problems.length === 1 ? problems[0] : `[${problems.join(', ')}]`;
     throw new CredentialsError(`invalid configuration: ${text}`);
   }
   if (cluster.skipTlsVerify && (cluster.caData ?? cluster.caFile) !== undefined) {
     throw new CredentialsError('specifying a root certificates file with the insecure flag is not allowed');
+  }
+  if (user.tokenFile !== undefined && (user.username ?? user.password) !== undefined) {
+    throw new CredentialsError('username/password or bearer token may be set, but not both');
   }
   if (cluster.proxyUrl !== undefined) throw new CredentialsError(`cluster ${cluster.name}: proxy-url is not supported`);
 }
@@ -98,7 +105,7 @@ function execProblems({ name, exec, authProvider }: User): string[] {
 
 function modeProblems(name: string, { interactiveMode, apiVersion }: Fields): string[] {
   if (isEmpty(interactiveMode)) {
-    const isNeeded = apiVersion !== EXEC_BETA;
+    const isNeeded = !EXEC_BETAS.includes(apiVersion);
     return isNeeded ? [`interactiveMode must be specified for ${name} to use exec authentication plugin`] : [];
   }
   if (INTERACTIVE_MODES.includes(interactiveMode)) return [];

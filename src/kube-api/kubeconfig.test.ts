@@ -131,6 +131,33 @@ describe('a kubeconfig', () => {
     assert.deepEqual(await credentials.headers(), { authorization: 'Bearer two' });
   });
 
+  test('keeps the token of a file that is emptied, as when it is about to be written', async () => {
+    const clock = new SimulatedClock();
+    const files: Record<string, string> = { '/token': 'one', '/c': config({ tokenFile: '/token', token: 'other' }) };
+    const credentials = await read(files, { path: '/c', clock });
+    files['/token'] = '';
+    await clock.pass(20_000);
+    assert.deepEqual(await credentials.headers(), { authorization: 'Bearer one' });
+    files['/token'] = 'two';
+    await clock.pass(20_000);
+    assert.deepEqual(await credentials.headers(), { authorization: 'Bearer two' });
+  });
+
+  test('shows its token while the file of another one is not there', async () => {
+    const clock = new SimulatedClock();
+    const files: Record<string, string> = { '/c': config({ tokenFile: '/token', token: 'given' }) };
+    const credentials = await read(files, { path: '/c', clock });
+    assert.deepEqual(await credentials.headers(), { authorization: 'Bearer given' });
+    files['/token'] = 'one';
+    await clock.pass(20_000);
+    assert.deepEqual(await credentials.headers(), { authorization: 'Bearer one' });
+  });
+
+  test('shows no key without its certificate', async () => {
+    const { key } = (await one({ 'client-key-data': 'YQ==' })).tls();
+    assert.equal(key, undefined);
+  });
+
   test('is read again by a renewal while a plugin still logs in for what it said before', async () => {
     const exec = execPlugin("{ token: 'old' }");
     const files = { '/c': config({ exec }) };

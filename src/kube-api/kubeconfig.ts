@@ -139,16 +139,30 @@ class KubeconfigCredentials implements Credentials {
   }
 
   #headersOf({ headers }: Login, user: User): HttpHeaders {
-    const { username, password = '', tokenFile } = user;
-    const token = tokenFile === undefined ? user.token : this.#fileText(tokenFile);
+    const { username, password = '' } = user;
+    const token = this.#tokenOf(user)?.trim();
     return {
       ...headers,
-      ...(token === undefined ? {} : { authorization: `Bearer ${token.trim()}` }),
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
       ...(username === undefined
         ? {}
         : { authorization: `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}` }),
       ...impersonation(user),
     };
+  }
+
+  /** The file's; where that cannot be read at the first time the other one, if there is one. */
+  #tokenOf({ token, tokenFile }: User): string | undefined {
+    if (tokenFile === undefined) return token;
+    try {
+      const text = this.#fileText(tokenFile);
+      // Somebody is about to write it.
+      if (text.trim() === '') throw new Error(`read empty token from file ${JSON.stringify(tokenFile)}`);
+      return text;
+    } catch (error) {
+      if (token === undefined || this.#headersAtMs !== Number.NEGATIVE_INFINITY) throw error;
+      return token;
+    }
   }
 
   #caData(): string | undefined {
@@ -212,11 +226,12 @@ function headerKey(key: string): string {
     .join('');
 }
 
-/** The user's own, where no plugin has brought one. */
+/** The user's own, where no plugin has brought one; a key alone counts for nothing. */
 function ownCertificate(login: Login, user: User, fileText: (path: string) => string): Partial<Login> {
   const certificate = login.certificate ?? dataOrFile(user.certData, user.certFile, fileText);
+  if (certificate === undefined) return {};
   const key = login.key ?? dataOrFile(user.keyData, user.keyFile, fileText);
-  return { ...(certificate === undefined ? {} : { certificate }), ...(key === undefined ? {} : { key }) };
+  return { certificate, ...(key === undefined ? {} : { key }) };
 }
 
 function dataOrFile(
