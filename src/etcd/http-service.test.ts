@@ -107,5 +107,13 @@ describe('a page', () => {
       const response = ask(http, `GET ${target}`);
       assert.deepEqual([response.status, response.body], [status, body]);
     }
+    const counted = http.counters.checks.map(({ kind, name, ...rest }) => `${kind} ${name} ${JSON.stringify(rest)}`);
+    assert.deepEqual(counted, [
+      'readyz data_corruption {"successes":0,"failures":1,"isFine":false}',
+      'readyz serializable_read {"successes":2,"failures":0,"isFine":true}',
+      'readyz linearizable_read {"successes":0,"failures":3,"isFine":false}',
+      'readyz non_learner {"successes":2,"failures":0,"isFine":true}',
+      'livez serializable_read {"successes":1,"failures":0,"isFine":true}',
+    ]);
   });
 });

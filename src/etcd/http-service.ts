@@ -4,6 +4,7 @@
 import { ALARM_CORRUPT } from '../api/messages.ts';
 import type { HttpRequest, HttpResponse } from '../grpc/server-connection.ts';
 import type { Engine } from './engine.ts';
+import { type CheckKind, HealthCounters } from './health-metrics.ts';
 import { alarmName, ETCD_CLUSTER_VERSION, ETCD_VERSION, STORAGE_VERSION } from './maintenance-service.ts';
 
 /** Sent with every reply, as etcd does. */
@@ -18,12 +19,6 @@ type Headers = readonly (readonly [string, string])[];
 const TEXT = 'text/plain; charset=utf-8';
 /** Of errors and checks: what Go's http.Error adds. */
 const NOT_SNIFFED: Headers = [['x-content-type-options', 'nosniff']];
-
-/** Counters that /metrics publishes. */
-export class HealthCounters {
-  successes = 0;
-  failures = 0;
-}
 
 interface Check {
   readonly name: string;
@@ -43,7 +38,7 @@ export class HttpService {
   readonly counters: HealthCounters = new HealthCounters();
   readonly #engine: Engine;
   readonly #metrics: () => Promise<string>;
-  readonly #checks: Readonly<Record<'livez' | 'readyz', readonly Check[]>>;
+  readonly #checks: Readonly<Record<CheckKind, readonly Check[]>>;
 
   constructor(options: HttpServiceOptions) {
     this.#engine = options.engine;
@@ -95,7 +90,7 @@ export class HttpService {
     return respond(200, 'application/json', JSON.stringify(body));
   }
 
-  #check(method: string, kind: 'livez' | 'readyz', path: string, query: URLSearchParams): HttpResponse {
+  #check(method: string, kind: CheckKind, path: string, query: URLSearchParams): HttpResponse {
     const isAll = path === `/${kind}`;
     const only = path.slice(kind.length + 2);
     const checks = this.#checks[kind].filter(({ name }) => isAll || name === only);
@@ -107,6 +102,7 @@ export class HttpService {
     for (const { name, problem } of checks) {
       if (excluded.has(name)) continue;
       const reason = problem();
+      this.counters.checked(kind, name, reason === undefined);
       text += reason === undefined ? `[+]${name} ok\n` : `[-]${name} failed: ${reason}\n`;
       isFine &&= reason === undefined;
     }
@@ -122,7 +118,7 @@ export class HttpService {
   }
 }
 
-function isCheckPath(path: string, kind: string): boolean {
+function isCheckPath(path: string, kind: CheckKind): boolean {
   return path === `/${kind}` || path.startsWith(`/${kind}/`);
 }
 

@@ -23,7 +23,15 @@ it('the metrics say the same, in seconds and bytes', () => {
   const metrics = new Map<string, readonly LabelledValue[]>();
   const unused = (): never => assert.fail('only labelled ones');
   defineDurabilityMetrics(
-    { gauge: unused, counter: unused, gauges: (name, _help, read) => metrics.set(name, read()) },
+    {
+      gauge: unused,
+      counter: unused,
+      counters: unused,
+      gauges: (name, _help, labelNames, read) => {
+        metrics.set(name, read());
+        for (const { labels } of read()) assert.deepEqual(Object.keys(labels), labelNames);
+      },
+    },
     classBudgets(MAP, LIMITS),
   );
   const valueAt = (name: string, prefix: string, event: string): number | undefined => {

@@ -70,6 +70,9 @@ function labelOf({ prefix }: ClassBudget): string {
   return Buffer.from(prefix).toString();
 }
 
+const CLASS_LABELS: readonly string[] = ['prefix', 'class'];
+const LOSS_LABELS: readonly string[] = [...CLASS_LABELS, 'event'];
+
 export function defineDurabilityMetrics(definer: MetricDefiner, budgets: readonly ClassBudget[]): void {
   const each = (measure: (budget: LossBudget) => number): readonly LabelledValue[] => {
     return budgets.flatMap((row) =>
@@ -79,10 +82,17 @@ export function defineDurabilityMetrics(definer: MetricDefiner, budgets: readonl
       })),
     );
   };
-  definer.gauges('k1m_durability_class', 'The durability class in force for the keys below a prefix: 1.', () => {
-    return budgets.map((row) => ({ labels: { prefix: labelOf(row), class: row.durability }, value: 1 }));
-  });
+  definer.gauges(
+    'k1m_durability_class',
+    'The durability class in force for the keys below a prefix: 1.',
+    CLASS_LABELS,
+    () => {
+      return budgets.map((row) => ({ labels: { prefix: labelOf(row), class: row.durability }, value: 1 }));
+    },
+  );
   const what = 'of acknowledged writes that an event may take; +Inf: all';
-  definer.gauges('k1m_durability_loss_seconds', `The last seconds ${what}.`, () => each(({ ms }) => ms / 1000));
-  definer.gauges('k1m_durability_loss_bytes', `The last bytes ${what}.`, () => each(({ bytes }) => bytes));
+  definer.gauges('k1m_durability_loss_seconds', `The last seconds ${what}.`, LOSS_LABELS, () =>
+    each(({ ms }) => ms / 1000),
+  );
+  definer.gauges('k1m_durability_loss_bytes', `The last bytes ${what}.`, LOSS_LABELS, () => each(({ bytes }) => bytes));
 }

@@ -7,7 +7,8 @@ export interface LabelledValue {
 
 export interface MetricDefiner {
   gauge(name: string, help: string, read: () => number): void;
-  /** One metric with a value for each set of labels; all of them have the same names, and there is one at least. */
-  gauges(name: string, help: string, read: () => readonly LabelledValue[]): void;
   counter(name: string, help: string, read: () => number): void;
+  /** One metric with a value for each set of labels. */
+  gauges(name: string, help: string, labelNames: readonly string[], read: () => readonly LabelledValue[]): void;
+  counters(name: string, help: string, labelNames: readonly string[], read: () => readonly LabelledValue[]): void;
 }

@@ -16,6 +16,7 @@ import type { Committer } from './committer.ts';
 import { type ConnectionFigures, defineConnectionMetrics } from './connection-metrics.ts';
 import type { Engine } from './engine.ts';
 import { grpcMetricsText } from './grpc-metrics.ts';
+import { defineHealthMetrics } from './health-metrics.ts';
 import type { HttpService } from './http-service.ts';
 import { ETCD_CLUSTER_VERSION, ETCD_VERSION } from './maintenance-service.ts';
 import type { LabelledValue, MetricDefiner } from './metric-definer.ts';
@@ -77,9 +78,11 @@ export class Metrics {
     this.#defineWatch();
     const definer: MetricDefiner = {
       gauge: (name, help, read) => this.#gauge(name, help, read),
-      gauges: (name, help, read) => this.#gauges(name, help, read),
       counter: (name, help, read) => this.#counter(name, help, read),
+      gauges: (name, help, labelNames, read) => this.#gauges(name, help, labelNames, read),
+      counters: (name, help, labelNames, read) => this.#counters(name, help, labelNames, read),
     };
+    defineHealthMetrics(definer, () => sources.http().counters);
     defineConnectionMetrics(definer, sources.connections);
     for (const part of sources.parts) part.defineMetrics(definer);
     this.#defineProcess();
@@ -150,15 +153,28 @@ export class Metrics {
     );
   }
 
-  #gauges(name: string, help: string, read: () => readonly LabelledValue[]): void {
+  #gauges(name: string, help: string, labelNames: readonly string[], read: () => readonly LabelledValue[]): void {
     new Gauge({
       name,
       help,
-      labelNames: Object.keys(read()[0].labels),
+      labelNames: [...labelNames],
       registers: [this.#prometheus],
       collect(): void {
         this.reset();
         for (const { labels, value } of read()) this.set(labels, value);
+      },
+    });
+  }
+
+  #counters(name: string, help: string, labelNames: readonly string[], read: () => readonly LabelledValue[]): void {
+    new Counter({
+      name,
+      help,
+      labelNames: [...labelNames],
+      registers: [this.#prometheus],
+      collect(): void {
+        this.reset();
+        for (const { labels, value } of read()) this.inc(labels, value);
       },
     });
   }
@@ -192,7 +208,7 @@ export class Metrics {
   }
 
   #defineServer(): void {
-    const { engine, http, sequences, committer } = this.#sources;
+    const { engine, sequences, committer } = this.#sources;
     const serverId = BigInt.asUintN(64, engine.identity.memberId).toString(16);
     this.#gauge('etcd_server_has_leader', 'Whether or not a leader exists. 1 is existence, 0 is not.', () => 1);
     this.#gauge('etcd_server_is_leader', 'Whether or not this member is a leader. 1 if is, 0 otherwise.', () => 1);
@@ -225,16 +241,6 @@ export class Metrics {
       'etcd_server_quota_backend_bytes',
       'Current backend storage quota size in bytes.',
       () => engine.limits.quotaBytes,
-    );
-    this.#counter(
-      'etcd_server_health_success',
-      'The total number of successful health checks.',
-      () => http().counters.successes,
-    );
-    this.#counter(
-      'etcd_server_health_failures',
-      'The total number of failed health checks.',
-      () => http().counters.failures,
     );
     this.#info('etcd_server_version', 'Which version is running. 1 for its label.', { server_version: ETCD_VERSION });
     this.#info('etcd_server_id', 'Server or member ID in hexadecimal format. 1 for its label.', {
