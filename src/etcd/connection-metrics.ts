@@ -11,6 +11,8 @@ export interface ConnectionFigures {
   readonly stats: ConnectionStats;
   /** Dropped before it was known what they speak, and of HTTP/1.1, because time was up. */
   readonly timeouts: { readonly silent: number; readonly http1: number };
+  /** Of HTTP/1.1, dropped because what came was too long, or no HTTP. */
+  readonly http1Refusals: number;
 }
 
 export function defineConnectionMetrics(definer: MetricDefiner, figures: () => ConnectionFigures): void {
@@ -96,5 +98,10 @@ export function defineConnectionMetrics(definer: MetricDefiner, figures: () => C
     'k1m_http1_timeouts_total',
     'HTTP/1.1 connections closed because a request, the taking of its answer, or the next request took too long.',
     () => figures().timeouts.http1,
+  );
+  definer.counter(
+    'k1m_http1_refusals_total',
+    'HTTP/1.1 connections closed because a request was too long or malformed.',
+    () => figures().http1Refusals,
   );
 }

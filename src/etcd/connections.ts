@@ -75,6 +75,11 @@ export class Connections {
     return { silent: this.#silent, http1: this.#http1.timeouts };
   }
 
+  /** Those of HTTP/1.1 dropped because of what came. */
+  get http1Refusals(): number {
+    return this.#http1.refusals;
+  }
+
   /** `isHttpOnly`: gRPC is not served there. Rejects with the network's error. */
   async listen(addresses: readonly ListenOptions[], isHttpOnly: boolean): Promise<void> {
     const { network, clock } = this.#options;

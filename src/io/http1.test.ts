@@ -106,14 +106,16 @@ describe('a connection of HTTP/1.1', () => {
     assert.deepEqual([peer.isClosed, peer.http1.timeouts], [true, 1]);
   });
 
-  it('is dropped at once for too long a header or body', async () => {
+  it('is dropped at once for too long a header or body, and for what is no HTTP', async () => {
     for (const bytes of [
+      'GET /health HTTP/9.9\r\n\r\n',
+      `POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n${`8000\r\n${'x'.repeat(0x8000)}\r\n`.repeat(4)}`,
       `GET / HTTP/1.1\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`,
       `POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n${'x'.repeat(100_000)}`,
     ]) {
       const peer = new Peer();
       await peer.send(bytes);
-      assert.deepEqual([peer.isClosed, peer.answers], [true, 0]);
+      assert.deepEqual([peer.isClosed, peer.answers, peer.http1.refusals, peer.http1.timeouts], [true, 0, 1, 0]);
     }
   });
 });

@@ -127,8 +127,9 @@ export class Http1 {
   readonly #server: Server;
   readonly #clock: Clock;
   readonly #limits: Http1Limits;
-  /** Connections dropped because of Http1Limits. */
+  /** Connections dropped because of Http1Limits; and because what came was too long, or no HTTP. */
   timeouts = 0;
+  refusals = 0;
 
   constructor(clock: Clock, handler: Http1Handler, limits: Http1Limits = HTTP1_LIMITS) {
     this.#clock = clock;
@@ -139,12 +140,17 @@ export class Http1 {
       // Connections are given to the server by `accept` alone. node's types know sockets of its own only.
       const adapter = request.socket as Duplex as StreamAdapter;
       response.on('finish', () => adapter.answered());
-      readRequest(request, (method, target) => {
+      const onRequest = (method: string, target: string): void => {
         adapter.answering();
         handler({ method, target }, (reply) => sendResponse(response, reply));
-      });
+      };
+      readRequest(request, onRequest, () => this.refusals++);
     });
     limitServer(this.#server);
+    // Connections that break are told of too.
+    this.#server.on('clientError', ({ code = '' }: Error & { code?: string }) => {
+      if (code.startsWith('HPE_')) this.refusals++;
+    });
   }
 
   /** Takes over a stream that has been started; its further events go to the handler returned. */
@@ -166,12 +172,18 @@ export function limitServer(server: Server): void {
   server.on('clientError', (_error, socket) => socket.destroy());
 }
 
-/** Tells of the request when all of it is there. */
-export function readRequest(request: IncomingMessage, onRequest: (method: string, target: string) => void): void {
+/** Tells of the request when all of it is there, or that its body is too long, which ends the connection. */
+export function readRequest(
+  request: IncomingMessage,
+  onRequest: (method: string, target: string) => void,
+  onTooLong?: () => void,
+): void {
   let bytes = 0;
   request.on('data', (chunk: Buffer) => {
     bytes += chunk.length;
-    if (bytes > BODY_BYTES_MAX) request.destroy();
+    if (bytes <= BODY_BYTES_MAX || request.destroyed) return;
+    onTooLong?.();
+    request.destroy();
   });
   request.on('end', () => onRequest(request.method ?? '', request.url ?? ''));
 }
