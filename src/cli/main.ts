@@ -30,6 +30,11 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   version: async () => versionCommand(),
 };
 
+/** The command `help` has no help of its own, and would call it an unknown command: the general one stands for it. */
+function argumentsOf(argv: readonly string[]): readonly string[] {
+  return argv[2] === 'help' && ['--help', '-h'].includes(argv[3]) ? argv.slice(0, 3) : argv;
+}
+
 async function program(argv: readonly string[]): Promise<Command> {
   const root = new Command('k1m')
     .description('the control plane for Kubernetes clusters of up to a million nodes')
@@ -114,7 +119,8 @@ for (const stream of [process.stdout, process.stderr]) {
 
 try {
   // A command whose connection is lost waits for nothing but a timer.
-  await stayingAlive((await program(process.argv)).parseAsync(process.argv));
+  const argv = argumentsOf(process.argv);
+  await stayingAlive((await program(argv)).parseAsync(argv));
 } catch (error) {
   process.exitCode = exitCodeOf(error);
 }

@@ -232,6 +232,7 @@ describe('help', { concurrency: 4 }, () => {
     [['--help'], /serve .*serve the etcd v3 API/],
     [['serve', '--help'], /--data-dir/],
     [['help', 'serve'], /--data-dir/],
+    [['help', '--help'], /serve .*serve the etcd v3 API/],
     [['completion', '--help'], /bash, zsh or fish/],
     [['version', '--help'], /versions of k1m/],
   ] as const) {
