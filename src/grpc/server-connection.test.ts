@@ -140,7 +140,6 @@ function zipped(text: string): Buffer {
 
 const NOTHING = Buffer.alloc(0);
 const COMPRESSED = '13 grpc: compressed flag set with identity or empty encoding';
-const TWO = '13 received more than one message for a unary call';
 
 const cases: readonly (readonly [string, Method, readonly Buffer[], string, readonly string[]])[] = [
   ['a unary message in one frame', UNARY, [message('one')], '0', ['one']],
@@ -151,9 +150,16 @@ const cases: readonly (readonly [string, Method, readonly Buffer[], string, read
   ['a compressed unary message', UNARY, [message('one', 1)], COMPRESSED, []],
   ['a compressed message of a stream', STREAM, [message('one', 1)], COMPRESSED, []],
   ['an unknown flag', UNARY, [message('one', 2)], '13 grpc: received unexpected payload format 2', []],
-  ['two messages on a unary call', UNARY, [Buffer.concat([message('one'), message('two')])], TWO, []],
-  ['two messages on a unary call, in two frames', UNARY, [message('one'), message('two')], TWO, []],
-  ['two empty messages on a unary call', UNARY, [message(''), message('')], TWO, []],
+  ['two messages on a unary call', UNARY, [Buffer.concat([message('one'), message('two')])], '0', ['one']],
+  ['two messages on a unary call, in two frames', UNARY, [message('one'), message('two')], '0', ['one']],
+  [
+    'more than a message of a unary call, of which nothing is good',
+    UNARY,
+    [message('one'), Buffer.of(9, 255, 255, 255, 255)],
+    '0',
+    ['one'],
+  ],
+  ['two empty messages on a unary call', UNARY, [message(''), message('')], '0', ['']],
   ['a unary call without a message', UNARY, [NOTHING], '2 EOF', []],
   ['a unary call that ends with its headers', UNARY, [], '2 EOF', []],
   ['a unary call that ends in the prefix', UNARY, [message('').subarray(0, 3)], '2 EOF', []],
