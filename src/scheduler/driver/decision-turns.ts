@@ -100,6 +100,8 @@ export class DecisionTurns {
       this.#decide(next.uid, next.sinceMs, nowMs);
     }
     this.#timer?.cancel();
+    // There is a turn when a binding ends, and none after the last.
+    if (!bindings.hasRoom || this.#isStopped) return;
     const dueMs = queue.nextDueMs;
     if (dueMs === Number.POSITIVE_INFINITY) return;
     this.#timer = clock.setTimer(Math.max(1, dueMs - clock.nowMs()), () => this.kick());

@@ -17,12 +17,13 @@ class Lab {
   readonly problems: string[] = [];
   readonly scheduler: Scheduler;
 
-  constructor(openShards?: (onAnswered: () => void) => ShardedKernel) {
+  constructor(openShards?: (onAnswered: () => void) => ShardedKernel, bindingsMax?: number) {
     this.scheduler = new Scheduler({
       api: this.cluster.api,
       clock: this.clock,
       profiles: [PROFILE],
       openShards,
+      ...(bindingsMax === undefined ? {} : { bindingsMax }),
       instance: 'test',
       notices: {
         onProblem: (resource, text) => this.problems.push(`${resource}: ${text}`),
@@ -140,6 +141,26 @@ describe('the scheduler', () => {
     await lab.pass(1000);
     assert.deepEqual([lab.nodeOf('other'), lab.nodeOf('gated')], ['', '']);
     assert.deepEqual(lab.cluster.events, []);
+    lab.scheduler.close();
+  });
+
+  it('lets a pod whose time has come wait for room for its binding, and does nothing meanwhile', async () => {
+    const lab = new Lab(undefined, 1);
+    lab.cluster.createNode('n1', '4');
+    const faults: BindFault[] = ['refused'];
+    lab.cluster.nextFault = () => faults.shift() ?? 'unreachable';
+    for (const name of ['a', 'b']) lab.cluster.createPod(name, '1');
+    await lab.pass(2000);
+    let steps = 0;
+    for (const untilMs = lab.clock.nowMs() + 5000; lab.clock.nowMs() < untilMs; steps++) {
+      lab.clock.step();
+      await lab.pass(0);
+    }
+    // Those of seconds, for requests and the clock of nodes.
+    assert.ok(steps < 50, `${steps} timers in 5 s`);
+    lab.cluster.nextFault = () => 'none';
+    await lab.pass(20_000);
+    assert.deepEqual([lab.nodeOf('a'), lab.nodeOf('b')], ['n1', 'n1']);
     lab.scheduler.close();
   });
 
