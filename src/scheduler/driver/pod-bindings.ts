@@ -20,7 +20,7 @@ import { type Acceptance, Binder, type Binding, IN_FLIGHT_MAX_DEFAULT } from './
 import type { OwnPod } from './own-pod.ts';
 import type { PodPreemption } from './pod-preemption.ts';
 import type { PodVolumes } from './pod-volumes.ts';
-import type { SchedulerCounters } from './scheduler-counters.ts';
+import type { ExtensionPoint, SchedulerCounters } from './scheduler-counters.ts';
 import type { SchedulerNotices } from './scheduler-options.ts';
 import type { StatusWriter } from './status-writer.ts';
 
@@ -56,6 +56,14 @@ interface SentPod extends PodToBind {
   readonly own: OwnPod;
   /** When the attempt began. */
   readonly sinceMs: number;
+  readonly sentMs: number;
+}
+
+/** Of a pod whose volumes are bound first. */
+interface VolumeBinding {
+  /** When the attempt began. */
+  readonly sinceMs: number;
+  readonly volumesSinceMs: number;
 }
 
 export class PodBindings {
@@ -63,8 +71,7 @@ export class PodBindings {
   readonly #binder: Binder<SentPod>;
   /** Assumed pods whose volumes have been bound; their turn to be sent comes. */
   readonly #ready: OwnPod[] = [];
-  /** When the attempt began, of pods whose volumes are bound first. */
-  readonly #sinceMs = new WeakMap<OwnPod, number>();
+  readonly #withVolumes = new WeakMap<OwnPod, VolumeBinding>();
 
   constructor(options: PodBindingsOptions) {
     const { api, clock, leadsUntilMs, inFlightMax = IN_FLIGHT_MAX_DEFAULT, notices } = options;
@@ -115,7 +122,7 @@ export class PodBindings {
       this.#send(own, sinceMs);
     } else if (volumes.hasRoom) {
       this.#assume(own, nodeName);
-      this.#sinceMs.set(own, sinceMs);
+      this.#withVolumes.set(own, { sinceMs, volumesSinceMs: clock.nowMs() });
       volumes.bind({ uid: pod.uid, nodeName, plan, timeoutMs: this.#volumesTimeoutMs(pod.schedulerName) });
     } else {
       queue.failed(pod.uid, clock.nowMs());
@@ -138,6 +145,8 @@ export class PodBindings {
     const { own: pods, preemption, onDue } = this.#options;
     const own = pods.get(uid);
     if (own === undefined || own.assumedNode !== nodeName) return;
+    const volumesSinceMs = this.#withVolumes.get(own)?.volumesSinceMs;
+    if (volumesSinceMs !== undefined) this.#countRan(own, 'PreBind', problem !== undefined, volumesSinceMs);
     if (problem === undefined) this.#ready.push(own);
     else {
       const text = `running PreBind plugin "VolumeBinding": ${problem}`;
@@ -148,12 +157,17 @@ export class PodBindings {
   }
 
   #beganMs(own: OwnPod): number {
-    return this.#sinceMs.get(own) ?? this.#options.clock.nowMs();
+    return this.#withVolumes.get(own)?.sinceMs ?? this.#options.clock.nowMs();
   }
 
   #countFailed({ model }: OwnPod, sinceMs: number): void {
     const { counters, clock } = this.#options;
     counters.failed(model.schedulerName, 'error', (clock.nowMs() - sinceMs) / 1000);
+  }
+
+  #countRan({ model }: OwnPod, point: ExtensionPoint, hasFailed: boolean, sinceMs: number): void {
+    const { counters, clock } = this.#options;
+    counters.ran(model.schedulerName, point, hasFailed, (clock.nowMs() - sinceMs) / 1000);
   }
 
   #assume(own: OwnPod, nodeName: string): void {
@@ -169,7 +183,8 @@ export class PodBindings {
   #send(own: OwnPod, sinceMs: number): void {
     const { namespace, name, uid } = own.pod;
     const { resourceVersion, assumedNode } = own;
-    this.#binder.bind({ namespace, name, uid, resourceVersion, own, sinceMs }, assumedNode);
+    const sentMs = this.#options.clock.nowMs();
+    this.#binder.bind({ namespace, name, uid, resourceVersion, own, sinceMs, sentMs }, assumedNode);
   }
 
   #volumesTimeoutMs(schedulerName: string): number {
@@ -181,6 +196,7 @@ export class PodBindings {
     const { own: pods, status, preemption, onGone, onRoom, onDue } = this.#options;
     const { uid } = sent;
     onDue();
+    this.#countRan(sent.own, 'Bind', binding.kind !== 'bound', sent.sentMs);
     if (binding.kind === 'bound') {
       this.#countBound(sent);
       status.placed(sent.own.pod, sent.own.pod.schedulerName, nodeName);

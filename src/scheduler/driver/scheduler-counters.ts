@@ -2,12 +2,14 @@
 //
 //   attempt: from a pod's turn until it is bound, refused, or something about it fails
 //   algorithm: the part of it in which a node is looked for
+//   extension points: of those that are one after another here as well, which are PreBind (volumes are bound) and Bind
 
 import { DurationHistogram } from '../../base/duration-histogram.ts';
 
 const powersOfTwo = (first: number, count: number): number[] => Array.from({ length: count }, (_, n) => first * 2 ** n);
 
 const ATTEMPT_BUCKETS = powersOfTwo(0.001, 15);
+const POINT_BUCKETS = powersOfTwo(0.0001, 12);
 const VICTIM_BUCKETS = powersOfTwo(1, 7);
 const TRIES_BUCKETS = powersOfTwo(1, 5);
 const SLI_BUCKETS = powersOfTwo(0.01, 20);
@@ -16,6 +18,12 @@ const TRIES_MAX = 15;
 
 export type AttemptResult = 'scheduled' | 'unschedulable' | 'error';
 const RESULTS: readonly AttemptResult[] = ['scheduled', 'unschedulable', 'error'];
+
+export type ExtensionPoint = 'PreBind' | 'Bind';
+type PointStatus = 'Success' | 'Error';
+type PointHistograms = Readonly<Record<ExtensionPoint, Readonly<Record<PointStatus, DurationHistogram>>>>;
+const POINTS: readonly ExtensionPoint[] = ['PreBind', 'Bind'];
+const STATUSES: readonly PointStatus[] = ['Success', 'Error'];
 
 export interface BoundPod {
   readonly profile: string;
@@ -31,6 +39,7 @@ export class SchedulerCounters {
   /** Pods that fitted nowhere and were looked at for preemption. */
   preemptionAttempts = 0;
   readonly #attempts: ReadonlyMap<string, Readonly<Record<AttemptResult, DurationHistogram>>>;
+  readonly #points: ReadonlyMap<string, PointHistograms>;
   readonly #algorithm = new DurationHistogram(ATTEMPT_BUCKETS);
   readonly #tries = new DurationHistogram(TRIES_BUCKETS);
   /** By the label of the attempts. */
@@ -42,6 +51,11 @@ export class SchedulerCounters {
     this.#attempts = new Map(
       profiles.map((name) => [name, { scheduled: histogram(), unschedulable: histogram(), error: histogram() }]),
     );
+    const ofPoint = (): Readonly<Record<PointStatus, DurationHistogram>> => ({
+      Success: new DurationHistogram(POINT_BUCKETS),
+      Error: new DurationHistogram(POINT_BUCKETS),
+    });
+    this.#points = new Map(profiles.map((name) => [name, { PreBind: ofPoint(), Bind: ofPoint() }]));
   }
 
   /** Attempts of all profiles that ended so. */
@@ -52,6 +66,11 @@ export class SchedulerCounters {
   /** A node was looked for. */
   decided(seconds: number): void {
     this.#algorithm.observe(seconds);
+  }
+
+  /** What the plugins of the extension point do was done for a pod, or failed. */
+  ran(profile: string, point: ExtensionPoint, hasFailed: boolean, seconds: number): void {
+    this.#points.get(profile)?.[point][hasFailed ? 'Error' : 'Success'].observe(seconds);
   }
 
   /** An attempt ended without a node for the pod. */
@@ -84,6 +103,7 @@ export class SchedulerCounters {
         'scheduler_scheduling_algorithm_duration_seconds',
         'Scheduling algorithm latency in seconds',
       ) +
+      this.#pointsText() +
       this.#tries.text('scheduler_pod_scheduling_attempts', 'Number of attempts to successfully schedule a pod.') +
       seriesText(
         'scheduler_pod_scheduling_sli_duration_seconds',
@@ -94,6 +114,22 @@ export class SchedulerCounters {
       '# TYPE scheduler_preemption_attempts_total counter\n' +
       `scheduler_preemption_attempts_total ${this.preemptionAttempts}\n` +
       this.#victims.text('scheduler_preemption_victims', 'Number of selected preemption victims')
+    );
+  }
+
+  #pointsText(): string {
+    const all = [...this.#points].flatMap(([profile, byPoint]) =>
+      POINTS.flatMap((point) =>
+        STATUSES.map(
+          (status) =>
+            [`extension_point="${point}",profile="${profile}",status="${status}"`, byPoint[point][status]] as const,
+        ),
+      ),
+    );
+    return seriesText(
+      'scheduler_framework_extension_point_duration_seconds',
+      'Latency for running all plugins of a specific extension point.',
+      all.filter(([, { count }]) => count > 0),
     );
   }
 

@@ -86,6 +86,28 @@ describe('the metrics of a scheduler', () => {
     );
   });
 
+  it('tell how long volumes and pods take to be bound', async () => {
+    const text = await after(async (cluster, pass) => {
+      // A volume is made, and then its claim is bound.
+      cluster.storage.controllerDelayMs = 3000;
+      cluster.storage.storageClass('made', 'example.com/provisioner');
+      cluster.storage.claim('c');
+      cluster.createNode('n1', '4');
+      const faults: BindFault[] = ['unreachable'];
+      cluster.nextFault = () => faults.shift() ?? 'none';
+      cluster.createPod('a', '1', { volumes: [{ name: 'data', persistentVolumeClaim: { claimName: 'c' } }] });
+      await pass(20_000);
+    });
+    for (const [point, seconds] of [
+      ['PreBind', 6],
+      ['Bind', 1],
+    ] as const) {
+      const labels = `extension_point="${point}",profile="default-scheduler",status="Success"`;
+      const sum = new RegExp(`^scheduler_framework_extension_point_duration_seconds_sum{${labels}} (.*)$`, 'm');
+      assert.equal(Math.floor(Number(sum.exec(text)?.[1])), seconds, point);
+    }
+  });
+
   it('count every attempt of a pod, also those whose binding failed', async () => {
     const text = await after(async (cluster, pass) => {
       const fates: BindFault[] = ['refused'];
@@ -104,6 +126,11 @@ describe('the metrics of a scheduler', () => {
       'scheduler_pod_scheduling_sli_duration_seconds_count{attempts="3"} 1',
     ]);
     assert.match(text, /^scheduler_pod_scheduling_attempts_sum 3$/m);
+    const bind = 'extension_point="Bind",profile="default-scheduler"';
+    assert.deepEqual(linesOf(text, 'framework_extension_point_duration_seconds'), [
+      `scheduler_framework_extension_point_duration_seconds_count{${bind},status="Error"} 1`,
+      `scheduler_framework_extension_point_duration_seconds_count{${bind},status="Success"} 1`,
+    ]);
     assert.deepEqual(linesOf(text, 'queue_incoming_pods'), [
       'scheduler_queue_incoming_pods_total{event="BackoffComplete",queue="active"} 2',
       'scheduler_queue_incoming_pods_total{event="NodeAdd",queue="backoff"} 1',
