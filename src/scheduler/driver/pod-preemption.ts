@@ -36,7 +36,7 @@ export interface PodPreemptionOptions {
   readonly own: ReadonlyMap<string, OwnPod>;
   /** Room that was set aside on a node is free again. */
   readonly onRoom: (nodeName: string) => void;
-  /** Some pod is to be tried again. */
+  /** Some pod is to be tried again, or may be decided on now. */
   readonly onDue: () => void;
   readonly onProblem: (pod: string, text: string) => void;
 }
@@ -51,7 +51,7 @@ export class PodPreemption {
   readonly #preemptor: Preemptor;
 
   constructor(options: PodPreemptionOptions) {
-    const { api, clock, leadsUntilMs, status } = options;
+    const { api, clock, leadsUntilMs, status, onDue } = options;
     this.#options = options;
     this.#preemptor = new Preemptor({
       api,
@@ -59,6 +59,7 @@ export class PodPreemption {
       leadsUntilMs,
       onPreempted: (victim, { preemptor, nodeName }) =>
         status.preempted(victim, nodeName, preemptor, preemptor.schedulerName),
+      onHasRoom: onDue,
       onEnd: (toDo, problem) => this.#onEnd(toDo, problem),
     });
   }

@@ -45,6 +45,8 @@ export interface PreemptorOptions {
   /** By the clock's nowMs; it may move on. Nothing is sent from then on. */
   readonly leadsUntilMs: () => number;
   readonly onPreempted: (victim: Victim, toDo: PreemptionToDo) => void;
+  /** There was none, and is again (`hasRoom`). */
+  readonly onHasRoom: () => void;
   /** `problem`: why a victim could not be deleted; undefined when all of them leave. */
   readonly onEnd: (toDo: PreemptionToDo, problem: string | undefined) => void;
 }
@@ -152,6 +154,7 @@ export class Preemptor {
     await this.#turn();
     const problem = this.#isEnding ? ENDING : await this.#deleteMarked(victim, toDo);
     this.#victimCount--;
+    if (this.#victimCount === VICTIMS_MAX - 1) this.#options.onHasRoom();
     const next = this.#turns.shift();
     if (next !== undefined) next();
     else if (--this.#inFlight === 0) this.#onIdle?.();
