@@ -8,15 +8,12 @@
 // the columns.
 
 import { KeyTable } from '../base/key-table.ts';
+import { readUuid, UUID_BYTES, uuidText } from '../base/uuid.ts';
 import type { ObjectIdentity } from './kube-api.ts';
 import { keyOf, type ObjectHead, ODD, versionNumber } from './object-head.ts';
 
 const CAPACITY_MIN = 64;
 const KEY_BYTES_MIN = 1024;
-const UID_BYTES = 16;
-/** Characters of a UUID as text. */
-const UUID_LENGTH = 36;
-const HYPHEN = 0x2d;
 
 export class KnownObjects {
   readonly #onDeleted: (identity: ObjectIdentity, slot: number) => void;
@@ -25,10 +22,10 @@ export class KnownObjects {
   #versions = new Float64Array(CAPACITY_MIN);
   #rounds = new Uint32Array(CAPACITY_MIN);
   /** Zeros: in #oddUids. */
-  #uids = new Uint8Array(CAPACITY_MIN * UID_BYTES);
+  #uids = new Uint8Array(CAPACITY_MIN * UUID_BYTES);
   readonly #oddVersions = new Map<number, string>();
   readonly #oddUids = new Map<number, string>();
-  readonly #scratch = new Uint8Array(UID_BYTES);
+  readonly #scratch = new Uint8Array(UUID_BYTES);
   #key: Buffer = Buffer.allocUnsafe(KEY_BYTES_MIN);
   #keyBytes = 0;
   #round = 0;
@@ -138,12 +135,12 @@ export class KnownObjects {
   }
 
   #setUid(slot: number, uid: string): void {
-    const at = slot * UID_BYTES;
+    const at = slot * UUID_BYTES;
     if (readUuid(uid, this.#scratch)) {
       this.#uids.set(this.#scratch, at);
       if (this.#oddUids.size > 0) this.#oddUids.delete(slot);
     } else {
-      this.#uids.fill(0, at, at + UID_BYTES);
+      this.#uids.fill(0, at, at + UUID_BYTES);
       this.#oddUids.set(slot, uid);
     }
   }
@@ -156,13 +153,13 @@ export class KnownObjects {
       if (odd !== undefined) return odd === uid;
     }
     if (!readUuid(uid, scratch)) return false;
-    const at = slot * UID_BYTES;
-    for (let i = 0; i < UID_BYTES; i++) if (this.#uids[at + i] !== scratch[i]) return false;
+    const at = slot * UUID_BYTES;
+    for (let i = 0; i < UUID_BYTES; i++) if (this.#uids[at + i] !== scratch[i]) return false;
     return true;
   }
 
   #uidAt(slot: number): string {
-    const at = slot * UID_BYTES;
+    const at = slot * UUID_BYTES;
     return this.#oddUids.get(slot) ?? uuidText(this.#uids, at);
   }
 
@@ -173,7 +170,7 @@ export class KnownObjects {
     this.#versions.set(versions);
     this.#rounds = new Uint32Array(length);
     this.#rounds.set(rounds);
-    this.#uids = new Uint8Array(length * UID_BYTES);
+    this.#uids = new Uint8Array(length * UUID_BYTES);
     this.#uids.set(uids);
   }
 }
@@ -181,33 +178,4 @@ export class KnownObjects {
 function identityOf(key: string, uid: string): ObjectIdentity {
   const slash = key.indexOf('/');
   return { namespace: slash < 0 ? '' : key.slice(0, slash), name: key.slice(slash + 1), uid };
-}
-
-/** False for another text than a UUID in small letters, or its zero. */
-function readUuid(text: string, target: Uint8Array): boolean {
-  if (text.length !== UUID_LENGTH) return false;
-  let sum = 0;
-  let at = 0;
-  for (let i = 0; i < UUID_LENGTH; i += 2) {
-    if (i === 8 || i === 13 || i === 18 || i === 23) {
-      if (text.charCodeAt(i++) !== HYPHEN) return false;
-    }
-    const high = hexDigit(text.charCodeAt(i));
-    const low = hexDigit(text.charCodeAt(i + 1));
-    if (high < 0 || low < 0) return false;
-    const byte = high * 16 + low;
-    target[at++] = byte;
-    sum += byte;
-  }
-  return sum > 0;
-}
-
-function hexDigit(code: number): number {
-  if (code >= 0x30 && code <= 0x39) return code - 0x30;
-  return code >= 0x61 && code <= 0x66 ? code - 0x57 : -1;
-}
-
-function uuidText(bytes: Uint8Array, at: number): string {
-  const hex = Buffer.from(bytes.buffer, bytes.byteOffset + at, UID_BYTES).toString('hex');
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
 }

@@ -7,6 +7,7 @@
 // There is no turn while a limit is reached (bindings and victims on their way), nor once another may lead.
 
 import { assert } from '../../base/assert.ts';
+import type { UidTable } from '../../base/uid-table.ts';
 import type { Clock, Timer } from '../../io/clock.ts';
 import type { Kernel, Outcome } from '../kernel/kernel.ts';
 import type { Decision } from '../model/decision.ts';
@@ -35,7 +36,7 @@ export interface DecisionTurnsOptions {
   readonly preemption: PodPreemption;
   readonly status: StatusWriter;
   readonly counters: SchedulerCounters;
-  readonly own: ReadonlyMap<string, OwnPod>;
+  readonly own: Pick<UidTable<OwnPod>, 'get'>;
   /** Tells the kernel of the pod. */
   readonly tell: (own: OwnPod) => void;
 }

@@ -9,6 +9,7 @@
 //
 // Limits: the binder's bindings (`hasRoom`), and the pods whose volumes are being bound; one more of these is tried again later.
 
+import type { UidTable } from '../../base/uid-table.ts';
 import type { Clock } from '../../io/clock.ts';
 import type { KubeApi, PodToBind } from '../../kube-api/kube-api.ts';
 import type { Kernel } from '../kernel/kernel.ts';
@@ -41,7 +42,7 @@ export interface PodBindingsOptions {
   readonly status: StatusWriter;
   readonly counters: SchedulerCounters;
   /** The scheduler's own, which come to be assumed here. */
-  readonly own: ReadonlyMap<string, OwnPod>;
+  readonly own: Pick<UidTable<OwnPod>, 'get'>;
   readonly notices: SchedulerNotices;
   /** The pod is not there any more, or is not to be placed any more. */
   readonly onGone: (uid: string) => void;

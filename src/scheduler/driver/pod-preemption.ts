@@ -7,6 +7,7 @@
 //   something changes on its node ─► the pod is tried again, there first
 //   no preemption helps, or the decision failed ─► the pod's nomination is taken back
 
+import type { UidTable } from '../../base/uid-table.ts';
 import type { Clock } from '../../io/clock.ts';
 import type { KubeApi } from '../../kube-api/kube-api.ts';
 import type { Kernel } from '../kernel/kernel.ts';
@@ -33,7 +34,7 @@ export interface PodPreemptionOptions {
   readonly status: StatusWriter;
   readonly counters: SchedulerCounters;
   /** The scheduler's own, whose pods change with their nominations. */
-  readonly own: ReadonlyMap<string, OwnPod>;
+  readonly own: Pick<UidTable<OwnPod>, 'get'>;
   /** Room that was set aside on a node is free again. */
   readonly onRoom: (nodeName: string) => void;
   /** Some pod is to be tried again, or may be decided on now. */

@@ -6,6 +6,7 @@
 //
 // Nothing is decided before every collection has been read once: a decision on half of the pods would be wrong.
 
+import { UidTable } from '../../base/uid-table.ts';
 import type { Timer } from '../../io/clock.ts';
 import type { ObjectHead } from '../../kube-api/object-head.ts';
 import { Kernel } from '../kernel/kernel.ts';
@@ -40,7 +41,7 @@ export class Scheduler {
   readonly #volumes: PodVolumes;
   readonly #preemption: PodPreemption;
   readonly #status: StatusWriter;
-  readonly #own = new Map<string, OwnPod>();
+  readonly #own = new UidTable<OwnPod>();
   /** Pods that are on nodes by what the API shows. */
   #placedCount = 0;
   readonly #feed: ClusterFeed;
@@ -276,8 +277,8 @@ export class Scheduler {
     const wasTold = before?.isTold === true;
     const isAsBefore = before?.template === shared.template;
     const nowMs = this.#options.clock.nowMs();
-    const own = before ?? new OwnPod(shared, nominated, nowMs);
-    if (before === undefined) this.#own.set(uid, own);
+    const own = before ?? new OwnPod(this.#own, shared, { nominated, addedMs: nowMs });
+    if (before === undefined) this.#own.add(uid, own);
     else own.update(shared, nominated, nowMs);
     // Others see a nomination; what else it is matters once it is decided on.
     if (nominated !== '' || wasTold) this.#tell(own);

@@ -9,6 +9,7 @@
 // `changes` names each node whose state changed, and those that share a hostname with it. What concerns whole domains is not
 // named: it is read when a pod is placed.
 
+import { UidTable } from '../../base/uid-table.ts';
 import {
   type ClusterChange,
   NO_CHANGE,
@@ -68,7 +69,7 @@ export class ClusterState {
   /** Those of them that a node is nominated for. */
   readonly nominations: Nominations = new Nominations();
   readonly #onNodes = new PodsOnNodes();
-  readonly #placed = new Map<string, PodRecord>();
+  readonly #placed = new UidTable<PodRecord>();
   /** Pods of nodes that are not there, by node name. */
   readonly #homeless = new Map<string, Set<PodRecord>>();
   readonly #topologies = new Map<string, TopologyKey>();
@@ -136,7 +137,7 @@ export class ClusterState {
   #countPlaced(counter: PodCounter): void {
     const kinds = this.shapes.kindsMatching(counter.selector);
     if (kinds.size === 0) return;
-    for (const { slot, shape } of this.#placed.values()) {
+    for (const { slot, shape } of this.#placed.entries) {
       if (slot >= 0 && kinds.has(shape.kind)) counter.add(slot, 1, shape.isTerminating);
     }
   }
@@ -158,6 +159,11 @@ export class ClusterState {
   /** A pod that names its node. */
   placedPod(uid: string): PodRecord | undefined {
     return this.#placed.get(uid);
+  }
+
+  /** Of a pod that names its node. */
+  uidOf(record: PodRecord): string {
+    return this.#placed.uidOf(record);
   }
 
   get tableSizes(): Readonly<Record<string, number>> {
@@ -284,7 +290,7 @@ export class ClusterState {
     // One string for all pods of a node.
     const nodeName = slot === undefined ? onNode : this.nodes.names[slot];
     const record = recordOf(pod, { nodeName, shape: this.shapes.shapeFor(pod), order: this.#order++ });
-    this.#placed.set(pod.uid, record);
+    this.#placed.add(pod.uid, record);
     if (slot === undefined) this.#waitForNode(record);
     else this.#put(record, slot);
     return record;

@@ -5,6 +5,7 @@
 // A million pods of a few templates are a million small records and a few shapes. Shapes that no pod has any more are swept away, and with
 // them what only they have used (sweep-rounds.ts).
 
+import type { UidEntry } from '../../base/uid-table.ts';
 import type { Labels } from '../model/label-selector.ts';
 import type { HostPort, PodObject } from '../model/pod-object.ts';
 import type { EffectiveRequests } from '../model/pod-requests.ts';
@@ -69,8 +70,7 @@ export interface PodShape {
 }
 
 /** A pod that is on a node, or is to be, once there is that node. */
-export interface PodRecord {
-  readonly uid: string;
+export interface PodRecord extends UidEntry {
   readonly name: string;
   readonly nodeName: string;
   readonly shape: PodShape;
@@ -92,7 +92,7 @@ export function recordOf(
   pod: PodObject,
   { nodeName, shape, order }: Pick<PodRecord, 'nodeName' | 'shape' | 'order'>,
 ): PodRecord {
-  const { uid, name, startedAtMs } = pod;
+  const { name, startedAtMs } = pod;
   // In this order in memory: what is looked at of all pods of a node lies together.
   return {
     shape,
@@ -103,7 +103,7 @@ export function recordOf(
     previous: undefined,
     volumes: volumeUseOf(pod),
     nodeName,
-    uid,
+    uidSlot: -1,
     name,
   };
 }

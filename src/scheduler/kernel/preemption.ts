@@ -89,7 +89,7 @@ function preemptionOn(state: ClusterState, pod: PodObject, slot: number, victims
     : state.nominations.on(nominatedNode).filter(({ priority }) => priority < pod.priority);
   return {
     nominatedNode,
-    victims: victims.map(({ uid }) => uid),
+    victims: victims.map((record) => state.uidOf(record)),
     clearedNominations: losing.map(({ uid }) => uid),
   };
 }
