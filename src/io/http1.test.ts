@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { SimulatedClock } from '../testing/clock.ts';
-import { Http1 } from './http1.ts';
+import { Http1, type Http1Handler } from './http1.ts';
 import type { ByteStream, ByteStreamHandler } from './network.ts';
 
 const REQUEST = 'GET /health HTTP/1.1\r\nHost: a\r\n\r\n';
@@ -13,18 +13,33 @@ const REQUEST = 'GET /health HTTP/1.1\r\nHost: a\r\n\r\n';
 class Peer implements ByteStream {
   readonly remoteAddress = 'peer';
   readonly clock: SimulatedClock = new SimulatedClock();
-  readonly http1: Http1 = new Http1(this.clock, ({ target }, reply) =>
-    reply({ status: 200, headers: [], body: target }),
-  );
-  readonly #handler: ByteStreamHandler = this.http1.accept(this);
+  readonly http1: Http1;
+  readonly #handler: ByteStreamHandler;
   received = '';
+  /** By the server. */
+  isEnded = false;
   isSlow = false;
   isClosed = false;
   bufferedBytes = 0;
 
+  constructor(answer: Http1Handler = ({ target }, reply) => reply({ status: 200, headers: [], body: target })) {
+    this.http1 = new Http1(this.clock, answer);
+    this.#handler = this.http1.accept(this);
+  }
+
+  /** Closes its side. */
+  async leave(): Promise<void> {
+    this.#handler.onEnd();
+    await this.#turns();
+  }
+
   async send(text: string): Promise<void> {
     this.#handler.onData(Buffer.from(text));
-    // Parsing, the answer and its end take turns of the event loop.
+    await this.#turns();
+  }
+
+  /** Parsing, the answer and its end take turns of the event loop. */
+  async #turns(): Promise<void> {
     for (let i = 0; i < 5; i++) await turn();
   }
 
@@ -53,7 +68,9 @@ class Peer implements ByteStream {
   start(): void {}
   pause(): void {}
   resume(): void {}
-  end(): void {}
+  end(): void {
+    this.isEnded = true;
+  }
 }
 
 describe('a connection of HTTP/1.1', () => {
@@ -73,6 +90,19 @@ describe('a connection of HTTP/1.1', () => {
       assert.deepEqual([peer.isClosed, peer.http1.timeouts, peer.answers], [true, 1, 0]);
     });
   }
+
+  it('is answered when the peer has closed its side, also by who takes his time, and closed then', async () => {
+    const replies: (() => void)[] = [];
+    const peer = new Peer(({ target }, reply) => {
+      replies.push(() => reply({ status: 200, headers: [], body: target }));
+    });
+    await peer.send(REQUEST);
+    await peer.leave();
+    assert.deepEqual([peer.answers, peer.isEnded], [0, false]);
+    for (const reply of replies) reply();
+    await turn();
+    assert.deepEqual([peer.answers, peer.isEnded], [1, true]);
+  });
 
   it('may rest for three minutes between requests', async () => {
     const peer = new Peer();

@@ -147,6 +147,8 @@ export class Http1 {
       readRequest(request, onRequest, () => this.refusals++);
     });
     limitServer(this.#server);
+    // Who closes its side behind a request is answered, as by Go's server. node's types leave it out.
+    Object.assign(this.#server, { httpAllowHalfOpen: true });
     // Connections that break are told of too.
     this.#server.on('clientError', ({ code = '' }: Error & { code?: string }) => {
       if (code.startsWith('HPE_')) this.refusals++;
