@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { checkPlacements, type PlacementRule } from './placement-checker.ts';
-import type { PlacementChange } from './placement-history.ts';
+import type { DecidedUpon, PlacementChange } from './placement-history.ts';
 
 const ZONE = 'topology.kubernetes.io/zone';
 const HOST = 'kubernetes.io/hostname';
@@ -70,17 +70,17 @@ class Tale {
     return this.#add('pod', name, podOf(name, '', wishes));
   }
 
-  bound(name: string, nodeName: string): this {
-    return this.#add('pod', name, podOf(name, nodeName, this.#wishes.get(name) ?? {}));
+  bound(name: string, nodeName: string, decidedUpon?: DecidedUpon): this {
+    return this.#add('pod', name, podOf(name, nodeName, this.#wishes.get(name) ?? {}), decidedUpon);
   }
 
   gone(name: string): this {
     return this.#add('pod', name, undefined);
   }
 
-  #add(kind: 'pod' | 'node', key: string, object: object | undefined): this {
+  #add(kind: 'pod' | 'node', key: string, object: object | undefined, decidedUpon?: DecidedUpon): this {
     const revision = this.changes.length + 1;
-    this.changes.push({ revision, timeMs: 1000 * revision, kind, key, object });
+    this.changes.push({ revision, timeMs: 1000 * revision, kind, key, object, decidedUpon });
     return this;
   }
 }
@@ -148,6 +148,49 @@ describe('the checker of placements accepts', () => {
     assert.deepEqual(rulesOf(tale, { nodeLagMs: 3000 }), []);
     assert.deepEqual(rulesOf(tale, { nodeLagMs: 3000, knownFrom: 4 }), ['node']);
   });
+});
+
+describe('the checker of placements, where it is known what a decision was made upon,', () => {
+  // A scheduler stands still while a node is cordoned; when it goes on, its watch of pods is sooner than that of nodes.
+  const cordoned = (nodes: number): Tale =>
+    new Tale().node('n1', 'a', { unschedulable: true }).pod('a').bound('a', 'n1', { pods: 5, nodes });
+  const opened = (nodes: number): Tale =>
+    new Tale().node('n1', 'a', { unschedulable: true }).pod('a').node('n1', 'a').bound('a', 'n1', { pods: 5, nodes });
+  const alone = (pods: number): Tale =>
+    new Tale()
+      .pod('x')
+      .bound('x', 'n1')
+      .pod('a', { spec: together('x') })
+      .gone('x')
+      .bound('a', 'n1', { pods, nodes: 3 });
+  const uneven = (pods: number): Tale =>
+    new Tale()
+      .pod('a', { app: 's' })
+      .bound('a', 'n1')
+      .pod('b', { app: 's', spec: spread('s') })
+      .gone('a')
+      .bound('b', 'n2', { pods, nodes: 3 });
+  const zones = (nodes: number): Tale =>
+    new Tale()
+      .nodeGone('n3')
+      .pod('a', { app: 's' })
+      .bound('a', 'n1')
+      .pod('b', { app: 's', spec: spread('s') })
+      .node('n3', 'b')
+      .bound('b', 'n2', { pods: 7, nodes });
+  const cases: readonly (readonly [string, Tale, readonly PlacementRule[]])[] = [
+    ['a node that was cordoned afterwards, however long before the binding, is let be', cordoned(3), []],
+    ['a node that was cordoned by then is refused', cordoned(4), ['node']],
+    ['a node that is open again is let be', opened(6), []],
+    ['a node that opened after that and before the binding is refused', opened(5), ['node']],
+    ['company that was there then is let be', alone(6), []],
+    ['company that had left by then is refused, though it was there when the pod came', alone(7), ['affinity']],
+    ['a zone without nodes then counts for nothing', zones(4), []],
+    ['a zone that had nodes by then counts', zones(8), ['spread']],
+    ['a skew by what was there then is refused, though there is none any more', uneven(6), ['spread']],
+    ['no skew by what was there then is let be', uneven(7), []],
+  ];
+  for (const [name, tale, rules] of cases) it(name, () => assert.deepEqual(rulesOf(tale), rules));
 });
 
 describe('the checker of placements refuses', () => {

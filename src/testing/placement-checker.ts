@@ -10,18 +10,19 @@
 // These cannot be excused by what the scheduler did not know yet: a scheduler takes its own decisions for granted before they are bound, so of two
 // pods that do not go together the one decided later was decided against the other; deletions only make room. They need one scheduler at a time.
 //
-// The others look at the state that a decision was made upon, which is not that of the binding's revision. The binding carries the
-// resourceVersion that the pod had when it was decided, so the decision saw at least everything up to that revision (`seenAt`) in the
-// order of the store; what it saw beyond lies before the binding. Pods of other bindings may have been taken for granted. Over that stretch:
+// The others look at the state that a decision was made upon, which is not that of the binding's revision. Where a run observed it, the binding
+// says up to which revisions of pods and of nodes (`decidedUpon`): these come by watches of their own, and either may be behind for as long as a process
+// stands still. Nodes are then judged as they were at that very revision. Else the binding carries the resourceVersion that the pod had when
+// it was decided, so the decision saw at least everything up to that revision (`seenAt`) in the order of the store, and of nodes what there
+// was `nodeLagMs` before; what it saw beyond lies before the binding. Pods of other bindings may have been taken for granted. Over that stretch:
 //
-//   node            some version of the node lets the pod in: cordon, taints, selector. Nodes come by a watch of their own, which
-//                   may be behind by `nodeLagMs`
+//   node            some version of the node lets the pod in: cordon, taints, selector
 //   affinity        some pod that matches is in the domain, or no pod matches anywhere and the pod itself does
 //   spread          the domain's pods that were there all the time, and this one, are within maxSkew of the most that
 //                   the emptiest domain may have been seen to have
 //
-// Of the last two it is told how they hold: `held` in the very state before the binding; `inFlight`, with other states and bindings of that
-// stretch; `failedBindings`, only if bindings were assumed that never came about. Without faults there are none of the latter.
+// Of the last two it is told how they hold: `held` also in the very state before the binding; `inFlight`, in other states and with bindings of
+// that stretch; `failedBindings`, only if bindings were assumed that never came about. Without faults there are none of the latter.
 //
 // Not judged: namespace selectors, spread with node affinity or honoured taints, minDomains. Where they are met, `notJudged` counts.
 
@@ -78,16 +79,18 @@ export function checkPlacements(
 
 const CORDONED = { key: 'node.kubernetes.io/unschedulable', value: '', effect: 'NoSchedule' };
 const EVERY_ADDRESS = '0.0.0.0';
-/** How much is granted, from nothing on. */
-const GRANTS = ['held', 'inFlight', 'failedBindings'] as const;
-type Grant = (typeof GRANTS)[number];
+/** What may be granted, the least first. */
+const GRANTS = ['inFlight', 'failedBindings'] as const;
+type Grant = 'held' | (typeof GRANTS)[number];
 
 /** The stretch of history that a decision may have been made upon. */
 interface Stretch {
-  /** The oldest revision of pods that may have been seen. */
+  /** The oldest and the newest revision of pods, and of nodes, that may have been seen. */
   readonly podsFrom: number;
+  readonly podsTo: number;
   readonly nodesFrom: number;
-  /** The last one before the binding. */
+  readonly nodesTo: number;
+  /** The last one before the binding: what was bound by then may have been taken for granted. */
   readonly to: number;
 }
 
@@ -132,26 +135,34 @@ class PlacementJudge {
     return { violations: this.#violations, counts: this.#counts };
   }
 
-  #stretchOf({ seenAt, boundAt }: PodTrack): Stretch {
+  #stretchOf({ seenAt, boundAt, decidedUpon }: PodTrack): Stretch {
     const { podLagMs, nodeLagMs, knownFrom } = this.#options;
     const to = boundAt - 1;
+    if (decidedUpon !== undefined) {
+      const { pods, nodes } = decidedUpon;
+      return { podsFrom: pods, podsTo: pods, nodesFrom: nodes, nodesTo: nodes, to };
+    }
     const from = (lagMs: number): number => {
       return Math.min(to, Math.max(knownFrom, this.#history.before(Math.min(seenAt, to), lagMs)));
     };
-    return { podsFrom: from(podLagMs), nodesFrom: from(nodeLagMs), to };
+    return { podsFrom: from(podLagMs), podsTo: to, nodesFrom: from(nodeLagMs), nodesTo: to, to };
   }
 
-  #report(rule: PlacementRule, { pod, nodeName, boundAt, seenAt }: PodTrack, why: string): void {
-    const text = `${pod.namespace}/${pod.name} on ${nodeName}, decided at ${seenAt} or later: ${why}`;
+  #report(rule: PlacementRule, { pod, nodeName, boundAt, seenAt, decidedUpon }: PodTrack, why: string): void {
+    const upon =
+      decidedUpon === undefined
+        ? `at ${seenAt} or later`
+        : `upon pods of ${decidedUpon.pods} and nodes of ${decidedUpon.nodes}`;
+    const text = `${pod.namespace}/${pod.name} on ${nodeName}, decided ${upon}: ${why}`;
     this.#violations.push({ rule, revision: boundAt, text });
   }
 
-  #judgeRoom(track: PodTrack, there: readonly PodTrack[], { nodesFrom, to }: Stretch): void {
+  #judgeRoom(track: PodTrack, there: readonly PodTrack[], { nodesFrom, nodesTo, to }: Stretch): void {
     const { pod, nodeName } = track;
     const others = there.filter((other) => other.nodeName === nodeName);
     // Where the node is away, what it was.
     const versions = this.#history.nodes.get(nodeName)?.filter(({ revision }) => revision <= to) ?? [];
-    const known = this.#history.versionsOf(nodeName, nodesFrom, to).flatMap(({ node }) => node ?? []);
+    const known = this.#history.versionsOf(nodeName, nodesFrom, nodesTo).flatMap(({ node }) => node ?? []);
     const nodes = known.length > 0 ? known : versions.flatMap(({ node }) => node ?? []).slice(-1);
     const lacking = nodes.map((node) => lackOf(node, [pod, ...others.map((other) => other.pod)]));
     if (lacking.length > 0 && lacking.every((lack) => lack !== '')) {
@@ -189,9 +200,9 @@ class PlacementJudge {
     return this.#history.labelOf(nodeName, topologyKey, boundAt);
   }
 
-  #judgeNode(track: PodTrack, { nodesFrom, to }: Stretch): void {
+  #judgeNode(track: PodTrack, { nodesFrom, nodesTo }: Stretch): void {
     const { pod, nodeName } = track;
-    const versions = this.#history.versionsOf(nodeName, nodesFrom, to);
+    const versions = this.#history.versionsOf(nodeName, nodesFrom, nodesTo);
     if (versions.some(({ node }) => node !== undefined && letsIn(node, pod))) return;
     const what = versions.map(({ revision, node }) => `${revision} ${node === undefined ? 'away' : 'closed to it'}`);
     this.#report('node', track, what.length === 0 ? 'there is no such node' : what.join(', '));
@@ -202,8 +213,8 @@ class PlacementJudge {
     if (rule === 'affinity') this.#counts.affinities++;
     else this.#counts.spreads++;
     const grant = GRANTS.find(holds);
-    if (grant !== undefined) this.#counts[grant]++;
-    else this.#report(rule, track, 'not in any state that may have been seen');
+    if (grant === undefined) this.#report(rule, track, 'not in any state that may have been seen');
+    else this.#counts[holds('held') ? 'held' : grant]++;
   }
 
   #matches(term: AffinityTerm, other: PodObject): boolean {
@@ -226,28 +237,28 @@ class PlacementJudge {
 
   /** Whether none of them may have been seen on any node. */
   #maybeNone(matching: readonly PodTrack[], stretch: Stretch, grant: Grant): boolean {
-    const { podsFrom, nodesFrom, to } = stretch;
-    const certain = matching.filter((other) => {
-      const from = grant === 'held' ? to : nodesFrom;
-      return other.boundAt <= to && this.#history.wasThere(other.nodeName, from, to);
-    });
-    const moments = grant === 'held' ? [to] : [podsFrom, ...certain.map(({ goneAt }) => goneAt)];
+    const { podsFrom, podsTo, nodesFrom, nodesTo } = grant === 'held' ? stateBefore(stretch) : stretch;
+    const certain = matching.filter(
+      (other) => other.boundAt <= podsTo && this.#history.wasThere(other.nodeName, nodesFrom, nodesTo),
+    );
+    const moments = [podsFrom, ...certain.map(({ goneAt }) => goneAt)];
     return moments.some(
-      (at) => at >= podsFrom && at <= to && !certain.some(({ boundAt, goneAt }) => boundAt <= at && at < goneAt),
+      (at) => at >= podsFrom && at <= podsTo && !certain.some(({ boundAt, goneAt }) => boundAt <= at && at < goneAt),
     );
   }
 
   /** Whether a scheduler may have counted it where it was or came to be. `until`: what it counts up to. */
   #maybeSeen({ boundAt, nodeName, createdAt }: PodTrack, until: number, stretch: Stretch, grant: Grant): boolean {
-    const { podsFrom, to } = stretch;
+    const { podsFrom, podsTo, to } = stretch;
     if (grant === 'held') return boundAt <= to && until > to && this.#history.wasThere(nodeName, to, to);
+    if (createdAt > podsTo) return false;
     if (boundAt <= to) return until > podsFrom;
-    return createdAt <= to && boundAt !== Number.POSITIVE_INFINITY;
+    return boundAt !== Number.POSITIVE_INFINITY;
   }
 
   #isSpread(track: PodTrack, constraint: SpreadConstraint, stretch: Stretch, grant: Grant): boolean {
     const { topologyKey, selector, maxSkew } = constraint;
-    const { to, podsFrom, nodesFrom } = stretch;
+    const { podsFrom, podsTo, nodesFrom, nodesTo } = grant === 'held' ? stateBefore(stretch) : stretch;
     const own = this.#domainOf(track, topologyKey);
     if (own === undefined) return false;
     const counted = isEmptySelector(selector)
@@ -256,7 +267,7 @@ class PlacementJudge {
           (other) =>
             other !== track && other.pod.namespace === track.pod.namespace && matchesLabels(selector, other.pod.labels),
         );
-    const most = new Map(this.#domains(topologyKey, grant === 'held' ? to : nodesFrom, to).map((name) => [name, 0]));
+    const most = new Map(this.#domains(topologyKey, nodesFrom, nodesTo).map((name) => [name, 0]));
     const assumable = grant === 'failedBindings' ? counted.filter((other) => mayBeAssumed(other, stretch)) : [];
     let least = 0;
     for (const other of counted) {
@@ -264,10 +275,8 @@ class PlacementJudge {
       const domain = other.nodeName === '' ? undefined : this.#domainOf(other, topologyKey);
       if (domain === undefined || !this.#maybeSeen(other, until, stretch, grant)) continue;
       if (!assumable.includes(other) && most.has(domain)) most.set(domain, (most.get(domain) ?? 0) + 1);
-      const from = grant === 'held' ? to : podsFrom;
-      const nodesSince = grant === 'held' ? to : nodesFrom;
-      const isCertain = other.boundAt <= from && until > to && this.#history.wasThere(other.nodeName, nodesSince, to);
-      if (domain === own && isCertain) least++;
+      const isCertain = other.boundAt <= podsFrom && until > podsTo;
+      if (domain === own && isCertain && this.#history.wasThere(other.nodeName, nodesFrom, nodesTo)) least++;
     }
     const emptiest = Math.min(...most.values()) + assumable.length;
     const self = matchesLabels(selector, track.pod.labels) ? 1 : 0;
@@ -285,9 +294,14 @@ class PlacementJudge {
   }
 }
 
+/** As if decided upon the very state before the binding. */
+function stateBefore({ to }: Stretch): Stretch {
+  return { podsFrom: to, podsTo: to, nodesFrom: to, nodesTo: to, to };
+}
+
 /** It had no node at some time, and a binding of it may have been on its way to any. */
-function mayBeAssumed({ createdAt, boundAt, goneAt }: PodTrack, { podsFrom, to }: Stretch): boolean {
-  return createdAt <= to && boundAt > podsFrom && goneAt > podsFrom;
+function mayBeAssumed({ createdAt, boundAt, goneAt }: PodTrack, { podsFrom, podsTo }: Stretch): boolean {
+  return createdAt <= podsTo && boundAt > podsFrom && goneAt > podsFrom;
 }
 
 function isJudgeable(pod: PodObject, { honorsAffinity, honorsTaints, minDomains }: SpreadConstraint): boolean {

@@ -8,6 +8,12 @@ import { type NodeObject, readNode } from '../scheduler/model/node-object.ts';
 import type { PodObject } from '../scheduler/model/pod-object.ts';
 import { readPod } from '../scheduler/model/pod-reader.ts';
 
+/** The revisions up to which a scheduler had been told of pods and of nodes when it decided. */
+export interface DecidedUpon {
+  readonly pods: number;
+  readonly nodes: number;
+}
+
 /** One change of a pod or a node, in order of the revisions. */
 export interface PlacementChange {
   readonly revision: number;
@@ -18,6 +24,8 @@ export interface PlacementChange {
   readonly key: string;
   /** As in the API's JSON; undefined: deleted. */
   readonly object: unknown;
+  /** Of a binding whose decision was observed. */
+  readonly decidedUpon?: DecidedUpon | undefined;
 }
 
 /** What a pod went through. Revisions; POSITIVE_INFINITY where it has not come to that. */
@@ -28,6 +36,7 @@ export interface PodTrack {
   seenAt: number;
   nodeName: string;
   boundAt: number;
+  decidedUpon: DecidedUpon | undefined;
   terminatingAt: number;
   /** Deleted, or finished: it takes nothing of its node any more. */
   goneAt: number;
@@ -95,7 +104,7 @@ export class PlacementHistory {
       ?.node?.labels.get(key);
   }
 
-  #podChanged({ revision, key, object }: PlacementChange): void {
+  #podChanged({ revision, key, object, decidedUpon }: PlacementChange): void {
     const before = this.#uids.get(key);
     if (object === undefined) {
       this.#uids.delete(key);
@@ -112,6 +121,7 @@ export class PlacementHistory {
     this.#uids.set(key, pod.uid);
     const track = this.#trackOf(pod, revision);
     this.#place(track, pod, revision);
+    if (track.boundAt === revision) track.decidedUpon = decidedUpon;
     if (pod.isTerminating) track.terminatingAt = Math.min(track.terminatingAt, revision);
     if (pod.isFinished) track.goneAt = Math.min(track.goneAt, revision);
     if (track.boundAt > revision) track.seenAt = revision;
@@ -127,6 +137,7 @@ export class PlacementHistory {
       seenAt: revision,
       nodeName: '',
       boundAt: never,
+      decidedUpon: undefined,
       terminatingAt: never,
       goneAt: never,
     };

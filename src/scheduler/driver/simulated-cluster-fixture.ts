@@ -25,7 +25,7 @@ import type {
 } from '../../kube-api/kube-api.ts';
 import { headOf, isObject } from '../../kube-api/object-head.ts';
 import type { ResourceName } from '../../kube-api/resource.ts';
-import type { PlacementChange } from '../../testing/placement-history.ts';
+import type { DecidedUpon, PlacementChange } from '../../testing/placement-history.ts';
 import type { Random } from '../../testing/random.ts';
 
 interface Entry {
@@ -82,7 +82,12 @@ export class SimulatedCluster {
   }
 
   /** `object` without its resourceVersion, or undefined to delete it. */
-  write(resource: ResourceName, name: string, object: JsonObject | undefined): JsonObject | undefined {
+  write(
+    resource: ResourceName,
+    name: string,
+    object: JsonObject | undefined,
+    decidedUpon?: DecidedUpon,
+  ): JsonObject | undefined {
     const revision = this.entries.length + 1;
     const metadata = isObject(object?.metadata) ? object.metadata : {};
     const written =
@@ -91,13 +96,13 @@ export class SimulatedCluster {
     this.entries.push({ revision, timeMs, resource, name, object: written });
     const kind = resource === 'pods' ? 'pod' : 'node';
     if (resource === 'pods' || resource === 'nodes') {
-      this.changes.push({ revision, timeMs, kind, key: `${resource}/${name}`, object: written });
+      this.changes.push({ revision, timeMs, kind, key: `${resource}/${name}`, object: written, decidedUpon });
     }
     for (const onChange of [...this.#watchers]) onChange();
     return written;
   }
 
-  bind(pod: PodToBind, nodeName: string): BindOutcome {
+  bind(pod: PodToBind, nodeName: string, decidedUpon: DecidedUpon): BindOutcome {
     const object = this.find('pods', pod.name);
     const outcome = preconditionOf(object, pod);
     if (outcome !== undefined) return outcome;
@@ -109,7 +114,7 @@ export class SimulatedCluster {
     if (metadata.deletionTimestamp !== undefined) {
       return { kind: 'conflict', text: `pod ${pod.name} is being deleted, cannot be assigned to a host` };
     }
-    this.write('pods', pod.name, { ...object, spec: { ...spec, nodeName } });
+    this.write('pods', pod.name, { ...object, spec: { ...spec, nodeName } }, decidedUpon);
     return { kind: 'bound' };
   }
 
@@ -188,6 +193,8 @@ const CACHE_LAG_MS_MAX = 1500;
 export class SimulatedClient {
   readonly #options: ClientOptions;
   readonly #followers = new Set<Follower>();
+  /** By the pod as it is to be bound, which is the same in each request for one decision. */
+  readonly #decidedUpon = new WeakMap<PodToBind, DecidedUpon>();
 
   constructor(options: ClientOptions) {
     this.#options = options;
@@ -201,7 +208,10 @@ export class SimulatedClient {
     };
     const api: Partial<KubeApi> = {
       reflect: (resource, handler, options) => this.#reflect(resource, handler, options),
-      bind: (pod, nodeName, options) => this.#request<BindOutcome>(() => cluster.bind(pod, nodeName), options),
+      bind: (pod, nodeName, options) => {
+        const decidedUpon = this.#toldBefore(pod);
+        return this.#request<BindOutcome>(() => cluster.bind(pod, nodeName, decidedUpon), options);
+      },
       patchPodStatus: (pod, patch, options) =>
         this.#request<WriteOutcome>(() => cluster.patchStatus(pod, patch), options),
       deletePod: (pod, options) => this.#request<WriteOutcome>(() => cluster.deletePod(pod), options),
@@ -217,6 +227,19 @@ export class SimulatedClient {
 
   close(): void {
     for (const follower of this.#followers) follower.close();
+  }
+
+  /** What the process had been told when it decided: pods without volumes are sent to be bound in the same turn. */
+  #toldBefore(pod: PodToBind): DecidedUpon {
+    const decidedUpon = this.#decidedUpon.get(pod) ?? { pods: this.#toldOf('pods'), nodes: this.#toldOf('nodes') };
+    this.#decidedUpon.set(pod, decidedUpon);
+    return decidedUpon;
+  }
+
+  #toldOf(resource: ResourceName): number {
+    const follower = [...this.#followers].find((one) => one.resource === resource);
+    assert(follower !== undefined, `who binds a pod follows ${resource}`);
+    return follower.revision;
   }
 
   /** One request: when it arrives, if, how often, and whether its answer comes back. */
@@ -281,6 +304,11 @@ class Follower implements Reflection {
     this.resource = resource;
     this.#handler = handler;
     this.#revision = revision;
+  }
+
+  /** Up to which its handler has been told. */
+  get revision(): number {
+    return this.#revision;
   }
 
   get isSynced(): boolean {
