@@ -30,10 +30,11 @@ class PodQueue extends SchedulingQueue {
     this.#entries = entries;
   }
 
-  addPod({ uid, ...arrival }: Pod): void {
+  addPod({ uid, ...arrival }: Pod): PodEntry {
     const entry = this.#entries.get(uid) ?? new PodEntry(uid);
     this.#entries.set(uid, entry);
     this.add(entry, arrival);
+    return entry;
   }
 
   override remove(uid: string): void {
@@ -192,6 +193,15 @@ describe('the scheduling queue', () => {
     assert.equal(queue.pop(700_000), 'c');
     queue.placed('c');
     assert.equal(queue.placedAfterFlush, 1);
+    queue.addPod(pod('d'));
+    queue.pop(700_000);
+    queue.refused('d', 'd', FIT, 700_000);
+    queue.flushParked(1_000_000);
+    assert.equal(queue.pop(1_000_000), 'd');
+    queue.failed('d', 1_000_000);
+    assert.equal(queue.pop(1_010_000), 'd');
+    queue.placed('d');
+    assert.equal(queue.placedAfterFlush, 1, 'd was woken once more, by its backoff');
   });
 
   it('tries what waits again after a time of its own', () => {
@@ -239,6 +249,88 @@ describe('the scheduling queue', () => {
     queue.wake('node-added');
     queue.remove('a');
     assert.equal(queue.pop(0), 'b');
+  });
+
+  /** Pods that have been refused, of one class. */
+  function parked(uids: readonly string[], plugins: ReadonlySet<string> = FIT): PodQueue {
+    const queue = new PodQueue();
+    for (const uid of uids) {
+      queue.addPod(pod(uid));
+      queue.pop(0);
+      queue.refused(uid, 'class', plugins, 0);
+    }
+    return queue;
+  }
+
+  it('lets the next of a class go when the woken one fails, and nobody when one fails that was woken out of its turn', () => {
+    const queue = parked(['a', 'b', 'c']);
+    queue.wakePods(['c'], 'pod-removed');
+    assert.deepEqual(popAll(queue, 0), ['c']);
+    queue.failed('c', 0);
+    assert.deepEqual(popAll(queue, 0), []);
+    queue.wake('node-added');
+    assert.deepEqual(popAll(queue, 0), ['a']);
+    queue.failed('a', 0);
+    assert.deepEqual(popAll(queue, 0), ['b']);
+  });
+
+  it('has no class left whose pods have all been woken', () => {
+    const alone = parked(['a']);
+    alone.wakePods(['a'], 'pod-removed');
+    alone.wake('node-added');
+    assert.deepEqual(popAll(alone, 0), ['a']);
+    const together = parked(['a', 'b'], new Set(['PodTopologySpread']));
+    together.wake('object-changed');
+    together.wake('node-added');
+    assert.deepEqual(popAll(together, 0), ['a', 'b']);
+  });
+
+  it('leaves a pod at its place and with its attempts when it is another by now, and nothing of one that was placed', () => {
+    const queue = new PodQueue();
+    for (const uid of ['a', 'b']) queue.addPod(pod(uid));
+    queue.addPod(pod('a'));
+    assert.equal(queue.pop(0), 'a');
+    queue.addPod(pod('a'));
+    assert.deepEqual(popAll(queue, 0), ['b'], 'the other one is being decided on');
+    queue.refused('a', 'class', FIT, 0);
+    queue.addPod(pod('a'));
+    assert.equal(queue.pop(0), 'a');
+    queue.failed('a', 0);
+    assert.equal(queue.nextDueMs, 2000);
+    assert.equal(queue.pop(2000), 'a');
+    queue.placed('a');
+    queue.addPod(pod('a'));
+    assert.equal(queue.pop(2000), 'a');
+    queue.failed('a', 2000);
+    assert.equal(queue.nextDueMs, 3000);
+  });
+
+  it('goes by what refused the class the last time, and when that was', () => {
+    const queue = parked(['a', 'b']);
+    queue.wake('node-added');
+    assert.equal(queue.pop(0), 'a');
+    queue.refused('a', 'class', new Set(['NodeAffinity']), 200_000);
+    queue.wake('pod-removed');
+    assert.deepEqual(popAll(queue, 200_000), []);
+    queue.flushParked(300_000);
+    assert.deepEqual(popAll(queue, 300_000), []);
+    queue.flushParked(500_000);
+    assert.deepEqual(popAll(queue, 500_000), ['a', 'b']);
+  });
+
+  it('tries a pod that could not be bound the later the more often that was, however often it was refused', () => {
+    const queue = new PodQueue();
+    const entry = queue.addPod(pod('a'));
+    for (const failures of [1, 2]) {
+      const nowMs = failures * 100_000;
+      assert.equal(queue.pop(nowMs), 'a');
+      queue.refused('a', 'class', FIT, nowMs);
+      queue.wake('node-added');
+      assert.equal(queue.pop(nowMs), 'a');
+      queue.placed('a');
+      queue.again(entry, pod('a'), failures, nowMs);
+      assert.equal(queue.nextDueMs - nowMs, failures * 1000);
+    }
   });
 
   it('gives every pod again and again until it is placed or gone, whatever happens', () => {
