@@ -407,7 +407,7 @@ export class Connection {
   #dismissStalled(): void {
     const nowMs = this.#nowMs;
     const msMax = this.options.streamStallMsMax;
-    const isOpen = this.#sender.connectionWindow > 0 && nowMs - this.#progressMs < msMax;
+    const isOpen = this.#sender.connectionWindow > 0 && this.#progressMs === nowMs;
     for (const stream of this.#table.select(canStall)) {
       if (!isStalled(stream, { isOpen, nowMs, msMax })) continue;
       this.stats.streamStalls++;

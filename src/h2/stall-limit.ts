@@ -5,7 +5,7 @@ import type { Stream } from './stream.ts';
 
 /** What all streams of a connection share. */
 export interface SharedWay {
-  /** The connection's window is open, and its socket takes something. */
+  /** The connection's window is open, and its socket has taken something since the last time, or has little to take. */
   readonly isOpen: boolean;
   readonly nowMs: number;
   /** ConnectionOptions.streamStallMsMax. */
