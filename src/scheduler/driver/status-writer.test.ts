@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { KubeApi, ObjectIdentity, WriteOutcome } from '../../kube-api/kube-api.ts';
+import type { KubeApi, ObjectIdentity, SchedulerEvent, WriteOutcome } from '../../kube-api/kube-api.ts';
 import { SimulatedClock } from '../../testing/clock.ts';
 import { StatusWriter } from './status-writer.ts';
 
@@ -68,6 +68,35 @@ describe('what is written about pods', () => {
     writer.close();
   });
 
+  it('is a condition first: events are left out before', async () => {
+    const clock = new SimulatedClock();
+    const sent: string[] = [];
+    const done: WriteOutcome = { kind: 'done', object: {} };
+    const api: Partial<KubeApi> = {
+      patchPodStatus: ({ name }: ObjectIdentity) => {
+        sent.push(`condition ${name}`);
+        return Promise.resolve(done);
+      },
+      createEvent: ({ regarding }: SchedulerEvent) => {
+        sent.push(`event ${regarding.name}`);
+        return Promise.resolve(done);
+      },
+    };
+    let leadsUntilMs = 0;
+    const writer = new StatusWriter({ api: api as KubeApi, clock, leadsUntilMs: () => leadsUntilMs, instance: 'me' });
+    const refuse = (name: string): void =>
+      writer.refused({ ...POD, name, uid: name }, 'default-scheduler', 'Unschedulable', 'no node fits');
+    const pods = Array.from({ length: 12_000 }, (_, index) => `p${index}`);
+    for (const name of pods) refuse(name);
+    leadsUntilMs = 1000;
+    refuse('last');
+    await clock.pass(1);
+    const conditions = [...pods, 'last'].map((name) => `condition ${name}`);
+    const events = [...pods, 'last'].slice(-10_000).map((name) => `event ${name}`);
+    assert.deepEqual(sent, [...conditions, ...events]);
+    writer.close();
+  });
+
   it('is written at the next attempt when it was left out because too much waited', async () => {
     const clock = new SimulatedClock();
     const sent: string[] = [];
@@ -83,11 +112,11 @@ describe('what is written about pods', () => {
     const writer = new StatusWriter({ api: api as KubeApi, clock, leadsUntilMs: () => leadsUntilMs, instance: 'me' });
     const refuse = (name: string): void =>
       writer.refused({ ...POD, name, uid: name }, 'default-scheduler', 'Unschedulable', 'no node fits');
-    // A condition and an event each: those of the first are the oldest of what waits, and make room for the last.
-    for (let i = 0; i <= 5000; i++) refuse(`p${i}`);
-    assert.equal(writer.dropped, 2);
+    // A condition and an event each. The condition of the first is the oldest of those that wait, and makes room for the last; of the events 10,000 wait.
+    for (let i = 0; i <= 100_000; i++) refuse(`p${i}`);
+    assert.equal(writer.dropped, 1 + 90_001);
     leadsUntilMs = 1000;
-    refuse('p5001');
+    refuse('p2');
     await clock.pass(1);
     assert.equal(sent.includes('p0'), false);
     refuse('p0');

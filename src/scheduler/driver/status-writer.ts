@@ -5,16 +5,21 @@
 // is tried a thousand times in vain is written once. Events of pods that cannot be placed go out with it; those of placed pods are limited in
 // number a second, since a million pods would be a million events.
 //
+// Conditions go before events: autoscalers make room for the pods whose conditions say that they have none, while events are for people.
+//
 // Nothing is sent from `leadsUntilMs` on: a nomination of a scheduler that does not lead any more would be taken for news by the one that does.
 //
-// Limits: WAITING_MAX writes wait; the oldest is left out beyond it. SCHEDULED_EVENTS_A_SECOND.
+// Limits: STATUSES_MAX writes of statuses and EVENTS_MAX events wait, some 400 bytes each; the oldest of its kind is left out beyond that, and a condition said again at
+// the pod's next attempt. SCHEDULED_EVENTS_A_SECOND.
 
 import type { Clock } from '../../io/clock.ts';
 import type { KubeApi, ObjectIdentity, SchedulerEvent, WriteOptions } from '../../kube-api/kube-api.ts';
 import type { PodObject } from '../model/pod-object.ts';
+import { WaitingWrites } from './waiting-writes.ts';
 
 const IN_FLIGHT_MAX = 16;
-const WAITING_MAX = 10_000;
+const STATUSES_MAX = 100_000;
+const EVENTS_MAX = 10_000;
 const SCHEDULED_EVENTS_A_SECOND = 100;
 
 type RefusedPod = ObjectIdentity & Pick<PodObject, 'generation' | 'isToldUnplaced'>;
@@ -43,7 +48,8 @@ export interface StatusWriterOptions {
 
 export class StatusWriter {
   readonly #options: StatusWriterOptions;
-  readonly #waiting: Write[] = [];
+  readonly #statuses = new WaitingWrites<Write>(STATUSES_MAX);
+  readonly #events = new WaitingWrites<Write>(EVENTS_MAX);
   /** What was last said of a pod, by its uid. */
   readonly #written = new Map<string, Said>();
   #inFlight = 0;
@@ -100,7 +106,7 @@ export class StatusWriter {
       this.dropped++;
       forget();
     };
-    this.#enqueue({ send, onLeftOut: forget });
+    this.#enqueue(this.#statuses, { send, onLeftOut: forget });
     this.#event(pod, schedulerName, 'Warning', 'FailedScheduling', 'Scheduling', message);
   }
 
@@ -110,7 +116,7 @@ export class StatusWriter {
       const outcome = await this.#options.api.patchPodStatus(pod, { nominatedNodeName: '' }, this.#inTime);
       if (outcome.kind !== 'done' && outcome.kind !== 'gone') this.dropped++;
     };
-    this.#enqueue({ send });
+    this.#enqueue(this.#statuses, { send });
   }
 
   preempted(victim: ObjectIdentity, nodeName: string, preemptor: ObjectIdentity, schedulerName: string): void {
@@ -147,7 +153,8 @@ export class StatusWriter {
 
   close(): void {
     this.#isClosed = true;
-    this.#waiting.length = 0;
+    this.#statuses.clear();
+    this.#events.clear();
   }
 
   get #inTime(): WriteOptions {
@@ -168,23 +175,24 @@ export class StatusWriter {
     const regarding = { namespace, name, uid, apiVersion: 'v1', kind: 'Pod' };
     const about = related === undefined ? { regarding } : { regarding, related };
     const reporting = { reportingController: schedulerName, reportingInstance: `${schedulerName}-${instance}` };
-    this.#enqueue({ send: () => api.createEvent({ ...about, type, reason, action, note, ...reporting }) });
+    const send = (): Promise<unknown> => api.createEvent({ ...about, type, reason, action, note, ...reporting });
+    this.#enqueue(this.#events, { send });
   }
 
-  #enqueue(write: Write): void {
+  #enqueue(waiting: WaitingWrites<Write>, write: Write): void {
     if (this.#isClosed) return;
-    if (this.#waiting.length >= WAITING_MAX) {
-      this.#waiting.shift()?.onLeftOut?.();
+    const oldest = waiting.add(write);
+    if (oldest !== undefined) {
+      oldest.onLeftOut?.();
       this.dropped++;
     }
-    this.#waiting.push(write);
     this.#next();
   }
 
   #next(): void {
     const { clock, leadsUntilMs } = this.#options;
     while (this.#inFlight < IN_FLIGHT_MAX && clock.nowMs() < leadsUntilMs()) {
-      const write = this.#waiting.shift();
+      const write = this.#statuses.take() ?? this.#events.take();
       if (write === undefined) return;
       this.#inFlight++;
       void write.send().then(() => {
