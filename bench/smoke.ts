@@ -1,4 +1,4 @@
-// A short run of every load of `k1m bench` against a server of its own: that they work, not how fast.
+// A short run of every load of `k1m bench` against a server of its own, and of pods placed in a small cluster (cluster.ts): that they work, not how fast.
 //
 //   node bench/smoke.ts        exits with 1 at the first load that fails
 
@@ -8,6 +8,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 const LOADS = ['put', 'renew', 'get', 'list', 'count', 'watch', 'mixed'];
+/** Pods of several templates, some of which fit nowhere, while nodes change. */
+const CLUSTER = ['--nodes=200', '--pods=1000', '--deployments=20', '--unschedulable=10', '--node-changes=200'];
 const LOAD_MS_MAX = 60_000;
 const binary = join(import.meta.dirname, '../bin/k1m.js');
 const url = 'http://127.0.0.1:0';
@@ -45,4 +47,13 @@ try {
 } finally {
   server.kill('SIGKILL');
   rmSync(folder, { recursive: true, force: true });
+}
+if (process.exitCode === undefined) {
+  process.stdout.write(`cluster ${CLUSTER.join(' ')}\n`);
+  const args = [join(import.meta.dirname, 'cluster.ts'), ...CLUSTER];
+  const { status } = spawnSync(process.execPath, args, { stdio: 'inherit', timeout: LOAD_MS_MAX });
+  if (status !== 0) {
+    process.stderr.write(`${args.join(' ')} failed with ${status}\n`);
+    process.exitCode = 1;
+  }
 }

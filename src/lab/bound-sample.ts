@@ -37,7 +37,7 @@ export class BoundSample {
 
   constructor(options: BoundSampleOptions) {
     this.#options = options;
-    this.runs = runsOf(options.start, options.end);
+    this.runs = sampleRuns(options.start, options.end);
     this.size = this.runs.reduce((sum, { start, end }) => sum + end - start, 0);
   }
 
@@ -63,7 +63,7 @@ export class BoundSample {
   }
 }
 
-function runsOf(start: number, end: number): readonly Run[] {
+export function sampleRuns(start: number, end: number): readonly Run[] {
   const pods = end - start;
   const runs = Math.min(RUNS_MAX, Math.ceil(pods / RUN_PODS_MAX));
   return Array.from({ length: runs }, (_, run) => {
