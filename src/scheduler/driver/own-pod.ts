@@ -1,6 +1,6 @@
 // What a scheduler keeps of each pod that is its own to place. There may be a million that wait: until it is a pod's turn no model of its own is made, and what
 // the queue keeps of it lies here, too (queue-entry.ts), and its uid in the table's column. With its name and its places in table and heap a pod of a known form takes
-// 229 bytes of the JavaScript heap (bench/waiting-pods.ts).
+// 197 bytes of the JavaScript heap (bench/waiting-pods.ts).
 
 import type { UidEntry, UidTable } from '../../base/uid-table.ts';
 import { versionNumber } from '../../kube-api/object-head.ts';
@@ -19,29 +19,36 @@ interface Beginning {
   readonly addedMs: number;
 }
 
+/** What only pods have whose turn has come, or that the kernel is told of before. */
+class Turn {
+  /** As text, which outlasts the pod's being in the table. */
+  readonly uid: string;
+  /** Made when it is first asked for. */
+  pod: PodObject | undefined = undefined;
+  assumedNode = '';
+  failures = 0;
+  isTold = false;
+
+  constructor(uid: string) {
+    this.uid = uid;
+  }
+}
+
 /** A pod that waits for a decision, or for the API to show it on its node. */
 export class OwnPod extends QueueEntry implements UidEntry {
   uidSlot = -1;
   /** Where it is known by its uid. */
   readonly #table: UidTable<OwnPod>;
-  /** Made when it is first asked for, at the latest when its turn comes; it outlasts the pod's being in the table. */
-  #uid: string | undefined;
   #name: string;
   #createdSeconds: number;
   #model: PodModel;
   /** As a number where that is small. */
   #version: string | number;
   #nominated: string;
-  /** Made when it is first asked for. */
-  #pod: PodObject | undefined;
-  /** '' while it waits. */
-  assumedNode = '';
+  /** Undefined: its turn has not come yet. */
+  #turn: Turn | undefined;
   /** Since when it is to be placed (a gated one is not), in whole milliseconds, which are small. */
   #addedMs: number;
-  /** Bindings of it that failed. */
-  failures = 0;
-  /** The kernel knows it as it is, as far as that counts. */
-  isTold = false;
 
   /** To be added to the table. */
   constructor(table: UidTable<OwnPod>, shared: SharedPod, { nominated, addedMs }: Beginning) {
@@ -57,13 +64,40 @@ export class OwnPod extends QueueEntry implements UidEntry {
   }
 
   get uid(): string {
-    this.#uid ??= this.#table.uidOf(this);
-    return this.#uid;
+    return this.#turnBegun().uid;
   }
 
   get pod(): PodObject {
-    this.#pod ??= this.#made();
-    return this.#pod;
+    const turn = this.#turnBegun();
+    turn.pod ??= this.#made();
+    return turn.pod;
+  }
+
+  /** '' while it waits. */
+  get assumedNode(): string {
+    return this.#turn?.assumedNode ?? '';
+  }
+
+  set assumedNode(nodeName: string) {
+    this.#turnBegun().assumedNode = nodeName;
+  }
+
+  /** Bindings of it that failed. */
+  get failures(): number {
+    return this.#turn?.failures ?? 0;
+  }
+
+  set failures(count: number) {
+    this.#turnBegun().failures = count;
+  }
+
+  /** The kernel knows it as it is, as far as that counts. */
+  get isTold(): boolean {
+    return this.#turn?.isTold ?? false;
+  }
+
+  set isTold(isTold: boolean) {
+    this.#turnBegun().isTold = isTold;
   }
 
   get addedMs(): number {
@@ -97,7 +131,7 @@ export class OwnPod extends QueueEntry implements UidEntry {
     this.#model = shared.kept;
     this.#version = small(shared.resourceVersion);
     this.#nominated = nominated;
-    this.#pod = undefined;
+    if (this.#turn !== undefined) this.#turn.pod = undefined;
   }
 
   /** A pod in that state takes as much of a node, and is to others what it is. */
@@ -106,8 +140,13 @@ export class OwnPod extends QueueEntry implements UidEntry {
   }
 
   nominate(nodeName: string): void {
-    this.#pod = nominatedTo(this.pod, nodeName);
+    this.#turnBegun().pod = nominatedTo(this.pod, nodeName);
     this.#nominated = nodeName;
+  }
+
+  #turnBegun(): Turn {
+    this.#turn ??= new Turn(this.#table.uidOf(this));
+    return this.#turn;
   }
 
   #made(): PodObject {
