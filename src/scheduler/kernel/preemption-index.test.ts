@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { propertyRuns } from '../../testing/property-runs.ts';
-import { boundTo, type ClusterCommand } from '../model/command.ts';
+import { boundTo, type ClusterCommand, nominatedTo } from '../model/command.ts';
 import { readNode } from '../model/node-object.ts';
 import { mustRead, objectSet, podSet } from '../model/plan-fixture.ts';
 import type { PodObject } from '../model/pod-object.ts';
@@ -124,6 +124,38 @@ describe('the index of candidates', () => {
       ),
       propertyRuns(60, process.env),
     );
+  });
+
+  describe('has the one of equally important pods go that was told last', () => {
+    // Two small ones have to go, or the large one.
+    const asking = (cpu: string): object => ({
+      containers: [{ name: 'c', image: 'i', resources: { requests: { cpu } } }],
+    });
+    const waiting = pod('large', {}, 0, asking('2'));
+    const large: ClusterCommand = { kind: 'pod-set', pod: boundTo(waiting, 'n') };
+    const small = ['small-1', 'small-2'].map(
+      (name): ClusterCommand => ({ kind: 'pod-set', pod: boundTo(pod(name, {}, 0), 'n') }),
+    );
+    const nominated: ClusterCommand = { kind: 'pod-set', pod: nominatedTo(waiting, 'n') };
+    const bound: ClusterCommand = { kind: 'pod-bound', uid: 'large', nodeName: 'n' };
+    const cases: readonly (readonly [string, readonly ClusterCommand[], readonly string[]])[] = [
+      ['on its node once', [large, ...small], ['small-1', 'small-2']],
+      ['on its node after the others', [...small, large], ['large']],
+      ['on its node again', [large, ...small, large], ['large']],
+      ['without a node, and to be bound after the others', [nominated, ...small, bound], ['large']],
+      ['without a node, and to be bound before the others', [nominated, bound, ...small], ['small-1', 'small-2']],
+    ];
+    for (const [name, commands, victims] of cases) {
+      it(name, () => {
+        const pair = new Pair({ ...NO_COUNTS }, [DEFAULT_PROFILE], 1 << 20);
+        const metadata = { name: 'n', uid: 'n', labels: { 'kubernetes.io/hostname': 'n' } };
+        const status = { allocatable: { cpu: '4', pods: '10' } };
+        pair.apply({ kind: 'node-set', node: mustRead(readNode({ metadata, status })) });
+        for (const command of commands) pair.apply(command);
+        const decision = pair.decide(pod('high', {}, 100, asking('2')));
+        assert.deepEqual(decision.kind === 'unschedulable' && decision.preemption?.victims, victims);
+      });
+    }
   });
 
   it('asks for no room where no filter does', () => {
