@@ -156,7 +156,9 @@ async function place(endpoint: string, folder: string, podsASecond: number): Pro
   await pods.whole();
   const { firstCreatedMs, lastBoundMs, lastToldMs } = pods;
   const { p50Micros, p99Micros, maxMicros } = pods.latency.percentiles();
-  say('first created to last unschedulable told', `${((lastToldMs - firstCreatedMs) / 1000).toFixed(1)} s`);
+  // None in a run of few pods.
+  if (lastToldMs > 0)
+    say('first created to last refusal told', `${((lastToldMs - firstCreatedMs) / 1000).toFixed(1)} s`);
   return {
     seconds,
     boundSeconds: (lastBoundMs - firstCreatedMs) / 1000,

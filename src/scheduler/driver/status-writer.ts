@@ -9,8 +9,8 @@
 //
 // Nothing is sent from `leadsUntilMs` on: a nomination of a scheduler that does not lead any more would be taken for news by the one that does.
 //
-// Limits: STATUSES_MAX writes of statuses and EVENTS_MAX events wait, some 400 bytes each; the oldest of its kind is left out beyond that, and a condition said again at
-// the pod's next attempt. SCHEDULED_EVENTS_A_SECOND.
+// Limits: STATUSES_MAX writes of statuses and EVENTS_MAX events wait; the oldest of its kind is left out beyond that, and a condition
+// said again at the pod's next attempt. SCHEDULED_EVENTS_A_SECOND.
 
 import type { Clock } from '../../io/clock.ts';
 import type { KubeApi, ObjectIdentity, SchedulerEvent, WriteOptions } from '../../kube-api/kube-api.ts';
