@@ -7,13 +7,15 @@ import fc from 'fast-check';
 import { propertyRuns } from '../../testing/property-runs.ts';
 import { type ClusterCommand, nominatedTo } from '../model/command.ts';
 import { readNode } from '../model/node-object.ts';
-import { clusterPlan, mustRead, objectSet, podSet } from '../model/plan-fixture.ts';
+import { clusterPlan, crowded, mustRead, objectSet, podSet } from '../model/plan-fixture.ts';
 import type { PodObject } from '../model/pod-object.ts';
 import { PROFILES } from '../model/profile-fixture.ts';
 import { type Counts, NO_COUNTS, Pair } from './kernel-pair-fixture.ts';
 import { FILTERS, play, profilesWith, SHUFFLED, turn } from './kernel-play-fixture.ts';
 
 const RUNS = propertyRuns(150, process.env);
+const CROWDED_RUNS = propertyRuns(60, process.env);
+const PROFILE_NAMES = PROFILES.map(({ schedulerName }) => schedulerName);
 /** A small pod of the default profile. */
 function plainPod(name: string, labels: Record<string, string>, spec: object = {}): PodObject {
   const { schedulerName } = PROFILES[0];
@@ -122,5 +124,27 @@ describe('the kernel', () => {
     );
     context.diagnostic(`${RUNS.numRuns} clusters: ${JSON.stringify(counts)}`);
     assert.ok(counts.bound > counts.errors, 'most decisions place a pod');
+  });
+
+  it('decides as the reference does, where most pods have to make room', (context) => {
+    const counts: Counts = { ...NO_COUNTS };
+    const plan = clusterPlan({ nodesMax: 9, boundMax: 30, pendingMax: 10 });
+    fc.assert(
+      fc.property(
+        fc.tuple(plan, plan),
+        fc.array(fc.constantFrom(-10, 0, 0, 10, 100, 1000), { minLength: 3, maxLength: 9 }),
+        fc.array(turn, { minLength: 15, maxLength: 60 }),
+        fc.constantFrom(1, 1 << 20),
+        fc.constantFrom(0, 20_000, 90_000),
+        (plans, priorities, turns, indexBytesMax, tickMs) => {
+          const pair = new Pair(counts, PROFILES, indexBytesMax);
+          const all = plans.map((one) => crowded(one, priorities));
+          play(pair, all, PROFILE_NAMES, turns, tickMs);
+        },
+      ),
+      CROWDED_RUNS,
+    );
+    context.diagnostic(`${CROWDED_RUNS.numRuns} clusters: ${JSON.stringify(counts)}`);
+    assert.ok(counts.preemptions > 0);
   });
 });

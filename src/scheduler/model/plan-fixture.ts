@@ -104,6 +104,22 @@ export function clusterPlan(size: PlanSize = SMALL): fc.Arbitrary<ClusterPlan> {
   );
 }
 
+/** The same where most pods have to make room: nodes are small, and pods have these priorities in turn. */
+export function crowded(plan: ClusterPlan, priorities: readonly number[]): ClusterPlan {
+  let at = 0;
+  const withPriority = (json: JsonFields): JsonFields => {
+    const priority = priorities[at++ % priorities.length];
+    const spec = { ...(json.spec as JsonFields), priority, priorityClassName: undefined, preemptionPolicy: undefined };
+    return { ...json, spec };
+  };
+  return {
+    ...plan,
+    nodes: plan.nodes.map(small),
+    bound: plan.bound.map((entry) => ({ ...entry, pod: withPriority(entry.pod) })),
+    pending: plan.pending.map(withPriority),
+  };
+}
+
 /** A node that few pods fill, so that room has to be made. */
 function small(json: JsonFields): JsonFields {
   const status = json.status as JsonFields;
