@@ -3,7 +3,7 @@
 // Nothing is counted twice: values live where they arise and are read at each scrape. The histograms of disk durations
 // are ours: prom-client's cost a microsecond an observation, too much for something done for every batch.
 
-import { Counter, Gauge, Registry as PromRegistry } from 'prom-client';
+import { Counter, Registry as PromRegistry } from 'prom-client';
 import type { Method } from '../api/methods.ts';
 import { DurationHistogram } from '../base/duration-histogram.ts';
 import type { Registry } from '../grpc/registry.ts';
@@ -19,7 +19,8 @@ import { grpcMetricsText } from './grpc-metrics.ts';
 import { defineHealthMetrics } from './health-metrics.ts';
 import type { HttpService } from './http-service.ts';
 import { ETCD_CLUSTER_VERSION, ETCD_VERSION } from './maintenance-service.ts';
-import type { LabelledValue, MetricDefiner } from './metric-definer.ts';
+import type { MetricDefiner } from './metric-definer.ts';
+import { PrometheusDefiner } from './prometheus-definer.ts';
 import type { ReplyBudget } from './reply-budget.ts';
 
 /** etcd's buckets for disk durations, in seconds: 0.001 × 2^n. */
@@ -55,6 +56,7 @@ export interface MetricsSources {
 
 export class Metrics {
   readonly #prometheus = new PromRegistry();
+  readonly #definer = new PrometheusDefiner(this.#prometheus);
   readonly #sources: MetricsSources;
   readonly #syncs = new DurationHistogram(DISK_BUCKETS);
   readonly #writes = new DurationHistogram(DISK_BUCKETS);
@@ -76,15 +78,9 @@ export class Metrics {
     this.#defineStore();
     this.#defineSnapshots();
     this.#defineWatch();
-    const definer: MetricDefiner = {
-      gauge: (name, help, read) => this.#gauge(name, help, read),
-      counter: (name, help, read) => this.#counter(name, help, read),
-      gauges: (name, help, labelNames, read) => this.#gauges(name, help, labelNames, read),
-      counters: (name, help, labelNames, read) => this.#counters(name, help, labelNames, read),
-    };
-    defineHealthMetrics(definer, () => sources.http().counters);
-    defineConnectionMetrics(definer, sources.connections);
-    for (const part of sources.parts) part.defineMetrics(definer);
+    defineHealthMetrics(this.#definer, () => sources.http().counters);
+    defineConnectionMetrics(this.#definer, sources.connections);
+    for (const part of sources.parts) part.defineMetrics(this.#definer);
     this.#defineProcess();
   }
 
@@ -153,91 +149,49 @@ export class Metrics {
     );
   }
 
-  #gauges(name: string, help: string, labelNames: readonly string[], read: () => readonly LabelledValue[]): void {
-    new Gauge({
-      name,
-      help,
-      labelNames: [...labelNames],
-      registers: [this.#prometheus],
-      collect(): void {
-        this.reset();
-        for (const { labels, value } of read()) this.set(labels, value);
-      },
-    });
-  }
-
-  #counters(name: string, help: string, labelNames: readonly string[], read: () => readonly LabelledValue[]): void {
-    new Counter({
-      name,
-      help,
-      labelNames: [...labelNames],
-      registers: [this.#prometheus],
-      collect(): void {
-        this.reset();
-        for (const { labels, value } of read()) this.inc(labels, value);
-      },
-    });
-  }
-
-  #gauge(name: string, help: string, read: () => number): void {
-    new Gauge({
-      name,
-      help,
-      registers: [this.#prometheus],
-      collect(): void {
-        this.set(read());
-      },
-    });
-  }
-
-  #counter(name: string, help: string, read: () => number): void {
-    new Counter({
-      name,
-      help,
-      registers: [this.#prometheus],
-      collect(): void {
-        this.reset();
-        this.inc(read());
-      },
-    });
-  }
-
   #info(name: string, help: string, labels: Readonly<Record<string, string>>): void {
-    const gauge = new Gauge({ name, help, labelNames: Object.keys(labels), registers: [this.#prometheus] });
-    gauge.set(labels, 1);
+    this.#definer.gauges(name, help, Object.keys(labels), () => [{ labels, value: 1 }]);
   }
 
   #defineServer(): void {
     const { engine, sequences, committer } = this.#sources;
     const serverId = BigInt.asUintN(64, engine.identity.memberId).toString(16);
-    this.#gauge('etcd_server_has_leader', 'Whether or not a leader exists. 1 is existence, 0 is not.', () => 1);
-    this.#gauge('etcd_server_is_leader', 'Whether or not this member is a leader. 1 if is, 0 otherwise.', () => 1);
-    this.#gauge('etcd_server_is_learner', 'Whether or not this member is a learner.', () => 0);
-    this.#counter('etcd_server_leader_changes_seen_total', 'The number of leader changes seen.', () => 1);
-    this.#gauge(
+    this.#definer.gauge('etcd_server_has_leader', 'Whether or not a leader exists. 1 is existence, 0 is not.', () => 1);
+    this.#definer.gauge(
+      'etcd_server_is_leader',
+      'Whether or not this member is a leader. 1 if is, 0 otherwise.',
+      () => 1,
+    );
+    this.#definer.gauge('etcd_server_is_learner', 'Whether or not this member is a learner.', () => 0);
+    this.#definer.counter('etcd_server_leader_changes_seen_total', 'The number of leader changes seen.', () => 1);
+    this.#definer.gauge(
       'etcd_server_proposals_committed_total',
       'The last batch of the journal that is durable.',
       () => sequences().durable,
     );
-    this.#gauge(
+    this.#definer.gauge(
       'etcd_server_proposals_applied_total',
       'The last batch of the journal that was applied.',
       () => sequences().last,
     );
-    this.#gauge('etcd_server_proposals_pending', 'Replies that wait for the journal.', () => committer.pendingReplies);
-    this.#counter('etcd_server_proposals_failed_total', 'The total number of failed proposals seen.', () => 0);
-    this.#counter('etcd_server_slow_apply_total', 'The total number of slow apply requests.', () => 0);
-    this.#counter(
+    this.#definer.gauge(
+      'etcd_server_proposals_pending',
+      'Replies that wait for the journal.',
+      () => committer.pendingReplies,
+    );
+    this.#definer.counter('etcd_server_proposals_failed_total', 'The total number of failed proposals seen.', () => 0);
+    this.#definer.counter('etcd_server_slow_apply_total', 'The total number of slow apply requests.', () => 0);
+    this.#definer.counter(
       'etcd_server_slow_read_indexes_total',
       'The total number of pending read indexes not in sync with leader.',
       () => 0,
     );
-    this.#counter(
+    this.#definer.counter(
       'etcd_server_heartbeat_send_failures_total',
       'The total number of leader heartbeat send failures.',
       () => 0,
     );
-    this.#gauge(
+    this.#definer.gauge(
       'etcd_server_quota_backend_bytes',
       'Current backend storage quota size in bytes.',
       () => engine.limits.quotaBytes,
@@ -249,8 +203,8 @@ export class Metrics {
     this.#info('etcd_cluster_version', 'Which version is running. 1 for its label.', {
       cluster_version: ETCD_CLUSTER_VERSION.slice(0, 3),
     });
-    this.#gauge('etcd_debugging_server_alarms', 'Alarms that stand.', () => engine.standingAlarms.length);
-    this.#counter(
+    this.#definer.gauge('etcd_debugging_server_alarms', 'Alarms that stand.', () => engine.standingAlarms.length);
+    this.#definer.counter(
       'etcd_disk_wal_write_bytes_total',
       'Total number of bytes written to the journal.',
       () => this.#writtenBytes,
@@ -261,117 +215,153 @@ export class Metrics {
     const { engine, storedBytes, budget } = this.#sources;
     const { store, lessor } = engine;
     const total = (): number => Math.max(storedBytes(), store.memoryBytes);
-    this.#gauge(
+    this.#definer.gauge(
       'etcd_mvcc_db_total_size_in_bytes',
       'Total size of the log on disk or of the store in memory, whichever is larger.',
       total,
     );
-    this.#gauge(
+    this.#definer.gauge(
       'etcd_mvcc_db_total_size_in_use_in_bytes',
       'Total size of the store in memory.',
       () => store.memoryBytes,
     );
-    this.#counter('etcd_mvcc_put_total', 'Total number of puts seen by this member.', () => engine.puts);
-    this.#counter('etcd_mvcc_delete_total', 'Total number of deletes seen by this member.', () => engine.deletes);
-    this.#counter('etcd_mvcc_txn_total', 'Total number of txns seen by this member.', () => engine.txns);
-    this.#counter('etcd_mvcc_range_total', 'Total number of ranges seen by this member.', () => engine.ranges);
-    this.#gauge('etcd_debugging_mvcc_keys_total', 'Total number of keys.', () => store.liveKeyCount);
-    this.#gauge('etcd_debugging_mvcc_current_revision', 'The current revision of store.', () => store.currentRevision);
-    this.#gauge(
+    this.#definer.counter('etcd_mvcc_put_total', 'Total number of puts seen by this member.', () => engine.puts);
+    this.#definer.counter(
+      'etcd_mvcc_delete_total',
+      'Total number of deletes seen by this member.',
+      () => engine.deletes,
+    );
+    this.#definer.counter('etcd_mvcc_txn_total', 'Total number of txns seen by this member.', () => engine.txns);
+    this.#definer.counter('etcd_mvcc_range_total', 'Total number of ranges seen by this member.', () => engine.ranges);
+    this.#definer.gauge('etcd_debugging_mvcc_keys_total', 'Total number of keys.', () => store.liveKeyCount);
+    this.#definer.gauge(
+      'etcd_debugging_mvcc_current_revision',
+      'The current revision of store.',
+      () => store.currentRevision,
+    );
+    this.#definer.gauge(
       'etcd_debugging_mvcc_compact_revision',
       'The revision of the last compaction in store.',
       () => store.compactedRevision,
     );
-    this.#gauge(
+    this.#definer.gauge(
       'etcd_debugging_mvcc_total_put_size_in_bytes',
       'The total size of put kv pairs seen by this member.',
       () => engine.putBytes,
     );
-    this.#counter('etcd_debugging_lease_granted_total', 'The total number of granted leases.', () => lessor.granted);
-    this.#counter('etcd_debugging_lease_revoked_total', 'The total number of revoked leases.', () => lessor.revoked);
-    this.#counter(
+    this.#definer.counter(
+      'etcd_debugging_lease_granted_total',
+      'The total number of granted leases.',
+      () => lessor.granted,
+    );
+    this.#definer.counter(
+      'etcd_debugging_lease_revoked_total',
+      'The total number of revoked leases.',
+      () => lessor.revoked,
+    );
+    this.#definer.counter(
       'etcd_debugging_lease_renewed_total',
       'The number of renewed leases seen by the leader.',
       () => lessor.renewed,
     );
-    this.#counter(
+    this.#definer.counter(
       'etcd_debugging_server_lease_expired_total',
       'The total number of expired leases.',
       () => lessor.expired,
     );
-    this.#gauge('k1m_visible_revision', 'Newest revision that reads and watches show.', () => engine.visibleRevision);
-    this.#gauge('k1m_record_bytes', 'Bytes of the records in memory.', () => store.recordBytesLive);
-    this.#gauge('k1m_reply_bytes_in_flight', 'Bytes of large replies in flight.', () => budget.bytesInFlight);
-    this.#gauge('k1m_replies_waiting', 'Large replies that wait for the budget.', () => budget.waitingCount);
+    this.#definer.gauge(
+      'k1m_visible_revision',
+      'Newest revision that reads and watches show.',
+      () => engine.visibleRevision,
+    );
+    this.#definer.gauge('k1m_record_bytes', 'Bytes of the records in memory.', () => store.recordBytesLive);
+    this.#definer.gauge('k1m_reply_bytes_in_flight', 'Bytes of large replies in flight.', () => budget.bytesInFlight);
+    this.#definer.gauge('k1m_replies_waiting', 'Large replies that wait for the budget.', () => budget.waitingCount);
   }
 
   #defineSnapshots(): void {
     const { snapshotter, backups } = this.#sources;
-    this.#counter('k1m_backups_total', 'Backups made.', () => backups?.taken ?? 0);
-    this.#counter('k1m_backup_failures_total', 'Backups that failed.', () => backups?.failed ?? 0);
-    this.#gauge('k1m_backup_last_seconds', 'Unix time of the last backup.', () => backups?.lastSeconds ?? 0);
-    this.#gauge('k1m_snapshot_running', '1 while a snapshot is taken.', () => (snapshotter.isRunning ? 1 : 0));
-    this.#gauge(
+    this.#definer.counter('k1m_backups_total', 'Backups made.', () => backups?.taken ?? 0);
+    this.#definer.counter('k1m_backup_failures_total', 'Backups that failed.', () => backups?.failed ?? 0);
+    this.#definer.gauge('k1m_backup_last_seconds', 'Unix time of the last backup.', () => backups?.lastSeconds ?? 0);
+    this.#definer.gauge('k1m_snapshot_running', '1 while a snapshot is taken.', () => (snapshotter.isRunning ? 1 : 0));
+    this.#definer.gauge(
       'k1m_snapshot_sequence',
       'The last batch in the newest snapshot, 0 without one.',
       () => snapshotter.newestSequence,
     );
-    this.#gauge('k1m_snapshot_log_bytes', 'Bytes logged since the newest snapshot.', () => snapshotter.logBytes);
-    this.#gauge('k1m_snapshot_bytes', 'Size of the last snapshot taken by this process.', () => this.#snapshotBytes);
-    this.#gauge(
+    this.#definer.gauge(
+      'k1m_snapshot_log_bytes',
+      'Bytes logged since the newest snapshot.',
+      () => snapshotter.logBytes,
+    );
+    this.#definer.gauge(
+      'k1m_snapshot_bytes',
+      'Size of the last snapshot taken by this process.',
+      () => this.#snapshotBytes,
+    );
+    this.#definer.gauge(
       'k1m_snapshot_revision',
       'Revision of the last snapshot taken by this process.',
       () => this.#snapshotRevision,
     );
-    this.#counter(
+    this.#definer.counter(
       'k1m_snapshot_written_bytes_total',
       'Bytes of all snapshots taken by this process.',
       () => this.#snapshotWrittenBytes,
     );
-    this.#counter('k1m_snapshot_failures_total', 'Snapshots that failed.', () => this.#snapshotFailures);
+    this.#definer.counter('k1m_snapshot_failures_total', 'Snapshots that failed.', () => this.#snapshotFailures);
   }
 
   #defineWatch(): void {
     const { hub } = this.#sources;
-    this.#gauge('etcd_debugging_mvcc_watcher_total', 'Total number of watchers.', () => hub.watcherCount);
-    this.#gauge('etcd_debugging_mvcc_watch_stream_total', 'Total number of watch streams.', () => hub.streamCount);
-    this.#gauge(
+    this.#definer.gauge('etcd_debugging_mvcc_watcher_total', 'Total number of watchers.', () => hub.watcherCount);
+    this.#definer.gauge(
+      'etcd_debugging_mvcc_watch_stream_total',
+      'Total number of watch streams.',
+      () => hub.streamCount,
+    );
+    this.#definer.gauge(
       'etcd_debugging_mvcc_slow_watcher_total',
       'Total number of unsynced slow watchers.',
       () => hub.laggingCount,
     );
-    this.#counter(
+    this.#definer.counter(
       'etcd_debugging_mvcc_events_total',
       'Total number of events sent by this member.',
       () => hub.eventsSent,
     );
-    this.#gauge('etcd_debugging_mvcc_pending_events_total', 'Always 0: pending events are read from history.', () => 0);
+    this.#definer.gauge(
+      'etcd_debugging_mvcc_pending_events_total',
+      'Always 0: pending events are read from history.',
+      () => 0,
+    );
   }
 
   #defineProcess(): void {
     const { usage, startedSeconds, loopStallSeconds } = this.#sources;
-    this.#counter(
+    this.#definer.counter(
       'process_cpu_seconds_total',
       'Total user and system CPU time spent in seconds.',
       () => usage().cpuSeconds,
     );
-    this.#counter(
+    this.#definer.counter(
       'k1m_core_wait_seconds_total',
       'Time that the main thread was ready to run and had no core, in seconds.',
       () => usage().coreWaitSeconds,
     );
-    this.#gauge('process_resident_memory_bytes', 'Resident memory size in bytes.', () => usage().residentBytes);
-    this.#gauge('process_open_fds', 'Number of open file descriptors.', () => usage().openFiles);
-    this.#gauge('process_max_fds', 'Maximum number of open file descriptors.', () => usage().openFilesMax);
-    this.#gauge(
+    this.#definer.gauge('process_resident_memory_bytes', 'Resident memory size in bytes.', () => usage().residentBytes);
+    this.#definer.gauge('process_open_fds', 'Number of open file descriptors.', () => usage().openFiles);
+    this.#definer.gauge('process_max_fds', 'Maximum number of open file descriptors.', () => usage().openFilesMax);
+    this.#definer.gauge(
       'process_start_time_seconds',
       'Start time of the process since unix epoch in seconds.',
       () => startedSeconds,
     );
-    this.#gauge('os_fd_used', 'The number of used file descriptors.', () => usage().openFiles);
-    this.#gauge('os_fd_limit', 'The file descriptor limit.', () => usage().openFilesMax);
-    this.#gauge('nodejs_heap_bytes', 'Bytes of the JavaScript heap in use.', () => usage().heapBytes);
-    this.#gauge(
+    this.#definer.gauge('os_fd_used', 'The number of used file descriptors.', () => usage().openFiles);
+    this.#definer.gauge('os_fd_limit', 'The file descriptor limit.', () => usage().openFilesMax);
+    this.#definer.gauge('nodejs_heap_bytes', 'Bytes of the JavaScript heap in use.', () => usage().heapBytes);
+    this.#definer.gauge(
       'k1m_event_loop_stall_seconds',
       'Longest time the event loop was held since the last scrape.',
       loopStallSeconds,
