@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { propertyRuns } from '../testing/property-runs.ts';
 import { type UidEntry, UidTable } from './uid-table.ts';
-
-const RUNS = Number(process.env.K1M_RUNS ?? 100);
 
 class Entry implements UidEntry {
   uidSlot = -1;
@@ -83,7 +82,7 @@ test('a table of uids is what a map would be', () => {
       }
       pair.check();
     }),
-    { numRuns: RUNS },
+    propertyRuns(100, process.env),
   );
 });
 
