@@ -111,7 +111,7 @@ export class ClusterState {
       case 'pod-bound':
         return this.#bindPod(command.uid, command.nodeName);
       case 'pod-deleted':
-        return this.#forgetPod(command.uid);
+        return this.#forgetPod(command.uid) === undefined ? NO_CHANGE : POD_REMOVED;
       case 'object-set':
         return this.objects.set(command.object);
       case 'object-deleted':
@@ -263,8 +263,8 @@ export class ClusterState {
   }
 
   #setPod(pod: PodObject): ClusterChange {
-    const before = this.#placed.get(pod.uid);
-    const left = this.#forgetPod(pod.uid);
+    const before = this.#forgetPod(pod.uid);
+    const left = before === undefined ? NO_CHANGE : POD_REMOVED;
     if (pod.nodeName === '') {
       this.pending.set(pod.uid, pod);
       if (pod.nominatedNodeName === '' || pod.isFinished) return left;
@@ -296,7 +296,8 @@ export class ClusterState {
     return record;
   }
 
-  #forgetPod(uid: string): ClusterChange {
+  /** The record that it had on a node. */
+  #forgetPod(uid: string): PodRecord | undefined {
     this.pending.delete(uid);
     const nominated = this.nominations.of(uid);
     if (nominated !== undefined) {
@@ -304,7 +305,7 @@ export class ClusterState {
       this.shapes.release(nominated.shape);
     }
     const record = this.#placed.get(uid);
-    if (record === undefined) return NO_CHANGE;
+    if (record === undefined) return undefined;
     this.#placed.delete(uid);
     this.shapes.release(record.shape);
     if (record.slot >= 0) this.#take(record);
@@ -313,7 +314,7 @@ export class ClusterState {
       waiting?.delete(record);
       if (waiting?.size === 0) this.#homeless.delete(record.nodeName);
     }
-    return POD_REMOVED;
+    return record;
   }
 
   #waitForNode(record: PodRecord): void {
