@@ -5,7 +5,7 @@
 // What a budget allows changes with each pod that comes and goes, which pods it covers hardly ever. So whoever keeps what follows from budgets is told
 // by their bits which have changed what they allow, and by `coverVersion` that it is to be found out anew who covers what.
 
-import type { BudgetObject } from '../model/cluster-objects.ts';
+import { type BudgetObject, objectKey } from '../model/cluster-objects.ts';
 import { isEmptySelector, matchesLabels } from '../model/label-selector.ts';
 import type { ClusterState } from './cluster-state.ts';
 import { canonicalText } from './interner.ts';
@@ -140,7 +140,7 @@ export class BudgetTable {
     this.#version = budgetVersion;
     const objects = new Map<string, BudgetObject>();
     for (const object of this.#state.objects.all('PodDisruptionBudget')) {
-      if (!isEmptySelector(object.selector)) objects.set(`${object.namespace}/${object.name}`, object);
+      if (!isEmptySelector(object.selector)) objects.set(objectKey(object), object);
     }
     if (!this.#areCoveredAlike(objects)) this.#begin(objects);
     else {
