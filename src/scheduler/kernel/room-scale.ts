@@ -3,6 +3,8 @@
 // Each score is a whole number from 0 to 100. Where the weights are small, a bucket is the sum. Where they are large, as a configuration may have them,
 // it is the place of the sum among the 101 × 101 that there can be.
 
+import { NO_INTS } from './column.ts';
+
 const SCORES = 101;
 /** Up to this one sums are buckets. */
 const SUM_MAX = 20_000;
@@ -15,7 +17,7 @@ export class RoomScale {
   /** By bucket; undefined where that is the sum. */
   readonly #sums: Float64Array | undefined;
   /** Buckets by first × SCORES + second. */
-  readonly #buckets: Int32Array = new Int32Array(0);
+  readonly #buckets: Int32Array = NO_INTS;
 
   /** By the weights of the two scores. */
   constructor(first: number, second: number) {
