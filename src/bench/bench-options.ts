@@ -1,5 +1,6 @@
 // What a run of `k1m bench` was asked for, and the checks that keep it bounded.
 
+import { errorText } from '../base/error-text.ts';
 import { type Endpoint, isLoopback, parseEndpoint } from '../client/endpoint.ts';
 
 export type LoadName = 'put' | 'renew' | 'get' | 'list' | 'count' | 'watch' | 'mixed';
@@ -74,7 +75,7 @@ function parse(text: string): Endpoint {
   try {
     return parseEndpoint(text);
   } catch (error) {
-    throw new OptionError(error instanceof Error ? error.message : String(error));
+    throw new OptionError(errorText(error));
   }
 }
 

@@ -1,5 +1,6 @@
 // One server under a load: its keys made, connections opened, measured in one or more rounds, cleaned up.
 
+import { errorText } from '../base/error-text.ts';
 import { RefusedError } from '../base/refused-error.ts';
 import type { Endpoint } from '../client/endpoint.ts';
 import { EtcdClient } from '../client/etcd-client.ts';
@@ -72,7 +73,7 @@ export class BenchSubject {
   /** Rejects with RefusedError where the server cannot be reached, or allows too little; with its StatusError where it makes no keys. */
   async setup(): Promise<void> {
     await this.#pool.open(this.#options.connections).catch((error: unknown) => {
-      throw new RefusedError(`cannot reach the server: ${textOf(error)}`);
+      throw new RefusedError(`cannot reach the server: ${errorText(error)}`);
     });
     this.#hasBegun = true;
     let inFlight = 0;
@@ -142,7 +143,7 @@ export class BenchSubject {
     try {
       if (this.#hasBegun && !this.#options.keepsKeys) await this.#scenario.remove(this.#client);
     } catch (error) {
-      throw new RefusedError(`the keys are still at ${this.name}: ${textOf(error)}`);
+      throw new RefusedError(`the keys are still at ${this.name}: ${errorText(error)}`);
     } finally {
       this.#client.close();
     }
@@ -227,10 +228,6 @@ export class BenchSubject {
       });
     });
   }
-}
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 function numberOrNull(value: number): number | null {

@@ -1,6 +1,7 @@
 // For commander's options that say where a store is.
 
 import { InvalidArgumentError } from 'commander';
+import { errorText } from '../base/error-text.ts';
 import { parseEndpoint } from '../client/endpoint.ts';
 
 /** The text as it was given. */
@@ -8,7 +9,7 @@ export function endpointUrl(text: string): string {
   try {
     parseEndpoint(text);
   } catch (error) {
-    throw new InvalidArgumentError(error instanceof Error ? error.message : String(error));
+    throw new InvalidArgumentError(errorText(error));
   }
   return text;
 }

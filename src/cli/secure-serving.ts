@@ -8,6 +8,7 @@ import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { dirname, join } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
+import { errorText } from '../base/error-text.ts';
 import type { HttpsOptions } from '../io/https-server.ts';
 import { type KeyPair, selfSigned } from '../io/self-signed-certificate.ts';
 import { readTextFile } from '../io/text-file.ts';
@@ -167,7 +168,7 @@ export function servingPair({ tlsCertFile, tlsPrivateKeyFile, certDir, bindAddre
     // Also where it was there already.
     chmodSync(keyPath, 0o600);
   } catch (error) {
-    throw refused(`error creating self-signed certificates: ${error instanceof Error ? error.message : String(error)}`);
+    throw refused(`error creating self-signed certificates: ${errorText(error)}`);
   }
   return pair;
 }

@@ -2,6 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { parse as parseYaml } from 'yaml';
+import { errorText } from '../base/error-text.ts';
 import { addEnvironment, FlagValues, parseArguments, UsageError, valuesOfConfig } from './flag-values.ts';
 import { SERVE_FLAGS } from './flags.ts';
 
@@ -28,5 +29,5 @@ export function readServeFlags(argv: readonly string[], warn: (text: string) => 
 }
 
 export function firstLine(error: unknown): string {
-  return (error instanceof Error ? error.message : String(error)).split('\n')[0].replace(/:$/, '');
+  return errorText(error).split('\n')[0].replace(/:$/, '');
 }

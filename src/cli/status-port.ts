@@ -4,6 +4,7 @@
 // Certificate and client authority are looked at once a minute, and replaced when they have changed. What cannot be read or used then is
 // told, and the ones before stay.
 
+import { errorText } from '../base/error-text.ts';
 import type { RealClock } from '../io/clock.ts';
 import { Http1, type Http1Request, type Http1Response } from '../io/http1.ts';
 import { type HttpsRequest, HttpsServer, type TlsIdentity } from '../io/https-server.ts';
@@ -144,9 +145,7 @@ export class StatusPort {
       this.#https?.renew(identity);
       this.#identity = identity;
     } catch (error) {
-      this.#options.onProblem(
-        `the certificate of the secure port stays: ${error instanceof Error ? error.message : String(error)}`,
-      );
+      this.#options.onProblem(`the certificate of the secure port stays: ${errorText(error)}`);
     }
   }
 

@@ -5,6 +5,7 @@
 
 import { gunzipSync } from 'node:zlib';
 import { INTERNAL, RESOURCE_EXHAUSTED, StatusError } from '../api/errors.ts';
+import { errorText } from '../base/error-text.ts';
 
 export const COMPRESSED = 1;
 
@@ -35,7 +36,7 @@ export function decompress(message: Uint8Array, messageBytesMax: number): Uint8A
       const text = `grpc: received message after decompression larger than max ${messageBytesMax}`;
       throw new StatusError(RESOURCE_EXHAUSTED, text);
     }
-    const text = error instanceof Error ? error.message : String(error);
+    const text = errorText(error);
     throw new StatusError(INTERNAL, `grpc: failed to decompress the message: ${text}`);
   }
 }

@@ -2,6 +2,7 @@
 // pool that short buffers share.
 
 import { parentPort, Worker } from 'node:worker_threads';
+import { errorText } from '../base/error-text.ts';
 import type { MessagePipe, MessagePipeHandler } from './message-pipe.ts';
 
 interface Port {
@@ -27,7 +28,7 @@ export function startThread(module: URL): MessagePipe {
       worker.on('message', (message: Uint8Array) => {
         if (!isClosed) onMessage(message);
       });
-      worker.on('error', (error) => end(error instanceof Error ? error.message : String(error)));
+      worker.on('error', (error) => end(errorText(error)));
       worker.on('exit', (code) => end(`the thread has ended with code ${code}`));
       worker.unref();
     },

@@ -18,6 +18,7 @@ import {
   type SecureContextOptions,
   type TLSSocket,
 } from 'node:tls';
+import { errorText } from '../base/error-text.ts';
 import type { ByteStream, Listener, ListenOptions, Network } from './network.ts';
 import { type ReadTarget, SocketStream } from './socket-stream.ts';
 import { listening } from './tcp-network.ts';
@@ -154,7 +155,7 @@ class UnprovenSockets {
 }
 
 function staysText(error: unknown): string {
-  return `the certificate stays: ${error instanceof Error ? error.message : String(error)}`;
+  return `the certificate stays: ${errorText(error)}`;
 }
 
 function listenerContextOf({ certificate, key, authority }: MutualIdentity): SecureContextOptions {

@@ -4,6 +4,7 @@
 // connection. Half-open connections are found by PINGs over HTTP/2. Decides nothing: no retries, no redirects.
 
 import { buildConnector, Pool } from 'undici';
+import { errorText } from '../base/error-text.ts';
 import type { Clock } from './clock.ts';
 import type { TlsOptions } from './dialer.ts';
 import {
@@ -175,5 +176,5 @@ function codeOf(error: unknown): string | undefined {
 
 function textOf(error: unknown): string {
   const first = error instanceof AggregateError ? error.errors[0] : error;
-  return first instanceof Error ? first.message : String(first);
+  return errorText(first);
 }

@@ -4,6 +4,7 @@
 // with a signal, and their bodies belong to whoever opened them. A 401 renews the credentials, once for all that got one, and
 // the request is sent again once. A 429 closes the gate and is sent again so often as its sender allows: it has not been carried out.
 
+import { errorText } from '../base/error-text.ts';
 import { type Clock, pause } from '../io/clock.ts';
 import {
   type AnswerHead,
@@ -228,7 +229,7 @@ export class ApiCaller {
       return await this.#credentials.headers();
     } catch (error) {
       // A plugin that is missing, or a token file that cannot be read.
-      throw new HttpError('connect', `no credentials: ${error instanceof Error ? error.message : String(error)}`);
+      throw new HttpError('connect', `no credentials: ${errorText(error)}`);
     }
   }
 

@@ -1,6 +1,7 @@
 // Logins by an exec plugin (client-go, plugin/pkg/client/auth/exec of 0.36): a program that prints an ExecCredential. What it says is kept until it expires;
 // its refusals have client-go's words.
 
+import { errorText } from '../base/error-text.ts';
 import { type ProgramEnd, runProgram } from '../io/run-program.ts';
 import type { Cluster, Fields } from './kubeconfig-file.ts';
 import { isObject } from './object-head.ts';
@@ -68,7 +69,7 @@ function statusOf({ code, stdout, stderr }: ProgramEnd, command: string, apiVers
   try {
     answer = JSON.parse(stdout);
   } catch (error) {
-    throw new Error(`decoding stdout: ${error instanceof Error ? error.message : String(error)}`);
+    throw new Error(`decoding stdout: ${errorText(error)}`);
   }
   if (!isObject(answer) || answer.kind !== 'ExecCredential')
     throw new Error('decoding stdout: it is no ExecCredential');

@@ -1,6 +1,7 @@
 // The lab at a store: objects are written as kube-apiserver would have written them.
 
 import type { Event } from '../api/messages.ts';
+import { errorText } from '../base/error-text.ts';
 import { RefusedError } from '../base/refused-error.ts';
 import { ArrivalSchedule } from '../bench/arrival-schedule.ts';
 import type { Flow } from '../bench/flow.ts';
@@ -62,7 +63,7 @@ export class StoreTarget implements LabTarget {
     try {
       await this.#load.open();
     } catch (error) {
-      throw new RefusedError(`cannot reach the store: ${error instanceof Error ? error.message : String(error)}`);
+      throw new RefusedError(`cannot reach the store: ${errorText(error)}`);
     }
   }
 

@@ -14,6 +14,7 @@ import {
   parseAllDocuments,
   type YAMLMap,
 } from 'yaml';
+import { errorText } from '../../base/error-text.ts';
 
 export const CONFIGURATION_BYTES_MAX: number = 1 << 20;
 const ALIASES_MAX = 100;
@@ -86,7 +87,7 @@ function parsedValue(document: Document): { readonly parsed: unknown } | { reado
   try {
     return { parsed: document.toJS({ maxAliasCount: ALIASES_MAX }) };
   } catch (error) {
-    return { problem: `yaml: ${error instanceof Error ? error.message : String(error)}` };
+    return { problem: `yaml: ${errorText(error)}` };
   }
 }
 

@@ -1,5 +1,6 @@
 // A shard at its end of a pipe: takes in what comes, says what it has to say, and ends the pipe for what it cannot read.
 
+import { errorText } from '../../base/error-text.ts';
 import type { MessagePipe } from '../../io/message-pipe.ts';
 import { Shard } from '../shards/shard.ts';
 
@@ -27,7 +28,7 @@ export function serveShard({ pipe, epoch, onBegun, onClose }: ShardEndOptions): 
       } catch (error) {
         // Whatever it is, it concerns this sequencer alone: nothing of the shard is kept.
         pipe.close();
-        onClose(error instanceof Error ? error.message : String(error));
+        onClose(errorText(error));
         return;
       }
       if (shard.epoch !== before) onBegun(shard.epoch);
