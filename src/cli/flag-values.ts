@@ -106,8 +106,7 @@ export function parseDurationMs(text: string): number | undefined {
 
 /** Reads the command line. Throws UsageError for what it does not know. */
 export function parseArguments(flags: readonly Flag[], argv: readonly string[]): Map<string, string> {
-  const byName = new Map<string, Flag>();
-  for (const flag of flags) for (const name of spellingsOf(flag)) byName.set(name, flag);
+  const byName = bySpelling(flags, (name) => name);
   const values = new Map<string, string>();
   for (let i = 0; i < argv.length; i++) {
     const match = /^--?([a-zA-Z][a-zA-Z0-9-]*)(?:=(.*))?$/s.exec(argv[i]);
@@ -133,8 +132,7 @@ export function addEnvironment(
   environment: Readonly<Record<string, string | undefined>>,
   warn: (text: string) => void,
 ): void {
-  const known = new Map<string, Flag>();
-  for (const flag of flags) for (const name of spellingsOf(flag)) known.set(variableNamed(name, flag), flag);
+  const known = bySpelling(flags, variableNamed);
   for (const [variable, value] of Object.entries(environment)) {
     if (value === undefined || value === '') continue;
     const flag = known.get(variable);
@@ -160,8 +158,13 @@ function variableNamed(name: string, { environment }: Flag): string {
   return environment + name.toUpperCase().replaceAll('-', '_');
 }
 
-function spellingsOf({ name, aliases = [] }: Flag): readonly string[] {
-  return [name, ...aliases];
+/** Each flag under what `keyOf` makes of its name, and of its aliases. */
+function bySpelling(flags: readonly Flag[], keyOf: (name: string, flag: Flag) => string): Map<string, Flag> {
+  const found = new Map<string, Flag>();
+  for (const flag of flags) {
+    for (const name of [flag.name, ...(flag.aliases ?? [])]) found.set(keyOf(name, flag), flag);
+  }
+  return found;
 }
 
 /** Maps within etcd's config file: what stands before a key to make a flag's name of it, and keys whose flags are called otherwise. */
@@ -202,8 +205,7 @@ export function valuesOfConfig(flags: readonly Flag[], config: unknown): Map<str
   if (typeof config !== 'object' || config === null || Array.isArray(config)) {
     throw new UsageError('the config file is not a map of flags');
   }
-  const byName = new Map<string, Flag>();
-  for (const flag of flags) for (const name of spellingsOf(flag)) byName.set(name, flag);
+  const byName = bySpelling(flags, (name) => name);
   const values = new Map<string, string>();
   for (const { path, flagName, value } of entriesOf(config)) {
     const flag = byName.get(flagName);
