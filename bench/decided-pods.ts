@@ -13,7 +13,7 @@ import { MessageDecoder } from '../src/kube/message-decoder.ts';
 import { rawOf } from '../src/kube/message-edit.ts';
 import { fieldsBeside } from '../src/kube/message-schema.ts';
 import { readPodHead } from '../src/kube/stored-pod.ts';
-import { fieldsOf } from '../src/kube-api/object-head.ts';
+import { fieldsOf, itemsOf } from '../src/kube-api/object-head.ts';
 import { RegistryKeys } from '../src/kube-store/registry-key.ts';
 import { type Run, sampleRuns } from '../src/lab/bound-sample.ts';
 import { numberIn, POD_PREFIX } from '../src/lab/lab-target.ts';
@@ -107,7 +107,7 @@ export class DecidedPods {
 function isUnschedulable(value: Uint8Array, decoder: MessageDecoder): boolean {
   const { start, end } = rawOf(value);
   const { conditions } = fieldsOf(decoder.decode('Pod', value, start, end)?.status);
-  return (Array.isArray(conditions) ? conditions : []).some((condition: unknown) => {
+  return itemsOf(conditions).some((condition) => {
     const { type, status, reason } = fieldsOf(condition);
     return type === 'PodScheduled' && status === 'False' && reason === 'Unschedulable';
   });

@@ -13,7 +13,7 @@
 import { createHash } from 'node:crypto';
 import type { Clock } from '../io/clock.ts';
 import type { JsonObject, WriteOutcome } from './kube-api.ts';
-import { isObject } from './object-head.ts';
+import { isObject, itemsOf } from './object-head.ts';
 
 const ANSWERS_MAX = 1000;
 const ANSWER_MS_MAX = 10_000;
@@ -122,10 +122,9 @@ export class DelegatedAccess {
     if (status === undefined) return undefined;
     const { authenticated, user } = status;
     if (authenticated !== true || !isObject(user) || typeof user.username !== 'string') return 'refused';
-    const groups: unknown[] = Array.isArray(user.groups) ? user.groups : [];
     return {
       name: user.username,
-      groups: groups.filter((group) => typeof group === 'string'),
+      groups: itemsOf(user.groups).filter((group) => typeof group === 'string'),
       ...(typeof user.uid === 'string' ? { uid: user.uid } : {}),
       ...(isObject(user.extra) ? { extra: user.extra } : {}),
     };

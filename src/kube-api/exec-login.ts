@@ -4,7 +4,7 @@
 import { errorText } from '../base/error-text.ts';
 import { type ProgramEnd, runProgram } from '../io/run-program.ts';
 import type { Cluster, Fields } from './kubeconfig-file.ts';
-import { isObject } from './object-head.ts';
+import { isObject, itemsOf } from './object-head.ts';
 import type { Login, LoginSource } from './plugin-login.ts';
 
 const V1 = 'client.authentication.k8s.io/v1';
@@ -26,7 +26,7 @@ export function execLogin(cluster: Cluster, exec: Fields, world: ExecWorld): Log
     throw new Error('exec plugin cannot support interactive mode: standard input is unavailable');
   }
   const { environment, wallMs } = world;
-  const variables = listOf(env).flatMap((one) => (isObject(one) ? [[String(one.name), String(one.value ?? '')]] : []));
+  const variables = itemsOf(env).flatMap((one) => (isObject(one) ? [[String(one.name), String(one.value ?? '')]] : []));
   let kept: Login | undefined;
   let expiresMs = Number.POSITIVE_INFINITY;
   return async () => {
@@ -36,7 +36,7 @@ export function execLogin(cluster: Cluster, exec: Fields, world: ExecWorld): Log
       ...Object.fromEntries(variables),
       KUBERNETES_EXEC_INFO: infoOf(cluster, exec, world),
     };
-    const end = await runProgram(String(command), listOf(args).map(String), told);
+    const end = await runProgram(String(command), itemsOf(args).map(String), told);
     const status = statusOf(end, String(command), apiVersion);
     const { expirationTimestamp } = status;
     const expiry = typeof expirationTimestamp === 'string' ? Date.parse(expirationTimestamp) : Number.NaN;
@@ -92,8 +92,4 @@ function loginOf({ token, clientCertificateData: certificate, clientKeyData: key
     headers: has(token) ? { authorization: `Bearer ${token}` } : {},
     ...(has(certificate) && has(key) ? { certificate, key } : {}),
   };
-}
-
-function listOf(value: unknown): readonly unknown[] {
-  return Array.isArray(value) ? value : [];
 }

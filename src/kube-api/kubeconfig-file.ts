@@ -5,7 +5,7 @@
 
 import { parse } from 'yaml';
 import { CredentialsError } from './credentials.ts';
-import { isObject } from './object-head.ts';
+import { isObject, itemsOf } from './object-head.ts';
 
 const EXEC_EXTENSION = 'client.authentication.k8s.io/exec';
 
@@ -127,8 +127,7 @@ function clusterOf(folder: string, { name, fields }: Entry): Cluster {
 }
 
 function extensionOf({ extensions }: Fields, name: string): unknown {
-  const all: unknown[] = Array.isArray(extensions) ? extensions : [];
-  const found = all.find((one) => isObject(one) && one.name === name);
+  const found = itemsOf(extensions).find((one) => isObject(one) && one.name === name);
   return isObject(found) ? found.extension : undefined;
 }
 
@@ -178,7 +177,7 @@ function commandOf(folder: string, command: unknown): string | undefined {
 }
 
 function textsOf(values: unknown): string[] {
-  return Array.isArray(values) ? values.flatMap((value: unknown) => textOf(value) ?? []) : [];
+  return itemsOf(values).flatMap((value) => textOf(value) ?? []);
 }
 
 /** YAML makes numbers of names and passwords that look like one. */

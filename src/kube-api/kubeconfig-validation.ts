@@ -3,7 +3,7 @@
 
 import { CredentialsError } from './credentials.ts';
 import type { Cluster, Fields, User } from './kubeconfig-file.ts';
-import { isObject } from './object-head.ts';
+import { isObject, itemsOf } from './object-head.ts';
 
 const INTERACTIVE_MODES: readonly unknown[] = ['Never', 'IfAvailable', 'Always'];
 /** Plugins of these versions need not say how interactive they are. */
@@ -96,8 +96,7 @@ function execProblems({ name, exec, authProvider }: User): string[] {
   }
   if (isEmpty(exec.command)) problems.push(`command must be specified ${plugin}`);
   if (isEmpty(exec.apiVersion)) problems.push(`apiVersion must be specified ${plugin}`);
-  const env: unknown[] = Array.isArray(exec.env) ? exec.env : [];
-  for (const one of env) {
+  for (const one of itemsOf(exec.env)) {
     if (!isObject(one) || isEmpty(one.name)) problems.push(`env variable name must be specified ${plugin}`);
   }
   return [...problems, ...modeProblems(name, exec)];

@@ -20,6 +20,11 @@ export function fieldsOf(value: unknown): JsonObject {
   return isObject(value) ? value : {};
 }
 
+/** Of an array; none of anything else. */
+export function itemsOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
 /** Undefined for an object without a name, a uid or a version, which no API server sends. */
 export function headOf(object: JsonObject): ObjectHead | undefined {
   const metadata = object.metadata;

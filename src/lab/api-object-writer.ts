@@ -6,7 +6,7 @@
 import type { PlainObject } from '../kube/message-decoder.ts';
 import type { Failure, JsonObject, KubeApi, WriteOutcome } from '../kube-api/kube-api.ts';
 import type { ObjectApi } from '../kube-api/object-api.ts';
-import { fieldsOf, keyOf } from '../kube-api/object-head.ts';
+import { fieldsOf, itemsOf, keyOf } from '../kube-api/object-head.ts';
 import { failureText } from '../kube-api/outcome.ts';
 import {
   DONE,
@@ -86,8 +86,7 @@ export class ApiObjectWriter implements ObjectWriter {
 /** The patch's conditions first, as a kubelet writes them. */
 function orderOf(object: JsonObject, { conditions }: PlainObject): PlainObject {
   if (!Array.isArray(conditions)) return {};
-  const types = (list: unknown): unknown[] =>
-    Array.isArray(list) ? list.map((condition: unknown) => fieldsOf(condition).type) : [];
+  const types = (list: unknown): unknown[] => itemsOf(list).map((condition) => fieldsOf(condition).type);
   const order = new Set([...types(conditions), ...types(fieldsOf(object.status).conditions)]);
   return { '$setElementOrder/conditions': [...order].map((type) => ({ type })) };
 }

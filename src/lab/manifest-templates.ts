@@ -7,7 +7,7 @@
 import type { PlainObject } from '../kube/message-decoder.ts';
 import { unknownField } from '../kube/unknown-field.ts';
 import type { JsonObject } from '../kube-api/kube-api.ts';
-import { fieldsOf } from '../kube-api/object-head.ts';
+import { fieldsOf, itemsOf } from '../kube-api/object-head.ts';
 import { ManifestError } from '../scheduler/inquiry/errors.ts';
 import type { Manifest } from '../scheduler/inquiry/manifest-file.ts';
 import { withDefaults } from '../scheduler/inquiry/pod-defaults.ts';
@@ -101,11 +101,9 @@ interface Holder {
 
 /** The spec and its containers. */
 function withResources(spec: PlainObject): readonly Holder[] {
-  const inLists = ['containers', 'initContainers'].flatMap((list) => {
-    const given = spec[list];
-    const containers: readonly unknown[] = Array.isArray(given) ? given : [];
-    return containers.map((container, index) => ({ path: `spec.${list}[${index}]`, object: fieldsOf(container) }));
-  });
+  const inLists = ['containers', 'initContainers'].flatMap((list) =>
+    itemsOf(spec[list]).map((container, index) => ({ path: `spec.${list}[${index}]`, object: fieldsOf(container) })),
+  );
   return [{ path: 'spec', object: spec }, ...inLists];
 }
 

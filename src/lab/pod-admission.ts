@@ -6,7 +6,7 @@
 // of a service account, webhooks; and of volumes what only storage of a vendor has.
 
 import type { PlainObject } from '../kube/message-decoder.ts';
-import { fieldsOf, isObject } from '../kube-api/object-head.ts';
+import { fieldsOf, isObject, itemsOf } from '../kube-api/object-head.ts';
 import { withDefaults } from '../scheduler/inquiry/pod-defaults.ts';
 import {
   addQuantities,
@@ -99,7 +99,7 @@ function sumOf(quantities: readonly Quantity[]): Quantity {
 }
 
 function listOf(list: unknown): PlainObject[] {
-  return Array.isArray(list) ? list.map((item: unknown) => ({ ...fieldsOf(item) })) : [];
+  return itemsOf(list).map((item) => ({ ...fieldsOf(item) }));
 }
 
 function textOr(value: unknown, otherwise: string): string {

@@ -3,7 +3,7 @@
 // A pod's uid is of its number, of its namespace and of the moment of the call, so that no two pods have the same, nor one that is made again.
 
 import type { PlainObject } from '../kube/message-decoder.ts';
-import { fieldsOf } from '../kube-api/object-head.ts';
+import { fieldsOf, itemsOf } from '../kube-api/object-head.ts';
 import { RegistryKeys } from '../kube-store/registry-key.ts';
 import { encodedObject } from './encoded-object.ts';
 import { INDEX } from './numbered-bytes.ts';
@@ -114,7 +114,7 @@ function uidStart(createdMs: number, namespace: string): string {
 function managedFields({ labels, spec }: PodTemplateSpec, createdMs: number): PlainObject {
   const keys = Object.keys(labels).map((label) => [`f:${label}`, {}]);
   const { containers } = spec;
-  const names = (Array.isArray(containers) ? containers : []).map((container: unknown) => fieldsOf(container).name);
+  const names = itemsOf(containers).map((container) => fieldsOf(container).name);
   const fields = { '.': {}, 'f:image': {}, 'f:name': {}, 'f:resources': {} };
   return {
     manager: MANAGER,

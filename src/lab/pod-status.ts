@@ -5,7 +5,7 @@
 
 import type { PlainObject } from '../kube/message-decoder.ts';
 import type { JsonObject } from '../kube-api/kube-api.ts';
-import { fieldsOf } from '../kube-api/object-head.ts';
+import { fieldsOf, itemsOf } from '../kube-api/object-head.ts';
 import { transitionTime } from './transition-time.ts';
 
 /** 128 and the number of SIGTERM: a program that does not heed it. */
@@ -122,7 +122,7 @@ function initStatuses(pod: JsonObject, stateOf: StateOf): PlainObject {
 function statusesOf(pod: JsonObject, list: 'containers' | 'initContainers', stateOf: StateOf): PlainObject[] {
   const containers = fieldsOf(pod.spec)[list];
   const uid = String(fieldsOf(pod.metadata).uid).replaceAll('-', '');
-  return (Array.isArray(containers) ? containers : []).map((given: unknown, index) => {
+  return itemsOf(containers).map((given, index) => {
     const container = fieldsOf(given);
     const image = String(container.image ?? '');
     const place = `${list === 'containers' ? 'c' : '1'}${index}`;
