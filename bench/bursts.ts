@@ -28,6 +28,7 @@ import { Connection } from '../src/h2/connection.ts';
 import type { ConnectionHandler } from '../src/h2/connection-handler.ts';
 import { CLIENT_DEFAULTS } from '../src/h2/connection-options.ts';
 import { Driver } from '../src/h2/driver.ts';
+import { MESSAGE_PREFIX_BYTES } from '../src/h2/frame.ts';
 import { PreparedHeaders } from '../src/h2/prepared-headers.ts';
 import type { Stream } from '../src/h2/stream.ts';
 import { RealClock } from '../src/io/clock.ts';
@@ -38,7 +39,6 @@ const HOST = '127.0.0.1';
 const LEASES = 1_000;
 const VALUE = Buffer.alloc(300, 7);
 const PREFIX = '/registry/leases/';
-const MESSAGE_PREFIX_BYTES = 5;
 const WINDOW_MS = 1_000;
 /** Behind this much the load does not run after its schedule. */
 const LATE_MS_MAX = 20;
